@@ -1,0 +1,224 @@
+//! Every kernel once more, slow and obvious: the oracle of the tests and of the benches.
+//!
+//! Sums run in `f64` where that costs nothing but time.
+
+use crate::adam::AdamStep;
+use crate::counter::Dropout;
+use crate::epilogue::{Affine, Moments};
+use crate::layout::{PackedRows, Panels};
+use crate::pack::{Pick, RowSource, Standardise};
+use crate::real::Real;
+use crate::view::{MatMut, MatRef};
+
+/// `C = alpha A B + beta C`; `beta == 0` never reads `C`.
+pub fn gemm<T: Real>(alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, beta: T, mut c: MatMut<'_, T>) {
+    for i in 0..c.rows() {
+        for j in 0..c.cols() {
+            let mut sum = T::zero();
+            for k in 0..a.cols() {
+                sum += a.get(i, k) * b.get(k, j);
+            }
+            let out = &mut c.row_mut(i)[j];
+            *out = if beta == T::zero() {
+                alpha * sum
+            } else {
+                alpha * sum + beta * *out
+            };
+        }
+    }
+}
+
+/// `Y = X Wᵀ (+ bias)`.
+pub fn linear_forward<T: Real>(
+    x: &PackedRows<T>,
+    w: &Panels<T>,
+    bias: Option<&[T]>,
+    mut y: MatMut<'_, T>,
+) {
+    for r in 0..x.rows() {
+        for o in 0..w.rows() {
+            let mut sum = T::zero();
+            for k in 0..x.cols() {
+                sum += x.get(r, k) * w.get(o, k);
+            }
+            y.row_mut(r)[o] = sum + bias.map_or(T::zero(), |bias| bias[o]);
+        }
+    }
+}
+
+/// `dX += dY W`.
+pub fn linear_backward_input<T: Real>(dy: MatRef<'_, T>, w: &Panels<T>, mut dx: MatMut<'_, T>) {
+    for r in 0..dy.rows() {
+        for k in 0..w.cols() {
+            let mut sum = T::zero();
+            for o in 0..w.rows() {
+                sum += dy.get(r, o) * w.get(o, k);
+            }
+            dx.row_mut(r)[k] += sum;
+        }
+    }
+}
+
+/// `dW += dYᵀ X`, dense.
+pub fn linear_backward_weight<T: Real>(
+    dy: MatRef<'_, T>,
+    x: &PackedRows<T>,
+    mut dw: MatMut<'_, T>,
+) {
+    for o in 0..dy.cols() {
+        for k in 0..x.cols() {
+            let mut sum = T::zero();
+            for r in 0..dy.rows() {
+                sum += dy.get(r, o) * x.get(r, k);
+            }
+            dw.row_mut(o)[k] += sum;
+        }
+    }
+}
+
+/// Gathers, standardises and packs a batch.
+pub fn gather_rows<T: Real>(
+    sources: &[RowSource<'_>],
+    picks: &[Option<Pick>],
+    standardise: Option<Standardise<'_>>,
+    out: &mut PackedRows<T>,
+) {
+    for (r, pick) in picks.iter().enumerate() {
+        for c in 0..out.cols() {
+            let at = out.index(r, c);
+            out.as_mut_slice()[at] = match pick {
+                None => T::zero(),
+                Some(pick) => {
+                    let x = sources[pick.source].get(pick.row, c);
+                    T::of(f64::from(
+                        standardise.map_or(x, |s| (x - s.mean[c]) * s.inv_std[c]),
+                    ))
+                }
+            };
+        }
+    }
+}
+
+/// Column means and biased variances over the present rows.
+pub fn column_moments<T: Real>(y: MatRef<'_, T>, present: Option<&[bool]>) -> Moments<T> {
+    let rows: Vec<usize> = (0..y.rows())
+        .filter(|&r| present.is_none_or(|p| p[r]))
+        .collect();
+    let count = rows.len() as f64;
+    let (mut mean, mut var) = (Vec::new(), Vec::new());
+    for c in 0..y.cols() {
+        let m = rows.iter().map(|&r| y.get(r, c).as_f64()).sum::<f64>() / count;
+        let v = rows
+            .iter()
+            .map(|&r| (y.get(r, c).as_f64() - m).powi(2))
+            .sum::<f64>()
+            / count;
+        mean.push(T::of(m));
+        var.push(T::of(v));
+    }
+    Moments {
+        mean,
+        var,
+        count: rows.len(),
+    }
+}
+
+/// `h = Dropout(ReLU(γ (y − mean) inv_std + β))` in place; absent rows become 0.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the oracle restates the kernel's signature"
+)]
+pub fn normalise_relu_dropout<T: Real>(
+    mut y: MatMut<'_, T>,
+    mut normalised: Option<MatMut<'_, T>>,
+    mean: &[T],
+    inv_std: &[T],
+    affine: Affine<'_, T>,
+    present: Option<&[bool]>,
+    dropout: Option<Dropout>,
+    first_col: usize,
+    width: usize,
+) {
+    for r in 0..y.rows() {
+        for c in 0..y.cols() {
+            let x_hat = (y.row_mut(r)[c] - mean[c]) * inv_std[c];
+            let here = present.is_none_or(|p| p[r]);
+            let keep = dropout.is_none_or(|d| d.keeps((r * width + first_col + c) as u64));
+            let scale = T::of(dropout.map_or(1.0, |d| d.scale()));
+            let z = affine.gamma[c] * x_hat + affine.beta[c];
+            // Written so that NaN stays NaN.
+            let relu = if z < T::zero() { T::zero() } else { z };
+            y.row_mut(r)[c] = if here && keep {
+                relu * scale
+            } else {
+                T::zero()
+            };
+            if let Some(normalised) = &mut normalised {
+                normalised.row_mut(r)[c] = if here { x_hat } else { T::zero() };
+            }
+        }
+    }
+}
+
+/// Backward of [`normalise_relu_dropout`]: `dh` becomes `dy`; `dgamma` and `dbeta` are added to.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the oracle restates the kernel's signature"
+)]
+pub fn normalise_relu_dropout_backward<T: Real>(
+    mut dh: MatMut<'_, T>,
+    h: MatRef<'_, T>,
+    normalised: MatRef<'_, T>,
+    inv_std: &[T],
+    gamma: &[T],
+    present: Option<&[bool]>,
+    batch_count: Option<usize>,
+    dropout_scale: T,
+    dgamma: &mut [T],
+    dbeta: &mut [T],
+) {
+    for c in 0..dh.cols() {
+        let (mut sum, mut sum_x_hat) = (0.0, 0.0);
+        for r in 0..dh.rows() {
+            let dz = if h.get(r, c) > T::zero() {
+                dh.row_mut(r)[c] * dropout_scale
+            } else {
+                T::zero()
+            };
+            dh.row_mut(r)[c] = dz;
+            sum += dz.as_f64();
+            sum_x_hat += (dz * normalised.get(r, c)).as_f64();
+        }
+        dgamma[c] += T::of(sum_x_hat);
+        dbeta[c] += T::of(sum);
+        let (mean, mean_x_hat) = match batch_count {
+            Some(n) => (T::of(sum / n as f64), T::of(sum_x_hat / n as f64)),
+            None => (T::zero(), T::zero()),
+        };
+        for r in 0..dh.rows() {
+            let here = present.is_none_or(|p| p[r]);
+            let dz = dh.row_mut(r)[c];
+            let dx_hat = dz - mean - normalised.get(r, c) * mean_x_hat;
+            dh.row_mut(r)[c] = if here {
+                dx_hat * gamma[c] * inv_std[c]
+            } else {
+                T::zero()
+            };
+        }
+    }
+}
+
+/// Adam on one parameter array, as `torch.optim.Adam`.
+pub fn adam_dense<T: Real>(
+    step: &AdamStep<T>,
+    p: &mut [T],
+    g: &[T],
+    m: &mut [T],
+    v: &mut [T],
+    mut v_max: Option<&mut [T]>,
+) {
+    for i in 0..p.len() {
+        let v_max = v_max.as_deref_mut().map(|v_max| &mut v_max[i]);
+        step.apply(&mut p[i], g[i], &mut m[i], &mut v[i], v_max);
+    }
+}

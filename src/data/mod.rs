@@ -1,0 +1,3 @@
+//! Feature files, metadata, folds and batches.
+
+pub mod label;

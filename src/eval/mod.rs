@@ -1,0 +1,1 @@
+//! Decoding, official metrics and submissions.

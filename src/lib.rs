@@ -1,0 +1,10 @@
+//! blendfuse: rank-aware multi-encoder fusion for blended emotion recognition.
+#![forbid(unsafe_code)]
+
+pub mod data;
+pub mod error;
+pub mod eval;
+pub mod rng;
+
+pub use blendfuse_kernels as kernels;
+pub use error::{Error, Result};

@@ -1,0 +1,3 @@
+//! The `blendfuse` command.
+
+fn main() {}
