@@ -2,6 +2,11 @@
 //!
 //! The collections lie beside the repository; where they are absent these tests say so and pass.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "says what was skipped, and shows messages on request"
+)]
+
 use std::path::{Path, PathBuf};
 
 use blendfuse::data::features::Features;

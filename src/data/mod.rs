@@ -1,8 +1,16 @@
 //! Feature files, metadata, folds and batches.
 
+pub mod batch;
+pub mod dataset;
 pub mod features;
 pub mod filename;
+pub mod folds;
 pub mod label;
+pub mod metadata;
+mod metadata_labels;
 pub mod npy;
 pub mod npy_header;
 pub mod npz;
+pub mod registry;
+pub mod standardise;
+mod table;
