@@ -1,6 +1,7 @@
 //! blendfuse: rank-aware multi-encoder fusion for blended emotion recognition.
 #![forbid(unsafe_code)]
 
+pub mod autograd;
 pub mod data;
 pub mod error;
 pub mod eval;
