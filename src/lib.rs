@@ -5,6 +5,8 @@ pub mod autograd;
 pub mod data;
 pub mod error;
 pub mod eval;
+pub mod model;
+pub mod nn;
 pub mod rng;
 
 pub use blendfuse_kernels as kernels;
