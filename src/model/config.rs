@@ -160,6 +160,16 @@ pub struct LossConfig {
     pub presence: PresenceLoss,
 }
 
+impl Monitor {
+    /// Whether a higher measure is better.
+    pub fn higher_is_better(self) -> bool {
+        matches!(
+            self,
+            Monitor::Average | Monitor::Presence | Monitor::Salience
+        )
+    }
+}
+
 impl Default for LossConfig {
     fn default() -> Self {
         Self {
@@ -227,6 +237,8 @@ pub struct TrainConfig {
     pub min_lr: f64,
     /// Largest Euclidean norm of the whole gradient; 0: no clipping.
     pub clip_norm: f64,
+    /// Epochs between saved states that `--resume` goes on from; 0: none are saved.
+    pub checkpoint_every: usize,
 }
 
 impl Default for TrainConfig {
@@ -246,6 +258,7 @@ impl Default for TrainConfig {
             plateau_cooldown: 0,
             min_lr: 0.0,
             clip_norm: 0.0,
+            checkpoint_every: 1,
         }
     }
 }
