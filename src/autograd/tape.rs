@@ -1,0 +1,274 @@
+//! The tape: values in the order of their computation, and the walk back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use blendfuse_kernels::layout::PackedRows;
+use ndarray::{Array2, ArrayView2};
+
+use super::Scalar;
+use super::gradient::{Gradient, Gradients};
+use super::op::{Backward, Op, dense};
+use super::value::Tensor;
+use crate::error::{Error, Result};
+
+static NEXT_TAPE: AtomicU64 = AtomicU64::new(0);
+
+/// A value on a tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Var {
+    pub(super) id: usize,
+    // Guards against use on another tape, where the id would name another value.
+    pub(super) tape: u64,
+}
+
+pub(super) struct Node<F> {
+    pub(super) value: Tensor<F>,
+    pub(super) inputs: Vec<usize>,
+    pub(super) op: Option<Box<dyn Op<F>>>,
+    pub(super) needs_gradient: bool,
+}
+
+impl<F: Scalar> std::fmt::Debug for Node<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = self.op.as_ref().map_or("leaf", |op| op.name());
+        write!(f, "{name} {:?}", self.value.shape())
+    }
+}
+
+/// Records a forward pass.
+pub struct Tape<F> {
+    tag: u64,
+    nodes: Vec<Node<F>>,
+    node_of_parameter: HashMap<usize, usize>,
+}
+
+impl<F: Scalar> std::fmt::Debug for Tape<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(&self.nodes).finish()
+    }
+}
+
+impl<F: Scalar> Default for Tape<F> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<F: Scalar> Tape<F> {
+    /// An empty tape.
+    pub fn new() -> Self {
+        let tag = NEXT_TAPE.fetch_add(1, Ordering::Relaxed);
+        Self {
+            tag,
+            nodes: Vec::new(),
+            node_of_parameter: HashMap::new(),
+        }
+    }
+
+    /// A leaf without gradient.
+    pub fn constant(&mut self, x: impl Into<Tensor<F>>) -> Var {
+        self.leaf(x.into(), false)
+    }
+
+    /// A packed batch, a leaf without gradient.
+    pub fn rows(&mut self, x: Arc<PackedRows<F>>) -> Var {
+        self.leaf(Tensor::Rows(x), false)
+    }
+
+    /// A leaf whose gradient [`Gradients::of`] gives.
+    pub fn variable(&mut self, x: impl Into<Tensor<F>>) -> Var {
+        self.leaf(x.into(), true)
+    }
+
+    /// The leaf of the parameter with this key: one per tape, however often it is asked for, so
+    /// that its gradient is complete. A parameter that is not `trainable` gets no gradient.
+    pub fn parameter(&mut self, key: usize, value: &Tensor<F>, trainable: bool) -> Var {
+        if let Some(&id) = self.node_of_parameter.get(&key) {
+            return Var { id, tape: self.tag };
+        }
+        let var = self.leaf(value.clone(), trainable);
+        self.node_of_parameter.insert(key, var.id);
+        var
+    }
+
+    fn leaf(&mut self, value: Tensor<F>, needs_gradient: bool) -> Var {
+        self.nodes.push(Node {
+            value,
+            inputs: Vec::new(),
+            op: None,
+            needs_gradient,
+        });
+        Var {
+            id: self.nodes.len() - 1,
+            tape: self.tag,
+        }
+    }
+
+    /// Records the result of an operation. Its backward state is dropped at once if no input
+    /// leads to a leaf that wants a gradient.
+    pub fn push(&mut self, value: Array2<F>, inputs: &[Var], op: impl Op<F> + 'static) -> Var {
+        let inputs: Vec<usize> = inputs.iter().map(|&var| self.id(var)).collect();
+        let needs_gradient = inputs.iter().any(|&id| self.nodes[id].needs_gradient);
+        let op: Option<Box<dyn Op<F>>> = if needs_gradient {
+            Some(Box::new(op))
+        } else {
+            None
+        };
+        self.nodes.push(Node {
+            value: value.into(),
+            inputs,
+            op,
+            needs_gradient,
+        });
+        Var {
+            id: self.nodes.len() - 1,
+            tape: self.tag,
+        }
+    }
+
+    fn id(&self, var: Var) -> usize {
+        assert_eq!(var.tape, self.tag, "a Var of another tape");
+        var.id
+    }
+
+    /// The value, in whatever form it has.
+    ///
+    /// # Panics
+    /// If `var` belongs to another tape.
+    pub fn tensor(&self, var: Var) -> &Tensor<F> {
+        &self.nodes[self.id(var)].value
+    }
+
+    /// A dense value.
+    ///
+    /// # Panics
+    /// If `var` belongs to another tape or is packed.
+    pub fn value(&self, var: Var) -> ArrayView2<'_, F> {
+        dense(self.tensor(var))
+    }
+
+    /// The value of a 1 × 1 result.
+    ///
+    /// # Panics
+    /// If the value is not 1 × 1, packed, or of another tape.
+    pub fn scalar(&self, var: Var) -> F {
+        let value = self.value(var);
+        assert_eq!(value.dim(), (1, 1), "not a scalar");
+        value[(0, 0)]
+    }
+
+    /// `(rows, cols)` of a value.
+    ///
+    /// # Panics
+    /// If `var` belongs to another tape.
+    pub fn shape(&self, var: Var) -> (usize, usize) {
+        self.tensor(var).shape()
+    }
+
+    /// Refuses a value of another shape; every shape error of every operation is made here.
+    ///
+    /// # Errors
+    /// [`Error::Shape`].
+    pub fn expect_shape(
+        &self,
+        op: &'static str,
+        what: &str,
+        var: Var,
+        expected: (usize, usize),
+    ) -> Result<()> {
+        if self.shape(var) == expected {
+            return Ok(());
+        }
+        let (rows, cols) = self.shape(var);
+        Err(shape_error(
+            op,
+            format!("{what} of {} × {}", expected.0, expected.1),
+            format!("{rows} × {cols}"),
+        ))
+    }
+
+    /// Walks back from a 1 × 1 loss and gives the gradient of every leaf that wants one.
+    /// Consumes the tape, so that the parameters are no longer shared when the optimiser comes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the loss is not 1 × 1.
+    pub fn backward(self, loss: Var) -> Result<Gradients<F>> {
+        self.expect_shape("backward", "a loss", loss, (1, 1))?;
+        let last = self.id(loss);
+        let mut grads: Vec<Option<Gradient<F>>> = Vec::new();
+        grads.resize_with(self.nodes.len(), || None);
+        grads[last] = Some(Gradient::Dense(Array2::ones((1, 1))));
+        for id in (0..=last).rev() {
+            let Some(op) = &self.nodes[id].op else {
+                continue;
+            };
+            // Inputs precede outputs, so everything that adds to node `id` has run.
+            let (lower, upper) = grads.split_at_mut(id);
+            let Some(Gradient::Dense(dy)) = upper[0].take() else {
+                continue;
+            };
+            op.backward(&mut Backward {
+                nodes: &self.nodes,
+                id,
+                dy,
+                grads: lower,
+            });
+        }
+        Ok(Gradients {
+            by_node: grads,
+            node_of_parameter: self.node_of_parameter,
+            tape: self.tag,
+        })
+    }
+}
+
+/// The engine's shape error.
+pub(crate) fn shape_error(
+    op: &'static str,
+    expected: impl Into<String>,
+    got: impl Into<String>,
+) -> Error {
+    Error::Shape {
+        op,
+        expected: expected.into(),
+        got: got.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn a_parameter_used_twice_is_one_leaf_with_the_whole_gradient() {
+        let mut tape = Tape::<f64>::new();
+        let w: Tensor<f64> = array![[2.0]].into();
+        let (a, b) = (tape.parameter(5, &w, true), tape.parameter(5, &w, true));
+        assert_eq!(a, b);
+        let y = tape.linear(a, b, None).unwrap();
+        let gradients = tape.backward(y).unwrap();
+        assert_eq!(gradients.parameter(5).unwrap().to_dense(), array![[4.0]]);
+    }
+
+    #[test]
+    #[should_panic(expected = "another tape")]
+    fn refuses_a_var_of_another_tape() {
+        let (mut one, mut two) = (Tape::<f64>::new(), Tape::<f64>::new());
+        let x = one.constant(array![[1.0]]);
+        two.constant(array![[5.0]]);
+        two.relu(x);
+    }
+
+    #[test]
+    fn constants_get_no_gradient_and_keep_no_backward_state() {
+        let mut tape = Tape::<f64>::new();
+        let x = tape.constant(array![[1.0]]);
+        let y = tape.relu(x);
+        assert!(tape.nodes[y.id].op.is_none());
+        assert!(tape.backward(y).unwrap().of(x).is_none());
+    }
+}

@@ -1,0 +1,136 @@
+//! Encoder weights: a small network over all projections, a softmax with temperature, and the
+//! selection of the n largest (paper eqs. 3 and 4); or the same weight for all.
+
+use ndarray::Array2;
+
+use super::config::{Gate as Kind, ModelConfig};
+use crate::autograd::{Scalar, Tape, Var};
+use crate::error::Result;
+use crate::nn::{Linear, ParamId, Params};
+
+/// `gate.0`, `gate.2` and `gate.temperature`; a uniform gate has no parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Gate {
+    attention: Option<Attention>,
+    top_k: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Attention {
+    hidden: Linear,
+    output: Linear,
+    temperature: ParamId,
+    range: (f64, f64),
+}
+
+/// What the gate decided.
+#[derive(Clone, Debug)]
+pub struct GateOutput<F> {
+    /// g `(B, M)`; none for a uniform gate.
+    pub logits: Option<Var>,
+    /// a `(B, M)`: the softmax before selection, each row summing to 1 over present encoders.
+    pub weights: Array2<F>,
+    /// ã `(B, M)`: after selection and renormalisation.
+    pub kept: Var,
+}
+
+impl Gate {
+    /// Adds the gate over `encoders` projections.
+    pub fn new<F: Scalar>(
+        params: &mut Params<F>,
+        config: &ModelConfig,
+        encoders: usize,
+        seed: u64,
+    ) -> Self {
+        let attention = (config.gate == Kind::Attention).then(|| Attention {
+            hidden: Linear::new(
+                params,
+                "gate.0",
+                encoders * config.projection_dim,
+                config.gate_hidden,
+                seed,
+            ),
+            output: Linear::new(params, "gate.2", config.gate_hidden, encoders, seed),
+            temperature: params.add_vector(
+                "gate.temperature",
+                vec![F::of(config.temperature)],
+                config.temperature_learned,
+            ),
+            range: (config.temperature_min, config.temperature_max),
+        });
+        Self {
+            attention,
+            top_k: config.top_k,
+        }
+    }
+
+    /// Weighs the projections `h`, M of `(B, P)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if their number or shapes do not fit.
+    pub fn forward<F: Scalar>(
+        &self,
+        tape: &mut Tape<F>,
+        params: &Params<F>,
+        h: &[Var],
+        present: Option<&Array2<bool>>,
+    ) -> Result<GateOutput<F>> {
+        let Some(attention) = self.attention else {
+            let rows = tape.shape(h[0]).0;
+            let weights = uniform_weights(rows, h.len(), present);
+            return Ok(GateOutput {
+                logits: None,
+                kept: tape.constant(weights.clone()),
+                weights,
+            });
+        };
+        let joined = tape.concat(h)?;
+        let hidden = attention.hidden.forward(tape, params, joined)?;
+        let hidden = tape.relu(hidden);
+        let logits = attention.output.forward(tape, params, hidden)?;
+        let temperature = params.leaf(tape, attention.temperature);
+        let (kept, weights) = tape.topn_softmax(logits, temperature, present, self.top_k)?;
+        Ok(GateOutput {
+            logits: Some(logits),
+            weights,
+            kept,
+        })
+    }
+
+    /// Puts the temperature back into its range; to be called after each optimiser step.
+    pub fn clamp_temperature<F: Scalar>(&self, params: &mut Params<F>) {
+        if let Some(attention) = self.attention {
+            let (low, high) = attention.range;
+            for tau in params.vector_mut(attention.temperature) {
+                // NaN stays: the trainer reports it.
+                *tau = if tau.is_nan() {
+                    *tau
+                } else {
+                    tau.max(F::of(low)).min(F::of(high))
+                };
+            }
+        }
+    }
+
+    /// τ now; none for a uniform gate.
+    pub fn temperature<F: Scalar>(&self, params: &Params<F>) -> Option<f64> {
+        self.attention
+            .map(|attention| params.vector(attention.temperature)[0].as_f64())
+    }
+}
+
+fn uniform_weights<F: Scalar>(
+    rows: usize,
+    encoders: usize,
+    present: Option<&Array2<bool>>,
+) -> Array2<F> {
+    let here = |r, m| present.is_none_or(|present| present[(r, m)]);
+    let mut weights = Array2::zeros((rows, encoders));
+    for r in 0..rows {
+        let count = (0..encoders).filter(|&m| here(r, m)).count();
+        for m in (0..encoders).filter(|&m| here(r, m)) {
+            weights[(r, m)] = F::one() / F::of(count as f64);
+        }
+    }
+    weights
+}

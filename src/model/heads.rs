@@ -1,0 +1,93 @@
+//! Classifier heads: Linear → ReLU → Dropout → Linear (paper eq. 7), and their probabilities (eq. 8).
+
+use blendfuse_kernels::rowwise::softmax;
+use ndarray::{Array2, ArrayView2};
+
+use crate::autograd::value::{mat_mut, mat_ref};
+use crate::autograd::{Scalar, Tape, Var};
+use crate::error::Result;
+use crate::nn::{Dropout, Linear, Mode, Params};
+
+/// `NAME.0` and `NAME.3`.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    hidden: Linear,
+    dropout: Dropout,
+    output: Linear,
+}
+
+impl Head {
+    /// Adds a head of `inputs` → `hidden` → `outputs`.
+    pub fn new<F: Scalar>(
+        params: &mut Params<F>,
+        name: &str,
+        [inputs, hidden, outputs]: [usize; 3],
+        dropout: Dropout,
+        seed: u64,
+    ) -> Self {
+        Self {
+            hidden: Linear::new(params, &format!("{name}.0"), inputs, hidden, seed),
+            dropout,
+            output: Linear::new(params, &format!("{name}.3"), hidden, outputs, seed),
+        }
+    }
+
+    /// z `(B, inputs)` → logits `(B, outputs)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if `z` has another width.
+    pub fn forward<F: Scalar>(
+        &self,
+        tape: &mut Tape<F>,
+        params: &Params<F>,
+        z: Var,
+        mode: Mode,
+    ) -> Result<Var> {
+        let hidden = self.hidden.forward(tape, params, z)?;
+        let mut hidden = tape.relu(hidden);
+        if let Some(dropout) = self.dropout.at(mode) {
+            hidden = tape.dropout(hidden, dropout);
+        }
+        self.output.forward(tape, params, hidden)
+    }
+}
+
+/// Presence p = σ(o) of each class, `(B, C)`.
+pub fn presence_probabilities<F: Scalar>(logits: ArrayView2<'_, F>) -> Array2<F> {
+    logits.mapv(|o| {
+        // Both branches keep the exponent at or below 0.
+        let e = (-o.abs()).exp();
+        if o < F::zero() {
+            e / (F::one() + e)
+        } else {
+            F::one() / (F::one() + e)
+        }
+    })
+}
+
+/// Salience s = softmax(o) of each row, `(B, C)`.
+pub fn salience_probabilities<F: Scalar>(logits: ArrayView2<'_, F>) -> Array2<F> {
+    let mut s = Array2::zeros(logits.dim());
+    softmax(mat_ref(&logits), F::one(), mat_mut(&mut s.view_mut()));
+    s
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn probabilities_of_extreme_logits_are_finite() {
+        let logits = array![[1e4, -1e4, 0.0]];
+        assert_eq!(
+            presence_probabilities(logits.view()),
+            array![[1.0, 0.0, 0.5]]
+        );
+        assert_eq!(
+            salience_probabilities(logits.view()),
+            array![[1.0, 0.0, 0.0]]
+        );
+    }
+}

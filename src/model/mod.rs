@@ -1,0 +1,13 @@
+//! The rank-aware fusion network: projections, gate, selection, fusion, heads, domain adversary.
+
+pub mod config;
+pub mod domain;
+pub mod fusion;
+pub mod gate;
+pub mod heads;
+pub mod loss;
+pub mod network;
+pub mod projection;
+
+pub use config::Config;
+pub use network::{EncoderShape, Forward, FusionNet, Inputs};

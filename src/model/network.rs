@@ -1,0 +1,277 @@
+//! The whole network, from packed batches to logits.
+
+use std::sync::Arc;
+
+use blendfuse_kernels::layout::PackedRows;
+use ndarray::Array2;
+
+use super::config::{Config, Heads};
+use super::domain::Domain;
+use super::fusion::Fusion;
+use super::gate::Gate;
+use super::heads::Head;
+use super::loss::{Losses, losses};
+use super::projection::Projection;
+use crate::autograd::tape::shape_error;
+use crate::autograd::{Scalar, Tape, Var};
+use crate::error::Result;
+use crate::nn::batch_norm::RunningUpdate;
+use crate::nn::params::WeightLayout;
+use crate::nn::{Dropout, Mode, Params};
+
+/// An encoder as the network sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncoderShape {
+    /// Its name, part of its parameters' names.
+    pub name: String,
+    /// D_m, columns of its feature file.
+    pub width: usize,
+}
+
+/// One batch of inputs.
+#[derive(Clone, Debug)]
+pub struct Inputs<F> {
+    /// One packed batch `(B, D_m)` an encoder, standardised; rows without features are 0.
+    pub rows: Vec<Arc<PackedRows<F>>>,
+    /// `(B, M)`: which row has which encoder; none: every row has every one.
+    pub present: Option<Array2<bool>>,
+}
+
+/// What a forward pass computed.
+#[derive(Clone, Debug)]
+pub struct Forward<F> {
+    /// h_m, M of `(B, P)`.
+    pub projections: Vec<Var>,
+    /// g `(B, M)`; none with a uniform gate.
+    pub gate_logits: Option<Var>,
+    /// a `(B, M)`, before selection.
+    pub weights: Array2<F>,
+    /// ã `(B, M)`, after selection and renormalisation.
+    pub kept: Var,
+    /// z `(B, Z)`.
+    pub embedding: Var,
+    /// o^p `(B, C)`.
+    pub presence_logits: Var,
+    /// o^s `(B, C)`; the same as o^p with a single head.
+    pub salience_logits: Var,
+    /// `(B, 2)`, with a domain adversary in training.
+    pub domain_logits: Option<Var>,
+    /// Batch statistics for [`FusionNet::update_running`].
+    pub running_updates: Vec<RunningUpdate<F>>,
+}
+
+/// The network with its parameters.
+#[derive(Clone, Debug)]
+pub struct FusionNet<F> {
+    /// Parameters and running statistics.
+    pub params: Params<F>,
+    config: Config,
+    projections: Vec<Projection>,
+    gate: Gate,
+    fusion: Fusion,
+    presence: Head,
+    salience: Option<Head>,
+    domain: Option<Domain>,
+}
+
+impl<F: Scalar> FusionNet<F> {
+    /// A network with initial weights from `config.train.seed`.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) if the configuration is out of range,
+    /// [`Error::Shape`](crate::Error::Shape) without encoders or classes.
+    pub fn new(config: &Config, encoders: &[EncoderShape], classes: usize) -> Result<Self> {
+        Self::with_layout(config, encoders, classes, WeightLayout::Packed)
+    }
+
+    /// As [`FusionNet::new`], with weights held in `layout`.
+    ///
+    /// # Errors
+    /// As [`FusionNet::new`].
+    pub fn with_layout(
+        config: &Config,
+        encoders: &[EncoderShape],
+        classes: usize,
+        layout: WeightLayout,
+    ) -> Result<Self> {
+        config.check()?;
+        if encoders.is_empty() || classes == 0 {
+            let got = format!("{} encoders, {classes} classes", encoders.len());
+            return Err(shape_error(
+                "fusion network",
+                "at least one encoder and one class",
+                got,
+            ));
+        }
+        let (model, seed) = (&config.model, config.train.seed);
+        let mut layers = 0;
+        let mut dropout = |rate: Option<f64>| {
+            layers += 1;
+            Dropout {
+                rate: rate.unwrap_or(model.dropout),
+                layer: layers - 1,
+            }
+        };
+        let mut params = Params::new(layout);
+        let projections = encoders
+            .iter()
+            .map(|encoder| {
+                let dropout = dropout(model.dropout_projection);
+                Projection::new(
+                    &mut params,
+                    &encoder.name,
+                    encoder.width,
+                    model.projection_dim,
+                    dropout,
+                    seed,
+                )
+            })
+            .collect();
+        let gate = Gate::new(&mut params, model, encoders.len(), seed);
+        let joined = encoders.len() * model.projection_dim;
+        let fusion = Fusion::new(
+            &mut params,
+            joined,
+            model.shared_dim,
+            dropout(model.dropout_fusion),
+            seed,
+        );
+        let head = [model.shared_dim, model.head_hidden, classes];
+        let presence = Head::new(
+            &mut params,
+            "presence",
+            head,
+            dropout(model.dropout_heads),
+            seed,
+        );
+        let salience = (model.heads == Heads::Dual).then(|| {
+            Head::new(
+                &mut params,
+                "salience",
+                head,
+                dropout(model.dropout_heads),
+                seed,
+            )
+        });
+        let domain = config.uda.enabled.then(|| {
+            let dropout = dropout(model.dropout_heads);
+            Domain::new(
+                &mut params,
+                model.shared_dim,
+                model.head_hidden,
+                config.uda.reversal_weight,
+                dropout,
+                seed,
+            )
+        });
+        Ok(Self {
+            params,
+            config: config.clone(),
+            projections,
+            gate,
+            fusion,
+            presence,
+            salience,
+            domain,
+        })
+    }
+
+    /// Runs a batch through the network. A row with no encoder at all gives a meaningless result:
+    /// the data layer refuses such clips by name.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the batch does not fit the encoders.
+    pub fn forward(
+        &self,
+        tape: &mut Tape<F>,
+        inputs: &Inputs<F>,
+        mode: Mode,
+    ) -> Result<Forward<F>> {
+        let encoders = self.projections.len();
+        if inputs.rows.len() != encoders {
+            return Err(shape_error(
+                "forward",
+                format!("{encoders} encoders"),
+                inputs.rows.len().to_string(),
+            ));
+        }
+        let mut running_updates = Vec::new();
+        let mut projections = Vec::with_capacity(encoders);
+        for (m, (projection, rows)) in self.projections.iter().zip(&inputs.rows).enumerate() {
+            let present: Option<Vec<bool>> = inputs
+                .present
+                .as_ref()
+                .map(|present| present.column(m).to_vec())
+                .filter(|column| column.contains(&false));
+            let x = tape.rows(rows.clone());
+            let (h, update) =
+                projection.forward(tape, &self.params, x, present.as_deref(), mode)?;
+            projections.push(h);
+            running_updates.extend(update);
+        }
+        let gate = self
+            .gate
+            .forward(tape, &self.params, &projections, inputs.present.as_ref())?;
+        let (embedding, update) =
+            self.fusion
+                .forward(tape, &self.params, gate.kept, &projections, mode)?;
+        running_updates.extend(update);
+        let presence_logits = self.presence.forward(tape, &self.params, embedding, mode)?;
+        let salience_logits = match &self.salience {
+            Some(head) => head.forward(tape, &self.params, embedding, mode)?,
+            None => presence_logits,
+        };
+        let domain_logits = match (&self.domain, mode) {
+            (Some(domain), Mode::Train { .. }) => {
+                Some(domain.forward(tape, &self.params, embedding, mode)?)
+            }
+            _ => None,
+        };
+        Ok(Forward {
+            projections,
+            gate_logits: gate.logits,
+            weights: gate.weights,
+            kept: gate.kept,
+            embedding,
+            presence_logits,
+            salience_logits,
+            domain_logits,
+            running_updates,
+        })
+    }
+
+    /// The losses of a batch whose first rows have the soft labels `targets (B, C)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit.
+    pub fn losses(
+        &self,
+        tape: &mut Tape<F>,
+        forward: &Forward<F>,
+        targets: &Array2<F>,
+    ) -> Result<Losses> {
+        losses(tape, forward, targets, &self.config.loss, &self.config.uda)
+    }
+
+    /// Lets a training batch's statistics enter the running ones.
+    pub fn update_running(&mut self, updates: &[RunningUpdate<F>]) {
+        for update in updates {
+            update.apply(&mut self.params);
+        }
+    }
+
+    /// Puts the temperature back into its range; to be called after each optimiser step.
+    pub fn clamp_temperature(&mut self) {
+        self.gate.clamp_temperature(&mut self.params);
+    }
+
+    /// The gate's temperature; none for a uniform gate.
+    pub fn temperature(&self) -> Option<f64> {
+        self.gate.temperature(&self.params)
+    }
+
+    /// The configuration that the network was made from.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+}

@@ -1,0 +1,65 @@
+//! One encoder's projection: h = Dropout(ReLU(BatchNorm(W x + b))) (paper eq. 1).
+
+use ndarray::Array2;
+
+use crate::autograd::{Scalar, Tape, Var};
+use crate::error::Result;
+use crate::nn::batch_norm::RunningUpdate;
+use crate::nn::{BatchNorm, Dropout, Linear, Mode, Params};
+
+/// `encoders.NAME.linear` and `encoders.NAME.norm`.
+#[derive(Clone, Copy, Debug)]
+pub struct Projection {
+    linear: Linear,
+    norm: BatchNorm,
+    dropout: Dropout,
+    width: usize,
+}
+
+impl Projection {
+    /// Adds the projection of an encoder with `inputs` columns to `width`.
+    pub fn new<F: Scalar>(
+        params: &mut Params<F>,
+        encoder: &str,
+        inputs: usize,
+        width: usize,
+        dropout: Dropout,
+        seed: u64,
+    ) -> Self {
+        let linear = Linear::new(
+            params,
+            &format!("encoders.{encoder}.linear"),
+            inputs,
+            width,
+            seed,
+        );
+        let norm = BatchNorm::new(params, &format!("encoders.{encoder}.norm"), width);
+        Self {
+            linear,
+            norm,
+            dropout,
+            width,
+        }
+    }
+
+    /// The packed batch `(B, D_m)` → `(B, P)`; rows that are not `present` become 0.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the batch has another width.
+    pub fn forward<F: Scalar>(
+        &self,
+        tape: &mut Tape<F>,
+        params: &Params<F>,
+        x: Var,
+        present: Option<&[bool]>,
+        mode: Mode,
+    ) -> Result<(Var, Option<RunningUpdate<F>>)> {
+        if present.is_some_and(|present| !present.contains(&true)) {
+            let rows = tape.shape(x).0;
+            return Ok((tape.constant(Array2::zeros((rows, self.width))), None));
+        }
+        let y = self.linear.forward(tape, params, x)?;
+        self.norm
+            .forward_relu_dropout(tape, params, y, present, &self.dropout, mode)
+    }
+}

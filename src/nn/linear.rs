@@ -1,0 +1,46 @@
+//! A linear layer.
+
+use super::init::uniform_fan_in;
+use super::{ParamId, Params};
+use crate::autograd::{Scalar, Tape, Var};
+use crate::error::Result;
+
+/// `y = x Wᵀ + b`, with the names `NAME.weight` and `NAME.bias`.
+#[derive(Clone, Copy, Debug)]
+pub struct Linear {
+    /// `(outputs, inputs)`.
+    pub weight: ParamId,
+    /// `(outputs)`.
+    pub bias: ParamId,
+}
+
+impl Linear {
+    /// Adds the layer's parameters, initialised as `torch.nn.Linear`.
+    pub fn new<F: Scalar>(
+        params: &mut Params<F>,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+        seed: u64,
+    ) -> Self {
+        let weight = uniform_fan_in(outputs * inputs, inputs, seed, params.len());
+        let weight = params.add_matrix(&format!("{name}.weight"), outputs, inputs, weight);
+        let bias = uniform_fan_in(outputs, inputs, seed, params.len());
+        let bias = params.add_vector(&format!("{name}.bias"), bias, true);
+        Self { weight, bias }
+    }
+
+    /// `x (B, inputs)` → `(B, outputs)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if `x` has another width.
+    pub fn forward<F: Scalar>(
+        &self,
+        tape: &mut Tape<F>,
+        params: &Params<F>,
+        x: Var,
+    ) -> Result<Var> {
+        let (weight, bias) = (params.leaf(tape, self.weight), params.leaf(tape, self.bias));
+        tape.linear(x, weight, Some(bias))
+    }
+}

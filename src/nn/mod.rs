@@ -1,0 +1,30 @@
+//! Parameters, layers, the optimiser and its schedule.
+
+pub mod adam;
+pub mod batch_norm;
+pub mod dropout;
+pub mod init;
+pub mod linear;
+pub mod params;
+pub mod plateau;
+
+pub use adam::{Adam, AdamConfig};
+pub use batch_norm::BatchNorm;
+pub use dropout::Dropout;
+pub use linear::Linear;
+pub use params::{ParamId, Params};
+pub use plateau::{Plateau, PlateauConfig};
+
+/// What a forward pass is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Batch statistics and dropout; the masks depend on seed and step alone.
+    Train {
+        /// The run's seed.
+        seed: u64,
+        /// The optimiser step, counted from 0 over the whole run.
+        step: usize,
+    },
+    /// Running statistics, no dropout.
+    Eval,
+}
