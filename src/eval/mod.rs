@@ -1,1 +1,17 @@
-//! Decoding, official metrics and submissions.
+//! From probabilities to emotions and from emotions to scores: alignment, decoding, threshold
+//! search, the official metrics, and the files that carry probabilities and predictions.
+//!
+//! Uses `error` and `data` only, so metrics and files stand alone.
+
+pub mod align;
+mod atomic;
+pub mod confusion;
+pub mod decode;
+pub mod distribution;
+pub mod filename;
+pub mod frequency;
+pub mod grid;
+pub mod join;
+pub mod metrics;
+mod ranked;
+pub mod thresholds;
