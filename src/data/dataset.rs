@@ -335,3 +335,6 @@ fn same_widths(train: &Split, test: &Split) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
