@@ -229,3 +229,127 @@ fn targets<T: Real>(source: Rows<'_>) -> Option<Array2<T>> {
     }
     Some(targets)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{fixture, standardise};
+
+    #[test]
+    fn each_epoch_has_its_own_order_and_a_single_last_clip_is_dropped() {
+        let clips: Vec<usize> = (10..43).collect();
+        let first = epoch_order(&clips, 1, 0, true);
+        assert_eq!(first, epoch_order(&clips, 1, 0, true));
+        assert_ne!(first, epoch_order(&clips, 1, 1, true));
+        assert_eq!(epoch_order(&clips, 1, 0, false), clips);
+        let mut sorted = first.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, clips);
+        let sizes = |count: usize| -> Vec<usize> {
+            training_batches(&first[..count], 8)
+                .map(<[usize]>::len)
+                .collect()
+        };
+        assert_eq!(sizes(33), [8, 8, 8, 8]);
+        assert_eq!(sizes(18), [8, 8, 2]);
+        assert!(sizes(1).is_empty());
+        assert!(training_batches(&first, 1).all(|batch| batch.len() == 1));
+    }
+
+    #[test]
+    fn the_target_stream_wraps_around_and_goes_on_from_any_place() {
+        let mut stream = TargetStream::new((0..5).collect(), 3, true);
+        let drawn: Vec<usize> = [3, 4, 1, 7].iter().flat_map(|&n| stream.take(n)).collect();
+        for pass in drawn.chunks(5) {
+            let mut pass = pass.to_vec();
+            pass.sort_unstable();
+            assert_eq!(pass, (0..5).collect::<Vec<_>>());
+        }
+        assert_ne!(drawn[..5], drawn[5..10]);
+        for place in 0..15 {
+            stream.seek(place);
+            assert_eq!(stream.take(15 - place), drawn[place..]);
+            assert_eq!(stream.drawn(), 15);
+        }
+    }
+
+    #[test]
+    fn a_batch_holds_the_rows_of_both_splits_standardised_and_marks_what_is_missing() {
+        let data = fixture::dataset();
+        let (train, test) = (&data.train, data.test.as_ref().unwrap());
+        let mut batch = Batch::<f64>::new();
+        let source = Rows {
+            split: train,
+            clips: &[1, 4],
+        };
+        let target = Rows {
+            split: test,
+            clips: &[1, 0, 0],
+        };
+        batch.gather(source, Some(target), None);
+        assert_eq!((batch.rows, batch.source_rows), (5, 2));
+        assert_eq!(batch.present[0], None);
+        assert_eq!(batch.present[1], Some(vec![false, true, false, true, true]));
+        for (row, clip) in [1, 4, 7, 6, 6].into_iter().enumerate() {
+            for (encoder, input) in batch.inputs.iter().enumerate() {
+                for col in 0..2 {
+                    let here = batch.present[encoder].as_ref().is_none_or(|p| p[row]);
+                    let expected = if here {
+                        fixture::value(clip, encoder, col)
+                    } else {
+                        0.0
+                    };
+                    assert_eq!(input.get(row, col), expected);
+                }
+            }
+        }
+        // hap 70, sad 30; then hap alone. The target part has no labels and needs none.
+        let targets = batch.targets.as_ref().unwrap();
+        assert_eq!(targets.row(0).to_vec(), [0.0, 0.7, 0.3, 0.0]);
+        assert_eq!(targets.row(1).to_vec(), [0.0, 1.0, 0.0, 0.0]);
+
+        let clips: Vec<usize> = (0..6).collect();
+        let stats = standardise::fit(train, &clips);
+        batch.gather(
+            Rows {
+                split: train,
+                clips: &clips,
+            },
+            None,
+            Some(&stats),
+        );
+        for col in 0..2 {
+            let sum: f64 = (0..6).map(|row| batch.inputs[1].get(row, col)).sum();
+            assert!(sum.abs() <= 1e-5, "{sum}");
+            assert_eq!(batch.inputs[1].get(1, col), 0.0);
+        }
+        batch.gather(
+            Rows {
+                split: test,
+                clips: &[0],
+            },
+            None,
+            None,
+        );
+        assert_eq!(batch.targets, None);
+    }
+
+    #[test]
+    fn a_buffer_is_filled_again_once_nobody_else_holds_it() {
+        let data = fixture::dataset();
+        let rows = |clips| Rows {
+            split: &data.train,
+            clips,
+        };
+        let mut batch = Batch::<f32>::new();
+        batch.gather(rows(&[0, 2]), None, None);
+        let place = Arc::as_ptr(&batch.inputs[0]);
+        batch.gather(rows(&[3, 4]), None, None);
+        assert_eq!(Arc::as_ptr(&batch.inputs[0]), place);
+        let held = Arc::clone(&batch.inputs[0]);
+        let before = (*held).clone();
+        batch.gather(rows(&[0, 5]), None, None);
+        assert_eq!(*held, before);
+        assert_ne!(*batch.inputs[0], before);
+    }
+}

@@ -355,3 +355,6 @@ fn same_widths(train: &Split, test: &Split) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

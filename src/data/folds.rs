@@ -69,3 +69,52 @@ pub fn shared_actors(split: &Split, fold: &Fold) -> Vec<String> {
         .map(|actor| actor.to_string())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::fixture;
+
+    #[test]
+    fn a_fold_validates_on_its_clips_and_trains_on_the_others() {
+        let data = fixture::dataset();
+        assert_eq!(folds(&data.train), [0, 1, 2]);
+        let one = fold(&data.train, 1).unwrap();
+        assert_eq!(one.train, [0, 1, 4, 5]);
+        assert_eq!(one.validation, [2, 3]);
+        assert!(shared_actors(&data.train, &one).is_empty());
+    }
+
+    #[test]
+    fn an_unknown_fold_names_the_known_ones_and_no_folds_are_no_fault_until_asked_for() {
+        let data = fixture::dataset();
+        let message = fold(&data.train, 7).unwrap_err().to_string();
+        assert!(message.contains("no fold 7; found: 0, 1, 2"), "{message}");
+        let test = data.test.as_ref().unwrap();
+        assert!(folds(test).is_empty());
+        let message = fold(test, 0).unwrap_err().to_string();
+        assert!(
+            message.contains("test_metadata.csv, column fold"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn clips_without_a_fold_always_train_and_an_actor_on_both_sides_is_found() {
+        let mut data = fixture::dataset();
+        data.train.clips[3].fold = None;
+        let one = fold(&data.train, 1).unwrap();
+        assert_eq!((one.train.len(), one.validation.as_slice()), (5, &[2][..]));
+        assert_eq!(shared_actors(&data.train, &one), ["A2"]);
+        data.train
+            .clips
+            .iter_mut()
+            .for_each(|clip| clip.fold = Some(0));
+        assert!(
+            fold(&data.train, 0)
+                .unwrap_err()
+                .to_string()
+                .contains("nothing is left")
+        );
+    }
+}

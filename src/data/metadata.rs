@@ -226,3 +226,6 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

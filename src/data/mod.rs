@@ -2,8 +2,11 @@
 
 pub mod batch;
 pub mod dataset;
+pub mod dtype;
 pub mod features;
 pub mod filename;
+#[cfg(test)]
+mod fixture;
 pub mod folds;
 pub mod label;
 pub mod metadata;
@@ -11,6 +14,7 @@ mod metadata_labels;
 pub mod npy;
 pub mod npy_header;
 pub mod npz;
+pub mod npz_write;
 pub mod registry;
 pub mod standardise;
 mod table;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
@@ -10,8 +10,8 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 use crate::{Error, Result};
 
 /// A table of a million clips takes about 100 MiB.
-const MAX_BYTES: u64 = 256 << 20;
-const MAX_LINE: u64 = 1 << 20;
+const MAX_BYTES: u64 = 128 << 20;
+const MAX_LINE: usize = 1 << 20;
 const MAX_COLUMNS: usize = 10_000;
 
 /// A table: named columns, rows of trimmed cells.
@@ -44,7 +44,7 @@ impl Table {
     /// # Errors
     /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] if it is empty, not UTF-8, has
     /// a row with more or fewer cells than the header, a column twice, a line longer than 1 MiB,
-    /// more than 10,000 columns or more than 256 MiB in all.
+    /// more than 10,000 columns or more than 128 MiB in all.
     pub fn read(path: &Path) -> Result<Table> {
         let failed = |source| Error::Read {
             path: path.to_path_buf(),
@@ -63,22 +63,26 @@ impl Table {
             );
             return Err(fault(None, reason));
         }
-        let bounded = BoundedLines {
-            inner: file.take(MAX_BYTES),
-            line: 1,
-            length: 0,
-        };
-        let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(bounded);
-        let header = reader.headers().map_err(|error| explain(path, &error))?;
-        let columns: Vec<String> = header
-            .iter()
-            .map(|name| name.trim_start_matches('\u{feff}').trim().to_string())
-            .collect();
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let mut lines = text.split(|&byte| byte == b'\n');
+        if let Some(line) = lines.position(|line| line.len() > MAX_LINE) {
+            let reason = format!("has more than {MAX_LINE} bytes");
+            return Err(fault(Some(line as u64 + 1), reason));
+        }
+        let mut lines = Lines::new(text);
+        let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text);
+        let header = reader.headers();
+        let header = header.map_err(|error| explain(path, &error, &mut lines))?;
+        let columns: Vec<String> = header.iter().map(str::to_string).collect();
         check_columns(&columns).map_err(|reason| fault(Some(1), reason))?;
         let mut rows = Vec::new();
         for record in reader.into_records() {
-            let cells = record.map_err(|error| explain(path, &error))?;
-            let line = cells.position().map_or(0, |at| at.line());
+            let cells = record.map_err(|error| explain(path, &error, &mut lines))?;
+            let line = lines.at(cells.position());
             rows.push(Row { line, cells });
         }
         if rows.is_empty() {
@@ -143,55 +147,44 @@ fn check_columns(columns: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-fn explain(path: &Path, error: &csv::Error) -> Error {
-    let line = error.position().map(|at| at.line());
-    match error.kind() {
+fn explain(path: &Path, error: &csv::Error, lines: &mut Lines<'_>) -> Error {
+    let line = error.position().map(|at| lines.at(Some(at)));
+    let reason = match error.kind() {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
-        } => Error::csv(
-            path,
-            line,
-            None,
-            format!("has {len} cells; expected {expected_len}, as in the header"),
-        ),
-        csv::ErrorKind::Utf8 { .. } => Error::csv(
-            path,
-            line,
-            None,
-            "is not UTF-8; save the table as UTF-8".into(),
-        ),
-        csv::ErrorKind::Io(source) if source.kind() == io::ErrorKind::InvalidData => {
-            Error::csv(path, None, None, source.to_string())
-        }
-        csv::ErrorKind::Io(source) => Error::Read {
-            path: path.to_path_buf(),
-            source: io::Error::new(source.kind(), source.to_string()),
-        },
-        _ => Error::csv(path, line, None, error.to_string()),
-    }
+        } => format!("has {len} cells; expected {expected_len}, as in the header"),
+        csv::ErrorKind::Utf8 { .. } => "is not UTF-8; save the table as UTF-8".into(),
+        _ => error.to_string(),
+    };
+    Error::csv(path, line, None, reason)
 }
 
-/// Refuses lines beyond [`MAX_LINE`] before the CSV reader gathers them.
-struct BoundedLines<R> {
-    inner: R,
+/// Line numbers by place in the text, asked for in ascending order. The CSV reader's own are off
+/// where lines end in CRLF or are blank.
+struct Lines<'a> {
+    text: &'a [u8],
+    place: usize,
     line: u64,
-    length: u64,
 }
 
-impl<R: Read> Read for BoundedLines<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        for piece in buffer[..count].split_inclusive(|&byte| byte == b'\n') {
-            self.length += piece.len() as u64;
-            if self.length > MAX_LINE {
-                let reason = format!("line {} has more than {MAX_LINE} bytes", self.line);
-                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
-            }
-            if piece.ends_with(b"\n") {
-                self.line += 1;
-                self.length = 0;
-            }
+impl<'a> Lines<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            place: 0,
+            line: 1,
         }
-        Ok(count)
+    }
+
+    /// The line of the first record at or after a position.
+    fn at(&mut self, position: Option<&csv::Position>) -> u64 {
+        let start = position.map_or(0, |at| at.byte() as usize);
+        while let Some(&byte) = self.text.get(self.place)
+            && (self.place < start || matches!(byte, b'\r' | b'\n'))
+        {
+            self.line += u64::from(byte == b'\n');
+            self.place += 1;
+        }
+        self.line
     }
 }
