@@ -13,5 +13,7 @@ pub mod frequency;
 pub mod grid;
 pub mod join;
 pub mod metrics;
+mod ordered_json;
 mod ranked;
+pub mod submission;
 pub mod thresholds;
