@@ -14,6 +14,7 @@ pub mod grid;
 pub mod join;
 pub mod metrics;
 mod ordered_json;
+pub mod probabilities;
 mod ranked;
 pub mod submission;
 pub mod thresholds;
