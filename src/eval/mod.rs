@@ -13,5 +13,8 @@ pub mod frequency;
 pub mod grid;
 pub mod join;
 pub mod metrics;
+mod ordered_json;
+pub mod probabilities;
 mod ranked;
+pub mod submission;
 pub mod thresholds;
