@@ -146,6 +146,13 @@ mod tests {
     }
 
     #[test]
+    fn the_truth_is_rounded_too() {
+        let truth = blend(&[(0, 29.5), (3, 70.5)]);
+        let predicted = blend(&[(0, 30.0), (3, 70.0)]);
+        assert_eq!(salience_correct(&truth, &predicted), Some(true));
+    }
+
+    #[test]
     fn a_single_or_triple_prediction_of_a_blend_is_wrong_in_salience() {
         let truth = blend(&[(0, 50.0), (3, 50.0)]);
         for predicted in [
