@@ -17,4 +17,5 @@ pub mod npz;
 pub mod npz_write;
 pub mod registry;
 pub mod standardise;
+pub mod synth;
 mod table;
