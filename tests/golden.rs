@@ -123,10 +123,7 @@ impl<F: Scalar> Golden<F> {
         }
         let targets = matrix(&mut npz, "y");
         assert_eq!(targets.nrows(), settings.labelled);
-        let name = format!(
-            "{} ({layout:?})",
-            path.file_name().unwrap().to_string_lossy()
-        );
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
         Self {
             npz,
             name,
@@ -305,8 +302,8 @@ impl<F: Scalar> Golden<F> {
         self.check("eval.salience", s);
         self.check("eval.aligned", f.mapv(F::of));
         println!(
-            "{}: agrees within {:e} ({:?})",
-            self.name, self.tolerance, self.layout
+            "{}, {:?} weights: agrees within {:e}",
+            self.name, self.layout, self.tolerance
         );
     }
 }

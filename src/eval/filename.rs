@@ -6,22 +6,8 @@
 use crate::data::label::{Blend, Classes, Part};
 use crate::{Error, Result};
 
-/// Extensions that a clip's name may carry in one file and lack in another.
-const MEDIA: [&str; 15] = [
-    "mov", "mp4", "m4v", "avi", "mkv", "webm", "mpg", "mpeg", "wmv", "flv", "wav", "mp3", "flac",
-    "ogg", "m4a",
-];
-
 /// How far the saliences of a name may be from 100 together.
 const SUM_TOLERANCE: f64 = 0.1;
-
-/// A clip's name without its media extension (any case); other dots stay.
-pub fn stem(name: &str) -> &str {
-    match name.rsplit_once('.') {
-        Some((stem, extension)) if MEDIA.iter().any(|m| extension.eq_ignore_ascii_case(m)) => stem,
-        _ => name,
-    }
-}
 
 /// The truth that a clip's name tells, as BlEmoRE's `parse_filename` reads it: parts between `_`;
 /// a second part `mix` announces two emotions, their saliences in percent and a version, anything
@@ -143,13 +129,5 @@ mod tests {
             assert!(error.contains(part), "{name}: {error}");
             assert!(error.contains(&format!("`{name}`")), "{error}");
         }
-    }
-
-    #[test]
-    fn only_media_extensions_are_dropped() {
-        assert_eq!(stem("test_0001.MOV"), "test_0001");
-        assert_eq!(stem("clip.v2"), "clip.v2");
-        assert_eq!(stem("clip"), "clip");
-        assert_eq!(stem(""), "");
     }
 }

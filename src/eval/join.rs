@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::filename::stem;
+use crate::data::filename::clip_key;
 use crate::data::label::Blend;
 use crate::{Error, Result};
 
@@ -38,7 +38,7 @@ pub fn join<'a>(
         unknown: Vec::new(),
     };
     for (name, prediction) in predictions {
-        match known.get(stem(name)) {
+        match known.get(clip_key(name)) {
             Some(&at) => {
                 joined.pairs.push((&truths[at].1, prediction));
                 joined.names.push(name);
@@ -48,7 +48,7 @@ pub fn join<'a>(
     }
     let unpredicted = truths.iter().map(|(name, _)| name.as_str());
     joined.missing = unpredicted
-        .filter(|name| !predicted.contains_key(stem(name)))
+        .filter(|name| !predicted.contains_key(clip_key(name)))
         .collect();
     if joined.pairs.is_empty() {
         let example = |list: &[(String, Blend)]| match list.first() {
@@ -67,10 +67,10 @@ pub fn join<'a>(
 fn index<'a>(list: &'a [(String, Blend)], what: &str) -> Result<HashMap<&'a str, usize>> {
     let mut places = HashMap::with_capacity(list.len());
     for (place, (name, _)) in list.iter().enumerate() {
-        if places.insert(stem(name), place).is_some() {
+        if places.insert(clip_key(name), place).is_some() {
             return Err(Error::Data(format!(
                 "clip `{}` stands twice in the {what}",
-                stem(name)
+                clip_key(name)
             )));
         }
     }

@@ -4,7 +4,6 @@
 //! Uses `error` and `data` only, so metrics and files stand alone.
 
 pub mod align;
-mod atomic;
 pub mod confusion;
 pub mod decode;
 pub mod distribution;

@@ -11,8 +11,8 @@ use std::path::Path;
 use ndarray::Array2;
 
 use super::align::align;
-use super::atomic;
-use super::filename::stem;
+use crate::atomic;
+use crate::data::filename::clip_key;
 use crate::data::label::{CHALLENGE_CLASSES, Classes};
 use crate::{Error, Result};
 
@@ -142,7 +142,11 @@ impl ProbabilityTable {
             }
         }
         let mut seen = HashSet::new();
-        match self.filenames.iter().find(|name| !seen.insert(stem(name))) {
+        match self
+            .filenames
+            .iter()
+            .find(|name| !seen.insert(clip_key(name)))
+        {
             None => Ok(()),
             Some(name) => Err(Error::Data(format!("clip `{name}` stands twice"))),
         }
@@ -185,7 +189,7 @@ impl Reader<'_> {
             if name.is_empty() {
                 return Err(fault(FILENAME, "empty, expected a clip's name".into()));
             }
-            if let Some(first) = lines.insert(stem(name).to_owned(), line) {
+            if let Some(first) = lines.insert(clip_key(name).to_owned(), line) {
                 let reason = format!("clip `{name}` stands twice, first in line {first}");
                 return Err(fault(FILENAME, reason));
             }

@@ -13,8 +13,8 @@ use serde::ser::{Serialize, Serializer};
 use serde_json::ser::{Formatter, PrettyFormatter};
 use zip::write::SimpleFileOptions;
 
-use super::atomic;
 use super::ordered_json::Node;
+use crate::atomic;
 use crate::data::label::{Blend, Classes, Part};
 use crate::{Error, Result};
 
