@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::history::{EpochRecord, write_csv, write_json_lines};
 use super::manifest::Manifest;
 use crate::error::{Error, Result};
 
@@ -39,6 +40,12 @@ impl Files {
             manifest: out.join("manifest.json"),
             state: out.join("state.safetensors"),
         })
+    }
+
+    /// Writes both forms of the history.
+    pub(super) fn write_history(&self, records: &[EpochRecord]) -> Result<()> {
+        write_csv(&self.csv, records)?;
+        write_json_lines(&self.json_lines, records)
     }
 
     /// The manifest of a run that had ended before it was resumed.

@@ -1,6 +1,7 @@
 //! The loop of a run: epochs, validation, schedules, files.
 
 use std::path::Path;
+use std::time::Instant;
 
 use super::checkpoint::{
     ChosenThresholds, Description, EncoderEntry, FORMAT_VERSION, save_weights,
@@ -8,7 +9,7 @@ use super::checkpoint::{
 use super::decoding::unsearched;
 use super::early_stopping::EarlyStopping;
 use super::files::Files;
-use super::history::{self, write_csv, write_json_lines};
+use super::history;
 use super::manifest::{Environment, InputFile, Manifest, digest, hash_inputs};
 use super::predict::inputs;
 use super::progress::{EpochEnd, Progress, Sums, record};
@@ -20,6 +21,10 @@ use crate::data::dataset::Split;
 use crate::error::{Error, Result};
 use crate::model::Config;
 use crate::nn::{Mode, Plateau, PlateauConfig};
+
+/// How often the history on disk follows a run. Each write waits for the disk, which short epochs
+/// need not do.
+const SECONDS_BETWEEN_HISTORIES: f64 = 2.0;
 
 impl Run<'_> {
     /// Trains, and writes into `out`: `weights.safetensors` (the best epoch's, or the last without a
@@ -49,6 +54,7 @@ impl Run<'_> {
             let history = history::read_json_lines(&files.json_lines)?;
             return Ok(Outcome { manifest, history });
         }
+        let (mut saved, mut shown) = (Instant::now(), Instant::now());
         let stopped = loop {
             if progress.epoch >= self.config.train.max_epochs {
                 break "the most epochs were done".to_owned();
@@ -61,7 +67,7 @@ impl Run<'_> {
                 EpochEnd::NotFinite { what, began, batch } => {
                     // The weights are those of the step before: the last good ones.
                     self.save(&files.last, progress.epoch, progress.thresholds)?;
-                    write_csv(&files.csv, &progress.history)?;
+                    files.write_history(&progress.history)?;
                     return Err(Error::NonFinite {
                         what: format!("the {what}"),
                         epoch: Some(progress.epoch + 1),
@@ -93,8 +99,6 @@ impl Run<'_> {
             if verdict.best {
                 self.save(&files.weights, progress.epoch, progress.thresholds)?;
             }
-            write_csv(&files.csv, &progress.history)?;
-            write_json_lines(&files.json_lines, &progress.history)?;
             observer.epoch(&record);
             let loss = validation
                 .as_ref()
@@ -109,10 +113,15 @@ impl Run<'_> {
                     self.config.train.early_stop_patience
                 );
             }
-            let every = self.config.train.checkpoint_every;
-            if every > 0 && progress.epoch.is_multiple_of(every) {
+            let now = Instant::now();
+            if now.duration_since(saved).as_secs_f64() >= self.config.train.checkpoint_seconds {
                 let state = self.loop_state(&progress, &inputs);
                 state::save(&files.state, &self.net.params, &self.adam, state)?;
+                saved = now;
+            }
+            if now.duration_since(shown).as_secs_f64() >= SECONDS_BETWEEN_HISTORIES {
+                files.write_history(&progress.history)?;
+                shown = now;
             }
         };
         self.finish(&files, progress, stopped, inputs)
@@ -126,6 +135,7 @@ impl Run<'_> {
         inputs: Vec<InputFile>,
     ) -> Result<Outcome> {
         self.save(&files.last, progress.epoch, progress.thresholds)?;
+        files.write_history(&progress.history)?;
         let best = progress
             .history
             .iter()
@@ -296,7 +306,7 @@ impl Run<'_> {
         // How long to train and how often to save may change between parts of one run.
         let mut comparable = config.clone();
         comparable.train.max_epochs = self.config.train.max_epochs;
-        comparable.train.checkpoint_every = self.config.train.checkpoint_every;
+        comparable.train.checkpoint_seconds = self.config.train.checkpoint_seconds;
         let differs = if comparable != self.config {
             "another configuration"
         } else if fold != self.options.fold {
