@@ -1,12 +1,19 @@
-//! Every good and every bad feature file of the shared collections.
+//! Every good and every bad feature file of the shared collections, and damaged files made here.
 //!
-//! The collections lie beside the repository; where they are absent these tests say so and pass.
+//! The collections lie beside the repository; where they are absent their tests say so and pass.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "says what was skipped, and shows messages on request"
+)]
 
 use std::path::{Path, PathBuf};
 
 use blendfuse::data::features::Features;
 use blendfuse::data::npy;
 use blendfuse::data::npz::Npz;
+use blendfuse::data::npz_write::{self, Precision};
+use proptest::prelude::*;
 use serde_json::Value;
 
 /// A collection and its manifest, or `None` (with a line) where it is absent.
@@ -151,4 +158,74 @@ fn names_as_listed(path: &Path, entry: &Value) -> Option<blendfuse::Error> {
         assert_eq!(names, expected, "{}", path.display());
     }
     None
+}
+
+/// A good file of three clips with four features each.
+fn good_file() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("good.npz");
+    npz_write::write(&path, |npz| {
+        npz.rows("X", Precision::F32, [3, 4], |row, out| out[row] = 1.0)?;
+        npz.names("filenames", &["a", "b", "größe"])
+    })
+    .unwrap();
+    std::fs::read(path).unwrap()
+}
+
+fn open_bytes(bytes: &[u8]) -> blendfuse::Result<Features> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npz");
+    std::fs::write(&path, bytes).unwrap();
+    let _ = npy::read_file(&path);
+    let _ = npy::read_names_file(&path);
+    Features::open(&path)
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_refused() {
+    let good = good_file();
+    assert!(open_bytes(&good).is_ok());
+    for length in 0..good.len() {
+        assert!(open_bytes(&good[..length]).is_err(), "{length} bytes");
+    }
+}
+
+proptest! {
+    #[test]
+    fn damaged_bytes_are_never_read_wrong(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)
+    ) {
+        let mut bytes = good_file();
+        for (place, byte) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        // Padding, timestamps and the like may change unseen, the elements may not.
+        if let Ok(features) = open_bytes(&bytes) {
+            prop_assert_eq!([features.rows(), features.cols()], [3, 4]);
+            for row in 0..3 {
+                for col in 0..4 {
+                    let expected = if row == col { 1.0 } else { 0.0 };
+                    prop_assert_eq!(features.source().get(row, col), expected);
+                }
+            }
+            prop_assert_eq!(features.row("größe.mov"), Some(2));
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_refused_without_a_panic(
+        start in prop::sample::select(vec![&b""[..], b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00"]),
+        rest in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        prop_assert!(open_bytes(&[start, &rest].concat()).is_err());
+    }
+
+    #[test]
+    fn any_header_is_read_or_refused(text in "[{}()\\[\\]'\",: a-z0-9<>|_-]{0,80}") {
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((text.len() as u16).to_le_bytes());
+        bytes.extend(text.as_bytes());
+        let _ = open_bytes(&bytes);
+    }
 }

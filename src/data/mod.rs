@@ -1,8 +1,21 @@
 //! Feature files, metadata, folds and batches.
 
+pub mod batch;
+pub mod dataset;
+pub mod dtype;
 pub mod features;
 pub mod filename;
+#[cfg(test)]
+mod fixture;
+pub mod folds;
 pub mod label;
+pub mod metadata;
+mod metadata_labels;
 pub mod npy;
 pub mod npy_header;
 pub mod npz;
+pub mod npz_write;
+pub mod registry;
+pub mod standardise;
+pub mod synth;
+mod table;

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use half::f16;
 
-use super::npy_header::{Dtype, Header, fill};
+use super::dtype::Dtype;
+use super::npy_header::{Header, fill};
 use crate::kernels::pack::RowValues;
 use crate::{Error, Result};
 

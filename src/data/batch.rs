@@ -1,0 +1,355 @@
+//! Batches: their order, and the gathering of rows into them.
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::dataset::Split;
+use super::standardise::ColumnStats;
+use crate::kernels::layout::PackedRows;
+use crate::kernels::pack::{Pick, gather_rows};
+use crate::kernels::real::Real;
+use crate::rng::{Purpose, Stream};
+
+/// The order in which an epoch (counted from 0) goes over the given clips: its own shuffle for
+/// each epoch, or as they come.
+pub fn epoch_order(clips: &[usize], seed: u64, epoch: usize, shuffle: bool) -> Vec<usize> {
+    ordered(clips, seed, Purpose::Shuffle, epoch, shuffle)
+}
+
+fn ordered(clips: &[usize], seed: u64, purpose: Purpose, step: usize, shuffle: bool) -> Vec<usize> {
+    let mut order = clips.to_vec();
+    if shuffle {
+        Stream::new(seed, purpose, 0, step).shuffle(&mut order);
+    }
+    order
+}
+
+/// Cuts an order into training batches of `size` clips; the last is shorter, and dropped if it
+/// holds a single clip, which has no batch statistics. So one clip alone gives no batch at all.
+///
+/// # Panics
+/// If `size` is 0.
+pub fn training_batches(order: &[usize], size: usize) -> impl ExactSizeIterator<Item = &[usize]> {
+    let last = order.len() % size;
+    let kept = if last == 1 {
+        order.len() - 1
+    } else {
+        order.len()
+    };
+    order[..kept].chunks(size)
+}
+
+/// An endless sequence of unlabelled target clips: pass after pass over them, each with its own
+/// shuffle. Its place is one number, so that a resumed run goes on where it stopped.
+#[derive(Clone, Debug)]
+pub struct TargetStream {
+    clips: Vec<usize>,
+    seed: u64,
+    shuffle: bool,
+    drawn: usize,
+    order: Vec<usize>,
+}
+
+impl TargetStream {
+    /// Over the given clips, from the beginning.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn new(clips: Vec<usize>, seed: u64, shuffle: bool) -> TargetStream {
+        assert!(!clips.is_empty(), "a target domain has clips");
+        let mut stream = TargetStream {
+            clips,
+            seed,
+            shuffle,
+            drawn: 0,
+            order: Vec::new(),
+        };
+        stream.seek(0);
+        stream
+    }
+
+    /// How many clips were drawn so far.
+    pub fn drawn(&self) -> usize {
+        self.drawn
+    }
+
+    /// Goes to where `drawn` clips have been drawn.
+    pub fn seek(&mut self, drawn: usize) {
+        self.drawn = drawn;
+        self.reorder();
+    }
+
+    /// The next `count` clips; one that spans two passes may hold a clip twice.
+    pub fn take(&mut self, count: usize) -> Vec<usize> {
+        let mut taken = Vec::with_capacity(count);
+        for _ in 0..count {
+            taken.push(self.order[self.drawn % self.clips.len()]);
+            self.drawn += 1;
+            if self.drawn.is_multiple_of(self.clips.len()) {
+                self.reorder();
+            }
+        }
+        taken
+    }
+
+    fn reorder(&mut self) {
+        let pass = self.drawn / self.clips.len();
+        self.order = ordered(
+            &self.clips,
+            self.seed,
+            Purpose::TargetShuffle,
+            pass,
+            self.shuffle,
+        );
+    }
+}
+
+/// Rows of a batch that come from one split.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// Where they come from.
+    pub split: &'a Split,
+    /// Clips of the split, in batch order.
+    pub clips: &'a [usize],
+}
+
+/// A batch, B rows: first those of the source, then those of the target domain, if any.
+///
+/// One `Batch` serves all steps: its buffers are filled again as soon as nobody else holds them.
+#[derive(Debug)]
+pub struct Batch<T> {
+    /// For each encoder its standardised features `(B, D)`; a clip that the encoder lacks is 0.
+    pub inputs: Vec<Arc<PackedRows<T>>>,
+    /// For each encoder which rows it has; `None` where it has them all.
+    pub present: Vec<Option<Vec<bool>>>,
+    /// Soft labels `(source rows, classes)`; `None` if a source clip has no label. Labels of the
+    /// target domain are never read.
+    pub targets: Option<Array2<T>>,
+    /// Rows B.
+    pub rows: usize,
+    /// Rows of the source.
+    pub source_rows: usize,
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self {
+            inputs: Vec::new(),
+            present: Vec::new(),
+            targets: None,
+            rows: 0,
+            source_rows: 0,
+        }
+    }
+}
+
+impl<T: Real> Batch<T> {
+    /// An empty batch, to be filled by [`Batch::gather`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Fills the batch with the source's rows, followed by the target's, standardised by one
+    /// entry of `stats` per encoder (or as they are).
+    ///
+    /// # Panics
+    /// If a clip does not exist, the splits have different encoders, or `stats` is not one per
+    /// encoder.
+    pub fn gather(
+        &mut self,
+        source: Rows<'_>,
+        target: Option<Rows<'_>>,
+        stats: Option<&[ColumnStats]>,
+    ) {
+        let encoders = source.split.encoders();
+        assert!(
+            stats.is_none_or(|stats| stats.len() == encoders),
+            "one entry of statistics per encoder"
+        );
+        let parts: Vec<Rows<'_>> = [Some(source), target].into_iter().flatten().collect();
+        self.source_rows = source.clips.len();
+        self.rows = parts.iter().map(|part| part.clips.len()).sum();
+        self.targets = targets(source);
+        self.inputs
+            .resize_with(encoders, || Arc::new(PackedRows::zeros(0, 0)));
+        let rows = self.rows;
+        self.present = self
+            .inputs
+            .par_iter_mut()
+            .enumerate()
+            .map(|(encoder, input)| {
+                let stats = stats.map(|stats| stats[encoder].as_kernel());
+                let sources: Vec<_> = parts
+                    .iter()
+                    .map(|part| part.split.source(encoder))
+                    .collect();
+                let picks: Vec<Option<Pick>> = picks(&parts, encoder).collect();
+                let cols = sources[0].cols;
+                gather_rows(&sources, &picks, stats, buffer(input, rows, cols));
+                let present = || picks.iter().map(Option::is_some).collect();
+                picks.contains(&None).then(present)
+            })
+            .collect();
+    }
+}
+
+/// The stored row of each batch row.
+fn picks<'a>(parts: &'a [Rows<'_>], encoder: usize) -> impl Iterator<Item = Option<Pick>> + 'a {
+    parts.iter().enumerate().flat_map(move |(source, part)| {
+        let rows = part.split.rows(encoder);
+        part.clips.iter().map(move |&clip| {
+            rows[clip].map(|row| Pick {
+                source,
+                row: row as usize,
+            })
+        })
+    })
+}
+
+/// The buffer itself if it fits and no tape holds it any more, else a new one in its place.
+fn buffer<T: Real>(input: &mut Arc<PackedRows<T>>, rows: usize, cols: usize) -> &mut PackedRows<T> {
+    let fits = input.rows() == rows && input.cols() == cols;
+    if !fits || Arc::get_mut(input).is_none() {
+        *input = Arc::new(PackedRows::zeros(rows, cols));
+    }
+    // Alone by now, so nothing is ever copied.
+    Arc::make_mut(input)
+}
+
+fn targets<T: Real>(source: Rows<'_>) -> Option<Array2<T>> {
+    let target = |&clip: &usize| source.split.clips[clip].target.as_deref();
+    let classes = source.clips.first().and_then(target)?.len();
+    let mut targets = Array2::from_elem((source.clips.len(), classes), T::zero());
+    for (mut row, clip) in targets.rows_mut().into_iter().zip(source.clips) {
+        for (out, &share) in row.iter_mut().zip(target(clip)?) {
+            *out = T::of(share);
+        }
+    }
+    Some(targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{fixture, standardise};
+
+    #[test]
+    fn each_epoch_has_its_own_order_and_a_single_last_clip_is_dropped() {
+        let clips: Vec<usize> = (10..43).collect();
+        let first = epoch_order(&clips, 1, 0, true);
+        assert_eq!(first, epoch_order(&clips, 1, 0, true));
+        assert_ne!(first, epoch_order(&clips, 1, 1, true));
+        assert_eq!(epoch_order(&clips, 1, 0, false), clips);
+        let mut sorted = first.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, clips);
+        let sizes = |count: usize| -> Vec<usize> {
+            training_batches(&first[..count], 8)
+                .map(<[usize]>::len)
+                .collect()
+        };
+        assert_eq!(sizes(33), [8, 8, 8, 8]);
+        assert_eq!(sizes(18), [8, 8, 2]);
+        assert!(sizes(1).is_empty());
+        assert!(training_batches(&first, 1).all(|batch| batch.len() == 1));
+    }
+
+    #[test]
+    fn the_target_stream_wraps_around_and_goes_on_from_any_place() {
+        let mut stream = TargetStream::new((0..5).collect(), 3, true);
+        let drawn: Vec<usize> = [3, 4, 1, 7].iter().flat_map(|&n| stream.take(n)).collect();
+        for pass in drawn.chunks(5) {
+            let mut pass = pass.to_vec();
+            pass.sort_unstable();
+            assert_eq!(pass, (0..5).collect::<Vec<_>>());
+        }
+        assert_ne!(drawn[..5], drawn[5..10]);
+        for place in 0..15 {
+            stream.seek(place);
+            assert_eq!(stream.take(15 - place), drawn[place..]);
+            assert_eq!(stream.drawn(), 15);
+        }
+    }
+
+    #[test]
+    fn a_batch_holds_the_rows_of_both_splits_standardised_and_marks_what_is_missing() {
+        let data = fixture::dataset();
+        let (train, test) = (&data.train, data.test.as_ref().unwrap());
+        let mut batch = Batch::<f64>::new();
+        let source = Rows {
+            split: train,
+            clips: &[1, 4],
+        };
+        let target = Rows {
+            split: test,
+            clips: &[1, 0, 0],
+        };
+        batch.gather(source, Some(target), None);
+        assert_eq!((batch.rows, batch.source_rows), (5, 2));
+        assert_eq!(batch.present[0], None);
+        assert_eq!(batch.present[1], Some(vec![false, true, false, true, true]));
+        for (row, clip) in [1, 4, 7, 6, 6].into_iter().enumerate() {
+            for (encoder, input) in batch.inputs.iter().enumerate() {
+                for col in 0..2 {
+                    let here = batch.present[encoder].as_ref().is_none_or(|p| p[row]);
+                    let expected = if here {
+                        fixture::value(clip, encoder, col)
+                    } else {
+                        0.0
+                    };
+                    assert_eq!(input.get(row, col), expected);
+                }
+            }
+        }
+        // hap 70, sad 30; then hap alone. The target part has no labels and needs none.
+        let targets = batch.targets.as_ref().unwrap();
+        assert_eq!(targets.row(0).to_vec(), [0.0, 0.7, 0.3, 0.0]);
+        assert_eq!(targets.row(1).to_vec(), [0.0, 1.0, 0.0, 0.0]);
+
+        let clips: Vec<usize> = (0..6).collect();
+        let stats = standardise::fit(train, &clips);
+        batch.gather(
+            Rows {
+                split: train,
+                clips: &clips,
+            },
+            None,
+            Some(&stats),
+        );
+        for col in 0..2 {
+            let sum: f64 = (0..6).map(|row| batch.inputs[1].get(row, col)).sum();
+            assert!(sum.abs() <= 1e-5, "{sum}");
+            assert_eq!(batch.inputs[1].get(1, col), 0.0);
+        }
+        batch.gather(
+            Rows {
+                split: test,
+                clips: &[0],
+            },
+            None,
+            None,
+        );
+        assert_eq!(batch.targets, None);
+    }
+
+    #[test]
+    fn a_buffer_is_filled_again_once_nobody_else_holds_it() {
+        let data = fixture::dataset();
+        let rows = |clips| Rows {
+            split: &data.train,
+            clips,
+        };
+        let mut batch = Batch::<f32>::new();
+        batch.gather(rows(&[0, 2]), None, None);
+        let place = Arc::as_ptr(&batch.inputs[0]);
+        batch.gather(rows(&[3, 4]), None, None);
+        assert_eq!(Arc::as_ptr(&batch.inputs[0]), place);
+        let held = Arc::clone(&batch.inputs[0]);
+        let before = (*held).clone();
+        batch.gather(rows(&[0, 5]), None, None);
+        assert_eq!(*held, before);
+        assert_ne!(*batch.inputs[0], before);
+    }
+}

@@ -1,0 +1,360 @@
+//! A data folder: its encoders, its classes, and which row of which file belongs to which clip.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::features::Features;
+use super::filename::clip_key;
+use super::label::Classes;
+use super::metadata::{Clip, Metadata};
+use super::registry::{Modality, arrange};
+use crate::kernels::pack::RowSource;
+use crate::{Error, Result};
+
+/// One encoder of a data set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncoderInfo {
+    /// Name of its feature file, without `.npz`.
+    pub name: String,
+    /// What it looks at.
+    pub modality: Modality,
+    /// Features D of a clip.
+    pub cols: usize,
+}
+
+/// Which parts of a data folder to take, where not all.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Only these encoders, kept in the order of the data set.
+    pub encoders: Option<Vec<String>>,
+    /// The classes in this order, instead of those that the metadata hold.
+    pub classes: Option<Vec<String>>,
+}
+
+/// An open data folder.
+#[derive(Debug)]
+pub struct Dataset {
+    /// The folder.
+    pub path: PathBuf,
+    /// Encoders in the order of everything that is indexed by encoder.
+    pub encoders: Vec<EncoderInfo>,
+    /// Classes in the order of every target.
+    pub classes: Classes,
+    /// The training part; every clip is labelled.
+    pub train: Split,
+    /// The test part, where the folder has one.
+    pub test: Option<Split>,
+}
+
+/// One part of a data set: clips, and for each encoder the row of each clip.
+#[derive(Debug)]
+pub struct Split {
+    /// Clips in the order of the metadata.
+    pub clips: Vec<Clip>,
+    metadata: PathBuf,
+    features: Vec<Features>,
+    rows: Vec<Vec<Option<u32>>>,
+}
+
+impl Dataset {
+    /// Every file that was read, so that a run can record what it was made from.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let splits = [Some(&self.train), self.test.as_ref()];
+        let mut files: Vec<PathBuf> = Vec::new();
+        for split in splits.into_iter().flatten() {
+            files.push(split.metadata.clone());
+            files.extend(
+                split
+                    .features
+                    .iter()
+                    .map(|features| features.path().to_path_buf()),
+            );
+        }
+        let listing = self.path.join("encoders.toml");
+        if listing.is_file() {
+            files.push(listing);
+        }
+        files
+    }
+
+    /// Opens a folder with `train_metadata.csv`, `features/train/NAME.npz` and, optionally,
+    /// `test_metadata.csv`, `features/test/NAME.npz` and `encoders.toml`; with `subset`, only the
+    /// encoders named.
+    ///
+    /// # Errors
+    /// One that names the file, clip or encoder at fault: anything missing or malformed, an encoder
+    /// of the training part that the test part lacks or holds in another width, a clip that no
+    /// encoder has, NaN or infinite features in a row that is used.
+    pub fn open(path: &Path, subset: Option<&[String]>) -> Result<Dataset> {
+        let selection = Selection {
+            encoders: subset.map(<[String]>::to_vec),
+            classes: None,
+        };
+        Dataset::open_with(path, &selection)
+    }
+
+    /// As [`Dataset::open`], with classes of one's own where wanted.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`].
+    pub fn open_with(path: &Path, selection: &Selection) -> Result<Dataset> {
+        let table = path.join("train_metadata.csv");
+        if !path.is_dir() || !table.is_file() {
+            let found = if path.is_dir() {
+                "has none"
+            } else {
+                "is no folder"
+            };
+            return Err(Error::Data(format!(
+                "{}: expected a data folder with train_metadata.csv and features/train/NAME.npz; it {found}",
+                path.display()
+            )));
+        }
+        let train = Metadata::read(&table, selection.classes.as_deref())?;
+        let test_table = path.join("test_metadata.csv");
+        let test = test_table
+            .exists()
+            .then(|| Metadata::read_against(&test_table, &train.classes))
+            .transpose()?;
+
+        let folder = path.join("features").join("train");
+        let names = arrange(feature_files(&folder)?, &path.join("encoders.toml"))?;
+        let names = select(names, selection.encoders.as_deref(), &folder)?;
+        let classes = train.classes.clone();
+        let files = |part: &str| -> Vec<PathBuf> {
+            let folder = path.join("features").join(part);
+            let file = |(name, _): &(String, Modality)| folder.join(format!("{name}.npz"));
+            names.iter().map(file).collect()
+        };
+        let train = Split::load(train, &files("train"))?;
+        let test = match test {
+            Some(test) => {
+                let files = files("test");
+                check_test_files(&files, &test)?;
+                let test = Split::load(test, &files)?;
+                same_widths(&train, &test)?;
+                Some(test)
+            }
+            None => None,
+        };
+        let encoders = names.into_iter().zip(&train.features);
+        let encoders = encoders
+            .map(|((name, modality), features)| EncoderInfo {
+                name,
+                modality,
+                cols: features.cols(),
+            })
+            .collect();
+        Ok(Dataset {
+            path: path.to_path_buf(),
+            encoders,
+            classes,
+            train,
+            test,
+        })
+    }
+}
+
+impl Split {
+    /// Reads the feature files and joins them with the clips by name.
+    fn load(metadata: Metadata, files: &[PathBuf]) -> Result<Split> {
+        let clips = metadata.clips;
+        let loaded: Vec<Result<(Features, Vec<Option<u32>>)>> = files
+            .par_iter()
+            .map(|file| {
+                let features = Features::open(file)?;
+                let row = |clip: &Clip| features.row(&clip.filename);
+                let rows: Vec<Option<u32>> = clips.iter().map(row).collect();
+                if rows.iter().all(Option::is_none) {
+                    return Err(Error::Data(format!(
+                        "{}: has none of the {} clips of {}: its filenames look like {:?}, those there like {:?}",
+                        file.display(),
+                        clips.len(),
+                        metadata.path.display(),
+                        features.names()[0],
+                        clips[0].filename,
+                    )));
+                }
+                features.check_finite(rows.iter().flatten().copied())?;
+                Ok((features, rows))
+            })
+            .collect();
+        // In order, so that the same fault is reported whatever thread met one first.
+        let mut split = Split {
+            clips: Vec::new(),
+            metadata: metadata.path,
+            features: Vec::new(),
+            rows: Vec::new(),
+        };
+        for loaded in loaded {
+            let (features, rows) = loaded?;
+            split.features.push(features);
+            split.rows.push(rows);
+        }
+        let nowhere = |&clip: &usize| split.rows.iter().all(|rows| rows[clip].is_none());
+        let lost: Vec<usize> = (0..clips.len()).filter(nowhere).collect();
+        if let Some(&first) = lost.first() {
+            let more = match lost.len() - 1 {
+                0 => String::new(),
+                more => format!(", nor {more} other clips"),
+            };
+            return Err(Error::Csv {
+                path: split.metadata,
+                line: Some(clips[first].line),
+                column: Some("filename".into()),
+                reason: format!(
+                    "no encoder has the clip {:?}{more}; add its features or remove it here",
+                    clips[first].filename
+                ),
+            });
+        }
+        split.clips = clips;
+        Ok(split)
+    }
+
+    /// The metadata file.
+    pub fn metadata_path(&self) -> &Path {
+        &self.metadata
+    }
+
+    /// How many clips.
+    pub fn len(&self) -> usize {
+        self.clips.len()
+    }
+
+    /// Whether there are none; an open data set has at least one.
+    pub fn is_empty(&self) -> bool {
+        self.clips.is_empty()
+    }
+
+    /// An encoder's feature file.
+    pub fn features(&self, encoder: usize) -> &Features {
+        &self.features[encoder]
+    }
+
+    /// An encoder's matrix as the kernels take it.
+    pub fn source(&self, encoder: usize) -> RowSource<'_> {
+        self.features[encoder].source()
+    }
+
+    /// For each clip its row of an encoder's matrix; `None` where the encoder lacks the clip.
+    pub fn rows(&self, encoder: usize) -> &[Option<u32>] {
+        &self.rows[encoder]
+    }
+
+    /// Encoders.
+    pub fn encoders(&self) -> usize {
+        self.features.len()
+    }
+
+    /// The place of a clip by name, with or without a media extension.
+    pub fn clip(&self, name: &str) -> Option<usize> {
+        let key = clip_key(name);
+        self.clips
+            .iter()
+            .position(|clip| clip_key(&clip.filename) == key)
+    }
+}
+
+/// Names of the `.npz` files of a folder, without the ending.
+fn feature_files(folder: &Path) -> Result<Vec<String>> {
+    let expected = |found: &str| {
+        Error::Data(format!(
+            "{}: expected a folder with one NAME.npz per encoder; {found}",
+            folder.display()
+        ))
+    };
+    if !folder.is_dir() {
+        return Err(expected("there is no such folder"));
+    }
+    let failed = |source| Error::Read {
+        path: folder.to_path_buf(),
+        source,
+    };
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        // Hidden files are leftovers of copying and of interrupted writing.
+        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
+            continue;
+        };
+        if let Some(stem) = name.strip_suffix(".npz") {
+            names.push(stem.to_string());
+        }
+    }
+    if names.is_empty() {
+        return Err(expected("it holds none"));
+    }
+    Ok(names)
+}
+
+fn select(
+    names: Vec<(String, Modality)>,
+    subset: Option<&[String]>,
+    folder: &Path,
+) -> Result<Vec<(String, Modality)>> {
+    let Some(subset) = subset else {
+        return Ok(names);
+    };
+    let known = |wanted: &String| names.iter().any(|(name, _)| name == wanted);
+    let fault = |reason| {
+        Err(Error::Config {
+            field: "data.encoders".into(),
+            reason,
+        })
+    };
+    if subset.is_empty() {
+        return fault("is empty; expected at least one encoder".into());
+    }
+    if let Some(unknown) = subset.iter().find(|wanted| !known(wanted)) {
+        let all: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
+        let nearest = all.iter().copied().max_by(|a, b| {
+            strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown))
+        });
+        return fault(format!(
+            "{} has no encoder {unknown:?}; nearest: {}; found: {}",
+            folder.display(),
+            nearest.unwrap_or("none"),
+            all.join(", ")
+        ));
+    }
+    Ok(names
+        .into_iter()
+        .filter(|(name, _)| subset.contains(name))
+        .collect())
+}
+
+/// A test part without an encoder of the training part would silently lose it for every clip.
+fn check_test_files(files: &[PathBuf], test: &Metadata) -> Result<()> {
+    match files.iter().find(|file| !file.is_file()) {
+        None => Ok(()),
+        Some(missing) => Err(Error::Data(format!(
+            "{}: not there, but the training part has this encoder and {} lists {} clips; add the file or leave the encoder out (data.encoders)",
+            missing.display(),
+            test.path.display(),
+            test.clips.len()
+        ))),
+    }
+}
+
+fn same_widths(train: &Split, test: &Split) -> Result<()> {
+    for (train, test) in train.features.iter().zip(&test.features) {
+        if train.cols() != test.cols() {
+            return Err(Error::Npz {
+                path: test.path().to_path_buf(),
+                array: Some("X".into()),
+                reason: format!(
+                    "has {} columns; expected {}, as in {}",
+                    test.cols(),
+                    train.cols(),
+                    train.path().display()
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! Tests of `dataset.rs`.
+
+use super::*;
+use crate::data::fixture;
+
+fn refused(change: impl FnOnce(&Path)) -> String {
+    let folder = fixture::folder();
+    change(folder.path());
+    let message = Dataset::open(folder.path(), None).unwrap_err().to_string();
+    assert!(!message.contains('\n'), "{message}");
+    message
+}
+
+fn replace(path: &Path, table: &str, from: &str, to: &str) {
+    let file = path.join(table);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from));
+    std::fs::write(file, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn joins_by_name_whatever_the_order_and_the_extension() {
+    let data = fixture::dataset();
+    assert_eq!(data.classes.names(), ["ang", "hap", "sad", "neu"]);
+    assert_eq!(data.classes.neutral(), Some(3));
+    assert_eq!(data.train.rows(0), [5, 4, 3, 2, 1, 0].map(Some));
+    assert_eq!(
+        data.train.rows(1),
+        [Some(0), None, Some(1), Some(2), Some(3), Some(4)]
+    );
+    assert_eq!(
+        data.train.source(0).get(4, 1),
+        fixture::value(1, 0, 1) as f32
+    );
+    let test = data.test.unwrap();
+    assert_eq!(
+        (test.clip("test_0002"), test.clip("test_0003")),
+        (Some(1), None)
+    );
+    assert!(test.clips.iter().all(|clip| clip.truth.is_none()));
+}
+
+#[test]
+fn a_subset_keeps_the_order_and_an_unknown_encoder_names_the_nearest() {
+    let folder = fixture::folder();
+    let open = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+        Dataset::open(folder.path(), Some(&names))
+    };
+    let names = |data: Dataset| {
+        data.encoders
+            .into_iter()
+            .map(|e| e.name)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(open(&["beta", "alpha"]).unwrap()), ["alpha", "beta"]);
+    let message = open(&["bota"]).unwrap_err().to_string();
+    assert!(message.contains("nearest: beta"), "{message}");
+    // Without alpha nobody has the second clip.
+    let message = open(&["beta"]).unwrap_err().to_string();
+    assert!(
+        message.contains("line 3") && message.contains("A1_mix_hap_sad_70_30_ver1"),
+        "{message}"
+    );
+}
+
+#[test]
+fn whatever_is_missing_or_does_not_fit_is_named() {
+    let none = Dataset::open(Path::new("no/such/folder"), None)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        none.contains("no/such/folder") && none.contains("train_metadata.csv"),
+        "{none}"
+    );
+    let train = |path: &Path| path.join("features/train");
+    let test = |path: &Path| path.join("features/test");
+    for (message, part) in [
+        (
+            refused(|path| std::fs::remove_dir_all(train(path)).unwrap()),
+            "no such folder",
+        ),
+        (
+            refused(|path| std::fs::remove_dir_all(test(path)).unwrap()),
+            "test_metadata.csv lists 2 clips",
+        ),
+        (
+            refused(|path| std::fs::remove_file(test(path).join("beta.npz")).unwrap()),
+            "beta.npz",
+        ),
+        (
+            refused(|path| replace(path, "train_metadata.csv", "A2_neu", "A9_neu")),
+            "\"A9_neu_ver1\"",
+        ),
+        (
+            refused(|path| std::fs::write(test(path).join("alpha.npz"), b"PK").unwrap()),
+            "alpha.npz",
+        ),
+        (
+            refused(|path| {
+                let file = test(path).join("alpha.npz");
+                crate::data::npz_write::write(&file, |npz| {
+                    let precision = crate::data::npz_write::Precision::F16;
+                    npz.rows("X", precision, [2, 3], |_, _| {})?;
+                    npz.names("filenames", &["test_0001", "test_0002"])
+                })
+                .unwrap();
+            }),
+            "has 3 columns; expected 2",
+        ),
+        (
+            refused(|path| {
+                fixture::encoder(&train(path).join("alpha.npz"), 0, &["other"], &[0]);
+            }),
+            "none of the 6 clips",
+        ),
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
+fn a_bad_value_counts_only_in_a_row_that_is_used() {
+    let spoil = |path: &Path, name: &str| {
+        let mut names = fixture::names(fixture::TRAIN);
+        names.push("unused");
+        let file = path.join("features/train/alpha.npz");
+        crate::data::npz_write::write(&file, |npz| {
+            let precision = crate::data::npz_write::Precision::F32;
+            npz.rows("X", precision, [names.len(), 2], |row, out| {
+                if names[row] == name {
+                    out[1] = f64::NAN;
+                }
+            })?;
+            npz.names("filenames", &names)
+        })
+        .unwrap();
+    };
+    let message = refused(|path| spoil(path, "A2_sad_ver1"));
+    assert!(
+        message.contains("row 3 (A2_sad_ver1), column 1"),
+        "{message}"
+    );
+    let folder = fixture::folder();
+    spoil(folder.path(), "unused");
+    assert!(Dataset::open(folder.path(), None).is_ok());
+}

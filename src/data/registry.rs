@@ -1,0 +1,313 @@
+//! The paper's 36 encoders, and the order and modality of the encoders of a data folder.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::{Error, Result};
+
+/// What an encoder looks at or listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Modality {
+    /// Frames or faces.
+    Video,
+    /// Sound.
+    Audio,
+    /// Several at once, or language models that see.
+    Multimodal,
+    /// Not said.
+    Other,
+}
+
+impl fmt::Display for Modality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Modality::Video => "video",
+            Modality::Audio => "audio",
+            Modality::Multimodal => "multimodal",
+            Modality::Other => "other",
+        })
+    }
+}
+
+/// One of the paper's encoders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownEncoder {
+    /// Usual name of its feature file, without `.npz`.
+    pub name: &'static str,
+    /// Its name in the paper.
+    pub title: &'static str,
+    /// What it looks at.
+    pub modality: Modality,
+    /// Features of one frame; its file usually has 7 times as many columns.
+    pub frame_size: usize,
+    /// Other names of its file; see [`find`].
+    aliases: &'static [&'static str],
+}
+
+impl KnownEncoder {
+    /// Usual columns of its file: mean, standard deviation and five percentiles over time.
+    pub fn width(&self) -> usize {
+        7 * self.frame_size
+    }
+}
+
+macro_rules! encoders {
+    ($($name:literal, $title:literal, $modality:ident, $frame:literal, [$($alias:literal),*];)*) => {
+        [$(KnownEncoder {
+            name: $name, title: $title, modality: Modality::$modality, frame_size: $frame, aliases: &[$($alias),*],
+        }),*]
+    };
+}
+
+/// The paper's encoders in its order.
+pub const REGISTRY: [KnownEncoder; 36] = encoders![
+    "clap", "CLAP", Audio, 512, ["laionclap", "msclap"];
+    "clip", "CLIP", Video, 768, ["cliplarge", "clipvitl14", "clipvitlargepatch14"];
+    "dinov2", "DINOv2", Video, 1024, ["dinov2large", "dinov2vitl14", "dino2"];
+    "dinov3", "DINOv3", Video, 1024, ["dinov3large", "dinov3vitl16", "dino3"];
+    "eva_giant_336", "EVA Giant (336)", Video, 1024, ["evag336", "evagiantpatch14336"];
+    "eva_giant", "EVA Giant", Video, 1024, ["evag", "evagiant224", "evagiantpatch14224"];
+    "eva_large", "EVA Large", Video, 768, ["eval", "evalargepatch14"];
+    "eva02_base", "EVA02 Base", Video, 512, ["eva02b", "eva02basepatch14"];
+    "eva02_large", "EVA02 Large", Video, 768, ["eva02l", "eva02largepatch14"];
+    "imagebind", "ImageBind", Multimodal, 1024, ["imagebindhuge"];
+    "openface2", "OpenFace 2.0", Video, 31, ["openface", "openface20"];
+    "openface3", "OpenFace 3.0", Video, 19, ["openface30"];
+    "siglip2_base", "SigLIP2 Base", Video, 768, ["siglip2b"];
+    "siglip2_giant_opt", "SigLIP2 Giant-Opt", Video, 1536, ["siglip2giant", "siglip2gopt"];
+    "siglip2_large", "SigLIP2 Large", Video, 1024, ["siglip2l"];
+    "siglip2_so400m", "SigLIP2 SO400M", Video, 1152, ["siglip2so400", "siglip2so"];
+    "videomaev2", "VideoMAE v2", Video, 1408, ["videomae", "videomae2", "videomaev2giant"];
+    "video_swin", "Video Swin", Video, 1024, ["videoswintransformer", "videoswint", "videoswinbase", "swin"];
+    "internvl35_8b", "InternVL3.5 8B", Multimodal, 4096, ["internvl8b"];
+    "internvl35_14b", "InternVL3.5 14B", Multimodal, 5120, ["internvl14b"];
+    "internvl35_38b", "InternVL3.5 38B", Multimodal, 5120, ["internvl38b"];
+    "internvl35_78b", "InternVL3.5 78B", Multimodal, 8192, ["internvl78b"];
+    "wavlm_large", "WavLM Large", Audio, 1024, ["wavlm"];
+    "emotion2vec_base", "emotion2vec Base", Audio, 768, ["emotion2vec"];
+    "emotion2vec_plus_base", "emotion2vec+ Base", Audio, 768, [];
+    "emotion2vec_plus_large", "emotion2vec+ Large", Audio, 1024, ["emotion2vecplus"];
+    "emotion2vec_plus_seed", "emotion2vec+ Seed", Audio, 768, [];
+    "wav2vec2_base", "wav2vec2 Base", Audio, 768, ["wav2vecbase"];
+    "wav2vec2_large_960h", "wav2vec2 Large (960h)", Audio, 1024, ["wav2vec2960h", "wav2veclarge960h"];
+    "wav2vec2_large_robust_emotion", "wav2vec2 Large Robust (Emotion)", Audio, 1024,
+        ["wav2vec2emotion", "wav2vec2robustemotion", "wav2veclargerobustemotion"];
+    "wav2vec2_large_robust", "wav2vec2 Large Robust", Audio, 1024, ["wav2vec2robust", "wav2veclargerobust"];
+    "wav2vec2_large", "wav2vec2 Large", Audio, 1024, ["wav2vec2", "wav2veclarge"];
+    "wav2vec2_xlsr", "wav2vec2 XLSR", Audio, 1024, ["xlsr", "xlsr53", "wav2vec2xlsr53", "wav2vec2largexlsr", "wav2vec2largexlsr53"];
+    "hubert_large", "HuBERT Large", Audio, 1024, ["hubert"];
+    "whisper_v3", "Whisper v3", Audio, 1280, ["whisper", "whisperlarge", "whisperlargev3"];
+    "hicmae", "HiCMAE", Multimodal, 512, ["hicmaebase"];
+];
+
+/// The paper's encoder that a file is named after: letters and digits are compared, in any case,
+/// `+` reads `plus`, and a trailing `features`, `feats` or `embeddings` is left out.
+/// `WavLM-Large_features`, `wavlm_large` and `wavlm` are one encoder. Gives its place in
+/// [`REGISTRY`].
+pub fn find(name: &str) -> Option<usize> {
+    let mut key = plain(name);
+    for suffix in ["features", "feats", "embeddings"] {
+        if let Some(stem) = key.strip_suffix(suffix).filter(|stem| !stem.is_empty()) {
+            key.truncate(stem.len());
+            break;
+        }
+    }
+    REGISTRY.iter().position(|known| {
+        plain(known.name) == key
+            || plain(known.title) == key
+            || known.aliases.contains(&key.as_str())
+    })
+}
+
+fn plain(name: &str) -> String {
+    let name = name.to_lowercase().replace('+', "plus");
+    name.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+/// Puts encoders (names of feature files) in order and gives each its modality.
+///
+/// Where `listing` exists (`encoders.toml`), the encoders it lists come first, in its order. All
+/// others follow: the paper's in the registry's order, then those it does not know, by name.
+///
+/// # Errors
+/// [`Error::Read`] or [`Error::File`] if the listing is unreadable, malformed, or names an encoder
+/// twice or one that is not among `names`.
+pub fn arrange(mut names: Vec<String>, listing: &Path) -> Result<Vec<(String, Modality)>> {
+    let listed = if listing.exists() {
+        read_listing(listing, &names)?
+    } else {
+        Vec::new()
+    };
+    let place: HashMap<&str, usize> = listed
+        .iter()
+        .enumerate()
+        .map(|(at, entry)| (entry.name.as_str(), at))
+        .collect();
+    let last = |place: Option<usize>| place.unwrap_or(usize::MAX);
+    names.sort_by(|a, b| {
+        let key = |name: &str| (last(place.get(name).copied()), last(find(name)));
+        key(a).cmp(&key(b)).then_with(|| a.cmp(b))
+    });
+    let modality = |name: &str| {
+        place
+            .get(name)
+            .and_then(|&at| listed[at].modality)
+            .or_else(|| find(name).map(|at| REGISTRY[at].modality))
+            .unwrap_or(Modality::Other)
+    };
+    Ok(names
+        .into_iter()
+        .map(|name| {
+            let modality = modality(&name);
+            (name, modality)
+        })
+        .collect())
+}
+
+/// The form of `encoders.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listing {
+    #[serde(default)]
+    encoder: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    modality: Option<Modality>,
+}
+
+/// Longest listing that is read, in bytes.
+const MAX_LISTING: u64 = 1 << 20;
+
+fn read_listing(path: &Path, names: &[String]) -> Result<Vec<Entry>> {
+    let failed = |source| Error::Read {
+        path: PathBuf::from(path),
+        source,
+    };
+    let fault = |key: Option<String>, reason: String| Error::File {
+        path: PathBuf::from(path),
+        key,
+        reason,
+    };
+    let bytes = std::fs::metadata(path).map_err(failed)?.len();
+    if bytes > MAX_LISTING {
+        return Err(fault(
+            None,
+            format!("has {bytes} bytes; expected at most {MAX_LISTING}"),
+        ));
+    }
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let listing: Listing = toml::from_str(&text).map_err(|error| {
+        let line = error
+            .span()
+            .map(|span| 1 + text[..span.start].matches('\n').count());
+        let line = line.map_or_else(String::new, |line| format!("line {line}: "));
+        fault(
+            None,
+            format!("{line}{}", error.message().replace('\n', " ")),
+        )
+    })?;
+    for (at, entry) in listing.encoder.iter().enumerate() {
+        let key = || Some(format!("encoder {:?}", entry.name));
+        if listing.encoder[..at]
+            .iter()
+            .any(|other| other.name == entry.name)
+        {
+            return Err(fault(key(), "is listed twice; keep one".into()));
+        }
+        if !names.contains(&entry.name) {
+            let reason = format!("has no feature file; found: {}", names.join(", "));
+            return Err(fault(key(), reason));
+        }
+    }
+    Ok(listing.encoder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_the_papers_inputs() {
+        let inputs: usize = REGISTRY.iter().map(KnownEncoder::width).sum();
+        assert_eq!(inputs, 356_958);
+    }
+
+    #[test]
+    fn every_name_means_one_encoder() {
+        let mut seen = HashMap::new();
+        for (at, known) in REGISTRY.iter().enumerate() {
+            for name in [known.name, known.title].iter().chain(known.aliases) {
+                assert_eq!(find(name), Some(at), "{name}");
+                assert_eq!(*seen.entry(plain(name)).or_insert(at), at, "{name}");
+            }
+        }
+        assert_eq!(find("openface"), find("OpenFace-2.0_features"));
+        assert_eq!(find("emotion2vec+ large"), find("emotion2vec_plus_large"));
+        for unknown in ["", "features", "fac", "clip2"] {
+            assert_eq!(find(unknown), None, "{unknown}");
+        }
+    }
+
+    fn arranged(names: &[&str], listing: Option<&str>) -> Result<Vec<(String, Modality)>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("encoders.toml");
+        if let Some(text) = listing {
+            std::fs::write(&path, text).unwrap();
+        }
+        arrange(names.iter().map(|name| name.to_string()).collect(), &path)
+    }
+
+    #[test]
+    fn the_papers_come_in_its_order_and_others_after_them_by_name() {
+        let names = arranged(&["zeta", "hicmae", "alpha", "openface", "clip"], None).unwrap();
+        let expected = [
+            ("clip", Modality::Video),
+            ("openface", Modality::Video),
+            ("hicmae", Modality::Multimodal),
+            ("alpha", Modality::Other),
+            ("zeta", Modality::Other),
+        ];
+        assert!(names.iter().map(|(n, m)| (n.as_str(), *m)).eq(expected));
+    }
+
+    #[test]
+    fn a_listing_overrides_order_and_modality() {
+        let text = "[[encoder]]\nname = \"zeta\"\nmodality = \"audio\"\n\n[[encoder]]\nname = \"hicmae\"\n";
+        let names = arranged(&["clip", "hicmae", "zeta"], Some(text)).unwrap();
+        let expected = [
+            ("zeta", Modality::Audio),
+            ("hicmae", Modality::Multimodal),
+            ("clip", Modality::Video),
+        ];
+        assert!(names.iter().map(|(n, m)| (n.as_str(), *m)).eq(expected));
+    }
+
+    #[test]
+    fn a_wrong_listing_is_refused_in_one_line() {
+        for (text, part) in [
+            ("[[encoder]]\nname = \"no\"", "no feature file"),
+            (
+                "[[encoder]]\nname = \"a\"\n[[encoder]]\nname = \"a\"",
+                "twice",
+            ),
+            ("[[encoder]]\nname = \"a\"\nmodality = \"smell\"", "line 3"),
+            ("[[encoder]]\nname = \"a\"\ncolour = 1", "line 3"),
+            ("order = [\"a\"]", "line 1"),
+            ("[[encoder", "line 1"),
+        ] {
+            let message = arranged(&["a", "b"], Some(text)).unwrap_err().to_string();
+            assert!(
+                message.contains(part) && !message.contains('\n'),
+                "{message}"
+            );
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Column statistics of the training rows, and standardisation with them.
+
+use rayon::prelude::*;
+
+use super::dataset::Split;
+use crate::kernels::pack::{RowSource, Standardise};
+
+/// Columns that one task goes over; each column is summed by one task alone, row by row, so the
+/// number of threads cannot change a bit.
+const COLUMNS: usize = 1024;
+
+/// Mean and standard deviation of every column of one encoder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnStats {
+    mean: Vec<f32>,
+    std: Vec<f32>,
+    inv_std: Vec<f32>,
+}
+
+impl ColumnStats {
+    /// Mean and population standard deviation over the given rows, accumulated in `f64` from the
+    /// values as `f32` (which is what training sees). A column is constant where all its values
+    /// are equal (or none are given): it has standard deviation 1 and standardises to 0.
+    ///
+    /// # Panics
+    /// If a row does not exist.
+    pub fn fit(source: RowSource<'_>, rows: &[u32]) -> ColumnStats {
+        let starts: Vec<usize> = (0..source.cols).step_by(COLUMNS).collect();
+        let parts: Vec<Vec<(f32, f32)>> = starts
+            .into_par_iter()
+            .map(|start| moments(source, rows, start, COLUMNS.min(source.cols - start)))
+            .collect();
+        let (mean, std): (Vec<f32>, Vec<f32>) = parts.into_iter().flatten().unzip();
+        ColumnStats::new(mean, std, |std| std == 1.0)
+    }
+
+    /// Statistics as a weights file holds them; a standard deviation of exactly 1 marks a constant
+    /// column ([`ColumnStats::fit`] gives no other column exactly 1). Mean 0 and standard
+    /// deviation 1 throughout is the identity, as one would write it by hand.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn from_parts(mean: Vec<f32>, std: Vec<f32>) -> ColumnStats {
+        assert_eq!(
+            mean.len(),
+            std.len(),
+            "one mean and one deviation per column"
+        );
+        let identity = mean.iter().all(|&m| m == 0.0) && std.iter().all(|&s| s == 1.0);
+        ColumnStats::new(mean, std, |std| std == 1.0 && !identity)
+    }
+
+    fn new(mean: Vec<f32>, std: Vec<f32>, constant: impl Fn(f32) -> bool) -> ColumnStats {
+        let inverse = |&s: &f32| if constant(s) { 0.0 } else { 1.0 / s };
+        let inv_std = std.iter().map(inverse).collect();
+        ColumnStats { mean, std, inv_std }
+    }
+
+    /// Mean of each column.
+    pub fn mean(&self) -> &[f32] {
+        &self.mean
+    }
+
+    /// Standard deviation of each column; 1 where it is constant.
+    pub fn std(&self) -> &[f32] {
+        &self.std
+    }
+
+    /// Whether a column standardises to 0 everywhere.
+    pub fn is_constant(&self, column: usize) -> bool {
+        self.inv_std[column] == 0.0
+    }
+
+    /// As the kernels take it.
+    pub fn as_kernel(&self) -> Standardise<'_> {
+        Standardise {
+            mean: &self.mean,
+            inv_std: &self.inv_std,
+        }
+    }
+}
+
+/// Statistics of every encoder over the given clips; clips that an encoder lacks do not count.
+pub fn fit(split: &Split, clips: &[usize]) -> Vec<ColumnStats> {
+    (0..split.encoders())
+        .into_par_iter()
+        .map(|encoder| {
+            let rows = split.rows(encoder);
+            let rows: Vec<u32> = clips.iter().filter_map(|&clip| rows[clip]).collect();
+            ColumnStats::fit(split.source(encoder), &rows)
+        })
+        .collect()
+}
+
+/// Mean and standard deviation of `width` columns from `start`.
+fn moments(source: RowSource<'_>, rows: &[u32], start: usize, width: usize) -> Vec<(f32, f32)> {
+    let mut mean = vec![0.0f64; width];
+    let mut range = vec![(f32::INFINITY, f32::NEG_INFINITY); width];
+    for &row in rows {
+        for (c, (sum, range)) in mean.iter_mut().zip(&mut range).enumerate() {
+            let x = source.get(row as usize, start + c);
+            *sum += f64::from(x);
+            *range = (range.0.min(x), range.1.max(x));
+        }
+    }
+    let count = rows.len().max(1) as f64;
+    mean.iter_mut().for_each(|sum| *sum /= count);
+    // A second pass: subtracting squares of sums would lose all digits of a far-off column.
+    let mut square = vec![0.0f64; width];
+    for &row in rows {
+        for (c, (sum, mean)) in square.iter_mut().zip(&mean).enumerate() {
+            *sum += (f64::from(source.get(row as usize, start + c)) - mean).powi(2);
+        }
+    }
+    let column = |((mean, square), (low, high)): ((f64, f64), (f32, f32))| {
+        let std = (square / count).sqrt() as f32;
+        if low >= high || !(1.0 / std).is_finite() {
+            // The value itself, free of rounding in the sum, so that it standardises to exactly 0.
+            (if rows.is_empty() { 0.0 } else { low }, 1.0)
+        } else if std == 1.0 {
+            // Exactly 1 marks a constant column.
+            (mean as f32, 1.0 + f32::EPSILON)
+        } else {
+            (mean as f32, std)
+        }
+    };
+    mean.into_iter()
+        .zip(square)
+        .zip(range)
+        .map(column)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::pack::RowValues;
+
+    fn source(values: &[f64], cols: usize) -> RowSource<'_> {
+        RowSource {
+            values: RowValues::F64(values),
+            cols,
+        }
+    }
+
+    #[test]
+    fn fits_the_given_rows_only() {
+        let x = [1.0, 5.0, 3.0, 5.0, 1e9, -7.0, 5.0, 5.0];
+        let stats = ColumnStats::fit(source(&x, 2), &[0, 1, 3]);
+        assert_eq!(stats.mean(), [3.0, 5.0]);
+        assert!((stats.std()[0] - (8.0f32 / 3.0).sqrt()).abs() <= 1e-6);
+        assert_eq!(stats.std()[1], 1.0);
+        assert!(stats.is_constant(1) && !stats.is_constant(0));
+        assert_eq!(stats.as_kernel().inv_std[1], 0.0);
+    }
+
+    #[test]
+    fn a_constant_column_is_found_whatever_its_sum_rounds_to() {
+        let x = [0.1; 1000];
+        let rows: Vec<u32> = (0..1000).collect();
+        let stats = ColumnStats::fit(source(&x, 1), &rows);
+        assert!(stats.is_constant(0));
+        assert_eq!(stats.mean(), [0.1f32]);
+    }
+
+    #[test]
+    fn constant_columns_survive_the_weights_file_and_unit_deviations_do_too() {
+        // Column 0 has a standard deviation of exactly 1, column 1 is constant.
+        let x = [1.0, 4.0, -1.0, 4.0];
+        let stats = ColumnStats::fit(source(&x, 2), &[0, 1]);
+        let read = ColumnStats::from_parts(stats.mean().to_vec(), stats.std().to_vec());
+        assert_eq!(read, stats);
+        assert!(!read.is_constant(0) && read.is_constant(1));
+        assert!(!ColumnStats::from_parts(vec![0.0; 2], vec![1.0; 2]).is_constant(0));
+    }
+
+    #[test]
+    fn no_rows_and_absurd_values_are_defined() {
+        let stats = ColumnStats::fit(source(&[1.0, 2.0], 2), &[]);
+        assert!(stats.is_constant(0) && stats.mean() == [0.0, 0.0]);
+        let stats = ColumnStats::fit(source(&[1e-45, 0.0], 1), &[0, 1]);
+        assert!(stats.is_constant(0));
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_bits() {
+        let x: Vec<f64> = (0..7 * 3000).map(|i| (i as f64 * 0.37).sin()).collect();
+        let rows: Vec<u32> = (0..7).collect();
+        let fit = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| ColumnStats::fit(source(&x, 3000), &rows))
+        };
+        assert_eq!(fit(1), fit(4));
+    }
+}

@@ -1,0 +1,303 @@
+//! Synthetic data with the shape of BlEmoRE and a known truth.
+//!
+//! Clips show one emotion or a blend of two; encoders belong to families that share what they see
+//! of it (module `signal`), some of them see nothing at all, and some are useful only for some
+//! clips. Everything is drawn from streams keyed by clip, actor and encoder, so the same seed gives
+//! the same bytes for any number of threads, and a row is made when it is written: no file is ever
+//! whole in memory.
+
+mod clips;
+mod signal;
+mod truth;
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::npz_write::{self, Precision};
+use super::registry::{REGISTRY, find};
+use crate::{Error, Result};
+
+use clips::{Cast, SynthClip};
+use signal::{Encoder, World};
+
+/// Encoders of a reduced set: few, but of every family. All others follow in the registry's order.
+const FIRST: [&str; 12] = [
+    "clip",
+    "wavlm_large",
+    "openface2",
+    "emotion2vec_plus_large",
+    "internvl35_8b",
+    "hicmae",
+    "videomaev2",
+    "whisper_v3",
+    "siglip2_large",
+    "clap",
+    "imagebind",
+    "hubert_large",
+];
+
+/// A size to start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// Seconds: 6 narrow encoders, 470 training and 110 test clips.
+    Tiny,
+    /// A minute: 12 encoders at a sixteenth of their width, all clips.
+    Small,
+    /// The paper's: 36 encoders at their usual widths, 2,456 training and 594 test clips.
+    Paper,
+}
+
+/// What to write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SynthOptions {
+    /// Everything follows from it.
+    pub seed: u64,
+    /// Clips of the 47 training actors.
+    pub train_clips: usize,
+    /// Clips of the 11 test actors.
+    pub test_clips: usize,
+    /// How many of the paper's encoders, 1 to 36.
+    pub encoders: usize,
+    /// Frame sizes are divided by this (but not below 2), at least 1.
+    pub width_divisor: usize,
+    /// Precision of the feature files.
+    pub precision: Precision,
+    /// Share of clips that each encoder lacks, in [0, 1); every clip keeps at least one encoder.
+    pub missing: f64,
+    /// Whether the test metadata carry the labels, which the challenge hides.
+    pub test_labels: bool,
+}
+
+impl SynthOptions {
+    /// The options of a preset.
+    pub fn preset(preset: Preset) -> Self {
+        let (train_clips, test_clips, encoders, width_divisor, precision) = match preset {
+            Preset::Tiny => (470, 110, 6, 64, Precision::F32),
+            Preset::Small => (2456, 594, 12, 16, Precision::F32),
+            Preset::Paper => (2456, 594, 36, 1, Precision::F16),
+        };
+        Self {
+            seed: 0,
+            train_clips,
+            test_clips,
+            encoders,
+            width_divisor,
+            precision,
+            missing: 0.0,
+            test_labels: false,
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let fault = |field: &str, reason: &str| {
+            Err(Error::Config {
+                field: format!("synth.{field}"),
+                reason: reason.into(),
+            })
+        };
+        if !(1..=REGISTRY.len()).contains(&self.encoders) {
+            return fault("encoders", "expected 1 to 36");
+        }
+        if self.width_divisor == 0 {
+            return fault("width_divisor", "expected at least 1");
+        }
+        if !(0.0..1.0).contains(&self.missing) {
+            return fault("missing", "expected a share from 0 to below 1");
+        }
+        if self.train_clips < 2 * clips::TRAIN_ACTORS {
+            return fault(
+                "train_clips",
+                "expected at least 94, two for each of 47 actors",
+            );
+        }
+        if self.test_clips < clips::TEST_ACTORS {
+            return fault("test_clips", "expected at least 11, one for each actor");
+        }
+        let most = 1_000_000;
+        if self.train_clips > most || self.test_clips > most {
+            return fault("train_clips, test_clips", "expected at most 1,000,000 each");
+        }
+        Ok(())
+    }
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Training clips.
+    pub train_clips: usize,
+    /// Test clips.
+    pub test_clips: usize,
+    /// Encoders, in registry order, with the columns of each.
+    pub encoders: Vec<(&'static str, usize)>,
+    /// Bytes of all feature values.
+    pub bytes: u64,
+    /// Metadata of the test part with its labels, for scoring.
+    pub test_truth: PathBuf,
+}
+
+/// Bytes of feature values that [`write`] will write, to show progress against.
+///
+/// # Errors
+/// [`Error::Config`] for options out of range.
+pub fn planned_bytes(options: &SynthOptions) -> Result<u64> {
+    options.check()?;
+    let cast = Cast::draw(options);
+    let bytes = |clips: &[SynthClip], test| -> u64 {
+        let rows = |place: usize| rows(options, clips, test, place).len() as u64;
+        let encoders = chosen(options).into_iter().enumerate();
+        let bytes = encoders.map(|(place, index)| rows(place) * width(options, index) as u64);
+        bytes.sum::<u64>() * options.precision.size() as u64
+    };
+    Ok(bytes(&cast.train, false) + bytes(&cast.test, true))
+}
+
+/// Writes a data folder: feature files, metadata, `ground_truth.json`, `ground_truth_clips.csv`
+/// and `ground_truth_test.csv` (the test metadata with labels). `progress` gets the bytes of each
+/// row as it is written, from any thread. The training metadata come last, so that a folder that
+/// opens is complete.
+///
+/// # Errors
+/// [`Error::Config`] for options out of range; [`Error::Data`] if `path` is a file or a folder that
+/// is not empty; [`Error::Write`] if a file cannot be written.
+pub fn write(
+    path: &Path,
+    options: &SynthOptions,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Summary> {
+    options.check()?;
+    empty_folder(path)?;
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| Error::Write { path, source }
+    };
+    let cast = Cast::draw(options);
+    let world = World::draw(options.seed);
+    let encoders = encoders(options);
+    for part in ["train", "test"] {
+        let folder = path.join("features").join(part);
+        std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    }
+    // Widest first, so that no thread is left alone with the largest file at the end.
+    let mut jobs: Vec<(usize, bool)> = (0..encoders.len())
+        .flat_map(|place| [(place, false), (place, true)])
+        .collect();
+    jobs.sort_by_key(|&(place, test)| (std::cmp::Reverse(encoders[place].cols()), test));
+    let written: Vec<Result<u64>> = jobs
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|(place, test)| {
+            let (part, clips) = if test {
+                ("test", &cast.test)
+            } else {
+                ("train", &cast.train)
+            };
+            let encoder = &encoders[place];
+            let file = path
+                .join("features")
+                .join(part)
+                .join(format!("{}.npz", encoder.name()));
+            let rows = rows(options, clips, test, place);
+            let row_bytes = (encoder.cols() * options.precision.size()) as u64;
+            npz_write::write(&file, |npz| {
+                let shape = [rows.len(), encoder.cols()];
+                npz.rows("X", options.precision, shape, |row, out| {
+                    encoder.fill(&world, &clips[rows[row]], out);
+                    progress(row_bytes);
+                })?;
+                let names: Vec<&str> = rows.iter().map(|&clip| clips[clip].name.as_str()).collect();
+                npz.names("filenames", &names)
+            })?;
+            Ok(rows.len() as u64 * row_bytes)
+        })
+        .collect();
+    let bytes = written.into_iter().sum::<Result<u64>>()?;
+    let test_truth = truth::write(path, options, &cast, &encoders)?;
+    Ok(Summary {
+        train_clips: cast.train.len(),
+        test_clips: cast.test.len(),
+        encoders: encoders
+            .iter()
+            .map(|encoder| (encoder.name(), encoder.cols()))
+            .collect(),
+        bytes,
+        test_truth,
+    })
+}
+
+/// Places in the registry of the encoders to write, ascending.
+fn chosen(options: &SynthOptions) -> Vec<usize> {
+    let mut order: Vec<usize> = FIRST.iter().filter_map(|name| find(name)).collect();
+    order.extend((0..REGISTRY.len()).filter(|index| !FIRST.contains(&REGISTRY[*index].name)));
+    order.truncate(options.encoders);
+    order.sort_unstable();
+    order
+}
+
+fn encoders(options: &SynthOptions) -> Vec<Encoder> {
+    let chosen = chosen(options);
+    let blind = signal::blind(options.seed, chosen.len());
+    let encoders = chosen.into_iter().enumerate();
+    encoders
+        .map(|(place, index)| {
+            Encoder::draw(
+                options.seed,
+                index,
+                frame_size(options, index),
+                blind[place],
+            )
+        })
+        .collect()
+}
+
+fn frame_size(options: &SynthOptions, index: usize) -> usize {
+    (REGISTRY[index].frame_size / options.width_divisor).max(2)
+}
+
+fn width(options: &SynthOptions, index: usize) -> usize {
+    7 * frame_size(options, index)
+}
+
+/// The clips that an encoder has, in the shuffled order of its file.
+fn rows(options: &SynthOptions, clips: &[SynthClip], test: bool, place: usize) -> Vec<usize> {
+    let mut stream = clips::stream(
+        options.seed,
+        clips::Draw::Rows,
+        2 * place + usize::from(test),
+    );
+    let kept = |clip: &usize| {
+        let lost = stream.uniform() < options.missing;
+        // One encoder in turn keeps each clip, so that none is left without any.
+        !lost || clip % options.encoders == place
+    };
+    let mut rows: Vec<usize> = (0..clips.len()).filter(kept).collect();
+    stream.shuffle(&mut rows);
+    rows
+}
+
+fn empty_folder(path: &Path) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let refuse = |found: &str| {
+        Err(Error::Data(format!(
+            "{}: expected a new or an empty folder to write to; it {found}",
+            path.display()
+        )))
+    };
+    if !path.is_dir() {
+        return refuse("is a file");
+    }
+    let mut entries = std::fs::read_dir(path).map_err(|source| Error::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    if entries.next().is_some() {
+        return refuse("is not empty");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

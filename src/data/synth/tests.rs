@@ -1,0 +1,199 @@
+//! Tests of `synth`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::data::dataset::Dataset;
+use crate::data::metadata::Metadata;
+use crate::data::{folds, metadata};
+
+fn tiny() -> SynthOptions {
+    SynthOptions {
+        train_clips: 188,
+        test_clips: 44,
+        ..SynthOptions::preset(Preset::Tiny)
+    }
+}
+
+fn bytes_of(path: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![path.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap().path();
+            if entry.is_dir() {
+                folders.push(entry);
+            } else {
+                let name = entry.strip_prefix(path).unwrap().to_path_buf();
+                files.insert(name, std::fs::read(&entry).unwrap());
+            }
+        }
+    }
+    files
+}
+
+fn written(options: &SynthOptions, threads: usize) -> (tempfile::TempDir, Summary) {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
+    let summary = pool
+        .install(|| write(folder.path(), options, &|_| {}))
+        .unwrap();
+    (folder, summary)
+}
+
+#[test]
+fn the_papers_cast_is_blemores() {
+    let cast = Cast::draw(&SynthOptions::preset(Preset::Paper));
+    assert_eq!((cast.train.len(), cast.test.len()), (2456, 594));
+    let actors = |clips: &[SynthClip]| {
+        clips
+            .iter()
+            .map(|c| c.actor_name.clone())
+            .collect::<BTreeSet<_>>()
+    };
+    let (train, test) = (actors(&cast.train), actors(&cast.test));
+    assert_eq!(
+        (train.len(), test.len(), train.intersection(&test).count()),
+        (47, 11, 0)
+    );
+    let mut fold_of: HashMap<usize, BTreeSet<Option<usize>>> = HashMap::new();
+    for clip in &cast.train {
+        fold_of.entry(clip.actor).or_default().insert(clip.fold);
+    }
+    assert!(
+        fold_of
+            .values()
+            .all(|folds| folds.len() == 1 && !folds.contains(&None))
+    );
+    let all = cast.train.iter().chain(&cast.test);
+    let names: BTreeSet<&str> = all.clone().map(|clip| clip.full_name.as_str()).collect();
+    assert_eq!(names.len(), 3050);
+    assert!(names.contains("A148_mix_ang_disg_70_30_ver1") && names.contains("A158_neu_sit4_ver1"));
+    let blends: BTreeSet<[String; 5]> = all
+        .map(|clip| clip.script.label_cells())
+        .filter(|cells| cells[0] == "1")
+        .collect();
+    assert_eq!(blends.len(), 30);
+    assert_eq!(cast.test[0].name, "test_0001.mov");
+}
+
+#[test]
+fn what_is_written_opens_and_holds_its_truth() {
+    let (folder, summary) = written(&tiny(), 2);
+    let data = Dataset::open(folder.path(), None).unwrap();
+    assert_eq!(data.classes.names(), crate::data::label::CHALLENGE_CLASSES);
+    let encoders: Vec<(&str, usize)> = data
+        .encoders
+        .iter()
+        .map(|e| (e.name.as_str(), e.cols))
+        .collect();
+    assert_eq!(encoders, summary.encoders);
+    assert_eq!(data.train.len(), 188);
+    let test = data.test.as_ref().unwrap();
+    assert!(test.clips.iter().all(|clip| clip.truth.is_none()));
+    for fold in folds::folds(&data.train) {
+        let fold = folds::fold(&data.train, fold).unwrap();
+        assert!(folds::shared_actors(&data.train, &fold).is_empty());
+    }
+    let truth = Metadata::read_against(&summary.test_truth, &data.classes).unwrap();
+    assert_eq!(truth.truths().len(), 44);
+    assert!(metadata::blends(&truth.clips) > 0);
+    assert!(
+        truth
+            .clips
+            .iter()
+            .zip(&test.clips)
+            .all(|(a, b)| a.filename == b.filename)
+    );
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_for_any_number_of_threads() {
+    let (one, _) = written(&tiny(), 1);
+    let (three, _) = written(&tiny(), 3);
+    let (one, three) = (bytes_of(one.path()), bytes_of(three.path()));
+    assert_eq!(one.len(), 2 * 6 + 5);
+    assert!(one == three);
+    let other = SynthOptions { seed: 1, ..tiny() };
+    assert!(bytes_of(written(&other, 2).0.path()) != one);
+}
+
+#[test]
+fn missing_rows_leave_every_clip_with_an_encoder_and_bytes_are_planned() {
+    let options = SynthOptions {
+        missing: 0.9,
+        test_labels: true,
+        precision: Precision::F16,
+        ..tiny()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = AtomicU64::new(0);
+    let count = |row: u64| {
+        bytes.fetch_add(row, Ordering::Relaxed);
+    };
+    let summary = write(folder.path(), &options, &count).unwrap();
+    assert_eq!(summary.bytes, planned_bytes(&options).unwrap());
+    assert_eq!(summary.bytes, bytes.into_inner());
+    let data = Dataset::open(folder.path(), None).unwrap();
+    let present: usize = (0..6)
+        .map(|e| data.train.rows(e).iter().flatten().count())
+        .sum();
+    // One in turn stays whatever is drawn: 1/6 + 5/6 of a tenth.
+    let share = present as f64 / (6.0 * 188.0);
+    assert!((share - 0.25).abs() < 0.06, "{share}");
+    assert!(
+        data.test
+            .unwrap()
+            .clips
+            .iter()
+            .all(|clip| clip.truth.is_some())
+    );
+}
+
+#[test]
+fn nothing_is_written_over_and_impossible_options_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine");
+    std::fs::write(&file, "mine").unwrap();
+    for path in [folder.path(), &file] {
+        let message = write(path, &tiny(), &|_| {}).unwrap_err().to_string();
+        assert!(message.contains("new or an empty folder"), "{message}");
+    }
+    assert_eq!(bytes_of(folder.path()).len(), 1);
+    for options in [
+        SynthOptions {
+            encoders: 0,
+            ..tiny()
+        },
+        SynthOptions {
+            encoders: 37,
+            ..tiny()
+        },
+        SynthOptions {
+            width_divisor: 0,
+            ..tiny()
+        },
+        SynthOptions {
+            missing: f64::NAN,
+            ..tiny()
+        },
+        SynthOptions {
+            train_clips: 10,
+            ..tiny()
+        },
+        SynthOptions {
+            test_clips: 0,
+            ..tiny()
+        },
+    ] {
+        assert!(
+            write(&folder.path().join("new"), &options, &|_| {}).is_err(),
+            "{options:?}"
+        );
+    }
+    assert!(!folder.path().join("new").exists());
+}
