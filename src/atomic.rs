@@ -21,7 +21,7 @@ pub fn write(
     })
 }
 
-/// As [`write`], for a writer that wants a path.
+/// As [`write()`], for a writer that wants a path.
 ///
 /// # Errors
 /// [`Error::Write`], with nothing left behind.

@@ -1,4 +1,4 @@
-//! A training run and what is checked before anything is written; the loop is in [`super::fit`].
+//! A training run and what is checked before anything is written; the loop is in `fit`.
 
 use std::path::PathBuf;
 
