@@ -27,7 +27,7 @@ pub enum Purpose {
 pub fn stream_key(seed: u64, purpose: Purpose, item: usize, step: usize) -> StreamKey {
     StreamKey {
         seed,
-        stream: (purpose as u32) << 24 | (item as u32 & 0x00ff_ffff),
+        stream: ((purpose as u32) << 24) | (item as u32 & 0x00ff_ffff),
         step: step as u32,
     }
 }
@@ -50,15 +50,15 @@ impl Stream {
 
     /// Uniform in [0, 1), with 53 random bits.
     pub fn uniform(&mut self) -> f64 {
-        let word = u64::from(self.word()) << 32 | u64::from(self.word());
+        let word = (u64::from(self.word()) << 32) | u64::from(self.word());
         (word >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// Uniform in 0 .. bound.
     pub fn below(&mut self, bound: usize) -> usize {
         // Multiply-shift; the bias, below bound / 2⁶⁴, is far under any count we draw.
-        let word = u64::from(self.word()) << 32 | u64::from(self.word());
-        (u128::from(word) * bound as u128 >> 64) as usize
+        let word = (u64::from(self.word()) << 32) | u64::from(self.word());
+        ((u128::from(word) * bound as u128) >> 64) as usize
     }
 
     /// Fisher–Yates shuffle.
@@ -83,7 +83,7 @@ impl TryRng for Stream {
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(u64::from(self.word()) << 32 | u64::from(self.word()))
+        Ok((u64::from(self.word()) << 32) | u64::from(self.word()))
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {

@@ -1,9 +1,12 @@
 //! Adam (Kingma and Ba 2015) with the semantics of `torch.optim.Adam`: on a dense gradient, and on
 //! a factored one, where a tile of dYᵀX is formed and consumed at once.
 
-use crate::layout::{PackedRows, Panels};
+use crate::gram::gram;
+use crate::layout::{ColumnPanels, PANEL, PackedRows, Panels, ROW_BLOCK};
+use crate::linear::{INPUTS_PER_TASK, add_weight_gradient};
+use crate::micro::{self, Kernel, Pass, Tile};
+use crate::parallel;
 use crate::real::Real;
-use crate::reference;
 use crate::view::MatRef;
 
 /// The numbers of one step, worked out once.
@@ -40,7 +43,9 @@ impl<T: Real> AdamStep<T> {
         *v = *v * self.beta2 + (T::one() - self.beta2) * g * g;
         let second = match v_max {
             Some(v_max) => {
-                if !(*v_max >= *v) {
+                // Written so that a NaN gives way to what comes after it.
+                let larger = *v_max >= *v;
+                if !larger {
                     *v_max = *v;
                 }
                 *v_max
@@ -72,6 +77,9 @@ pub struct PanelMoments<'a, T> {
     pub v_max: Option<&'a mut Panels<T>>,
 }
 
+/// Elements of a dense parameter that one task takes.
+const ELEMENTS_PER_TASK: usize = 1 << 14;
+
 /// Adam on a dense parameter.
 ///
 /// # Panics
@@ -84,7 +92,24 @@ pub fn adam_dense<T: Real>(
     v: &mut [T],
     v_max: Option<&mut [T]>,
 ) {
-    reference::adam_dense(step, p, g, m, v, v_max);
+    let len = p.len();
+    assert_eq!(
+        (g.len(), m.len(), v.len()),
+        (len, len, len),
+        "adam_dense: gradient and moments"
+    );
+    let kernel = micro::active();
+    let v_max = cut(v_max, len, ELEMENTS_PER_TASK);
+    let tasks = p
+        .chunks_mut(ELEMENTS_PER_TASK)
+        .zip(m.chunks_mut(ELEMENTS_PER_TASK))
+        .zip(v.chunks_mut(ELEMENTS_PER_TASK))
+        .zip(v_max)
+        .map(|(((p, m), v), v_max)| Part { p, m, v, v_max })
+        .zip(g.chunks(ELEMENTS_PER_TASK));
+    parallel::for_each(len, tasks.collect(), |(mut part, g)| {
+        kernel.run(part.stream(step, 0, g));
+    });
 }
 
 /// Adam on a packed weight whose gradient is the sum of `factors`; never stores that gradient.
@@ -95,50 +120,241 @@ pub fn adam_factored<T: Real>(
     step: &AdamStep<T>,
     factors: &[Factor<'_, T>],
     p: &mut Panels<T>,
-    mut moments: PanelMoments<'_, T>,
+    moments: PanelMoments<'_, T>,
 ) {
-    for o in 0..p.rows() {
-        for k in 0..p.cols() {
-            let mut g = T::zero();
-            for factor in factors {
-                for r in 0..factor.x.rows() {
-                    g += factor.dy.get(r, o) * factor.x.get(r, k);
-                }
-            }
-            let at = p.index(o, k);
-            let v_max = moments
-                .v_max
-                .as_deref_mut()
-                .map(|v_max| &mut v_max.as_mut_slice()[at]);
-            step.apply(
-                &mut p.as_mut_slice()[at],
-                g,
-                &mut moments.m.as_mut_slice()[at],
-                &mut moments.v.as_mut_slice()[at],
-                v_max,
-            );
+    let (outputs, inputs) = (p.rows(), p.cols());
+    let PanelMoments { m, v, v_max } = moments;
+    for moment in [&*m, &*v].into_iter().chain(v_max.as_deref()) {
+        assert_eq!(
+            (moment.rows(), moment.cols()),
+            (outputs, inputs),
+            "adam_factored: a moment"
+        );
+    }
+    for factor in factors {
+        assert_eq!(
+            (factor.dy.rows(), factor.dy.cols(), factor.x.cols()),
+            (factor.x.rows(), outputs, inputs),
+            "adam_factored: batch, outputs, inputs"
+        );
+    }
+    if outputs == 0 || inputs == 0 {
+        return;
+    }
+    let kernel = micro::active();
+    let factors: Vec<(ColumnPanels<T>, &PackedRows<T>)> = factors
+        .iter()
+        .map(|factor| (ColumnPanels::pack(factor.dy, ROW_BLOCK), factor.x))
+        .collect();
+    let depth: usize = factors.iter().map(|(_, x)| x.rows()).sum();
+    let work = (depth + 1) * outputs * inputs;
+    let tasks = factored_tasks(work, p, m, v, v_max);
+    parallel::for_each(work, tasks, |parts| {
+        for part in parts {
+            factored_part(kernel, step, &factors, outputs, part);
         }
+    });
+}
+
+/// A stretch of a panel: of the parameter and its moments.
+struct PanelPart<'a, T> {
+    panel: usize,
+    first_input: usize,
+    part: Part<'a, T>,
+}
+
+/// Cuts a weight into tasks over inputs, and over panels too where the inputs are few. A task holds
+/// the same inputs of several panels, so that their rows of `X` stay in the second-level cache.
+fn factored_tasks<'a, T: Real>(
+    work: usize,
+    p: &'a mut Panels<T>,
+    m: &'a mut Panels<T>,
+    v: &'a mut Panels<T>,
+    v_max: Option<&'a mut Panels<T>>,
+) -> Vec<Vec<PanelPart<'a, T>>> {
+    let (panel_len, part_len) = (p.cols() * PANEL, INPUTS_PER_TASK * PANEL);
+    let ranges = p.cols().div_ceil(INPUTS_PER_TASK);
+    let panels = p.rows().div_ceil(PANEL);
+    let groups = parallel::wanted_tasks(work).div_ceil(ranges).min(panels);
+    let per_group = panels.div_ceil(groups);
+    let mut tasks: Vec<_> = (0..ranges * groups).map(|_| Vec::new()).collect();
+    let v_max = cut(
+        v_max.map(Panels::as_mut_slice),
+        panels * panel_len,
+        panel_len,
+    );
+    let whole = p
+        .as_mut_slice()
+        .chunks_mut(panel_len)
+        .zip(m.as_mut_slice().chunks_mut(panel_len))
+        .zip(v.as_mut_slice().chunks_mut(panel_len))
+        .zip(v_max);
+    for (panel, (((p, m), v), v_max)) in whole.enumerate() {
+        let parts = p
+            .chunks_mut(part_len)
+            .zip(m.chunks_mut(part_len))
+            .zip(v.chunks_mut(part_len))
+            .zip(cut(v_max, panel_len, part_len));
+        for (range, (((p, m), v), v_max)) in parts.enumerate() {
+            tasks[range * groups + panel / per_group].push(PanelPart {
+                panel,
+                first_input: range * INPUTS_PER_TASK,
+                part: Part { p, m, v, v_max },
+            });
+        }
+    }
+    tasks
+}
+
+/// Forms the gradient of 8 inputs × 32 outputs at a time and consumes it.
+fn factored_part<T: Real>(
+    kernel: Kernel,
+    step: &AdamStep<T>,
+    factors: &[(ColumnPanels<T>, &PackedRows<T>)],
+    outputs: usize,
+    part: PanelPart<'_, T>,
+) {
+    let PanelPart {
+        panel,
+        first_input,
+        mut part,
+    } = part;
+    let inputs = part.p.len() / PANEL;
+    for input in (0..inputs).step_by(ROW_BLOCK) {
+        let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
+        for (dy, x) in factors {
+            add_weight_gradient(kernel, dy.panel(panel), x, first_input + input, &mut tile);
+        }
+        let count = (inputs - input).min(ROW_BLOCK);
+        let gradient = tile.0[..count].as_flattened();
+        kernel.run(part.stream(step, input * PANEL, gradient));
+    }
+    let absent = PANEL - (outputs - panel * PANEL).min(PANEL);
+    if absent > 0 {
+        // 0 · ∞ of an infinite input, or 0 / 0 where ε is 0, would spoil the padding.
+        part.clear_last_columns(absent);
+    }
+}
+
+/// A stretch of a parameter and its moments.
+struct Part<'a, T> {
+    p: &'a mut [T],
+    m: &'a mut [T],
+    v: &'a mut [T],
+    v_max: Option<&'a mut [T]>,
+}
+
+impl<T: Real> Part<'_, T> {
+    /// The step on the elements from `start` on, as many as `g` has.
+    #[inline(always)]
+    fn stream<'a>(&'a mut self, step: &'a AdamStep<T>, start: usize, g: &'a [T]) -> Stream<'a, T> {
+        let range = start..start + g.len();
+        Stream {
+            step,
+            g,
+            part: Part {
+                p: &mut self.p[range.clone()],
+                m: &mut self.m[range.clone()],
+                v: &mut self.v[range.clone()],
+                v_max: self.v_max.as_deref_mut().map(|v_max| &mut v_max[range]),
+            },
+        }
+    }
+
+    fn clear_last_columns(&mut self, count: usize) {
+        let v_max = self.v_max.as_deref_mut();
+        for values in [&mut *self.p, self.m, self.v].into_iter().chain(v_max) {
+            for row in values.as_chunks_mut::<PANEL>().0 {
+                row[PANEL - count..].fill(T::zero());
+            }
+        }
+    }
+}
+
+/// Cuts a slice that may be absent into as many parts as one of `len` elements has.
+fn cut<T>(
+    slice: Option<&mut [T]>,
+    len: usize,
+    part: usize,
+) -> impl Iterator<Item = Option<&mut [T]>> {
+    if let Some(slice) = &slice {
+        assert_eq!(slice.len(), len, "adam: largest second moment");
+    }
+    let mut parts = slice.map(|slice| slice.chunks_mut(part));
+    (0..len.div_ceil(part)).map(move |_| parts.as_mut().and_then(Iterator::next))
+}
+
+/// [`AdamStep::apply`] along slices of one length.
+struct Stream<'a, T> {
+    step: &'a AdamStep<T>,
+    g: &'a [T],
+    part: Part<'a, T>,
+}
+
+impl<T: Real> Pass for Stream<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Part { p, m, v, v_max } = self.part;
+        match v_max {
+            None => stream(self.step, p, self.g, m, v),
+            Some(v_max) => stream_max(self.step, p, self.g, m, v, v_max),
+        }
+    }
+}
+
+// Slices as parameters tell the compiler that they do not overlap; as fields they would not.
+#[inline(always)]
+fn stream<T: Real>(step: &AdamStep<T>, p: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
+    let step = *step;
+    for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
+        step.apply(p, g, m, v, None);
+    }
+}
+
+#[inline(always)]
+fn stream_max<T: Real>(
+    step: &AdamStep<T>,
+    p: &mut [T],
+    g: &[T],
+    m: &mut [T],
+    v: &mut [T],
+    v_max: &mut [T],
+) {
+    let step = *step;
+    for ((((p, &g), m), v), v_max) in p.iter_mut().zip(g).zip(m).zip(v).zip(v_max) {
+        step.apply(p, g, m, v, Some(v_max));
     }
 }
 
 /// Squared Frobenius norm of the sum of `factors`, from their Gram matrices:
 /// ‖Σᵢ dYᵢᵀXᵢ‖² = Σᵢⱼ ⟨dYᵢ dYⱼᵀ, Xᵢ Xⱼᵀ⟩.
+///
+/// # Panics
+/// If shapes differ.
 pub fn factored_norm_squared<T: Real>(factors: &[Factor<'_, T>]) -> f64 {
+    let dys: Vec<PackedRows<T>> = factors
+        .iter()
+        .map(|factor| {
+            assert_eq!(
+                (factor.dy.rows(), factor.dy.cols(), factor.x.cols()),
+                (factor.x.rows(), factors[0].dy.cols(), factors[0].x.cols()),
+                "factored_norm_squared: batch, outputs, inputs"
+            );
+            PackedRows::from_view(factor.dy)
+        })
+        .collect();
     let mut sum = 0.0;
-    for a in factors {
-        for b in factors {
-            for r in 0..a.x.rows() {
-                for s in 0..b.x.rows() {
-                    let dy: f64 = (0..a.dy.cols())
-                        .map(|o| a.dy.get(r, o).as_f64() * b.dy.get(s, o).as_f64())
-                        .sum();
-                    let x: f64 = (0..a.x.cols())
-                        .map(|k| a.x.get(r, k).as_f64() * b.x.get(s, k).as_f64())
-                        .sum();
-                    sum += dy * x;
-                }
-            }
+    for i in 0..factors.len() {
+        for j in 0..=i {
+            let x = gram(factors[i].x, factors[j].x);
+            let dy = gram(&dys[i], &dys[j]);
+            let product: f64 = x.iter().zip(&dy).map(|(x, dy)| x * dy).sum();
+            // ⟨i, j⟩ = ⟨j, i⟩.
+            sum += if i == j { product } else { 2.0 * product };
         }
     }
-    sum
+    // Rounding may leave a sum of 0 below 0, where a root would fail; NaN stays NaN.
+    if sum < 0.0 { 0.0 } else { sum }
 }

@@ -3,6 +3,8 @@
 //! Both are independent of the micro-kernel in use, so parameters, moments and batches never
 //! need repacking when the instruction set changes.
 
+use crate::buffer::Buffer;
+use crate::parallel;
 use crate::real::Real;
 use crate::view::MatRef;
 
@@ -20,24 +22,24 @@ pub const PANEL: usize = 32;
 pub struct PackedRows<T> {
     rows: usize,
     cols: usize,
-    data: Vec<T>,
+    data: Buffer<T>,
 }
 
 impl<T: Real> PackedRows<T> {
     /// All zeros.
     pub fn zeros(rows: usize, cols: usize) -> Self {
-        let data = vec![T::zero(); rows.div_ceil(ROW_BLOCK) * ROW_BLOCK * cols];
+        let data = Buffer::zeros(rows.div_ceil(ROW_BLOCK) * ROW_BLOCK * cols);
         Self { rows, cols, data }
     }
 
     /// Packs a matrix of any strides.
     pub fn from_view(x: MatRef<'_, T>) -> Self {
-        let mut packed = Self::zeros(x.rows(), x.cols());
-        for r in 0..x.rows() {
-            for c in 0..x.cols() {
-                let at = packed.index(r, c);
-                packed.data[at] = x.get(r, c);
-            }
+        let (rows, cols) = (x.rows(), x.cols());
+        let mut packed = Self::zeros(rows, cols);
+        let blocks = packed.data.as_chunks_mut::<ROW_BLOCK>().0;
+        for (n, block) in blocks.chunks_mut(cols.max(1)).enumerate() {
+            let first = n * ROW_BLOCK;
+            interleave(x.part(first..rows.min(first + ROW_BLOCK), 0..cols), block);
         }
         packed
     }
@@ -74,6 +76,12 @@ impl<T: Real> PackedRows<T> {
         self.data[self.index(row, col)]
     }
 
+    /// Block `n`: rows `8 n .. 8 n + 8`, `[cols][8]`.
+    #[inline(always)]
+    pub(crate) fn block(&self, n: usize) -> &[[T; ROW_BLOCK]] {
+        &self.data.as_chunks::<ROW_BLOCK>().0[n * self.cols..][..self.cols]
+    }
+
     /// The same matrix in row-major order.
     pub fn to_row_major(&self) -> Vec<T> {
         let mut out = Vec::with_capacity(self.rows * self.cols);
@@ -90,13 +98,13 @@ impl<T: Real> PackedRows<T> {
 pub struct Panels<T> {
     rows: usize,
     cols: usize,
-    data: Vec<T>,
+    data: Buffer<T>,
 }
 
 impl<T: Real> Panels<T> {
     /// All zeros.
     pub fn zeros(rows: usize, cols: usize) -> Self {
-        let data = vec![T::zero(); rows.div_ceil(PANEL) * PANEL * cols];
+        let data = Buffer::zeros(rows.div_ceil(PANEL) * PANEL * cols);
         Self { rows, cols, data }
     }
 
@@ -107,12 +115,13 @@ impl<T: Real> Panels<T> {
     pub fn from_row_major(values: &[T], rows: usize, cols: usize) -> Self {
         assert_eq!(values.len(), rows * cols, "a {rows} × {cols} matrix");
         let mut panels = Self::zeros(rows, cols);
-        for r in 0..rows {
-            for c in 0..cols {
-                let at = panels.index(r, c);
-                panels.data[at] = values[r * cols + c];
-            }
-        }
+        let w = MatRef::row_major(values, rows, cols);
+        let tasks = panels.data.as_chunks_mut::<PANEL>().0;
+        let tasks = tasks.chunks_mut(cols.max(1)).enumerate().collect();
+        parallel::for_each(values.len(), tasks, |(n, panel)| {
+            let first = n * PANEL;
+            interleave(w.part(first..rows.min(first + PANEL), 0..cols), panel);
+        });
         panels
     }
 
@@ -148,12 +157,105 @@ impl<T: Real> Panels<T> {
         self.data[self.index(row, col)]
     }
 
+    /// Panel `n`: the inputs' weights for outputs `32 n .. 32 n + 32`, `[cols][32]`.
+    #[inline(always)]
+    pub(crate) fn panel(&self, n: usize) -> &[[T; PANEL]] {
+        &self.data.as_chunks::<PANEL>().0[n * self.cols..][..self.cols]
+    }
+
     /// The same matrix in row-major order, as files hold it.
     pub fn to_row_major(&self) -> Vec<T> {
-        let mut out = Vec::with_capacity(self.rows * self.cols);
-        for r in 0..self.rows {
-            out.extend((0..self.cols).map(|c| self.get(r, c)));
-        }
+        let mut out = vec![T::zero(); self.rows * self.cols];
+        // A panel at a time: its rows are written side by side while it is in the cache.
+        let tasks = out.chunks_mut((PANEL * self.cols).max(1)).enumerate();
+        parallel::for_each(self.data.len(), tasks.collect(), |(n, rows)| {
+            let panel = self.panel(n);
+            for (start, part) in panel.chunks(CACHED_ROWS).enumerate() {
+                for (r, row) in rows.chunks_mut(self.cols).enumerate() {
+                    for (value, w) in row[start * CACHED_ROWS..].iter_mut().zip(part) {
+                        *value = w[r];
+                    }
+                }
+            }
+        });
         out
+    }
+}
+
+/// Rows of a panel that are transposed at once: one cache line of each of the 32 columns.
+const CACHED_ROWS: usize = 16;
+
+/// `out[c][i] = x(i, c)`, with zeros from `i = x.rows()` on.
+///
+/// # Panics
+/// If `x` has more than `N` rows or not `out.len()` columns.
+pub(crate) fn interleave<T: Real, const N: usize>(x: MatRef<'_, T>, out: &mut [[T; N]]) {
+    let rows = x.rows();
+    assert!(rows <= N && x.cols() == out.len(), "one column for each");
+    if rows < N {
+        out.as_flattened_mut().fill(T::zero());
+    }
+    if rows == 0 {
+        return;
+    }
+    if x.row_stride() == 1 {
+        for (c, out) in out.iter_mut().enumerate() {
+            out[..rows].copy_from_slice(&x.data()[c * x.col_stride()..][..rows]);
+        }
+        return;
+    }
+    for (n, out) in out.chunks_mut(CACHED_ROWS).enumerate() {
+        for i in 0..rows {
+            let start = i * x.row_stride() + n * CACHED_ROWS * x.col_stride();
+            let row = x.data()[start..].iter().step_by(x.col_stride().max(1));
+            if x.col_stride() == 0 {
+                out.iter_mut().for_each(|out| out[i] = x.data()[start]);
+            } else {
+                out.iter_mut().zip(row).for_each(|(out, &x)| out[i] = x);
+            }
+        }
+    }
+}
+
+/// A matrix `(rows, cols)` packed as `[ceil(cols / 32)][depth][32]`, where `depth` is `rows` rounded
+/// up: the streamed operand of a tile. Absent rows and columns are 0.
+pub(crate) struct ColumnPanels<T> {
+    depth: usize,
+    data: Buffer<T>,
+}
+
+impl<T: Real> ColumnPanels<T> {
+    /// Packs a matrix of any strides, with its rows rounded up to a multiple of `round`.
+    pub(crate) fn pack(x: MatRef<'_, T>, round: usize) -> Self {
+        let mut panels = Self::with_capacity(x.rows().next_multiple_of(round), x.cols());
+        panels.refill(x, round);
+        panels
+    }
+
+    /// Room for a matrix of that size.
+    pub(crate) fn with_capacity(depth: usize, cols: usize) -> Self {
+        Self {
+            depth,
+            data: Buffer::zeros(depth * cols.next_multiple_of(PANEL)),
+        }
+    }
+
+    /// Packs another matrix, that must not be larger than the room.
+    pub(crate) fn refill(&mut self, x: MatRef<'_, T>, round: usize) {
+        let (rows, cols) = (x.rows(), x.cols());
+        self.depth = rows.next_multiple_of(round);
+        let panels = self.data.as_chunks_mut::<PANEL>().0;
+        for (n, first) in (0..cols).step_by(PANEL).enumerate() {
+            let (panel, padding) = panels[n * self.depth..][..self.depth].split_at_mut(rows);
+            let last = cols.min(first + PANEL);
+            interleave(x.part(0..rows, first..last).transposed(), panel);
+            padding.as_flattened_mut().fill(T::zero());
+        }
+    }
+
+    /// Panel `n`, `[depth][32]`.
+    #[inline(always)]
+    pub(crate) fn panel(&self, n: usize) -> &[[T; PANEL]] {
+        &self.data.as_chunks::<PANEL>().0[n * self.depth..][..self.depth]
     }
 }

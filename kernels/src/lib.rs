@@ -4,12 +4,16 @@
 //! of threads.
 
 pub mod adam;
+pub mod buffer;
 pub mod counter;
 pub mod epilogue;
 pub mod gemm;
+mod gram;
 pub mod layout;
 pub mod linear;
+pub mod micro;
 pub mod pack;
+mod parallel;
 pub mod real;
 pub mod reference;
 pub mod rowwise;

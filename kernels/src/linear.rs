@@ -1,9 +1,24 @@
 //! A linear layer over packed operands: forward, and the gradients of input and weight.
 
-use crate::layout::{PackedRows, Panels};
+use crate::layout::{ColumnPanels, PANEL, PackedRows, Panels, ROW_BLOCK};
+use crate::micro::{self, Blocks, Kernel, Tile};
+use crate::parallel;
 use crate::real::Real;
-use crate::reference;
-use crate::view::{MatMut, MatRef};
+use crate::view::{MatMut, MatRef, Rectangle};
+
+/// Depth of one pass of the forward product: 192 × 32 weights are 24 KiB and stay in the first-level
+/// cache while all blocks of the batch pass by, 6 KiB of a block at a time.
+pub(crate) const DEPTH: usize = 192;
+
+/// Rows of the batch that one task takes: their part of a pass (192 KiB) and of the output stays in
+/// the second-level cache.
+const BAND: usize = 256;
+
+/// Panels that one task takes at most; each pass of `X` through the cache serves all of them.
+const PANELS_PER_TASK: usize = 8;
+
+/// Inputs that one task of a weight gradient takes: their rows of a batch of 64 are 64 KiB.
+pub(crate) const INPUTS_PER_TASK: usize = 256;
 
 /// `Y = X Wᵀ (+ bias)`: `X (B, I)`, `W (O, I)`, `bias (O)`, `Y (B, O)`. `Y` is written, never read.
 ///
@@ -15,7 +30,61 @@ pub fn linear_forward<T: Real>(
     bias: Option<&[T]>,
     y: MatMut<'_, T>,
 ) {
-    reference::linear_forward(x, w, bias, y);
+    assert_eq!(
+        (x.cols(), x.rows(), w.rows()),
+        (w.cols(), y.rows(), y.cols()),
+        "linear_forward: inputs, batch, outputs"
+    );
+    if let Some(bias) = bias {
+        assert_eq!(bias.len(), w.rows(), "linear_forward: one bias per output");
+    }
+    let kernel = micro::active();
+    let work = x.rows() * w.rows() * x.cols().max(1);
+    let bands = x.rows().div_ceil(BAND).max(1);
+    let panels = w.rows().div_ceil(PANEL);
+    let group = (panels * bands / parallel::wanted_tasks(work)).clamp(1, PANELS_PER_TASK);
+    let tasks = y.rectangles(BAND, group * PANEL);
+    parallel::for_each(work, tasks, |y| forward_part(kernel, x, w, bias, y));
+}
+
+/// A rectangle of `Y` that starts on a block of rows and a panel.
+fn forward_part<T: Real>(
+    kernel: Kernel,
+    x: &PackedRows<T>,
+    w: &Panels<T>,
+    bias: Option<&[T]>,
+    mut y: Rectangle<'_, T>,
+) {
+    let (first_block, first_panel) = (y.first_row / ROW_BLOCK, y.first_col / PANEL);
+    for from in (0..x.cols().max(1)).step_by(DEPTH) {
+        let depth = from..x.cols().min(from + DEPTH);
+        for (p, col) in (0..y.width()).step_by(PANEL).enumerate() {
+            let w = &w.panel(first_panel + p)[depth.clone()];
+            let cols = col..y.width().min(col + PANEL);
+            for (block, rows) in y.rows.chunks_mut(ROW_BLOCK).enumerate() {
+                let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
+                for (tile, y) in tile.0.iter_mut().zip(rows.iter()) {
+                    // The first pass starts from the bias, the others go on from Y.
+                    let start = match bias {
+                        _ if from > 0 => &y[cols.clone()],
+                        Some(bias) => &bias[y_cols(first_panel, &cols)],
+                        None => continue,
+                    };
+                    tile[..cols.len()].copy_from_slice(start);
+                }
+                let x = &x.block(first_block + block)[depth.clone()];
+                T::down(kernel, x, w, &mut tile);
+                for (tile, y) in tile.0.iter().zip(rows) {
+                    y[cols.clone()].copy_from_slice(&tile[..cols.len()]);
+                }
+            }
+        }
+    }
+}
+
+/// Columns of a rectangle as columns of the matrix.
+fn y_cols(first_panel: usize, cols: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+    first_panel * PANEL + cols.start..first_panel * PANEL + cols.end
 }
 
 /// `dX += dY W`: `dY (B, O)`, `W (O, I)`, `dX (B, I)`.
@@ -23,7 +92,57 @@ pub fn linear_forward<T: Real>(
 /// # Panics
 /// If shapes differ.
 pub fn linear_backward_input<T: Real>(dy: MatRef<'_, T>, w: &Panels<T>, dx: MatMut<'_, T>) {
-    reference::linear_backward_input(dy, w, dx);
+    assert_eq!(
+        (dy.rows(), dy.cols(), w.cols()),
+        (dx.rows(), w.rows(), dx.cols()),
+        "linear_backward_input: batch, outputs, inputs"
+    );
+    let kernel = micro::active();
+    let work = dy.rows() * dy.cols() * w.cols();
+    if work == 0 {
+        return;
+    }
+    let inputs = w.cols().div_ceil(parallel::wanted_tasks(work));
+    let inputs = inputs.clamp(1, INPUTS_PER_TASK).next_multiple_of(ROW_BLOCK);
+    let dy = ColumnPanels::pack(dy.transposed(), PANEL);
+    let tasks = dx.rectangles(usize::MAX, inputs);
+    parallel::for_each(work, tasks, |dx| backward_input_part(kernel, &dy, w, dx));
+}
+
+/// All rows and some columns of `dX`; `dy` is `[panel of 32 rows][output][32]`.
+fn backward_input_part<T: Real>(
+    kernel: Kernel,
+    dy: &ColumnPanels<T>,
+    w: &Panels<T>,
+    mut dx: Rectangle<'_, T>,
+) {
+    // The last inputs of a matrix, with zeros up to a multiple of 8: `[panel][8][32]`.
+    let mut edge = Vec::new();
+    for col in (0..dx.width()).step_by(ROW_BLOCK) {
+        let input = dx.first_col + col;
+        let count = (w.cols() - input).min(ROW_BLOCK);
+        let weights = if count == ROW_BLOCK {
+            Blocks {
+                data: &w.as_slice()[input * PANEL..],
+                stride: w.cols() * PANEL,
+            }
+        } else {
+            edge.clear();
+            for panel in 0..w.rows().div_ceil(PANEL) {
+                edge.extend_from_slice(w.panel(panel)[input..].as_flattened());
+                edge.resize((panel + 1) * ROW_BLOCK * PANEL, T::zero());
+            }
+            Blocks {
+                data: &edge,
+                stride: ROW_BLOCK * PANEL,
+            }
+        };
+        for (n, rows) in dx.rows.chunks_mut(PANEL).enumerate() {
+            let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
+            T::across::<PANEL>(kernel, weights, dy.panel(n), &mut tile);
+            add_transposed(&tile, rows, col, count);
+        }
+    }
 }
 
 /// `dW += dYᵀ X`, stored: for checks and for weights that are not packed.
@@ -31,5 +150,62 @@ pub fn linear_backward_input<T: Real>(dy: MatRef<'_, T>, w: &Panels<T>, dx: MatM
 /// # Panics
 /// If shapes differ.
 pub fn linear_backward_weight<T: Real>(dy: MatRef<'_, T>, x: &PackedRows<T>, dw: MatMut<'_, T>) {
-    reference::linear_backward_weight(dy, x, dw);
+    assert_eq!(
+        (dy.rows(), dy.cols(), x.cols()),
+        (x.rows(), dw.rows(), dw.cols()),
+        "linear_backward_weight: batch, outputs, inputs"
+    );
+    let kernel = micro::active();
+    let work = dy.rows() * dy.cols() * x.cols();
+    let dy = ColumnPanels::pack(dy, ROW_BLOCK);
+    let tasks = dw.rectangles(PANEL, INPUTS_PER_TASK);
+    parallel::for_each(work, tasks, |mut dw| {
+        let panel = dy.panel(dw.first_row / PANEL);
+        for col in (0..dw.width()).step_by(ROW_BLOCK) {
+            let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
+            let count = add_weight_gradient(kernel, panel, x, dw.first_col + col, &mut tile);
+            add_transposed(&tile, &mut dw.rows, col, count);
+        }
+    });
+}
+
+/// Adds to `tile` the gradient of the weights from inputs `input .. input + 8` to the 32 outputs of
+/// a panel of `dY`, and returns how many of the inputs there are.
+#[inline]
+pub(crate) fn add_weight_gradient<T: Real>(
+    kernel: Kernel,
+    dy: &[[T; PANEL]],
+    x: &PackedRows<T>,
+    input: usize,
+    tile: &mut Tile<T>,
+) -> usize {
+    let count = (x.cols() - input).min(ROW_BLOCK);
+    if count == ROW_BLOCK && x.rows() > 0 {
+        let blocks = Blocks {
+            data: &x.as_slice()[input * ROW_BLOCK..],
+            stride: x.cols() * ROW_BLOCK,
+        };
+        T::across::<ROW_BLOCK>(kernel, blocks, dy, tile);
+        return count;
+    }
+    // The last inputs of a matrix, with zeros up to 8.
+    for (n, dy) in dy.chunks(ROW_BLOCK).enumerate() {
+        let mut edge = [[T::zero(); ROW_BLOCK]; ROW_BLOCK];
+        edge[..count].copy_from_slice(&x.block(n)[input..]);
+        let blocks = Blocks {
+            data: edge.as_flattened(),
+            stride: 0,
+        };
+        T::across::<ROW_BLOCK>(kernel, blocks, dy, tile);
+    }
+    count
+}
+
+/// `rows[j][col + i] += tile[i][j]` for the first `count` values of i.
+fn add_transposed<T: Real>(tile: &Tile<T>, rows: &mut [&mut [T]], col: usize, count: usize) {
+    for (j, row) in rows.iter_mut().enumerate() {
+        for (out, tile) in row[col..col + count].iter_mut().zip(&tile.0) {
+            *out += tile[j];
+        }
+    }
 }

@@ -7,7 +7,7 @@ use num_traits::{Float, NumAssign};
 
 /// `f32` (training) or `f64` (gradient checks). Sealed: the kernels know both by name.
 pub trait Real:
-    Float + NumAssign + Sum + Default + Debug + Display + Send + Sync + sealed::Sealed + 'static
+    Float + NumAssign + Sum + Default + Debug + Display + Send + Sync + sealed::Tiles + 'static
 {
     /// The nearest value to `x`.
     fn of(x: f64) -> Self;
@@ -37,8 +37,74 @@ impl Real for f64 {
     }
 }
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
+pub(crate) mod sealed {
+    use crate::layout::{PANEL, ROW_BLOCK};
+    use crate::micro::portable::{Across, Down};
+    use crate::micro::{Blocks, Kernel, Tile};
+
+    /// What the blocked loops ask of a scalar: the two micro-kernels, so that the loops around them
+    /// are written once. `f32` has kernels of its own for each instruction set; `f64` compiles the
+    /// portable one for it.
+    pub trait Tiles: Sized {
+        /// [`crate::micro::MicroKernel::down`].
+        fn down(
+            kernel: Kernel,
+            a: &[[Self; ROW_BLOCK]],
+            b: &[[Self; PANEL]],
+            tile: &mut Tile<Self>,
+        );
+
+        /// [`crate::micro::MicroKernel::across`].
+        fn across<const W: usize>(
+            kernel: Kernel,
+            a: Blocks<'_, Self>,
+            b: &[[Self; PANEL]],
+            tile: &mut Tile<Self>,
+        );
+    }
+
+    impl Tiles for f32 {
+        #[inline]
+        fn down(kernel: Kernel, a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+            kernel.down(a, b, tile);
+        }
+
+        #[inline]
+        fn across<const W: usize>(
+            kernel: Kernel,
+            a: Blocks<'_, f32>,
+            b: &[[f32; PANEL]],
+            tile: &mut Tile<f32>,
+        ) {
+            kernel.across::<W>(a, b, tile);
+        }
+    }
+
+    /// Columns summed at once in f64: as many as fill 8 vectors in 4 rows of 128 bits (portable)
+    /// and of 512 bits; AVX2 holds the latter in 16.
+    const NARROW: usize = 4;
+    const WIDE: usize = 16;
+
+    impl Tiles for f64 {
+        fn down(kernel: Kernel, a: &[[f64; ROW_BLOCK]], b: &[[f64; PANEL]], tile: &mut Tile<f64>) {
+            if kernel.fuses() {
+                kernel.run(Down::<_, true, WIDE> { a, b, tile });
+            } else {
+                kernel.run(Down::<_, false, NARROW> { a, b, tile });
+            }
+        }
+
+        fn across<const W: usize>(
+            kernel: Kernel,
+            a: Blocks<'_, f64>,
+            b: &[[f64; PANEL]],
+            tile: &mut Tile<f64>,
+        ) {
+            if kernel.fuses() {
+                kernel.run(Across::<_, true, W, WIDE> { a, b, tile });
+            } else {
+                kernel.run(Across::<_, false, W, NARROW> { a, b, tile });
+            }
+        }
+    }
 }

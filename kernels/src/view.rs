@@ -1,5 +1,7 @@
 //! Borrowed matrices with strides, checked once when they are made.
 
+use std::ops::Range;
+
 /// A read-only matrix: element `(r, c)` stands at `r * row_stride + c * col_stride`.
 #[derive(Clone, Copy, Debug)]
 pub struct MatRef<'a, T> {
@@ -17,6 +19,24 @@ pub struct MatMut<'a, T> {
     rows: usize,
     cols: usize,
     row_stride: usize,
+}
+
+/// A part of a [`MatMut`], one slice for each row.
+#[derive(Debug)]
+pub(crate) struct Rectangle<'a, T> {
+    /// Where its first row stands in the matrix.
+    pub(crate) first_row: usize,
+    /// Where its first column stands in the matrix.
+    pub(crate) first_col: usize,
+    /// Its rows, of one length and never empty.
+    pub(crate) rows: Vec<&'a mut [T]>,
+}
+
+impl<T> Rectangle<'_, T> {
+    /// Columns.
+    pub(crate) fn width(&self) -> usize {
+        self.rows.first().map_or(0, |row| row.len())
+    }
 }
 
 fn check(len: usize, rows: usize, cols: usize, row_stride: usize, col_stride: usize) {
@@ -68,6 +88,31 @@ impl<'a, T: Copy> MatRef<'a, T> {
             cols: self.rows,
             row_stride: self.col_stride,
             col_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    /// Rows `rows` and columns `cols` of this matrix.
+    ///
+    /// # Panics
+    /// If they leave the matrix.
+    pub fn part(self, rows: Range<usize>, cols: Range<usize>) -> Self {
+        assert!(
+            rows.start <= rows.end && rows.end <= self.rows,
+            "rows {rows:?} of {}",
+            self.rows
+        );
+        assert!(
+            cols.start <= cols.end && cols.end <= self.cols,
+            "columns {cols:?} of {}",
+            self.cols
+        );
+        let start = rows.start * self.row_stride + cols.start * self.col_stride;
+        Self {
+            // An empty part may start behind the last element.
+            data: self.data.get(start..).unwrap_or_default(),
+            rows: rows.len(),
+            cols: cols.len(),
             ..self
         }
     }
@@ -155,6 +200,29 @@ impl<'a, T: Copy> MatMut<'a, T> {
     pub fn row_mut(&mut self, row: usize) -> &mut [T] {
         let start = row * self.row_stride;
         &mut self.data[start..start + self.cols]
+    }
+
+    /// Cuts the matrix into rectangles of at most `height` × `width`, row by row of rectangles, so
+    /// that threads can own parts of one matrix without sharing it.
+    pub(crate) fn rectangles(self, height: usize, width: usize) -> Vec<Rectangle<'a, T>> {
+        let (height, width) = (height.clamp(1, self.rows.max(1)), width.max(1));
+        let across = self.cols.div_ceil(width);
+        let mut rectangles: Vec<Rectangle<'a, T>> = (0..self.rows.div_ceil(height) * across)
+            .map(|n| Rectangle {
+                first_row: n / across * height,
+                first_col: n % across * width,
+                rows: Vec::with_capacity(height),
+            })
+            .collect();
+        // A single row may be longer than its stride says.
+        let stride = self.row_stride.max(self.cols).max(1);
+        for (r, row) in self.data.chunks_mut(stride).take(self.rows).enumerate() {
+            let row = &mut row[..self.cols];
+            for (n, part) in row.chunks_mut(width).enumerate() {
+                rectangles[r / height * across + n].rows.push(part);
+            }
+        }
+        rectangles
     }
 
     /// The same matrix, borrowed for a shorter time.

@@ -58,6 +58,26 @@ pub struct Split {
 }
 
 impl Dataset {
+    /// Every file that was read, so that a run can record what it was made from.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let splits = [Some(&self.train), self.test.as_ref()];
+        let mut files: Vec<PathBuf> = Vec::new();
+        for split in splits.into_iter().flatten() {
+            files.push(split.metadata.clone());
+            files.extend(
+                split
+                    .features
+                    .iter()
+                    .map(|features| features.path().to_path_buf()),
+            );
+        }
+        let listing = self.path.join("encoders.toml");
+        if listing.is_file() {
+            files.push(listing);
+        }
+        files
+    }
+
     /// Opens a folder with `train_metadata.csv`, `features/train/NAME.npz` and, optionally,
     /// `test_metadata.csv`, `features/test/NAME.npz` and `encoders.toml`; with `subset`, only the
     /// encoders named.

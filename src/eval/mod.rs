@@ -1,1 +1,19 @@
-//! Decoding, official metrics and submissions.
+//! From probabilities to emotions and from emotions to scores: alignment, decoding, threshold
+//! search, the official metrics, and the files that carry probabilities and predictions.
+//!
+//! Uses `error` and `data` only, so metrics and files stand alone.
+
+pub mod align;
+pub mod confusion;
+pub mod decode;
+pub mod distribution;
+pub mod filename;
+pub mod frequency;
+pub mod grid;
+pub mod join;
+pub mod metrics;
+mod ordered_json;
+pub mod probabilities;
+mod ranked;
+pub mod submission;
+pub mod thresholds;

@@ -379,7 +379,7 @@ impl Config {
         ] {
             require(
                 key,
-                value >= 1 && value <= 1 << 20,
+                (1..=1 << 20).contains(&value),
                 value,
                 "a whole number from 1 to 1048576",
             )?;

@@ -66,6 +66,7 @@ pub struct FusionNet<F> {
     /// Parameters and running statistics.
     pub params: Params<F>,
     config: Config,
+    encoders: Vec<EncoderShape>,
     projections: Vec<Projection>,
     gate: Gate,
     fusion: Fusion,
@@ -167,6 +168,7 @@ impl<F: Scalar> FusionNet<F> {
         Ok(Self {
             params,
             config: config.clone(),
+            encoders: encoders.to_vec(),
             projections,
             gate,
             fusion,
@@ -268,6 +270,11 @@ impl<F: Scalar> FusionNet<F> {
     /// The gate's temperature; none for a uniform gate.
     pub fn temperature(&self) -> Option<f64> {
         self.gate.temperature(&self.params)
+    }
+
+    /// The encoders in the order of the inputs.
+    pub fn encoders(&self) -> &[EncoderShape] {
+        &self.encoders
     }
 
     /// The configuration that the network was made from.

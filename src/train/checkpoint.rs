@@ -57,7 +57,7 @@ pub struct Description {
     /// The neutral class, if there is one.
     pub neutral: Option<String>,
     /// The fold that was held out, if one was.
-    pub fold: Option<i64>,
+    pub fold: Option<usize>,
     /// The epoch that the weights are from, counted from 1.
     pub epoch: usize,
     /// Decoding thresholds for this model.
@@ -124,7 +124,7 @@ pub(super) fn write(
 pub fn save_weights(
     path: &Path,
     params: &Params<f32>,
-    standardisation: &[(Vec<f32>, Vec<f32>)],
+    standardisation: &[(&[f32], &[f32])],
     description: &Description,
 ) -> Result<()> {
     let mut tensors = outgoing(params, "");

@@ -45,7 +45,7 @@ pub struct Manifest {
     /// The seed, also part of the configuration.
     pub seed: u64,
     /// The fold held out, if one was.
-    pub fold: Option<i64>,
+    pub fold: Option<usize>,
     /// The full configuration.
     pub config: Config,
     /// Encoders in the network's order.
@@ -72,6 +72,18 @@ pub struct Manifest {
     pub inputs: Vec<InputFile>,
     /// Where the run took place.
     pub environment: Environment,
+}
+
+impl Environment {
+    /// This process, with the data folder as it was given.
+    pub fn here(data: &Path) -> Self {
+        Self {
+            data: data.to_owned(),
+            kernel: "portable".into(),
+            threads: rayon::current_num_threads(),
+            platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        }
+    }
 }
 
 /// How many clips of each kind a run used.

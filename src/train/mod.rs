@@ -1,7 +1,19 @@
 //! Training: the loop, its schedules, its files.
 
 pub mod checkpoint;
+pub mod decoding;
 pub mod early_stopping;
+mod files;
+mod fit;
 pub mod history;
 pub mod manifest;
+pub mod predict;
+mod progress;
+pub mod run;
 pub mod state;
+pub mod step;
+mod target;
+pub mod validation;
+
+pub use predict::{Predictor, Scores};
+pub use run::{Observer, Options, Outcome, Run};

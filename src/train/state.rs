@@ -8,7 +8,7 @@ use std::sync::Arc;
 use blendfuse_kernels::layout::Panels;
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{Checkpoint, Outgoing, file_error, json, write};
+use super::checkpoint::{Checkpoint, ChosenThresholds, Outgoing, file_error, json, write};
 use super::early_stopping::EarlyStopping;
 use super::history::EpochRecord;
 use crate::autograd::Tensor;
@@ -23,13 +23,19 @@ pub struct LoopState {
     /// What the run was started with; a resumed run must agree.
     pub config: Config,
     /// The fold held out.
-    pub fold: Option<i64>,
+    pub fold: Option<usize>,
     /// A hash of the input files; a resumed run must see the same data.
     pub inputs: String,
     /// Epochs done.
     pub epoch: usize,
     /// Optimiser steps taken.
     pub steps: usize,
+    /// Target rows drawn by the domain adversary.
+    pub drawn: usize,
+    /// Thresholds of the last epoch.
+    pub thresholds: ChosenThresholds,
+    /// Thresholds of the best epoch so far.
+    pub best_thresholds: Option<ChosenThresholds>,
     /// Learning rate for the next epoch.
     pub lr: f64,
     /// The schedule.

@@ -1,0 +1,137 @@
+//! AVX2 with FMA: the tile in four parts of 4 × 16, each in 8 of the 16 vector registers; 8
+//! independent sums cover the latency of two fused multiply-adds a cycle.
+
+use std::arch::x86_64::{
+    __m256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+};
+
+use super::{Blocks, MicroKernel, Pass, Tile};
+use crate::layout::{PANEL, ROW_BLOCK};
+
+/// Values in a vector.
+const LANES: usize = 8;
+
+/// Rows and columns of a part.
+const PART_ROWS: usize = 4;
+const PART_COLS: usize = 2 * LANES;
+
+/// A part of the tile in registers.
+type Sums = [[__m256; 2]; PART_ROWS];
+
+/// Proof that the processor has AVX2 and FMA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Avx2Fma(());
+
+impl Avx2Fma {
+    /// The kernel, if the processor has its instructions.
+    pub fn detect() -> Option<Self> {
+        let present = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        present.then_some(Self(()))
+    }
+}
+
+impl MicroKernel for Avx2Fma {
+    const NAME: &'static str = "avx2";
+
+    #[inline]
+    fn down(self, a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+        // SAFETY: a value of this type proves that the features are there.
+        unsafe { down(a, b, tile) }
+    }
+
+    #[inline]
+    fn across<const W: usize>(self, a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+        // SAFETY: a value of this type proves that the features are there.
+        unsafe { across::<W>(a, b, tile) }
+    }
+
+    #[inline]
+    fn run<P: Pass>(self, pass: P) -> P::Output {
+        // SAFETY: a value of this type proves that the features are there.
+        unsafe { run(pass) }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn run<P: Pass>(pass: P) -> P::Output {
+    pass.run()
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn down(a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+    for col in 0..PANEL / PART_COLS {
+        for row in 0..ROW_BLOCK / PART_ROWS {
+            let mut sums = load_part(tile, row, col);
+            for (a, b) in a.iter().zip(b) {
+                let a = a.as_chunks::<PART_ROWS>().0[row];
+                multiply_add(&mut sums, a, part_of(b, col));
+            }
+            store_part(&sums, tile, row, col);
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn across<const W: usize>(a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+    for col in 0..PANEL / PART_COLS {
+        for row in 0..ROW_BLOCK / PART_ROWS {
+            let mut sums = load_part(tile, row, col);
+            for (n, b) in b.as_chunks::<W>().0.iter().enumerate() {
+                let a = &a.block::<W>(n).as_chunks::<PART_ROWS>().0[row];
+                for (d, b) in b.iter().enumerate() {
+                    let a = [a[0][d], a[1][d], a[2][d], a[3][d]];
+                    multiply_add(&mut sums, a, part_of(b, col));
+                }
+            }
+            store_part(&sums, tile, row, col);
+        }
+    }
+}
+
+/// `sums[i][j] += a[i] b[j]`.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn multiply_add(sums: &mut Sums, a: [f32; PART_ROWS], b: &[[f32; LANES]; 2]) {
+    let b = [load(&b[0]), load(&b[1])];
+    for (sums, a) in sums.iter_mut().zip(a) {
+        let a = _mm256_set1_ps(a);
+        sums[0] = _mm256_fmadd_ps(a, b[0], sums[0]);
+        sums[1] = _mm256_fmadd_ps(a, b[1], sums[1]);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn load_part(tile: &Tile<f32>, row: usize, col: usize) -> Sums {
+    let mut sums = [[_mm256_setzero_ps(); 2]; PART_ROWS];
+    for (sums, row) in sums.iter_mut().zip(&tile.0[row * PART_ROWS..]) {
+        let part = part_of(row, col);
+        *sums = [load(&part[0]), load(&part[1])];
+    }
+    sums
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn store_part(sums: &Sums, tile: &mut Tile<f32>, row: usize, col: usize) {
+    for (sums, row) in sums.iter().zip(&mut tile.0[row * PART_ROWS..]) {
+        let part = row.as_chunks_mut::<LANES>().0[2 * col..].iter_mut();
+        for (sum, part) in sums.iter().zip(part) {
+            // SAFETY: `part` holds 8 values.
+            unsafe { _mm256_storeu_ps(part.as_mut_ptr(), *sum) };
+        }
+    }
+}
+
+/// Columns `16 col .. 16 col + 16` of a row.
+#[inline(always)]
+fn part_of(row: &[f32; PANEL], col: usize) -> &[[f32; LANES]; 2] {
+    &row.as_chunks::<LANES>().0.as_chunks::<2>().0[col]
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn load(part: &[f32; LANES]) -> __m256 {
+    // SAFETY: `part` holds 8 values.
+    unsafe { _mm256_loadu_ps(part.as_ptr()) }
+}

@@ -1,0 +1,129 @@
+//! AVX-512: the whole 8 × 32 tile lives in 16 of the 32 vector registers.
+
+use std::arch::x86_64::{
+    __m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+};
+
+use super::{Blocks, MicroKernel, Pass, Tile};
+use crate::layout::{PANEL, ROW_BLOCK};
+
+/// Values in a vector.
+const LANES: usize = 16;
+
+/// The tile in registers.
+type Sums = [[__m512; PANEL / LANES]; ROW_BLOCK];
+
+/// Proof that the processor has AVX-512 (F, BW, DQ, VL), AVX2 and FMA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Avx512(());
+
+impl Avx512 {
+    /// The kernel, if the processor has its instructions.
+    pub fn detect() -> Option<Self> {
+        let present = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma");
+        present.then_some(Self(()))
+    }
+}
+
+impl MicroKernel for Avx512 {
+    const NAME: &'static str = "avx512";
+
+    #[inline]
+    fn down(self, a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+        // SAFETY: a value of this type proves that the features are there.
+        unsafe { down(a, b, tile) }
+    }
+
+    #[inline]
+    fn across<const W: usize>(self, a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+        // SAFETY: a value of this type proves that the features are there.
+        unsafe { across::<W>(a, b, tile) }
+    }
+
+    #[inline]
+    fn run<P: Pass>(self, pass: P) -> P::Output {
+        // SAFETY: a value of this type proves that the features are there.
+        unsafe { run(pass) }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn run<P: Pass>(pass: P) -> P::Output {
+    pass.run()
+}
+
+#[target_feature(enable = "avx512f")]
+fn down(a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+    let mut sums = load_tile(tile);
+    for (a, b) in a.iter().zip(b) {
+        multiply_add(&mut sums, *a, b);
+    }
+    store_tile(&sums, tile);
+}
+
+#[target_feature(enable = "avx512f")]
+fn across<const W: usize>(a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+    let mut sums = load_tile(tile);
+    for (n, b) in b.as_chunks::<W>().0.iter().enumerate() {
+        let a = a.block::<W>(n);
+        for (d, b) in b.iter().enumerate() {
+            let column = [
+                a[0][d], a[1][d], a[2][d], a[3][d], a[4][d], a[5][d], a[6][d], a[7][d],
+            ];
+            multiply_add(&mut sums, column, b);
+        }
+    }
+    store_tile(&sums, tile);
+}
+
+/// `sums[i][j] += a[i] b[j]`.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn multiply_add(sums: &mut Sums, a: [f32; ROW_BLOCK], b: &[f32; PANEL]) {
+    let b = halves(b);
+    let b = [load(&b[0]), load(&b[1])];
+    for (sums, a) in sums.iter_mut().zip(a) {
+        let a = _mm512_set1_ps(a);
+        sums[0] = _mm512_fmadd_ps(a, b[0], sums[0]);
+        sums[1] = _mm512_fmadd_ps(a, b[1], sums[1]);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_tile(tile: &Tile<f32>) -> Sums {
+    let mut sums = [[_mm512_setzero_ps(); PANEL / LANES]; ROW_BLOCK];
+    for (sums, row) in sums.iter_mut().zip(&tile.0) {
+        let row = halves(row);
+        *sums = [load(&row[0]), load(&row[1])];
+    }
+    sums
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store_tile(sums: &Sums, tile: &mut Tile<f32>) {
+    for (sums, row) in sums.iter().zip(&mut tile.0) {
+        for (sum, part) in sums.iter().zip(row.as_chunks_mut::<LANES>().0) {
+            // SAFETY: `part` holds 16 values.
+            unsafe { _mm512_storeu_ps(part.as_mut_ptr(), *sum) };
+        }
+    }
+}
+
+#[inline(always)]
+fn halves(row: &[f32; PANEL]) -> &[[f32; LANES]] {
+    row.as_chunks::<LANES>().0
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load(part: &[f32; LANES]) -> __m512 {
+    // SAFETY: `part` holds 16 values.
+    unsafe { _mm512_loadu_ps(part.as_ptr()) }
+}

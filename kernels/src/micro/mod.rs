@@ -1,0 +1,257 @@
+//! The innermost loops, one file per instruction set, and the choice between them at run time.
+//!
+//! One form of tile serves every matrix product: 8 × 32 sums, to which each step of the reduction
+//! adds the outer product of 8 broadcast values of `a` and 32 contiguous values of `b`. What differs
+//! is how the 8 values of `a` stand: *down* a packed block (`[depth][8]`: forward product, gemm),
+//! or *across* blocks of `[8][W]` (weight gradient: W = 8 rows of the batch; gradient of the
+//! input: W = 32 outputs of a panel).
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use crate::layout::{PANEL, ROW_BLOCK};
+
+#[cfg(target_arch = "x86_64")]
+mod avx2_fma;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+pub(crate) mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub use avx2_fma::Avx2Fma;
+#[cfg(target_arch = "x86_64")]
+pub use avx512::Avx512;
+pub use portable::Portable;
+
+/// The environment variable that forces a kernel.
+pub const KERNEL_VARIABLE: &str = "BLENDFUSE_KERNEL";
+
+/// The names that [`KERNEL_VARIABLE`] accepts, slowest first.
+pub const KERNEL_NAMES: [&str; 3] = ["portable", "avx2", "avx512"];
+
+/// The sums that a micro-kernel holds in registers, `[8][32]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(align(64))]
+pub struct Tile<T>(pub [[T; PANEL]; ROW_BLOCK]);
+
+/// Blocks `[8][W]` that start `stride` elements apart in `data`.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocks<'a, T> {
+    /// Holds the blocks; the first one stands first.
+    pub data: &'a [T],
+    /// From the start of one block to that of the next, in elements.
+    pub stride: usize,
+}
+
+impl<'a, T> Blocks<'a, T> {
+    /// Block `index`.
+    ///
+    /// # Panics
+    /// If the block leaves the data.
+    #[inline(always)]
+    pub fn block<const W: usize>(self, index: usize) -> &'a [[T; W]; ROW_BLOCK] {
+        let block = &self.data[index * self.stride..][..ROW_BLOCK * W];
+        block
+            .as_chunks::<W>()
+            .0
+            .try_into()
+            .expect("8 rows of W elements")
+    }
+}
+
+/// A loop that is compiled once for each instruction set: see [`MicroKernel::run`].
+///
+/// `run` must be `#[inline(always)]`, else it is compiled for the baseline alone.
+pub trait Pass {
+    /// What the loop returns.
+    type Output;
+    /// Runs the loop.
+    fn run(self) -> Self::Output;
+}
+
+/// The inner loops for one instruction set. A value of an implementing type exists only where the
+/// processor has that instruction set, so every method is safe.
+pub trait MicroKernel: Copy + fmt::Debug + Send + Sync {
+    /// The name that [`KERNEL_VARIABLE`] knows it by.
+    const NAME: &'static str;
+
+    /// `tile[i][j] += Σ_k a[k][i] b[k][j]`, over the shorter of `a` and `b`, in the order of k.
+    fn down(self, a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>);
+
+    /// `tile[i][j] += Σ_n Σ_d a_n[i][d] b[n W + d][j]` over `b.len() / W` blocks, in that order.
+    ///
+    /// # Panics
+    /// If a block leaves the data of `a`.
+    fn across<const W: usize>(self, a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Tile<f32>);
+
+    /// Runs a pass compiled for this instruction set.
+    fn run<P: Pass>(self, pass: P) -> P::Output;
+}
+
+/// A micro-kernel that this processor can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// Plain Rust that the compiler vectorises for the baseline of the target.
+    Portable(Portable),
+    /// 256-bit vectors with fused multiply-add (Haswell, Zen and later).
+    #[cfg(target_arch = "x86_64")]
+    Avx2Fma(Avx2Fma),
+    /// 512-bit vectors (Skylake-X, Zen 4 and later).
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+}
+
+/// Calls one method on whichever kernel it is.
+macro_rules! dispatch {
+    ($kernel:expr, $k:ident => $call:expr) => {
+        match $kernel {
+            Kernel::Portable($k) => $call,
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2Fma($k) => $call,
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512($k) => $call,
+        }
+    };
+}
+
+impl Kernel {
+    /// All kernels that this processor can run, slowest first.
+    pub fn supported() -> Vec<Self> {
+        KERNEL_NAMES
+            .iter()
+            .filter_map(|name| select_named(name).ok())
+            .collect()
+    }
+
+    /// The name that [`KERNEL_VARIABLE`] knows it by.
+    pub fn name(self) -> &'static str {
+        fn name<K: MicroKernel>(_: K) -> &'static str {
+            K::NAME
+        }
+        dispatch!(self, k => name(k))
+    }
+
+    /// [`MicroKernel::down`].
+    #[inline]
+    pub fn down(self, a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+        dispatch!(self, k => k.down(a, b, tile));
+    }
+
+    /// [`MicroKernel::across`].
+    ///
+    /// # Panics
+    /// If a block leaves the data of `a`.
+    #[inline]
+    pub fn across<const W: usize>(
+        self,
+        a: Blocks<'_, f32>,
+        b: &[[f32; PANEL]],
+        tile: &mut Tile<f32>,
+    ) {
+        dispatch!(self, k => k.across::<W>(a, b, tile));
+    }
+
+    /// [`MicroKernel::run`].
+    #[inline]
+    pub fn run<P: Pass>(self, pass: P) -> P::Output {
+        dispatch!(self, k => k.run(pass))
+    }
+
+    /// Whether multiply-add rounds once.
+    pub(crate) fn fuses(self) -> bool {
+        !matches!(self, Self::Portable(_))
+    }
+}
+
+/// Why no kernel could be chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SelectError {
+    /// No kernel has this name.
+    Unknown {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// This processor lacks the instructions.
+    Unsupported {
+        /// The kernel that was asked for.
+        name: &'static str,
+    },
+}
+
+impl fmt::Display for SelectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { name } => write!(
+                f,
+                "no kernel is called `{name}`; {KERNEL_VARIABLE} takes {}",
+                KERNEL_NAMES.join(", ")
+            )?,
+            Self::Unsupported { name } => {
+                write!(f, "this processor cannot run the kernel `{name}`")?;
+            }
+        }
+        write!(f, " (unset it to let the processor decide)")
+    }
+}
+
+impl std::error::Error for SelectError {}
+
+/// The kernel of that name.
+///
+/// # Errors
+/// If the name is unknown, or the processor lacks the instructions.
+pub fn select_named(name: &str) -> Result<Kernel, SelectError> {
+    #[cfg(target_arch = "x86_64")]
+    let (avx2, avx512) = (
+        Avx2Fma::detect().map(Kernel::Avx2Fma),
+        Avx512::detect().map(Kernel::Avx512),
+    );
+    #[cfg(not(target_arch = "x86_64"))]
+    let (avx2, avx512) = (None, None);
+    let (name, kernel) = match name {
+        "portable" => ("portable", Some(Kernel::Portable(Portable))),
+        "avx2" => ("avx2", avx2),
+        "avx512" => ("avx512", avx512),
+        _ => {
+            return Err(SelectError::Unknown {
+                name: name.to_owned(),
+            });
+        }
+    };
+    kernel.ok_or(SelectError::Unsupported { name })
+}
+
+/// The kernel in use: the one that [`KERNEL_VARIABLE`] names, or else the widest that the processor
+/// has. Decided at the first call and kept.
+///
+/// A program calls this first and reports the error; the kernels themselves return no `Result`.
+///
+/// # Errors
+/// If the variable names no kernel, or one that the processor lacks.
+pub fn select() -> Result<Kernel, SelectError> {
+    static CHOICE: OnceLock<Result<Kernel, SelectError>> = OnceLock::new();
+    let choice = CHOICE.get_or_init(|| match std::env::var_os(KERNEL_VARIABLE) {
+        Some(name) => select_named(&name.to_string_lossy()),
+        None => Ok(Kernel::supported()
+            .pop()
+            .unwrap_or(Kernel::Portable(Portable))),
+    });
+    choice.clone()
+}
+
+/// The name of the kernel in use, for manifests and reports.
+///
+/// # Errors
+/// As [`select`].
+pub fn kernel_name() -> Result<&'static str, SelectError> {
+    select().map(Kernel::name)
+}
+
+/// The kernel in use.
+///
+/// # Panics
+/// With the message of [`SelectError`] if the caller has not checked [`select`].
+pub(crate) fn active() -> Kernel {
+    select().unwrap_or_else(|error| panic!("{error}"))
+}

@@ -1,0 +1,132 @@
+//! Plain Rust that the compiler vectorises: the kernel of processors without one of their own, and
+//! of `f64` on all.
+
+use super::{Blocks, MicroKernel, Pass, Tile};
+use crate::layout::{PANEL, ROW_BLOCK};
+use crate::real::Real;
+
+/// Rows of the part of a tile that is summed at once.
+const SUB_ROWS: usize = 4;
+
+/// Columns of that part: 4 × 8 sums fill half of the 16 vector registers of SSE2; NEON has 32.
+const SUB_COLS: usize = if cfg!(target_arch = "aarch64") { 16 } else { 8 };
+
+/// Whether the baseline of the target has a fused multiply-add; without it `mul_add` is a slow
+/// library call.
+const BASELINE_FUSES: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+
+/// The portable kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Portable;
+
+impl MicroKernel for Portable {
+    const NAME: &'static str = "portable";
+
+    fn down(self, a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+        Down::<_, BASELINE_FUSES, SUB_COLS> { a, b, tile }.run();
+    }
+
+    fn across<const W: usize>(self, a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+        Across::<_, BASELINE_FUSES, W, SUB_COLS> { a, b, tile }.run();
+    }
+
+    fn run<P: Pass>(self, pass: P) -> P::Output {
+        pass.run()
+    }
+}
+
+/// [`MicroKernel::down`] for any scalar, in parts of 4 × `C` sums.
+pub(crate) struct Down<'a, T, const FUSES: bool, const C: usize> {
+    pub(crate) a: &'a [[T; ROW_BLOCK]],
+    pub(crate) b: &'a [[T; PANEL]],
+    pub(crate) tile: &'a mut Tile<T>,
+}
+
+impl<T: Real, const FUSES: bool, const C: usize> Pass for Down<'_, T, FUSES, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for row in (0..ROW_BLOCK).step_by(SUB_ROWS) {
+            for col in (0..PANEL).step_by(C) {
+                let mut part = load::<T, C>(self.tile, row, col);
+                for (a, b) in self.a.iter().zip(self.b) {
+                    let b = &b.as_chunks::<C>().0[col / C];
+                    let a = &a.as_chunks::<SUB_ROWS>().0[row / SUB_ROWS];
+                    multiply_add::<T, FUSES, C>(&mut part, *a, *b);
+                }
+                store(self.tile, row, col, &part);
+            }
+        }
+    }
+}
+
+/// [`MicroKernel::across`] for any scalar.
+pub(crate) struct Across<'a, T, const FUSES: bool, const W: usize, const C: usize> {
+    pub(crate) a: Blocks<'a, T>,
+    pub(crate) b: &'a [[T; PANEL]],
+    pub(crate) tile: &'a mut Tile<T>,
+}
+
+impl<T: Real, const FUSES: bool, const W: usize, const C: usize> Pass
+    for Across<'_, T, FUSES, W, C>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for row in (0..ROW_BLOCK).step_by(SUB_ROWS) {
+            for col in (0..PANEL).step_by(C) {
+                let mut part = load::<T, C>(self.tile, row, col);
+                for (n, b) in self.b.as_chunks::<W>().0.iter().enumerate() {
+                    let a = self.a.block::<W>(n);
+                    for (d, b) in b.iter().enumerate() {
+                        let b = &b.as_chunks::<C>().0[col / C];
+                        let a = [a[row][d], a[row + 1][d], a[row + 2][d], a[row + 3][d]];
+                        multiply_add::<T, FUSES, C>(&mut part, a, *b);
+                    }
+                }
+                store(self.tile, row, col, &part);
+            }
+        }
+    }
+}
+
+/// `part[i][j] += a[i] b[j]`.
+#[inline(always)]
+fn multiply_add<T: Real, const FUSES: bool, const C: usize>(
+    part: &mut [[T; C]; SUB_ROWS],
+    a: [T; SUB_ROWS],
+    b: [T; C],
+) {
+    for (sums, a) in part.iter_mut().zip(a) {
+        for (sum, b) in sums.iter_mut().zip(b) {
+            *sum = if FUSES {
+                a.mul_add(b, *sum)
+            } else {
+                *sum + a * b
+            };
+        }
+    }
+}
+
+#[inline(always)]
+fn load<T: Real, const C: usize>(tile: &Tile<T>, row: usize, col: usize) -> [[T; C]; SUB_ROWS] {
+    let mut part = [[T::zero(); C]; SUB_ROWS];
+    for (part, tile) in part.iter_mut().zip(&tile.0[row..]) {
+        part.copy_from_slice(&tile[col..col + C]);
+    }
+    part
+}
+
+#[inline(always)]
+fn store<T: Real, const C: usize>(
+    tile: &mut Tile<T>,
+    row: usize,
+    col: usize,
+    part: &[[T; C]; SUB_ROWS],
+) {
+    for (part, tile) in part.iter().zip(&mut tile.0[row..]) {
+        tile[col..col + C].copy_from_slice(part);
+    }
+}

@@ -1,0 +1,86 @@
+//! The values that a threshold search tries.
+
+use super::align::check_alpha;
+use super::decode::Rules;
+use crate::{Error, Result};
+
+/// The values tried; every combination is a cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grid {
+    /// t_p.
+    pub presence: Vec<f64>,
+    /// t_s.
+    pub salience: Vec<f64>,
+    /// α of eq. 14, tried only where the two heads are given apart.
+    pub alpha: Vec<f64>,
+}
+
+impl Grid {
+    /// The challenge's: 20 values from 0.05 to 0.95 for both thresholds, bit for bit those of
+    /// `np.linspace(0.05, 0.95, 20)`; α is 1.
+    pub fn challenge() -> Self {
+        let step = (0.95 - 0.05) / 19.0;
+        let mut values: Vec<f64> = (0..20).map(|i| 0.05 + f64::from(i) * step).collect();
+        values[19] = 0.95;
+        Self {
+            presence: values.clone(),
+            salience: values,
+            alpha: vec![1.0],
+        }
+    }
+
+    /// Ours for the paper's rules: t_p 0.05, 0.10, … 0.95; t_s, on |r − 0.5|, 0 to 0.3, denser
+    /// near 0; α is 1.
+    pub fn paper() -> Self {
+        Self {
+            presence: (1..20).map(|i| f64::from(i) / 20.0).collect(),
+            salience: vec![0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3],
+            alpha: vec![1.0],
+        }
+    }
+
+    /// The grid that goes with the rules.
+    pub fn for_rules(rules: Rules) -> Self {
+        match rules {
+            Rules::Paper { .. } => Self::paper(),
+            Rules::Challenge => Self::challenge(),
+        }
+    }
+
+    /// Refuses a grid that cannot be searched.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a list that is empty or holds a value that is not finite, and for a
+    /// negative α.
+    pub fn check(&self) -> Result<()> {
+        let lists = [
+            ("presence thresholds", &self.presence),
+            ("salience thresholds", &self.salience),
+            ("alphas", &self.alpha),
+        ];
+        for (name, values) in lists {
+            if values.is_empty() || values.iter().any(|v| !v.is_finite()) {
+                return Err(Error::Config {
+                    field: format!("grid of {name}"),
+                    reason: format!("found {values:?}, expected one finite number or more"),
+                });
+            }
+        }
+        self.alpha.iter().try_for_each(|&alpha| check_alpha(alpha))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_challenge_grid_is_numpys_linspace() {
+        let grid = Grid::challenge();
+        assert_eq!(grid.presence.len(), 20);
+        assert_eq!(grid.presence[5], 0.28684210526315784);
+        assert_eq!(grid.presence[1], 0.09736842105263158);
+        assert_eq!(grid.salience[19], 0.95);
+        assert_eq!(Grid::paper().presence[2], 0.15);
+    }
+}

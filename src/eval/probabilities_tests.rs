@@ -1,0 +1,135 @@
+//! Tests of reading and writing probability tables.
+
+use super::*;
+use ndarray::array;
+
+fn read(text: &str) -> Result<ProbabilityTable> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.csv");
+    std::fs::write(&path, text).unwrap();
+    ProbabilityTable::read_csv(&path)
+}
+
+fn heads() -> ProbabilityTable {
+    let presence = array![[0.1 + 0.2, 1e-12], [1.0, 5e-324]];
+    let salience = array![[0.25, 0.75], [1.0 / 3.0, 2.0 / 3.0]];
+    let names = vec!["a,b.mov".into(), "c \"d\"".into()];
+    ProbabilityTable::from_heads(names, Classes::new(["joy", "awe"]), presence, salience, 1.0)
+        .unwrap()
+}
+
+#[test]
+fn reads_a_distribution_with_the_challenges_classes_in_its_order() {
+    let text = "\u{feff}neu, filename ,sad,ang\r\n0.1,a,0.2, 7e-1\r\n0,b.mov,1,0\r\n";
+    let table = read(text).unwrap();
+    assert_eq!(table.filenames, ["a", "b.mov"]);
+    assert_eq!(table.classes, Classes::new(["ang", "sad", "neu"]));
+    assert_eq!(table.aligned, array![[0.7, 0.2, 0.1], [0.0, 1.0, 0.0]]);
+    assert!(table.presence.is_none());
+    let other = read("filename,zest,awe,ang\na,1,2,3\n").unwrap();
+    assert_eq!(other.classes.names(), ["zest", "awe", "ang"]);
+    assert!(matches!(other.realigned(1.0), Err(Error::Data(_))));
+}
+
+#[test]
+fn round_trips_both_forms_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.csv");
+    let one = ProbabilityTable {
+        presence: None,
+        salience: None,
+        ..heads()
+    };
+    for table in [heads(), one] {
+        table.write_csv(&path).unwrap();
+        assert_eq!(ProbabilityTable::read_csv(&path).unwrap(), table);
+    }
+    heads().write_csv(&path).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let header =
+        "filename,presence_joy,presence_awe,salience_joy,salience_awe,aligned_joy,aligned_awe\n";
+    assert!(text.starts_with(header), "{text}");
+}
+
+#[test]
+fn aligns_again_with_another_exponent() {
+    let presence_alone = heads().realigned(0.0).unwrap().aligned;
+    assert!((presence_alone[[0, 0]] - 1.0).abs() <= 1e-9);
+    assert_eq!(heads().realigned(1.0).unwrap(), heads());
+    assert!(matches!(heads().realigned(-1.0), Err(Error::Config { .. })));
+}
+
+#[test]
+fn names_file_line_and_column_and_what_is_wrong() {
+    for (text, place, reason) in [
+        (
+            "filename,a,b\nx,1,0\ny,1,NaN\n",
+            "line 3, column b",
+            "found NaN, expected a finite",
+        ),
+        ("filename,a,b\nx,inf,0\n", "line 2, column a", "found inf"),
+        ("filename,a,b\nx,-0.1,0\n", "line 2, column a", "found -0.1"),
+        (
+            "filename,a,b\nx,,0\n",
+            "line 2, column a",
+            "found ``, expected a number",
+        ),
+        ("filename,a,b\nx,1,one\n", "line 2, column b", "found `one`"),
+        ("filename,a,b\nx,1\n", "line 2:", "2 values, expected 3"),
+        ("filename,a,b\nx,1,0,0\n", "line 2:", "4 values, expected 3"),
+        ("filename,a,b\n,1,0\n", "line 2, column filename", "empty"),
+        (
+            "filename,a\nx,1\nx.mov,1\n",
+            "line 3, column filename",
+            "twice, first in line 2",
+        ),
+        (
+            "clip,a\nx,1\n",
+            "line 1, column filename",
+            "no such column, expected one; found clip, a",
+        ),
+        ("filename,a,a\nx,1,1\n", "line 1, column a", "stands twice"),
+        ("filename,a,\nx,1,1\n", "line 1:", "column 3 has no name"),
+        ("filename\nx\n", "line 1:", "a column for each class"),
+        (
+            "filename,presence_a,salience_a\nx,1,1\n",
+            "line 1, column aligned_a",
+            "no such column",
+        ),
+        ("filename,a\n", "p.csv: ", "holds no clips"),
+        ("", "line 1, column filename", "no such column"),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(matches!(error, Error::Csv { .. }) && error.is_input());
+        let error = error.to_string();
+        assert!(error.contains("p.csv") && error.contains(place), "{error}");
+        assert!(error.contains(reason), "{error}");
+    }
+    assert!(read("filename,a\nx,\u{0}\n").is_err());
+}
+
+#[test]
+fn a_negative_zero_is_zero() {
+    assert_eq!(read("filename,a\nx,-0.0\n").unwrap().aligned, array![[0.0]]);
+}
+
+#[test]
+fn refuses_a_table_that_does_not_fit_together() {
+    let path = Path::new("never-written.csv");
+    let mut short = heads();
+    short.filenames.pop();
+    assert!(matches!(short.write_csv(path), Err(Error::Shape { .. })));
+    let mut doubled = heads();
+    doubled.filenames[1] = "a,b".into();
+    assert!(matches!(doubled.write_csv(path), Err(Error::Data(_))));
+    assert!(!path.exists());
+}
+
+#[test]
+fn bytes_that_are_no_text_are_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.csv");
+    std::fs::write(&path, b"filename,a\n\xff\xfe,1\n").unwrap();
+    let error = ProbabilityTable::read_csv(&path).unwrap_err().to_string();
+    assert!(error.contains("line 2"), "{error}");
+}

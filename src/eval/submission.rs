@@ -1,0 +1,275 @@
+//! Predictions as the challenge exchanges them: a JSON file, and the zip that CodaBench takes.
+//!
+//! ```json
+//! {"predictions": {"test_0001.mov": [{"emotion": "sad", "salience": 100.0}]}}
+//! ```
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{Cursor, Read, Write};
+use std::path::Path;
+
+use serde::ser::{Serialize, Serializer};
+use serde_json::ser::{Formatter, PrettyFormatter};
+use zip::write::SimpleFileOptions;
+
+use super::ordered_json::Node;
+use crate::atomic;
+use crate::data::label::{Blend, Classes, Part};
+use crate::{Error, Result};
+
+/// The key that the challenge wraps its mapping in.
+const WRAPPER: &str = "predictions";
+
+/// The largest prediction file read, in bytes; 10 000 times the challenge's.
+const LARGEST: u64 = 1 << 30;
+
+/// Clips with what they are predicted to show, in the order in which files hold them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Predictions {
+    /// `(name, prediction)`; names as the file writes them, each once.
+    pub clips: Vec<(String, Blend)>,
+}
+
+impl Predictions {
+    /// Reads a prediction file: JSON in the challenge's form or the mapping alone, or a `.zip` that
+    /// holds one such `.json`. Saliences may be integers, floats or strings holding a number. They
+    /// need not sum to 100, the official scorer does not ask for it; a single emotion may lack
+    /// its salience (never compared) and then has 100.
+    ///
+    /// # Errors
+    /// [`Error::Read`]; [`Error::File`] for text that is no JSON (with line and column), and,
+    /// naming the clip, for a clip that stands twice, names no emotion, an unknown one or one
+    /// twice, or lacks a key, and for a salience that is negative or no number.
+    pub fn read(path: &Path, classes: &Classes) -> Result<Self> {
+        let mut bytes = fs::read(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        if has_extension(path, "zip") {
+            bytes = unzip(&bytes).map_err(|reason| fault(path, None, reason))?;
+        }
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let node = serde_json::from_slice(text)
+            .map_err(|error| fault(path, None, format!("is no prediction file: {error}")))?;
+        let clips = mapping(node).map_err(|reason| fault(path, None, reason))?;
+        let mut seen = HashSet::with_capacity(clips.len());
+        let mut read = Vec::with_capacity(clips.len());
+        for (name, node) in clips {
+            if !seen.insert(name.clone()) {
+                return Err(fault(path, Some(name), "stands twice".into()));
+            }
+            match blend(&node, classes) {
+                Ok(blend) => read.push((name, blend)),
+                Err(reason) => return Err(fault(path, Some(name), reason)),
+            }
+        }
+        Ok(Self { clips: read })
+    }
+
+    /// Writes the challenge's form, clips in order, saliences as floats: a `.zip` for CodaBench
+    /// if `path` ends so (one deflated member, named like the archive with `.json`), else JSON. The
+    /// same predictions give the same bytes; an interrupted write leaves no partial file.
+    ///
+    /// # Errors
+    /// [`Error::Data`] naming the clip that stands twice, has no emotion, a class that `classes`
+    /// has not or a salience that is not finite; [`Error::Write`].
+    pub fn write(&self, path: &Path, classes: &Classes) -> Result<()> {
+        let mut bytes = self.to_json(classes)?;
+        if has_extension(path, "zip") {
+            bytes = zip_of(path, &bytes).map_err(|source| Error::Write {
+                path: path.to_owned(),
+                source,
+            })?;
+        }
+        atomic::write(path, |out| out.write_all(&bytes))
+    }
+
+    /// The JSON text that [`Predictions::write`] writes.
+    ///
+    /// # Errors
+    /// [`Error::Data`] as there.
+    pub fn to_json(&self, classes: &Classes) -> Result<Vec<u8>> {
+        let mut seen = HashSet::with_capacity(self.clips.len());
+        for (name, blend) in &self.clips {
+            let sound = |part: &Part| part.class < classes.len() && part.salience.is_finite();
+            if !seen.insert(name) {
+                return Err(Error::Data(format!("clip `{name}` is predicted twice")));
+            }
+            if blend.parts().is_empty() || !blend.parts().iter().all(sound) {
+                return Err(Error::Data(format!(
+                    "clip `{name}`: {:?} cannot be written as a prediction",
+                    blend.parts()
+                )));
+            }
+        }
+        let mut bytes = Vec::new();
+        // Four spaces, as the challenge's template.
+        let mut json = serde_json::Serializer::with_formatter(&mut bytes, indented());
+        let file = Wrapped {
+            predictions: Mapping(&self.clips, classes),
+        };
+        file.serialize(&mut json)
+            .map_err(|error| Error::Data(format!("predictions: {error}")))?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+fn indented() -> impl Formatter {
+    PrettyFormatter::with_indent(b"    ")
+}
+
+#[derive(serde::Serialize)]
+struct Wrapped<'a> {
+    predictions: Mapping<'a>,
+}
+
+struct Mapping<'a>(&'a [(String, Blend)], &'a Classes);
+
+#[derive(serde::Serialize)]
+struct Entry<'a> {
+    emotion: &'a str,
+    salience: f64,
+}
+
+impl Serialize for Mapping<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, blend)| {
+            let entry = |part: &Part| Entry {
+                emotion: self.1.name(part.class),
+                salience: part.salience,
+            };
+            (name, blend.parts().iter().map(entry).collect::<Vec<_>>())
+        }))
+    }
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case(extension))
+}
+
+fn fault(path: &Path, clip: Option<String>, reason: String) -> Error {
+    Error::File {
+        path: path.to_owned(),
+        key: clip,
+        reason,
+    }
+}
+
+fn unzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let broken = |error: zip::result::ZipError| format!("is no readable zip: {error}");
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+    let names = archive.file_names().filter_map(|name| name.ok());
+    let json: Vec<String> = names
+        .filter(|name| has_extension(Path::new(&**name), "json") && !name.starts_with("__MACOSX/"))
+        .map(|name| name.into_owned())
+        .collect();
+    let [name] = &json[..] else {
+        return Err(format!("holds {} .json files, expected one", json.len()));
+    };
+    let member = archive.by_name(name).map_err(broken)?;
+    let mut text = Vec::new();
+    // A bound, for an archive of a few bytes may claim to hold more than there is memory.
+    let read = member.take(LARGEST + 1).read_to_end(&mut text);
+    match read {
+        Ok(length) if length as u64 <= LARGEST => Ok(text),
+        Ok(_) => Err(format!("`{name}` is larger than {LARGEST} bytes")),
+        Err(error) => Err(format!("`{name}` is not readable: {error}")),
+    }
+}
+
+fn zip_of(path: &Path, json: &[u8]) -> std::io::Result<Vec<u8>> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    // A fixed date, so that equal predictions are equal bytes.
+    let options = SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Deflated)
+        .last_modified_time(zip::DateTime::default())
+        .unix_permissions(0o644);
+    archive.start_file(format!("{stem}.json"), options)?;
+    archive.write_all(json)?;
+    Ok(archive.finish()?.into_inner())
+}
+
+/// The clips of either form.
+fn mapping(node: Node) -> Result<Vec<(String, Node)>, String> {
+    let Node::Map(mut entries) = node else {
+        return Err(format!(
+            "expected a mapping of clips, found {}",
+            node.kind()
+        ));
+    };
+    let Some(at) = entries.iter().position(|(key, _)| key == WRAPPER) else {
+        return Ok(entries);
+    };
+    match entries.swap_remove(at).1 {
+        Node::Map(clips) => Ok(clips),
+        other => Err(format!(
+            "`{WRAPPER}`: expected a mapping of clips, found {}",
+            other.kind()
+        )),
+    }
+}
+
+fn blend(node: &Node, classes: &Classes) -> Result<Blend, String> {
+    let Node::List(entries) = node else {
+        return Err(format!(
+            "expected a list of emotions, found {}",
+            node.kind()
+        ));
+    };
+    let mut parts: Vec<Part> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let part = part(entry, entries.len() == 1, classes)?;
+        if parts.iter().any(|known| known.class == part.class) {
+            return Err(format!("names `{}` twice", classes.name(part.class)));
+        }
+        parts.push(part);
+    }
+    if parts.is_empty() {
+        return Err("names no emotion".into());
+    }
+    Ok(Blend::new(parts))
+}
+
+fn part(entry: &Node, alone: bool, classes: &Classes) -> Result<Part, String> {
+    let Node::Map(keys) = entry else {
+        let found = entry.kind();
+        return Err(format!("expected `emotion` and `salience`, found {found}"));
+    };
+    let get = |name: &str| -> Result<Option<&Node>, String> {
+        let mut values = keys.iter().filter(|(key, _)| key == name);
+        match (values.next(), values.next()) {
+            (first, None) => Ok(first.map(|(_, value)| value)),
+            _ => Err(format!("has the key `{name}` twice")),
+        }
+    };
+    let class = match get("emotion")? {
+        Some(Node::Text(emotion)) => classes.index(emotion).ok_or_else(|| {
+            let known = classes.names().join(", ");
+            format!("unknown emotion `{emotion}` (known: {known})")
+        })?,
+        Some(other) => return Err(format!("`emotion` is {}, expected a name", other.kind())),
+        None => return Err("lacks the key `emotion`".into()),
+    };
+    let salience = match get("salience")? {
+        Some(Node::Number(value)) => *value,
+        Some(Node::Text(text)) => {
+            let value = text.trim().parse();
+            value.map_err(|_| format!("salience `{text}` is no number"))?
+        }
+        Some(other) => return Err(format!("salience is {}, expected a number", other.kind())),
+        None if alone => 100.0,
+        None => return Err("lacks the key `salience`".into()),
+    };
+    if !(salience.is_finite() && salience >= 0.0) {
+        return Err(format!("salience {salience} is no percentage"));
+    }
+    Ok(Part { class, salience })
+}
+
+#[cfg(test)]
+#[path = "submission_tests.rs"]
+mod tests;

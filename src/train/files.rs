@@ -1,0 +1,62 @@
+//! Where the files of a run stand, and who may write there.
+
+use std::path::{Path, PathBuf};
+
+use super::manifest::Manifest;
+use crate::error::{Error, Result};
+
+/// Where a run's files stand.
+pub(super) struct Files {
+    pub(super) weights: PathBuf,
+    pub(super) last: PathBuf,
+    pub(super) csv: PathBuf,
+    pub(super) json_lines: PathBuf,
+    pub(super) manifest: PathBuf,
+    pub(super) state: PathBuf,
+}
+
+impl Files {
+    pub(super) fn open(out: &Path, resume: bool) -> Result<Self> {
+        let write_error = |source| Error::Write {
+            path: out.to_owned(),
+            source,
+        };
+        if !resume && out.exists() {
+            let mut entries = std::fs::read_dir(out).map_err(write_error)?;
+            if entries.next().is_some() {
+                return Err(Error::Data(format!(
+                    "{} is not empty; choose another --out, or --resume to go on with the run there",
+                    out.display()
+                )));
+            }
+        }
+        std::fs::create_dir_all(out).map_err(write_error)?;
+        Ok(Self {
+            weights: out.join("weights.safetensors"),
+            last: out.join("last.safetensors"),
+            csv: out.join("history.csv"),
+            json_lines: out.join("history.jsonl"),
+            manifest: out.join("manifest.json"),
+            state: out.join("state.safetensors"),
+        })
+    }
+
+    /// The manifest of a run that had ended before it was resumed.
+    pub(super) fn finished(&self, resume: bool) -> Result<Option<Manifest>> {
+        if resume && self.manifest.exists() {
+            Manifest::read(&self.manifest).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    pub(super) fn remove_state(&self) -> Result<()> {
+        match std::fs::remove_file(&self.state) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Write {
+                path: self.state.clone(),
+                source,
+            }),
+            _ => Ok(()),
+        }
+    }
+}

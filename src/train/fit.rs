@@ -1,0 +1,386 @@
+//! The loop of a run: epochs, validation, schedules, files.
+
+use std::path::Path;
+
+use super::checkpoint::{
+    ChosenThresholds, Description, EncoderEntry, FORMAT_VERSION, save_weights,
+};
+use super::decoding::unsearched;
+use super::early_stopping::EarlyStopping;
+use super::files::Files;
+use super::history::{self, write_csv, write_json_lines};
+use super::manifest::{Environment, InputFile, Manifest, digest, hash_inputs};
+use super::predict::inputs;
+use super::progress::{EpochEnd, Progress, Sums, record};
+use super::run::{Observer, Outcome, PROGRAM, Run};
+use super::state::{self, LoopState};
+use super::step::{Stepped, train_step};
+use crate::data::batch::{Batch, Rows, epoch_order, training_batches};
+use crate::data::dataset::Split;
+use crate::error::{Error, Result};
+use crate::model::Config;
+use crate::nn::{Mode, Plateau, PlateauConfig};
+
+impl Run<'_> {
+    /// Trains, and writes into `out`: `weights.safetensors` (the best epoch's, or the last without a
+    /// validation fold), `last.safetensors`, `history.csv`, `history.jsonl`, `manifest.json`, and
+    /// while it runs `state.safetensors`. The folder is made if need be; one that holds anything
+    /// is refused unless the run resumes.
+    ///
+    /// # Errors
+    /// [`Error::Write`] as soon as a file cannot be written; [`Error::NonFinite`] if the loss or a
+    /// gradient is not finite, with the last good weights in `last.safetensors`.
+    pub fn train(mut self, out: &Path, observer: &mut dyn Observer) -> Result<Outcome> {
+        let files = Files::open(out, self.options.resume)?;
+        for warning in &self.warnings {
+            observer.warning(warning);
+        }
+        let inputs = hash_inputs(&self.dataset.path, &self.dataset.files())?;
+        let mut progress = self.begin(&files, &inputs)?;
+        if let Some(manifest) = files.finished(self.options.resume)? {
+            self.check_same(
+                &files.manifest,
+                &manifest.config,
+                manifest.fold,
+                &digest(&manifest.inputs),
+                &inputs,
+            )?;
+            observer.warning("this run had already finished; nothing was done");
+            let history = history::read_json_lines(&files.json_lines)?;
+            return Ok(Outcome { manifest, history });
+        }
+        let stopped = loop {
+            if progress.epoch >= self.config.train.max_epochs {
+                break "the most epochs were done".to_owned();
+            }
+            let (losses, reached_max_steps) = match self.epoch(&mut progress, observer)? {
+                EpochEnd::Done {
+                    losses,
+                    reached_max_steps,
+                } => (losses, reached_max_steps),
+                EpochEnd::NotFinite { what, began, batch } => {
+                    // The weights are those of the step before: the last good ones.
+                    self.save(&files.last, progress.epoch, progress.thresholds)?;
+                    write_csv(&files.csv, &progress.history)?;
+                    return Err(Error::NonFinite {
+                        what: format!("the {what}"),
+                        epoch: Some(progress.epoch + 1),
+                        batch: Some(batch),
+                        advice: format!(
+                            "; it began in {began}; the last good weights are in {}; a lower train.lr or train.clip_norm=1 may help",
+                            files.last.display()
+                        ),
+                    });
+                }
+            };
+            progress.epoch += 1;
+            let validation = match &self.validation {
+                Some(fold) => {
+                    Some(fold.validate(&self.net, self.dataset, self.stats.as_deref())?)
+                }
+                None => None,
+            };
+            let verdict = progress.judge(&self.config, validation.as_ref());
+            let record = record(
+                &progress,
+                &self.net,
+                &self.adam,
+                &losses,
+                validation.as_ref(),
+                verdict.best,
+            );
+            progress.history.push(record.clone());
+            if verdict.best {
+                self.save(&files.weights, progress.epoch, progress.thresholds)?;
+            }
+            write_csv(&files.csv, &progress.history)?;
+            write_json_lines(&files.json_lines, &progress.history)?;
+            observer.epoch(&record);
+            let loss = validation
+                .as_ref()
+                .map_or(record.train_loss, |validation| validation.losses.task);
+            self.adam.config.lr = progress.plateau.step(loss, self.adam.config.lr);
+            if reached_max_steps {
+                break format!("{} steps were taken", progress.steps);
+            }
+            if verdict.stop {
+                break format!(
+                    "no better epoch came in {} more",
+                    self.config.train.early_stop_patience
+                );
+            }
+            let every = self.config.train.checkpoint_every;
+            if every > 0 && progress.epoch.is_multiple_of(every) {
+                let state = self.loop_state(&progress, &inputs);
+                state::save(&files.state, &self.net.params, &self.adam, state)?;
+            }
+        };
+        self.finish(&files, progress, stopped, inputs)
+    }
+
+    fn finish(
+        self,
+        files: &Files,
+        progress: Progress,
+        stopped: String,
+        inputs: Vec<InputFile>,
+    ) -> Result<Outcome> {
+        self.save(&files.last, progress.epoch, progress.thresholds)?;
+        let best = progress
+            .history
+            .iter()
+            .rev()
+            .find(|record| record.best)
+            .cloned();
+        if best.is_none() {
+            // No measure was ever a number: the last weights are all there is.
+            self.save(&files.weights, progress.epoch, progress.thresholds)?;
+        }
+        let manifest = Manifest {
+            program: PROGRAM.to_owned(),
+            seed: self.config.train.seed,
+            fold: self.options.fold,
+            encoders: self.encoder_entries(),
+            classes: self.dataset.classes.names().to_vec(),
+            clips: self.clips(),
+            parameters: self.parameters(),
+            finished: true,
+            stopped,
+            best_epoch: best.as_ref().map_or(progress.epoch, |record| record.epoch),
+            thresholds: progress.best_thresholds.unwrap_or(progress.thresholds),
+            best,
+            warnings: self.warnings,
+            inputs,
+            environment: Environment::here(&self.dataset.path),
+            config: self.config,
+        };
+        manifest.write(&files.manifest)?;
+        files.remove_state()?;
+        Ok(Outcome {
+            manifest,
+            history: progress.history,
+        })
+    }
+
+    /// One pass over the training rows.
+    fn epoch(&mut self, progress: &mut Progress, observer: &mut dyn Observer) -> Result<EpochEnd> {
+        let train = &self.config.train;
+        let order = epoch_order(
+            &self.train,
+            train.seed,
+            progress.epoch,
+            !self.options.no_shuffle,
+        );
+        let batches = training_batches(&order, train.batch_size);
+        observer.epoch_begins(progress.epoch + 1, batches.len());
+        let mut sums = Sums::default();
+        for (i, clips) in batches.enumerate() {
+            if self
+                .options
+                .max_steps
+                .is_some_and(|most| progress.steps >= most)
+            {
+                break;
+            }
+            let drawn = self
+                .target
+                .as_mut()
+                .map(|target| target.stream.take(clips.len()));
+            let target = self
+                .target
+                .as_ref()
+                .zip(drawn.as_deref())
+                .map(|(target, clips)| Rows {
+                    split: target.split(self.dataset),
+                    clips,
+                });
+            let source = Rows {
+                split: &self.dataset.train,
+                clips,
+            };
+            progress.batch.gather(source, target, self.stats.as_deref());
+            let inputs = inputs(&progress.batch, &[]);
+            let targets = progress
+                .batch
+                .targets
+                .take()
+                .ok_or_else(|| unlabelled(&self.dataset.train, clips))?;
+            let mode = Mode::Train {
+                seed: train.seed,
+                step: progress.steps,
+            };
+            match train_step(
+                &mut self.net,
+                &mut self.adam,
+                &inputs,
+                &targets,
+                mode,
+                train.clip_norm,
+            )? {
+                Stepped::Done(losses) => {
+                    progress.steps += 1;
+                    sums.add(&losses, clips.len());
+                    observer.step(&losses);
+                }
+                Stepped::NotFinite { what, began } => {
+                    return Ok(EpochEnd::NotFinite {
+                        what,
+                        began,
+                        batch: i + 1,
+                    });
+                }
+            }
+        }
+        let reached_max_steps = self
+            .options
+            .max_steps
+            .is_some_and(|most| progress.steps >= most);
+        Ok(EpochEnd::Done {
+            losses: sums.means(),
+            reached_max_steps,
+        })
+    }
+
+    fn begin(&mut self, files: &Files, inputs: &[InputFile]) -> Result<Progress> {
+        let train = &self.config.train;
+        let plateau = PlateauConfig {
+            factor: train.plateau_factor,
+            patience: train.plateau_patience,
+            threshold: train.plateau_threshold,
+            cooldown: train.plateau_cooldown,
+            min_lr: train.min_lr,
+            ..PlateauConfig::default()
+        };
+        let mut progress = Progress {
+            epoch: 0,
+            steps: 0,
+            plateau: Plateau::new(plateau),
+            early_stopping: EarlyStopping::new(train.early_stop_patience, train.early_stop_delta),
+            history: Vec::new(),
+            thresholds: unsearched(&self.config.decode),
+            best_thresholds: None,
+            batch: Batch::new(),
+        };
+        if self.options.resume && files.state.exists() {
+            let state = state::load(&files.state, &mut self.net.params, &mut self.adam)?;
+            self.check_same(
+                &files.state,
+                &state.config,
+                state.fold,
+                &state.inputs,
+                inputs,
+            )?;
+            self.adam.config.lr = state.lr;
+            progress.epoch = state.epoch;
+            progress.steps = state.steps;
+            progress.plateau = state.plateau.with_config(plateau);
+            progress.early_stopping = state.early_stopping;
+            progress.thresholds = state.thresholds;
+            progress.best_thresholds = state.best_thresholds;
+            progress.history = state.history;
+            if let Some(target) = &mut self.target {
+                target.stream.seek(state.drawn);
+            }
+        }
+        Ok(progress)
+    }
+
+    fn check_same(
+        &self,
+        file: &Path,
+        config: &Config,
+        fold: Option<usize>,
+        stored: &str,
+        inputs: &[InputFile],
+    ) -> Result<()> {
+        // How long to train and how often to save may change between parts of one run.
+        let mut comparable = config.clone();
+        comparable.train.max_epochs = self.config.train.max_epochs;
+        comparable.train.checkpoint_every = self.config.train.checkpoint_every;
+        let differs = if comparable != self.config {
+            "another configuration"
+        } else if fold != self.options.fold {
+            "another fold"
+        } else if stored != digest(inputs) {
+            "other input files"
+        } else {
+            return Ok(());
+        };
+        Err(Error::File {
+            path: file.to_owned(),
+            key: None,
+            reason: format!(
+                "was written with {differs}; resume with the same, or choose another --out"
+            ),
+        })
+    }
+
+    fn loop_state(&self, progress: &Progress, inputs: &[InputFile]) -> LoopState {
+        LoopState {
+            config: self.config.clone(),
+            fold: self.options.fold,
+            inputs: digest(inputs),
+            epoch: progress.epoch,
+            steps: progress.steps,
+            drawn: self
+                .target
+                .as_ref()
+                .map_or(0, |target| target.stream.drawn()),
+            lr: self.adam.config.lr,
+            plateau: progress.plateau.clone(),
+            early_stopping: progress.early_stopping.clone(),
+            thresholds: progress.thresholds,
+            best_thresholds: progress.best_thresholds,
+            history: progress.history.clone(),
+            adam_steps: Default::default(),
+        }
+    }
+
+    fn encoder_entries(&self) -> Vec<EncoderEntry> {
+        let entries = self.dataset.encoders.iter().map(|encoder| EncoderEntry {
+            name: encoder.name.clone(),
+            modality: encoder.modality.to_string(),
+            width: encoder.cols,
+        });
+        entries.collect()
+    }
+
+    fn save(&self, path: &Path, epoch: usize, thresholds: ChosenThresholds) -> Result<()> {
+        let classes = &self.dataset.classes;
+        let description = Description {
+            format_version: FORMAT_VERSION,
+            program: PROGRAM.to_owned(),
+            encoders: self.encoder_entries(),
+            classes: classes.names().to_vec(),
+            neutral: classes
+                .neutral()
+                .map(|neutral| classes.name(neutral).to_owned()),
+            fold: self.options.fold,
+            epoch,
+            thresholds,
+            config: self.config.clone(),
+        };
+        let stats = self
+            .stats
+            .iter()
+            .flatten()
+            .map(|stats| (stats.mean(), stats.std()));
+        save_weights(
+            path,
+            &self.net.params,
+            &stats.collect::<Vec<_>>(),
+            &description,
+        )
+    }
+}
+
+fn unlabelled(split: &Split, clips: &[usize]) -> Error {
+    let name = clips
+        .iter()
+        .map(|&clip| &split.clips[clip])
+        .find(|clip| clip.target.is_none());
+    Error::Data(format!(
+        "clip {} has no label to train on",
+        name.map_or("?", |clip| &clip.filename)
+    ))
+}

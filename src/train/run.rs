@@ -1,0 +1,194 @@
+//! A training run and what is checked before anything is written; the loop is in [`super::fit`].
+
+use std::path::PathBuf;
+
+use super::checkpoint::Checkpoint;
+use super::history::EpochRecord;
+use super::manifest::{ClipCounts, Manifest};
+use super::step::StepLosses;
+use super::target::{Target, target};
+use super::validation::ValidationFold;
+use crate::data::dataset::Dataset;
+use crate::data::folds::{fold, shared_actors};
+use crate::data::standardise::{self, ColumnStats};
+use crate::error::{Error, Result};
+use crate::model::config::Monitor;
+use crate::model::{Config, EncoderShape, FusionNet};
+use crate::nn::{Adam, AdamConfig};
+
+/// Name and version of this program, as files record it.
+pub const PROGRAM: &str = concat!("blendfuse ", env!("CARGO_PKG_VERSION"));
+
+/// How a run differs from the configuration's plain course.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Validate on this fold; none: train on everything.
+    pub fold: Option<usize>,
+    /// Start from these weights.
+    pub init: Option<PathBuf>,
+    /// Stop after so many optimiser steps.
+    pub max_steps: Option<usize>,
+    /// Take rows in the order of the metadata.
+    pub no_shuffle: bool,
+    /// Go on from the saved state in the output folder, if there is one.
+    pub resume: bool,
+}
+
+/// Follows a run. The library prints nothing; whoever calls it does.
+pub trait Observer {
+    /// Something the user should know before reading the results.
+    fn warning(&mut self, _text: &str) {}
+    /// An epoch begins, of so many steps.
+    fn epoch_begins(&mut self, _epoch: usize, _steps: usize) {}
+    /// A step was taken.
+    fn step(&mut self, _losses: &StepLosses) {}
+    /// An epoch ended.
+    fn epoch(&mut self, _record: &EpochRecord) {}
+}
+
+/// Follows nothing.
+impl Observer for () {}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// As written to `manifest.json`.
+    pub manifest: Manifest,
+    /// All epochs.
+    pub history: Vec<EpochRecord>,
+}
+
+/// A run that is ready: everything the user could have got wrong has been checked.
+#[derive(Debug)]
+pub struct Run<'a> {
+    pub(super) dataset: &'a Dataset,
+    pub(super) config: Config,
+    pub(super) options: Options,
+    pub(super) net: FusionNet<f32>,
+    pub(super) adam: Adam<f32>,
+    pub(super) train: Vec<usize>,
+    pub(super) validation: Option<ValidationFold>,
+    pub(super) target: Option<Target>,
+    pub(super) stats: Option<Vec<ColumnStats>>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl<'a> Run<'a> {
+    /// Prepares a run and checks all that can be checked; writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Config`], or one that names the fold, file or tensor at fault.
+    pub fn prepare(dataset: &'a Dataset, config: &Config, options: Options) -> Result<Self> {
+        config.check()?;
+        let mut warnings = Vec::new();
+        let (train, validation) = match options.fold {
+            Some(number) => {
+                let fold = fold(&dataset.train, number)?;
+                let actors = shared_actors(&dataset.train, &fold);
+                if !actors.is_empty() {
+                    warnings.push(format!(
+                        "{} in both training and validation of fold {number}: scores will flatter ({})",
+                        if actors.len() == 1 { "one actor stands".into() } else { format!("{} actors stand", actors.len()) },
+                        shortened(&actors)
+                    ));
+                }
+                (
+                    fold.train,
+                    Some(ValidationFold::new(dataset, fold.validation)?),
+                )
+            }
+            None => ((0..dataset.train.len()).collect(), None),
+        };
+        if train.len() < 2 {
+            return Err(Error::Data(format!(
+                "{} clip to train on; batch norm needs at least 2",
+                train.len()
+            )));
+        }
+        let target = target(
+            dataset,
+            config,
+            &options,
+            validation.as_ref(),
+            &mut warnings,
+        )?;
+        if let Some(validation) = &validation {
+            warn_of_monitor(config.train.monitor, validation, &mut warnings);
+        }
+        let shapes: Vec<EncoderShape> = dataset
+            .encoders
+            .iter()
+            .map(|encoder| EncoderShape {
+                name: encoder.name.clone(),
+                width: encoder.cols,
+            })
+            .collect();
+        let mut net = FusionNet::new(config, &shapes, dataset.classes.len())?;
+        if let Some(path) = &options.init {
+            Checkpoint::read(path)?.load_into(&mut net.params)?;
+            net.clamp_temperature();
+        }
+        let adam = Adam::new(AdamConfig {
+            lr: config.train.lr,
+            weight_decay: config.train.weight_decay,
+            ..AdamConfig::default()
+        });
+        let stats = config
+            .data
+            .standardize
+            .then(|| standardise::fit(&dataset.train, &train));
+        Ok(Self {
+            dataset,
+            config: config.clone(),
+            options,
+            net,
+            adam,
+            train,
+            validation,
+            target,
+            stats,
+            warnings,
+        })
+    }
+
+    /// Trainable numbers of the model.
+    pub fn parameters(&self) -> usize {
+        self.net.params.trainable_count()
+    }
+
+    /// How many clips of each kind the run uses.
+    pub fn clips(&self) -> ClipCounts {
+        ClipCounts {
+            train: self.train.len(),
+            validation: self
+                .validation
+                .as_ref()
+                .map_or(0, |fold| fold.clips().len()),
+            target: self.target.as_ref().map_or(0, |target| target.clips),
+        }
+    }
+}
+
+fn warn_of_monitor(monitor: Monitor, validation: &ValidationFold, warnings: &mut Vec<String>) {
+    if validation.has_blends() {
+        return;
+    }
+    match monitor {
+        Monitor::Average => warnings.push(
+            "no validation clip shows exactly two emotions: ACC_salience is undefined and counts 0, so train.monitor=average follows ACC_presence alone".into(),
+        ),
+        Monitor::Salience => warnings.push(
+            "no validation clip shows exactly two emotions: train.monitor=salience is undefined, the first epoch will count as best; use presence, loss or kl".into(),
+        ),
+        Monitor::Loss | Monitor::Presence | Monitor::Kl => {}
+    }
+}
+
+fn shortened(names: &[String]) -> String {
+    let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > 5 {
+        format!("{shown}, …")
+    } else {
+        shown
+    }
+}

@@ -1,0 +1,116 @@
+//! One optimiser step: forward, losses, backward, Adam; and where a value that is not finite began.
+
+use ndarray::Array2;
+
+use crate::autograd::{Gradients, Tape};
+use crate::error::Result;
+use crate::model::{Forward, FusionNet, Inputs};
+use crate::nn::{Adam, Mode};
+
+/// The losses of one step, in nats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepLosses {
+    /// L.
+    pub total: f64,
+    /// L_p.
+    pub presence: f64,
+    /// L_s.
+    pub salience: f64,
+    /// L_dom, with a domain adversary.
+    pub domain: Option<f64>,
+}
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stepped {
+    /// The weights moved.
+    Done(StepLosses),
+    /// A value was not finite; the weights are as they were. Says which and where it began.
+    NotFinite {
+        /// The quantity ("loss", "gradient").
+        what: &'static str,
+        /// The part of the network where it was seen first.
+        began: String,
+    },
+}
+
+/// Takes one step on a batch whose first rows have the soft labels `targets (B, C)`. `clip_norm`
+/// above 0 scales the gradient down to that norm.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) if the batch does not fit the network.
+pub fn train_step(
+    net: &mut FusionNet<f32>,
+    adam: &mut Adam<f32>,
+    inputs: &Inputs<f32>,
+    targets: &Array2<f32>,
+    mode: Mode,
+    clip_norm: f64,
+) -> Result<Stepped> {
+    let mut tape = Tape::new();
+    let forward = net.forward(&mut tape, inputs, mode)?;
+    let losses = net.losses(&mut tape, &forward, targets)?;
+    let scalar = |var| f64::from(tape.scalar(var));
+    let values = StepLosses {
+        total: scalar(losses.total),
+        presence: scalar(losses.presence),
+        salience: scalar(losses.salience),
+        domain: losses.domain.map(scalar),
+    };
+    if !values.total.is_finite() {
+        return Ok(Stepped::NotFinite {
+            what: "loss",
+            began: first_not_finite(net, &tape, &forward),
+        });
+    }
+    let gradients = tape.backward(losses.total)?;
+    if let Some(parameter) = not_finite_gradient(net, &gradients) {
+        return Ok(Stepped::NotFinite {
+            what: "gradient",
+            began: parameter,
+        });
+    }
+    let scale = if clip_norm > 0.0 {
+        (clip_norm / (gradients.norm() + 1e-6)).min(1.0)
+    } else {
+        1.0
+    };
+    net.update_running(&forward.running_updates);
+    adam.step_scaled(&mut net.params, &gradients, scale);
+    net.clamp_temperature();
+    Ok(Stepped::Done(values))
+}
+
+fn not_finite_gradient(net: &FusionNet<f32>, gradients: &Gradients<f32>) -> Option<String> {
+    let bad = |key: usize| {
+        gradients
+            .parameter(key)
+            .is_some_and(|gradient| !gradient.is_finite())
+    };
+    net.params
+        .iter()
+        .find(|(id, _)| bad(id.index()))
+        .map(|(_, param)| param.name.clone())
+}
+
+/// The first part of the network, in the order of computation, that holds NaN or an infinity.
+fn first_not_finite(net: &FusionNet<f32>, tape: &Tape<f32>, forward: &Forward<f32>) -> String {
+    let bad = |var| tape.value(var).iter().any(|x| !x.is_finite());
+    if let Some(encoder) = net
+        .encoders()
+        .iter()
+        .zip(&forward.projections)
+        .find(|(_, h)| bad(**h))
+    {
+        return format!("encoder {}", encoder.0.name);
+    }
+    let parts = [
+        ("the gate", forward.gate_logits),
+        ("the fusion layer", Some(forward.embedding)),
+        ("the presence head", Some(forward.presence_logits)),
+        ("the salience head", Some(forward.salience_logits)),
+        ("the domain classifier", forward.domain_logits),
+    ];
+    let part = parts.into_iter().find(|(_, var)| var.is_some_and(bad));
+    part.map_or("the losses", |(name, _)| name).to_owned()
+}

@@ -1,0 +1,68 @@
+//! The unlabelled target rows of the domain adversary: which they are, and in which order they come.
+
+use super::run::Options;
+use super::validation::ValidationFold;
+use crate::data::batch::TargetStream;
+use crate::data::dataset::{Dataset, Split};
+use crate::error::{Error, Result};
+use crate::model::Config;
+use crate::model::config::UdaTarget;
+
+/// The unlabelled rows of the domain adversary.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) stream: TargetStream,
+    pub(super) from_test: bool,
+    pub(super) clips: usize,
+}
+
+impl Target {
+    pub(super) fn split<'a>(&self, dataset: &'a Dataset) -> &'a Split {
+        match &dataset.test {
+            Some(test) if self.from_test => test,
+            _ => &dataset.train,
+        }
+    }
+}
+
+/// The target rows that the configuration asks for; none without UDA.
+pub(super) fn target(
+    dataset: &Dataset,
+    config: &Config,
+    options: &Options,
+    validation: Option<&ValidationFold>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Target>> {
+    if !config.uda.enabled {
+        return Ok(None);
+    }
+    let from_test = config.uda.target == UdaTarget::Test && dataset.test.is_some();
+    let clips: Vec<usize> = match (&dataset.test, validation) {
+        (Some(test), _) if from_test => (0..test.len()).collect(),
+        (_, Some(validation)) => {
+            if config.uda.target == UdaTarget::Test {
+                warnings.push("no test split: the domain adversary sees the validation fold, without its labels".into());
+            }
+            validation.clips().to_vec()
+        }
+        (_, None) => {
+            let wanted = if config.uda.target == UdaTarget::Test {
+                "no test split"
+            } else {
+                "no --fold"
+            };
+            return Err(Error::Config {
+                field: "uda.enabled".into(),
+                reason: format!(
+                    "found {wanted} to take unlabelled rows from; add test data, or --fold with uda.target=validation"
+                ),
+            });
+        }
+    };
+    let stream = TargetStream::new(clips.clone(), config.train.seed, !options.no_shuffle);
+    Ok(Some(Target {
+        stream,
+        from_test,
+        clips: clips.len(),
+    }))
+}

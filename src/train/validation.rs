@@ -1,0 +1,116 @@
+//! What a network reaches on the validation fold: losses, thresholds, official accuracies.
+
+use ndarray::Array2;
+
+use super::checkpoint::ChosenThresholds;
+use super::decoding::choose;
+use super::predict::{MeanLosses, score};
+use crate::data::dataset::Dataset;
+use crate::data::label::Blend;
+use crate::data::standardise::ColumnStats;
+use crate::error::{Error, Result};
+use crate::eval::distribution::Measures;
+use crate::eval::metrics::Accuracy;
+use crate::model::FusionNet;
+use crate::model::config::Monitor;
+
+/// One epoch's validation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Validation {
+    /// Mean losses over the fold's clips.
+    pub losses: MeanLosses,
+    /// Counts behind the accuracies at the thresholds.
+    pub accuracy: Accuracy,
+    /// Kullback-Leibler divergence of aligned scores from the truth, mean over clips.
+    pub kl: f64,
+    /// Thresholds chosen on this fold.
+    pub thresholds: ChosenThresholds,
+}
+
+/// The clips of a validation fold with their truths.
+#[derive(Clone, Debug)]
+pub struct ValidationFold {
+    clips: Vec<usize>,
+    truths: Vec<Blend>,
+    targets: Array2<f64>,
+}
+
+impl ValidationFold {
+    /// The given clips of the training split.
+    ///
+    /// # Errors
+    /// [`Error::Data`] naming a clip without a label.
+    pub fn new(dataset: &Dataset, clips: Vec<usize>) -> Result<Self> {
+        let mut truths = Vec::with_capacity(clips.len());
+        let mut targets = Array2::zeros((clips.len(), dataset.classes.len()));
+        for (mut row, &clip) in targets.rows_mut().into_iter().zip(&clips) {
+            let clip = &dataset.train.clips[clip];
+            let (Some(truth), Some(target)) = (&clip.truth, &clip.target) else {
+                return Err(Error::Data(format!(
+                    "clip {} has no label to validate against",
+                    clip.filename
+                )));
+            };
+            truths.push(truth.clone());
+            row.iter_mut()
+                .zip(target)
+                .for_each(|(to, share)| *to = *share);
+        }
+        Ok(Self {
+            clips,
+            truths,
+            targets,
+        })
+    }
+
+    /// The clips.
+    pub fn clips(&self) -> &[usize] {
+        &self.clips
+    }
+
+    /// Whether ACC_salience is defined: some clip shows exactly two emotions.
+    pub fn has_blends(&self) -> bool {
+        self.truths.iter().any(|truth| truth.parts().len() == 2)
+    }
+
+    /// Validates a network.
+    ///
+    /// # Errors
+    /// As [`score`] and [`choose`].
+    pub fn validate(
+        &self,
+        net: &FusionNet<f32>,
+        dataset: &Dataset,
+        stats: Option<&[ColumnStats]>,
+    ) -> Result<Validation> {
+        let (scores, losses) = score(net, &dataset.train, &self.clips, stats, &[], true)?;
+        let aligned = scores.aligned.view();
+        let (thresholds, accuracy) = choose(
+            &net.config().decode,
+            &dataset.classes,
+            aligned,
+            &self.truths,
+        )?;
+        let measures = Measures::of_rows(self.targets.view(), aligned)?;
+        let kl = Measures::mean(&measures).map_or(f64::NAN, |mean| mean.kullback_leibler);
+        Ok(Validation {
+            losses: losses.unwrap_or_default(),
+            accuracy,
+            kl,
+            thresholds,
+        })
+    }
+}
+
+impl Validation {
+    /// The measure that decides which epoch is best.
+    pub fn monitored(&self, monitor: Monitor) -> f64 {
+        match monitor {
+            Monitor::Average => self.accuracy.average(),
+            Monitor::Loss => self.losses.task,
+            Monitor::Presence => self.accuracy.presence().unwrap_or(0.0),
+            Monitor::Salience => self.accuracy.salience().unwrap_or(0.0),
+            Monitor::Kl => self.kl,
+        }
+    }
+}
