@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use half::f16;
+
 use super::filename::clip_key;
 use super::npy::Values;
 use super::npz::Npz;
@@ -123,9 +125,13 @@ impl Features {
         for row in rows {
             let at = row as usize * self.cols;
             let bad = match self.values.as_rows() {
-                RowValues::F16(x) => bad(&x[at..at + self.cols], |x| x.to_f32()),
-                RowValues::F32(x) => bad(&x[at..at + self.cols], |x| x),
-                RowValues::F64(x) => bad(&x[at..at + self.cols], |x| x as f32),
+                RowValues::F16(x) => bad(&x[at..at + self.cols], |x| x.is_finite(), f16::to_f32),
+                RowValues::F32(x) => bad(&x[at..at + self.cols], f32::is_finite, |x| x),
+                RowValues::F64(x) => bad(
+                    &x[at..at + self.cols],
+                    |x| (x as f32).is_finite(),
+                    |x| x as f32,
+                ),
             };
             if let Some((column, value, count)) = bad {
                 first = first.or(Some((row, column, value)));
@@ -151,14 +157,15 @@ impl Features {
 }
 
 /// First bad column, its value, and how many there are.
-fn bad<T: Copy>(row: &[T], to_f32: impl Fn(T) -> f32) -> Option<(usize, f32, usize)> {
-    let mut found = row.iter().map(|&x| to_f32(x)).enumerate();
-    let (column, value) = found.find(|(_, x)| !x.is_finite())?;
-    Some((
-        column,
-        value,
-        1 + found.filter(|(_, x)| !x.is_finite()).count(),
-    ))
+fn bad<T: Copy>(
+    row: &[T],
+    finite: impl Fn(T) -> bool,
+    to_f32: impl Fn(T) -> f32,
+) -> Option<(usize, f32, usize)> {
+    // Counts without branches: nearly every row has none.
+    let count: usize = row.iter().map(|&x| usize::from(!finite(x))).sum();
+    let column = (count > 0).then(|| row.iter().position(|&x| !finite(x)))??;
+    Some((column, to_f32(row[column]), count))
 }
 
 /// Row of each clip; two rows of one clip would leave open which one counts.

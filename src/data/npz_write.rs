@@ -43,13 +43,39 @@ impl Precision {
         }
     }
 
+    /// Appends values in little-endian order. Halves are rounded by way of `f32`, which every
+    /// machine does alike.
     fn encode(self, values: &[f64], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.resize(start + values.len() * self.size(), 0);
+        let out = &mut out[start..];
         match self {
             Precision::F16 => {
-                out.extend(values.iter().flat_map(|&x| f16::from_f64(x).to_le_bytes()))
+                let halves = values
+                    .iter()
+                    .map(|&x| f16::from_f32(x as f32).to_le_bytes());
+                out.as_chunks_mut()
+                    .0
+                    .iter_mut()
+                    .zip(halves)
+                    .for_each(|(out, x)| *out = x);
             }
-            Precision::F32 => out.extend(values.iter().flat_map(|&x| (x as f32).to_le_bytes())),
-            Precision::F64 => out.extend(values.iter().flat_map(|x| x.to_le_bytes())),
+            Precision::F32 => {
+                let singles = values.iter().map(|&x| (x as f32).to_le_bytes());
+                out.as_chunks_mut()
+                    .0
+                    .iter_mut()
+                    .zip(singles)
+                    .for_each(|(out, x)| *out = x);
+            }
+            Precision::F64 => {
+                let doubles = values.iter().map(|x| x.to_le_bytes());
+                out.as_chunks_mut()
+                    .0
+                    .iter_mut()
+                    .zip(doubles)
+                    .for_each(|(out, x)| *out = x);
+            }
         }
     }
 }
@@ -209,7 +235,7 @@ mod tests {
                     prop_assert_eq!(features.row(&format!("{name}.mov")), Some(row as u32));
                 }
                 let bits = |x: &f64| x.to_bits();
-                let halves = |x: &f64| f16::from_f64(*x).to_bits();
+                let halves = |x: &f64| f16::from_f32(*x as f32).to_bits();
                 let read = Npz::open(&path).unwrap().numbers("X").unwrap().values;
                 match (precision, &read) {
                     (Precision::F16, Values::F16(read)) => {

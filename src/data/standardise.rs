@@ -1,9 +1,10 @@
 //! Column statistics of the training rows, and standardisation with them.
 
+use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use super::dataset::Split;
-use crate::kernels::pack::{RowSource, Standardise};
+use crate::kernels::pack::{RowSource, RowValues, Standardise};
 
 /// Columns that one task goes over; each column is summed by one task alone, row by row, so the
 /// number of threads cannot change a bit.
@@ -94,22 +95,31 @@ pub fn fit(split: &Split, clips: &[usize]) -> Vec<ColumnStats> {
 
 /// Mean and standard deviation of `width` columns from `start`.
 fn moments(source: RowSource<'_>, rows: &[u32], start: usize, width: usize) -> Vec<(f32, f32)> {
+    let mut x = vec![0.0f32; width];
     let mut mean = vec![0.0f64; width];
-    let mut range = vec![(f32::INFINITY, f32::NEG_INFINITY); width];
+    let (mut low, mut high) = (vec![f32::INFINITY; width], vec![f32::NEG_INFINITY; width]);
     for &row in rows {
-        for (c, (sum, range)) in mean.iter_mut().zip(&mut range).enumerate() {
-            let x = source.get(row as usize, start + c);
+        read(source, row as usize, start, &mut x);
+        for (sum, &x) in mean.iter_mut().zip(&x) {
             *sum += f64::from(x);
-            *range = (range.0.min(x), range.1.max(x));
         }
+        low.iter_mut()
+            .zip(&x)
+            .for_each(|(low, &x)| *low = low.min(x));
+        high.iter_mut()
+            .zip(&x)
+            .for_each(|(high, &x)| *high = high.max(x));
     }
+    let range = low.into_iter().zip(high);
     let count = rows.len().max(1) as f64;
     mean.iter_mut().for_each(|sum| *sum /= count);
     // A second pass: subtracting squares of sums would lose all digits of a far-off column.
     let mut square = vec![0.0f64; width];
     for &row in rows {
-        for (c, (sum, mean)) in square.iter_mut().zip(&mean).enumerate() {
-            *sum += (f64::from(source.get(row as usize, start + c)) - mean).powi(2);
+        read(source, row as usize, start, &mut x);
+        for ((sum, mean), &x) in square.iter_mut().zip(&mean).zip(&x) {
+            let off = f64::from(x) - mean;
+            *sum += off * off;
         }
     }
     let column = |((mean, square), (low, high)): ((f64, f64), (f32, f32))| {
@@ -131,10 +141,25 @@ fn moments(source: RowSource<'_>, rows: &[u32], start: usize, width: usize) -> V
         .collect()
 }
 
+/// Part of a row from column `start`, as training sees it.
+fn read(source: RowSource<'_>, row: usize, start: usize, out: &mut [f32]) {
+    let at = row * source.cols + start;
+    let here = at..at + out.len();
+    match source.values {
+        RowValues::F16(values) => values[here].convert_to_f32_slice(out),
+        RowValues::F32(values) => out.copy_from_slice(&values[here]),
+        RowValues::F64(values) => {
+            let values = values[here].iter();
+            out.iter_mut()
+                .zip(values)
+                .for_each(|(out, &x)| *out = x as f32);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::pack::RowValues;
 
     fn source(values: &[f64], cols: usize) -> RowSource<'_> {
         RowSource {

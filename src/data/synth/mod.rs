@@ -137,7 +137,7 @@ pub struct Summary {
     pub test_truth: PathBuf,
 }
 
-/// Bytes of feature values that [`write`] will write, to show progress against.
+/// Bytes of feature values that [`write()`] will write, to show progress against.
 ///
 /// # Errors
 /// [`Error::Config`] for options out of range.

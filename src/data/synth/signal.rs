@@ -122,7 +122,7 @@ impl World {
                     raw.map(|x| length * x / norm)
                 };
                 Factors {
-                    classes: std::array::from_fn(|_| direction(3.0)),
+                    classes: std::array::from_fn(|_| direction(3.6)),
                     conditions: std::array::from_fn(|_| direction(1.5)),
                     domain: direction(DOMAIN_SHIFT),
                 }
