@@ -1,3 +1,4 @@
 //! The `blendfuse` command.
+#![forbid(unsafe_code)]
 
 fn main() {}

@@ -211,7 +211,7 @@ mod tests {
         let (presence, salience, truths) = random(80);
         let classes = Classes::challenge();
         let keep_one = Rules::Paper {
-            neutral: super::super::decode::NeutralRule::KeepOne,
+            neutral: crate::eval::decode::NeutralRule::KeepOne,
         };
         for rules in [Rules::default(), keep_one, Rules::Challenge] {
             let mut grid = Grid::for_rules(rules);
