@@ -27,6 +27,9 @@ pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     counter
 }
 
+/// Counters that [`StreamKey::fill`] advances side by side: a vector register of them at least.
+const LANES: usize = 16;
+
 /// A stream of random words: everything of a counter but the element's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamKey {
@@ -44,6 +47,51 @@ impl StreamKey {
     pub fn block(&self, block: u64) -> [u32; 4] {
         let counter = [block as u32, (block >> 32) as u32, self.step, self.stream];
         philox(counter, [self.seed as u32, (self.seed >> 32) as u32])
+    }
+
+    /// Words `first .. first + words.len()` of this stream, in a form that vectorises.
+    #[inline(always)]
+    pub fn fill(&self, first: u64, mut words: &mut [u32]) {
+        let (mut block, mut skip) = (first / 4, (first % 4) as usize);
+        while !words.is_empty() {
+            let drawn = self.blocks(block);
+            let drawn = &drawn.as_flattened()[skip..];
+            let count = drawn.len().min(words.len());
+            let (now, later) = words.split_at_mut(count);
+            now.copy_from_slice(&drawn[..count]);
+            (block, skip, words) = (block + LANES as u64, 0, later);
+        }
+    }
+
+    /// [`StreamKey::block`] of 16 blocks from `first` on.
+    #[inline(always)]
+    fn blocks(&self, first: u64) -> [[u32; 4]; LANES] {
+        let mut key = [self.seed as u32, (self.seed >> 32) as u32];
+        let (mut c0, mut c1) = ([0; LANES], [0; LANES]);
+        let (mut c2, mut c3) = ([self.step; LANES], [self.stream; LANES]);
+        for ((c0, c1), block) in c0.iter_mut().zip(&mut c1).zip(first..) {
+            *c0 = block as u32;
+            *c1 = (block >> 32) as u32;
+        }
+        for round in 0..ROUNDS {
+            if round > 0 {
+                key = [key[0].wrapping_add(WEYL_0), key[1].wrapping_add(WEYL_1)];
+            }
+            let lanes = c0.iter_mut().zip(&mut c1).zip(&mut c2).zip(&mut c3);
+            for (((c0, c1), c2), c3) in lanes {
+                let product_0 = u64::from(MULTIPLIER_0) * u64::from(*c0);
+                let product_1 = u64::from(MULTIPLIER_1) * u64::from(*c2);
+                *c0 = (product_1 >> 32) as u32 ^ *c1 ^ key[0];
+                *c1 = product_1 as u32;
+                *c2 = (product_0 >> 32) as u32 ^ *c3 ^ key[1];
+                *c3 = product_0 as u32;
+            }
+        }
+        let mut words = [[0; 4]; LANES];
+        for (lane, words) in words.iter_mut().enumerate() {
+            *words = [c0[lane], c1[lane], c2[lane], c3[lane]];
+        }
+        words
     }
 
     /// Word `index` of this stream.
@@ -105,6 +153,23 @@ mod tests {
             ),
             [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
         );
+    }
+
+    #[test]
+    fn fills_with_the_words_it_numbers() {
+        let key = StreamKey {
+            seed: u64::MAX - 5,
+            stream: 3,
+            step: 11,
+        };
+        for first in [0, 1, 2, 3, 63, 64, u64::from(u32::MAX) * 4 - 7] {
+            for len in [0, 1, 5, 63, 64, 65, 200] {
+                let mut words = vec![0; len];
+                key.fill(first, &mut words);
+                let expected: Vec<u32> = (0..len as u64).map(|i| key.word(first + i)).collect();
+                assert_eq!(words, expected);
+            }
+        }
     }
 
     #[test]

@@ -137,6 +137,27 @@ impl<'a, T: Copy> MatRef<'a, T> {
         self.col_stride
     }
 
+    /// Row `r` as a slice: the row itself where it is contiguous, else a copy of it in `scratch`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline(always)]
+    pub(crate) fn row<'s>(&self, r: usize, scratch: &'s mut Vec<T>) -> &'s [T]
+    where
+        'a: 's,
+    {
+        assert!(r < self.rows, "row {r} of {}", self.rows);
+        if self.cols == 0 {
+            return &[];
+        }
+        if self.col_stride == 1 {
+            return &self.data[r * self.row_stride..][..self.cols];
+        }
+        scratch.clear();
+        scratch.extend((0..self.cols).map(|c| self.get(r, c)));
+        scratch
+    }
+
     /// The slice that holds the elements; `(0, 0)` stands first.
     pub fn data(&self) -> &'a [T] {
         self.data
@@ -196,7 +217,11 @@ impl<'a, T: Copy> MatMut<'a, T> {
         self.data
     }
 
-    /// Row `r`.
+    /// Row `row`.
+    ///
+    /// # Panics
+    /// If it lies outside the data.
+    #[inline]
     pub fn row_mut(&mut self, row: usize) -> &mut [T] {
         let start = row * self.row_stride;
         &mut self.data[start..start + self.cols]

@@ -6,8 +6,11 @@
 
 mod adam;
 mod determinism;
+mod epilogue;
 mod forced;
 mod gemm;
 mod inputs;
 mod linear;
 mod oracle;
+mod pack;
+mod rowwise;

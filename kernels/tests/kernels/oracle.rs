@@ -1,9 +1,12 @@
 //! The reference itself, on cases small enough to work out by hand.
 
-use blendfuse_kernels::layout::Panels;
+use blendfuse_kernels::adam::AdamStep;
+use blendfuse_kernels::epilogue::Affine;
+use blendfuse_kernels::layout::{PackedRows, Panels};
+use blendfuse_kernels::pack::{Pick, RowSource, RowValues, Standardise};
 use blendfuse_kernels::{MatMut, MatRef, reference};
 
-use crate::inputs::packed;
+use crate::inputs::{assert_close, packed};
 
 /// (1 2; 3 4) (5 6; 7 8) = (19 22; 43 50).
 #[test]
@@ -38,4 +41,104 @@ fn a_linear_layer_goes_forth_and_back() {
     let mut dw = [0.5; 6];
     reference::linear_backward_weight(dy, &x, MatMut::row_major(&mut dw, 3, 2));
     assert_eq!(dw, [1.5, 2.5, 0.5, 0.5, -0.5, -1.5]);
+}
+
+/// Columns (1, 3) and (2, 6): means 2 and 4, biased variances 1 and 4; without the second row (1, 2)
+/// and 0.
+#[test]
+fn moments_are_mean_and_biased_variance() {
+    let y = MatRef::row_major(&[1.0, 2.0, 3.0, 6.0], 2, 2);
+    let moments = reference::column_moments(y, None);
+    assert_eq!(
+        (moments.mean, moments.var),
+        (vec![2.0, 4.0], vec![1.0, 4.0])
+    );
+    let moments = reference::column_moments(y, Some(&[true, false]));
+    assert_eq!(
+        (moments.mean, moments.var),
+        (vec![1.0, 2.0], vec![0.0, 0.0])
+    );
+    assert_eq!(moments.count, 1);
+}
+
+/// One column (1, 3), γ = 2, β = 1/2: x̂ = (−1, 1), z = (−1.5, 2.5), h = (0, 2.5). With dh = (7, 1)
+/// only the second row passes: dγ = 1, dβ = 1, dy = γ (dz − ½ − x̂ ½) = (0, 0).
+#[test]
+fn a_normalised_layer_goes_forth_and_back() {
+    let affine = Affine {
+        gamma: &[2.0],
+        beta: &[0.5],
+    };
+    let (mut y, mut x_hat) = ([1.0, 3.0], [f64::NAN; 2]);
+    reference::normalise_relu_dropout(
+        MatMut::row_major(&mut y, 2, 1),
+        Some(MatMut::row_major(&mut x_hat, 2, 1)),
+        &[2.0],
+        &[1.0],
+        affine,
+        None,
+        None,
+        0,
+        1,
+    );
+    assert_eq!((y, x_hat), ([0.0, 2.5], [-1.0, 1.0]));
+    let back = |batch_count| {
+        let (mut dh, mut dgamma, mut dbeta) = ([7.0, 1.0], [10.0], [20.0]);
+        reference::normalise_relu_dropout_backward(
+            MatMut::row_major(&mut dh, 2, 1),
+            MatRef::row_major(&y, 2, 1),
+            MatRef::row_major(&x_hat, 2, 1),
+            &[1.0],
+            &[2.0],
+            None,
+            batch_count,
+            1.0,
+            &mut dgamma,
+            &mut dbeta,
+        );
+        (dh, dgamma[0], dbeta[0])
+    };
+    assert_eq!(back(Some(2)), ([0.0, 0.0], 11.0, 21.0));
+    // Constant statistics pass γ inv_std dz alone.
+    assert_eq!(back(None), ([0.0, 2.0], 11.0, 21.0));
+}
+
+/// Rows 1 and 0 of a source, the middle one missing: (3 − 1) · 2 = 4.
+#[test]
+fn gathering_picks_standardises_and_leaves_gaps() {
+    let source = RowSource {
+        values: RowValues::F64(&[1.0, 2.0, 3.0, 4.0]),
+        cols: 2,
+    };
+    let pick = |row| Some(Pick { source: 0, row });
+    let standardise = Standardise {
+        mean: &[1.0, 0.0],
+        inv_std: &[2.0, 1.0],
+    };
+    let mut out = PackedRows::<f32>::zeros(3, 2);
+    reference::gather_rows(
+        &[source],
+        &[pick(1), None, pick(0)],
+        Some(standardise),
+        &mut out,
+    );
+    assert_eq!(out.to_row_major(), [4.0, 4.0, 0.0, 0.0, 0.0, 2.0]);
+}
+
+/// From rest, with g = 1: m = 0.1, v = 0.001; lr 1 and both corrections make a step of 1.
+#[test]
+fn a_first_adam_step_is_the_learning_rate() {
+    let (mut p, mut m, mut v) = ([5.0_f64], [0.0], [0.0]);
+    let step = AdamStep {
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 0.0,
+        weight_decay: 0.0,
+        step_size: 1.0 / (1.0 - 0.9),
+        root_correction: 0.001_f64.sqrt(),
+        decoupled_factor: None,
+        gradient_scale: 1.0,
+    };
+    reference::adam_dense(&step, &mut p, &[1.0], &mut m, &mut v, None);
+    assert_close(&[p[0], m[0], v[0]], &[4.0, 0.1, 0.001], 1e-12);
 }
