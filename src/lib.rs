@@ -39,6 +39,8 @@
 
 pub mod atomic;
 pub mod autograd;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod data;
 pub mod error;
 pub mod eval;

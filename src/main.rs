@@ -1,4 +1,6 @@
 //! The `blendfuse` command.
 #![forbid(unsafe_code)]
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    blendfuse::cli::main()
+}

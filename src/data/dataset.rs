@@ -159,17 +159,26 @@ impl Dataset {
 impl Split {
     /// Reads the feature files and joins them with the clips by name.
     fn load(metadata: Metadata, files: &[PathBuf]) -> Result<Split> {
+        Split::load_with(metadata, files, |file| Features::open(file))
+    }
+
+    /// As [`Split::load`], each encoder read by `open`.
+    pub(super) fn load_with<F: Sync>(
+        metadata: Metadata,
+        files: &[F],
+        open: impl Fn(&F) -> Result<Features> + Sync,
+    ) -> Result<Split> {
         let clips = metadata.clips;
         let loaded: Vec<Result<(Features, Vec<Option<u32>>)>> = files
             .par_iter()
             .map(|file| {
-                let features = Features::open(file)?;
+                let features = open(file)?;
                 let row = |clip: &Clip| features.row(&clip.filename);
                 let rows: Vec<Option<u32>> = clips.iter().map(row).collect();
-                if rows.iter().all(Option::is_none) {
+                if features.rows() > 0 && rows.iter().all(Option::is_none) {
                     return Err(Error::Data(format!(
                         "{}: has none of the {} clips of {}: its filenames look like {:?}, those there like {:?}",
-                        file.display(),
+                        features.path().display(),
                         clips.len(),
                         metadata.path.display(),
                         features.names()[0],
@@ -258,7 +267,7 @@ impl Split {
 }
 
 /// Names of the `.npz` files of a folder, without the ending.
-fn feature_files(folder: &Path) -> Result<Vec<String>> {
+pub(super) fn feature_files(folder: &Path) -> Result<Vec<String>> {
     let expected = |found: &str| {
         Error::Data(format!(
             "{}: expected a folder with one NAME.npz per encoder; {found}",

@@ -73,6 +73,17 @@ impl Features {
         })
     }
 
+    /// An encoder without any row, for a file that is not there and not needed.
+    pub(super) fn absent(path: &Path, cols: usize) -> Features {
+        Features {
+            path: path.to_path_buf(),
+            values: Values::F32(Vec::new()),
+            cols,
+            names: Vec::new(),
+            rows: HashMap::new(),
+        }
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -121,7 +132,36 @@ impl Features {
     /// # Panics
     /// If a row does not exist.
     pub fn check_finite(&self, rows: impl IntoIterator<Item = u32>) -> Result<()> {
-        let (mut first, mut values, mut bad_rows) = (None, 0usize, 0usize);
+        let Some(found) = self.non_finite(rows) else {
+            return Ok(());
+        };
+        let NonFinite {
+            row,
+            column,
+            value,
+            values,
+            rows,
+        } = found;
+        let kind = if value.is_nan() { "NaN" } else { "infinite" };
+        Err(Error::Npz {
+            path: self.path.clone(),
+            array: Some(FEATURES.into()),
+            reason: format!(
+                "row {row} ({}), column {column} (both from 0) is {kind}; {values} such values in \
+                 {rows} of the rows used: repair these rows, or leave them out so that the encoder counts as \
+                 missing there",
+                self.names[row as usize]
+            ),
+        })
+    }
+
+    /// NaN and infinite values in the given rows, as [`Features::check_finite`] sees them; `None`
+    /// if there are none.
+    ///
+    /// # Panics
+    /// If a row does not exist.
+    pub fn non_finite(&self, rows: impl IntoIterator<Item = u32>) -> Option<NonFinite> {
+        let mut found: Option<NonFinite> = None;
         for row in rows {
             let at = row as usize * self.cols;
             let bad = match self.values.as_rows() {
@@ -134,26 +174,34 @@ impl Features {
                 ),
             };
             if let Some((column, value, count)) = bad {
-                first = first.or(Some((row, column, value)));
-                values += count;
-                bad_rows += 1;
+                let found = found.get_or_insert(NonFinite {
+                    row,
+                    column,
+                    value,
+                    values: 0,
+                    rows: 0,
+                });
+                found.values += count;
+                found.rows += 1;
             }
         }
-        let Some((row, column, value)) = first else {
-            return Ok(());
-        };
-        let kind = if value.is_nan() { "NaN" } else { "infinite" };
-        Err(Error::Npz {
-            path: self.path.clone(),
-            array: Some(FEATURES.into()),
-            reason: format!(
-                "row {row} ({}), column {column} (both from 0) is {kind}; {values} such values in \
-                 {bad_rows} of the rows used: repair these rows, or leave them out so that the encoder counts as \
-                 missing there",
-                self.names[row as usize]
-            ),
-        })
+        found
     }
+}
+
+/// Values that are not finite: the first, and how many.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NonFinite {
+    /// Row of the first, counted from 0.
+    pub row: u32,
+    /// Column of the first, counted from 0.
+    pub column: usize,
+    /// The first: NaN or an infinity.
+    pub value: f32,
+    /// How many values.
+    pub values: usize,
+    /// In how many rows.
+    pub rows: usize,
 }
 
 /// First bad column, its value, and how many there are.

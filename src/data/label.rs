@@ -32,6 +32,12 @@ impl Classes {
         self
     }
 
+    /// The same classes with the named one neutral; `None` if there is no such class.
+    pub fn with_neutral_named(self, name: &str) -> Option<Self> {
+        let neutral = self.index(name)?;
+        Some(self.with_neutral(Some(neutral)))
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.names.len()

@@ -8,6 +8,7 @@ pub mod filename;
 #[cfg(test)]
 mod fixture;
 pub mod folds;
+pub mod inspect;
 pub mod label;
 pub mod metadata;
 mod metadata_labels;
@@ -15,6 +16,7 @@ pub mod npy;
 pub mod npy_header;
 pub mod npz;
 pub mod npz_write;
+pub mod part;
 pub mod registry;
 pub mod standardise;
 pub mod synth;

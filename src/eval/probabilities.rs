@@ -14,6 +14,7 @@ use super::align::align;
 use crate::atomic;
 use crate::data::filename::clip_key;
 use crate::data::label::{CHALLENGE_CLASSES, Classes};
+use crate::data::npz_write::{self, Precision};
 use crate::{Error, Result};
 
 const FILENAME: &str = "filename";
@@ -126,6 +127,34 @@ impl ProbabilityTable {
                 csv.write_record(None::<&[u8]>)?;
             }
             csv.flush()
+        })
+    }
+
+    /// Writes an `.npz` with `filenames`, `classes` and, in double precision, `presence`, `salience`
+    /// (where the table holds the heads) and `aligned`.
+    ///
+    /// # Errors
+    /// As [`ProbabilityTable::write_csv`].
+    pub fn write_npz(&self, path: &Path) -> Result<()> {
+        self.check()?;
+        let arrays = [
+            ("presence", self.presence.as_ref()),
+            ("salience", self.salience.as_ref()),
+            ("aligned", Some(&self.aligned)),
+        ];
+        npz_write::write(path, |npz| {
+            npz.names("filenames", &self.filenames)?;
+            npz.names("classes", self.classes.names())?;
+            for (name, array) in arrays {
+                let Some(array) = array else { continue };
+                let shape = [array.nrows(), array.ncols()];
+                npz.rows(name, Precision::F64, shape, |row, out| {
+                    out.iter_mut()
+                        .zip(array.row(row))
+                        .for_each(|(to, x)| *to = *x);
+                })?;
+            }
+            Ok(())
         })
     }
 

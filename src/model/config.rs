@@ -270,8 +270,10 @@ impl Default for TrainConfig {
 pub struct DataConfig {
     /// Whether columns are standardised on the training rows.
     pub standardize: bool,
-    /// A subset of the encoders, in this order; none: all.
+    /// A subset of the encoders, kept in the order of the data set; none: all.
     pub encoders: Option<Vec<String>>,
+    /// The classes in this order; none: those that the training metadata hold.
+    pub classes: Option<Vec<String>>,
     /// The neutral class; none: `neu`, where there is such a class.
     pub neutral: Option<String>,
 }
@@ -281,6 +283,7 @@ impl Default for DataConfig {
         Self {
             standardize: true,
             encoders: None,
+            classes: None,
             neutral: None,
         }
     }
@@ -464,11 +467,16 @@ impl Config {
                 "from 0 to 1",
             )?;
         }
-        if self.data.encoders.as_ref().is_some_and(Vec::is_empty) {
-            return Err(config_error(
-                "data.encoders",
-                "an empty list; name at least one encoder, or leave the key out for all",
-            ));
+        for (key, list) in [
+            ("data.encoders", &self.data.encoders),
+            ("data.classes", &self.data.classes),
+        ] {
+            if list.as_ref().is_some_and(Vec::is_empty) {
+                return Err(config_error(
+                    key,
+                    "an empty list; name at least one, or leave the key out for all",
+                ));
+            }
         }
         Ok(())
     }

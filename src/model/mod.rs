@@ -1,6 +1,7 @@
 //! The rank-aware fusion network: projections, gate, selection, fusion, heads, domain adversary.
 
 pub mod config;
+mod config_file;
 pub mod domain;
 pub mod fusion;
 pub mod gate;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::checkpoint::{ChosenThresholds, EncoderEntry};
 use super::history::EpochRecord;
 use crate::error::{Error, Result};
+use crate::kernels::micro::kernel_name;
 use crate::model::Config;
 
 /// One input file.
@@ -79,7 +80,7 @@ impl Environment {
     pub fn here(data: &Path) -> Self {
         Self {
             data: data.to_owned(),
-            kernel: "portable".into(),
+            kernel: kernel_name().unwrap_or("none").into(),
             threads: rayon::current_num_threads(),
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         }

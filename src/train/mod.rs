@@ -3,10 +3,12 @@
 pub mod checkpoint;
 pub mod decoding;
 pub mod early_stopping;
+pub mod explain;
 mod files;
 mod fit;
 pub mod history;
 pub mod manifest;
+pub mod open;
 pub mod predict;
 mod progress;
 pub mod run;

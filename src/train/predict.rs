@@ -8,6 +8,7 @@ use super::checkpoint::{Checkpoint, Description};
 use crate::autograd::Tape;
 use crate::data::batch::{Batch, Rows};
 use crate::data::dataset::Split;
+use crate::data::label::Classes;
 use crate::data::standardise::ColumnStats;
 use crate::error::{Error, Result};
 use crate::eval::align::align;
@@ -218,13 +219,11 @@ impl Predictor {
         &self.net
     }
 
-    /// Scores clips of a split whose encoders are the model's, in its order, without the encoders
-    /// named in `drop`.
+    /// For each encoder of the model whether it stands among these names.
     ///
     /// # Errors
-    /// [`Error::Data`] for an unknown name in `drop`, for a split with other encoders, or for a clip
-    /// that is left without any.
-    pub fn score(&self, split: &Split, clips: &[usize], drop: &[String]) -> Result<Scores> {
+    /// [`Error::Data`] for a name that the model does not know.
+    pub fn dropped(&self, drop: &[String]) -> Result<Vec<bool>> {
         let encoders = &self.description.encoders;
         let mut dropped = vec![false; encoders.len()];
         for name in drop {
@@ -243,6 +242,26 @@ impl Predictor {
                 })?;
             dropped[known] = true;
         }
+        Ok(dropped)
+    }
+
+    /// The model's classes with their neutral one.
+    pub fn classes(&self) -> Classes {
+        let classes = Classes::new(self.description.classes.iter().cloned());
+        let neutral = self.description.neutral.as_deref();
+        let neutral = neutral.and_then(|name| classes.index(name));
+        classes.with_neutral(neutral)
+    }
+
+    /// Scores clips of a split whose encoders are the model's, in its order, without the encoders
+    /// named in `drop`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for an unknown name in `drop`, for a split with other encoders, or for a clip
+    /// that is left without any.
+    pub fn score(&self, split: &Split, clips: &[usize], drop: &[String]) -> Result<Scores> {
+        let encoders = &self.description.encoders;
+        let dropped = self.dropped(drop)?;
         for (m, encoder) in encoders.iter().enumerate() {
             let found = (m < split.encoders()).then(|| split.source(m).cols);
             if found != Some(encoder.width) {

@@ -1,0 +1,141 @@
+//! Flags that several commands share, and the checks of paths that are going to be written.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::model::Config;
+use crate::{Error, Result};
+
+/// How many threads work.
+#[derive(Args, Debug)]
+pub struct Threads {
+    /// Threads to work with, 1 or more [default: all cores]; they change no bit of any result
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+}
+
+impl Threads {
+    /// Builds the one thread pool of the process.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the system refuses so many.
+    pub fn build(&self) -> Result<()> {
+        let Some(threads) = self.threads else {
+            return Ok(());
+        };
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.get())
+            .build_global()
+            .map_err(|error| Error::Data(format!("--threads {threads}: {error}")))
+    }
+}
+
+/// Where the configuration comes from: defaults, then a file, then assignments, then the seed.
+#[derive(Args, Debug)]
+pub struct ConfigArgs {
+    /// Configuration in TOML; what it leaves out keeps the paper's value (see docs/assumptions.md)
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// Set one key, over the file: --set model.top_k=16, --set train.monitor=kl,
+    /// --set 'data.encoders=["clip","hicmae"]'; repeatable
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Seed of initial weights, order of clips and dropout [default: 0]; the same seed and data
+    /// give the same weights, bit for bit
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+impl ConfigArgs {
+    /// The configuration.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load(&self) -> Result<Config> {
+        Config::load(self.config.as_deref(), &self.set, self.seed)
+    }
+}
+
+/// How emotions are told from probabilities.
+#[derive(Args, Debug)]
+pub struct Overwrite {
+    /// Replace output files that exist already; without it they are refused
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl Overwrite {
+    /// Refuses, before any work, a file that could not be written at its end: another ending than
+    /// those allowed, a folder that does not exist, or a file that stands there already.
+    ///
+    /// # Errors
+    /// [`Error::Data`] naming the flag and the path.
+    pub fn check(&self, flag: &str, path: &Path, endings: &[&str]) -> Result<()> {
+        let refuse = |reason: String| {
+            let path = path.display();
+            Err(Error::Data(format!("{flag} {path}: {reason}")))
+        };
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let ending = ending.map(str::to_lowercase).unwrap_or_default();
+        if !endings.contains(&ending.as_str()) {
+            return refuse(format!(
+                "expected a file that ends in .{}",
+                endings.join(" or .")
+            ));
+        }
+        match path.parent() {
+            Some(folder) if folder != Path::new("") && !folder.is_dir() => {
+                return refuse(format!(
+                    "there is no folder {}; make it first",
+                    folder.display()
+                ));
+            }
+            _ => {}
+        }
+        if path.is_dir() {
+            return refuse("is a folder; expected the name of a file".into());
+        }
+        if path.exists() && !self.force {
+            return refuse("exists already; choose another name, or --force to replace it".into());
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a folder for results that holds anything, or a path that is a file.
+///
+/// # Errors
+/// [`Error::Data`] naming the path.
+pub fn check_new_folder(path: &Path) -> Result<()> {
+    if path.is_file() {
+        return Err(Error::Data(format!(
+            "--out {}: is a file; expected a new or an empty folder",
+            path.display()
+        )));
+    }
+    if holds_anything(path) {
+        return Err(Error::Data(format!(
+            "--out {}: is not empty; choose another folder",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Whether a path is a folder with something in it.
+pub fn holds_anything(path: &Path) -> bool {
+    std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// An argument as a shell takes it, for the commands that a user is told to run next.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,121 @@
+//! The command line. Each command is one file: its flags, its help, and a `run` that parses, calls
+//! the library and prints.
+
+mod args;
+mod console;
+mod decode;
+mod decoding;
+mod demo;
+mod evaluate;
+mod inspect;
+mod numbers;
+mod predict;
+mod progress;
+mod score;
+mod synth;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::kernels::micro::{KERNEL_VARIABLE, kernel_name};
+use crate::{Error, Result};
+
+/// Train, evaluate and explain rank-aware multi-encoder fusion for blended emotion recognition
+#[derive(Debug, Parser)]
+#[command(
+    name = "blendfuse",
+    version,
+    help_expected = true,
+    max_term_width = 100,
+    after_help = "\
+Start with:  blendfuse demo
+Your data:   blendfuse inspect DATA      (what is in it, and what is wrong with it)
+             blendfuse train DATA --out runs/fold0 --fold 0
+             blendfuse predict runs/fold0 DATA --split test --out predictions.zip
+
+Exit codes: 0 done, 1 failed while running, 2 wrong usage or bad input.
+BLENDFUSE_KERNEL=portable|avx2|avx512 forces the kernel of the matrix products."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Inspect(inspect::Inspect),
+    Train(Box<train::Train>),
+    Predict(predict::Predict),
+    Evaluate(evaluate::Evaluate),
+    Decode(decode::Decode),
+    Synth(synth::Synth),
+}
+
+impl Command {
+    fn run(&self) -> Result<()> {
+        match self {
+            Command::Demo(command) => command.run(),
+            Command::Inspect(command) => command.run(),
+            Command::Train(command) => command.run(),
+            Command::Predict(command) => command.run(),
+            Command::Evaluate(command) => command.run(),
+            Command::Decode(command) => command.run(),
+            Command::Synth(command) => command.run(),
+        }
+    }
+}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    // A fault of ours is one line too, and no user can use a backtrace.
+    std::panic::set_hook(Box::new(|panic| {
+        console::error(&format!("internal fault, please report it: {panic}"));
+    }));
+    match std::panic::catch_unwind(run) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            console::error(&error.to_string());
+            ExitCode::from(if error.is_input() { 2 } else { 1 })
+        }
+        Err(_) => ExitCode::from(1),
+    }
+}
+
+fn run() -> Result<()> {
+    let kernel = kernel_name();
+    let long_version = format!(
+        "{}\nkernel {}\n{} {}",
+        env!("CARGO_PKG_VERSION"),
+        kernel.clone().unwrap_or("none"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    );
+    let matches = Cli::command().long_version(long_version).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    kernel.map_err(|error| Error::Config {
+        field: KERNEL_VARIABLE.into(),
+        reason: error.to_string(),
+    })?;
+    cli.command.run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flag_has_help_and_every_command_an_example() {
+        Cli::command().debug_assert();
+        for command in Cli::command().get_subcommands() {
+            let text = command.get_after_help().map(ToString::to_string);
+            let name = command.get_name();
+            assert!(
+                text.is_some_and(|text| text.contains(&format!("blendfuse {name}"))),
+                "{name} shows no example"
+            );
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! One part of a data folder alone, as a trained model takes it: the model says which encoders, in
+//! which order and of which width, and which classes there are.
+
+use std::path::Path;
+
+use super::dataset::{Split, feature_files};
+use super::features::Features;
+use super::label::Classes;
+use super::metadata::Metadata;
+use crate::{Error, Result};
+
+/// What a model needs of a part.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs<'a> {
+    /// Name and width D of each encoder, in the model's order.
+    pub encoders: &'a [(String, usize)],
+    /// Encoders that are going to be left out of every clip: their files need not be there.
+    pub dropped: &'a [String],
+    /// The model's classes; labels, where the metadata have any, must be among these.
+    pub classes: &'a Classes,
+}
+
+/// An opened part.
+#[derive(Debug)]
+pub struct Part {
+    /// Its clips and features, encoders in the model's order.
+    pub split: Split,
+    /// Feature files that the model does not know, by name; they were not read.
+    pub unknown: Vec<String>,
+}
+
+/// Opens `path/NAME_metadata.csv` and `path/features/NAME/*.npz` where `name` is `train` or `test`;
+/// the other part need not exist.
+///
+/// # Errors
+/// One that names the file, clip or encoder at fault: anything missing, malformed or of another
+/// width, a clip that no encoder has, NaN or infinite features in a row that is used.
+pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<Part> {
+    let table = path.join(format!("{name}_metadata.csv"));
+    if !table.is_file() {
+        let found = if path.is_dir() {
+            "there is no such file"
+        } else {
+            "the folder does not exist"
+        };
+        return Err(Error::Data(format!(
+            "{}: expected the clips to predict (a column filename is enough); {found}",
+            table.display()
+        )));
+    }
+    let metadata = Metadata::read_against(&table, needs.classes)?;
+    let folder = path.join("features").join(name);
+    let found = feature_files(&folder)?;
+    let mut files = Vec::with_capacity(needs.encoders.len());
+    for (encoder, cols) in needs.encoders {
+        let file = folder.join(format!("{encoder}.npz"));
+        let needed = !needs.dropped.contains(encoder);
+        if needed && !found.contains(encoder) {
+            return Err(Error::Data(format!(
+                "{}: not there, but the model was trained with this encoder; add the file, or predict without it (--drop {encoder})",
+                file.display()
+            )));
+        }
+        files.push((file, *cols, needed));
+    }
+    let split = Split::load_with(metadata, &files, |(file, cols, needed)| {
+        if !needed {
+            return Ok(Features::absent(file, *cols));
+        }
+        let features = Features::open(file)?;
+        if features.cols() == *cols {
+            return Ok(features);
+        }
+        Err(Error::Npz {
+            path: file.clone(),
+            array: Some("X".into()),
+            reason: format!(
+                "has {} columns; the model was trained on {cols}",
+                features.cols()
+            ),
+        })
+    })?;
+    let known = |name: &String| needs.encoders.iter().any(|(encoder, _)| encoder == name);
+    let mut unknown: Vec<String> = found.into_iter().filter(|name| !known(name)).collect();
+    unknown.sort();
+    Ok(Part { split, unknown })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::fixture;
+
+    fn open_with(encoders: &[(&str, usize)], dropped: &[&str], change: fn(&Path)) -> Result<Part> {
+        let folder = fixture::folder();
+        std::fs::remove_file(folder.path().join("train_metadata.csv")).unwrap();
+        change(folder.path());
+        let encoders: Vec<_> = encoders.iter().map(|(n, c)| (n.to_string(), *c)).collect();
+        let dropped: Vec<_> = dropped.iter().map(|name| name.to_string()).collect();
+        let needs = Needs {
+            encoders: &encoders,
+            dropped: &dropped,
+            classes: &Classes::new(["ang", "hap", "sad", "neu"]),
+        };
+        open(folder.path(), "test", needs)
+    }
+
+    #[test]
+    fn takes_the_models_order_and_needs_no_training_part() {
+        let part = open_with(&[("beta", 2), ("alpha", 2)], &[], |_| {}).unwrap();
+        assert_eq!(part.split.rows(0), [Some(0), None]);
+        assert_eq!(part.split.rows(1), [Some(1), Some(0)]);
+        assert!(part.unknown.is_empty());
+        let part = open_with(&[("alpha", 2)], &[], |_| {}).unwrap();
+        assert_eq!(part.unknown, ["beta"]);
+    }
+
+    #[test]
+    fn a_missing_or_changed_encoder_is_named_unless_it_is_dropped() {
+        let lose = |path: &Path| {
+            std::fs::remove_file(path.join("features/test/beta.npz")).unwrap();
+        };
+        let both = [("alpha", 2), ("beta", 2)];
+        let message = open_with(&both, &[], lose).unwrap_err().to_string();
+        assert!(message.contains("test/beta.npz: not there"), "{message}");
+        let part = open_with(&both, &["beta"], lose).unwrap();
+        assert_eq!(part.split.rows(1), [None, None]);
+        assert_eq!(part.split.source(1).cols, 2);
+        let message = open_with(&[("alpha", 3)], &[], |_| {}).unwrap_err();
+        assert!(message.to_string().contains("has 2 columns"), "{message}");
+    }
+}

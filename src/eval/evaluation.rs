@@ -1,0 +1,120 @@
+//! Everything that is said of a set of predictions beside its truth.
+
+use std::collections::HashMap;
+
+use ndarray::Array2;
+
+use super::confusion::{Confusion, Detection, by_class, by_truth};
+use super::distribution::Measures;
+use super::join::join;
+use super::metrics::Accuracy;
+use super::probabilities::ProbabilityTable;
+use super::truth::Truths;
+use crate::data::filename::clip_key;
+use crate::data::label::{Blend, Classes};
+use crate::{Error, Result};
+
+/// What predictions are worth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The official accuracies.
+    pub accuracy: Accuracy,
+    /// How each class fares, in class order.
+    pub by_class: Vec<Detection>,
+    /// The official accuracies apart for each true emotion set, singles first.
+    pub by_truth: Vec<(String, Accuracy)>,
+    /// True against predicted emotion sets.
+    pub confusion: Confusion,
+    /// Mean label-distribution measures, where there are probabilities.
+    pub measures: Option<Measures>,
+    /// Clips with a truth that nobody predicted: no score counts them.
+    pub missing: Vec<String>,
+    /// Predicted clips without a truth: no score counts them.
+    pub unknown: Vec<String>,
+}
+
+impl Evaluation {
+    /// Of decoded predictions.
+    ///
+    /// # Errors
+    /// As [`join`].
+    pub fn of(predictions: &[(String, Blend)], truths: &Truths, classes: &Classes) -> Result<Self> {
+        let joined = join(predictions, &truths.clips)?;
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Ok(Self {
+            accuracy: Accuracy::of(joined.pairs.iter().copied()),
+            by_class: by_class(&joined.pairs, classes),
+            by_truth: by_truth(&joined.pairs, classes),
+            confusion: Confusion::of(&joined.pairs, classes),
+            measures: None,
+            missing: owned(&joined.missing),
+            unknown: owned(&joined.unknown),
+        })
+    }
+
+    /// Adds the label-distribution measures of a probability table (its aligned scores).
+    ///
+    /// # Errors
+    /// [`Error::Data`] if no clip of the table has a truth.
+    pub fn with_measures(mut self, table: &ProbabilityTable, truths: &Truths) -> Result<Self> {
+        let (rows, blends) = labelled(table, truths);
+        let mut target = Array2::zeros((blends.len(), table.classes.len()));
+        for (mut row, blend) in target.rows_mut().into_iter().zip(&blends) {
+            let shares = blend.to_distribution(table.classes.len());
+            row.iter_mut().zip(shares).for_each(|(to, x)| *to = x);
+        }
+        let aligned = table.aligned.select(ndarray::Axis(0), &rows);
+        self.measures = Measures::mean(&Measures::of_rows(target.view(), aligned.view())?);
+        if self.measures.is_none() {
+            return Err(Error::Data("no clip of the table has a truth".into()));
+        }
+        Ok(self)
+    }
+}
+
+/// The rows of a table whose clips have a truth, and these truths, in the order of the table.
+pub fn labelled(table: &ProbabilityTable, truths: &Truths) -> (Vec<usize>, Vec<Blend>) {
+    let known: HashMap<&str, &Blend> = truths
+        .clips
+        .iter()
+        .map(|(name, blend)| (clip_key(name), blend))
+        .collect();
+    let rows = table.filenames.iter().enumerate();
+    rows.filter_map(|(row, name)| Some((row, (*known.get(clip_key(name))?).clone())))
+        .unzip()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn measures_follow_the_clips_that_have_a_truth_whatever_the_order() {
+        let classes = Classes::new(["awe", "joy"]);
+        let table = ProbabilityTable {
+            filenames: vec!["a.mov".into(), "b".into(), "c".into()],
+            classes: classes.clone(),
+            presence: None,
+            salience: None,
+            aligned: array![[1.0, 0.0], [0.5, 0.5], [0.25, 0.75]],
+        };
+        let truths = Truths {
+            clips: vec![
+                ("c".into(), Blend::single(1)),
+                ("a".into(), Blend::single(0)),
+                ("d".into(), Blend::single(0)),
+            ],
+        };
+        let predicted = [
+            ("a.mov".to_owned(), Blend::single(0)),
+            ("b".to_owned(), Blend::single(0)),
+            ("c".to_owned(), Blend::single(0)),
+        ];
+        let found = Evaluation::of(&predicted, &truths, &classes).unwrap();
+        assert_eq!(found.accuracy.presence(), Some(0.5));
+        assert_eq!((found.missing.len(), found.unknown.len()), (1, 1));
+        let found = found.with_measures(&table, &truths).unwrap();
+        assert_eq!(found.measures.unwrap().intersection, (1.0 + 0.75) / 2.0);
+    }
+}

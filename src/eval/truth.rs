@@ -1,0 +1,120 @@
+//! Where the truth of predicted clips comes from: a metadata table, or the challenge's clip names.
+
+use std::path::Path;
+
+use super::filename;
+use crate::data::label::{Blend, CHALLENGE_CLASSES, Classes};
+use crate::data::metadata::Metadata;
+use crate::{Error, Result};
+
+/// The truth of some clips.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Truths {
+    /// `(name, truth)`, in the order of their source.
+    pub clips: Vec<(String, Blend)>,
+}
+
+impl Truths {
+    /// The truth that a metadata table holds for its labelled clips.
+    ///
+    /// # Errors
+    /// As [`Metadata::read_against`]; [`Error::Csv`] if no clip has a label.
+    pub fn from_metadata(path: &Path, classes: &Classes) -> Result<Self> {
+        let metadata = Metadata::read_against(path, classes)?;
+        let labelled = metadata.clips.into_iter();
+        let clips: Vec<_> = labelled
+            .filter_map(|clip| Some((clip.filename, clip.truth?)))
+            .collect();
+        if clips.is_empty() {
+            return Err(Error::Csv {
+                path: path.to_owned(),
+                line: None,
+                column: None,
+                reason: "has no labels to compare with; expected mix, emotion_1, … or one column per class".into(),
+            });
+        }
+        Ok(Self { clips })
+    }
+
+    /// The truth that the challenge's names tell.
+    ///
+    /// # Errors
+    /// [`Error::Data`] naming the first clip whose name tells none.
+    pub fn from_names<'a>(
+        names: impl IntoIterator<Item = &'a str>,
+        classes: &Classes,
+    ) -> Result<Self> {
+        let truth = |name: &str| Ok((name.to_owned(), filename::truth(name, classes)?));
+        let clips = names.into_iter().map(truth).collect::<Result<_>>()?;
+        Ok(Self { clips })
+    }
+
+    /// From the metadata where there are some, otherwise from the names.
+    ///
+    /// # Errors
+    /// As [`Truths::from_metadata`] and [`Truths::from_names`].
+    pub fn of<'a>(
+        metadata: Option<&Path>,
+        names: impl IntoIterator<Item = &'a str>,
+        classes: &Classes,
+    ) -> Result<Self> {
+        match metadata {
+            Some(path) => Self::from_metadata(path, classes),
+            None => Self::from_names(names, classes),
+        }
+    }
+}
+
+/// The classes of a prediction file, which does not list them: the challenge's without metadata or
+/// where all of the metadata's are among its six, otherwise the metadata's.
+///
+/// # Errors
+/// As [`Metadata::read`].
+pub fn classes(metadata: Option<&Path>) -> Result<Classes> {
+    let Some(path) = metadata else {
+        return Ok(Classes::challenge());
+    };
+    let classes = Metadata::read(path, None)?.classes;
+    let of_challenge = |name: &String| CHALLENGE_CLASSES.contains(&name.as_str());
+    Ok(if classes.names().iter().all(of_challenge) {
+        Classes::challenge()
+    } else {
+        classes
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("truth.csv");
+        std::fs::write(&path, text).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn unlabelled_clips_are_left_out_and_none_at_all_is_an_error() {
+        let (_folder, path) = table("filename,mix,emotion_1\na,0,sad\nb,,\n");
+        let truths = Truths::from_metadata(&path, &Classes::challenge()).unwrap();
+        assert_eq!(truths.clips, [("a".to_owned(), Blend::single(4))]);
+        let (_folder, path) = table("filename\na\n");
+        let error = Truths::from_metadata(&path, &Classes::challenge()).unwrap_err();
+        assert!(error.to_string().contains("no labels"), "{error}");
+    }
+
+    #[test]
+    fn a_table_of_two_of_the_challenges_classes_still_means_all_six() {
+        let (_folder, path) = table("filename,mix,emotion_1\na,0,sad\nb,0,neu\n");
+        assert_eq!(classes(Some(&path)).unwrap(), Classes::challenge());
+        let (_folder, path) = table("filename,mix,emotion_1\na,0,awe\nb,0,joy\n");
+        assert_eq!(classes(Some(&path)).unwrap().names(), ["awe", "joy"]);
+    }
+
+    #[test]
+    fn names_that_tell_nothing_are_named() {
+        let error = Truths::of(None, ["test_0001.mov"], &Classes::challenge()).unwrap_err();
+        assert!(error.to_string().contains("test_0001.mov"), "{error}");
+    }
+}

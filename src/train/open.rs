@@ -1,0 +1,33 @@
+//! Opens a data folder as a configuration asks.
+
+use std::path::Path;
+
+use crate::data::dataset::{Dataset, Selection};
+use crate::error::{Error, Result};
+use crate::model::config::DataConfig;
+
+/// Opens a data folder with the encoders, classes and neutral class of the configuration.
+///
+/// # Errors
+/// As [`Dataset::open_with`]; [`Error::Config`] for a neutral class that is none of the classes.
+pub fn open_dataset(path: &Path, config: &DataConfig) -> Result<Dataset> {
+    let selection = Selection {
+        encoders: config.encoders.clone(),
+        classes: config.classes.clone(),
+    };
+    let mut dataset = Dataset::open_with(path, &selection)?;
+    if let Some(name) = &config.neutral {
+        dataset.classes = dataset
+            .classes
+            .clone()
+            .with_neutral_named(name)
+            .ok_or_else(|| Error::Config {
+                field: "data.neutral".into(),
+                reason: format!(
+                    "there is no class {name:?}; found: {}",
+                    dataset.classes.names().join(", ")
+                ),
+            })?;
+    }
+    Ok(dataset)
+}
