@@ -20,6 +20,9 @@ const PANELS_PER_TASK: usize = 8;
 /// Inputs that one task of a weight gradient takes: their rows of a batch of 64 are 64 KiB.
 pub(crate) const INPUTS_PER_TASK: usize = 256;
 
+/// Inputs that a task of the gradient of `X` takes at once.
+const PAIR: usize = 2 * ROW_BLOCK;
+
 /// `Y = X Wᵀ (+ bias)`: `X (B, I)`, `W (O, I)`, `bias (O)`, `Y (B, O)`. `Y` is written, never read.
 ///
 /// # Panics
@@ -42,7 +45,8 @@ pub fn linear_forward<T: Real>(
     let work = x.rows() * w.rows() * x.cols().max(1);
     let bands = x.rows().div_ceil(BAND).max(1);
     let panels = w.rows().div_ceil(PANEL);
-    let group = (panels * bands / parallel::wanted_tasks(work)).clamp(1, PANELS_PER_TASK);
+    // Every task streams all of its band of X, so there are no more of them than threads.
+    let group = (panels * bands / parallel::threads(work)).clamp(1, PANELS_PER_TASK);
     let tasks = y.rectangles(BAND, group * PANEL);
     parallel::for_each(work, tasks, |y| forward_part(kernel, x, w, bias, y));
 }
@@ -59,9 +63,18 @@ fn forward_part<T: Real>(
     for from in (0..x.cols().max(1)).step_by(DEPTH) {
         let depth = from..x.cols().min(from + DEPTH);
         for (p, col) in (0..y.width()).step_by(PANEL).enumerate() {
-            let w = &w.panel(first_panel + p)[depth.clone()];
+            let panel = &w.panel(first_panel + p)[depth.clone()];
             let cols = col..y.width().min(col + PANEL);
+            // The next weights arrive while these multiply, a share with each block of rows.
+            let next = if col + PANEL < y.width() {
+                &w.panel(first_panel + p + 1)[depth.clone()]
+            } else {
+                &w.panel(first_panel)[depth.end..w.cols().min(depth.end + DEPTH)]
+            };
+            let mut shares =
+                next.chunks(next.len().div_ceil(y.rows.len().div_ceil(ROW_BLOCK)).max(1));
             for (block, rows) in y.rows.chunks_mut(ROW_BLOCK).enumerate() {
+                micro::prefetch::<false, T>(shares.next().unwrap_or_default().as_flattened());
                 let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
                 for (tile, y) in tile.0.iter_mut().zip(rows.iter()) {
                     // The first pass starts from the bias, the others go on from Y.
@@ -73,7 +86,7 @@ fn forward_part<T: Real>(
                     tile[..cols.len()].copy_from_slice(start);
                 }
                 let x = &x.block(first_block + block)[depth.clone()];
-                T::down(kernel, x, w, &mut tile);
+                T::down(kernel, x, panel, &mut tile);
                 for (tile, y) in tile.0.iter().zip(rows) {
                     y[cols.clone()].copy_from_slice(&tile[..cols.len()]);
                 }
@@ -103,7 +116,7 @@ pub fn linear_backward_input<T: Real>(dy: MatRef<'_, T>, w: &Panels<T>, dx: MatM
         return;
     }
     let inputs = w.cols().div_ceil(parallel::wanted_tasks(work));
-    let inputs = inputs.clamp(1, INPUTS_PER_TASK).next_multiple_of(ROW_BLOCK);
+    let inputs = inputs.clamp(1, INPUTS_PER_TASK).next_multiple_of(PAIR);
     let dy = ColumnPanels::pack(dy.transposed(), PANEL);
     let tasks = dx.rectangles(usize::MAX, inputs);
     parallel::for_each(work, tasks, |dx| backward_input_part(kernel, &dy, w, dx));
@@ -116,31 +129,55 @@ fn backward_input_part<T: Real>(
     w: &Panels<T>,
     mut dx: Rectangle<'_, T>,
 ) {
+    let panels = w.rows().div_ceil(PANEL);
     // The last inputs of a matrix, with zeros up to a multiple of 8: `[panel][8][32]`.
     let mut edge = Vec::new();
-    for col in (0..dx.width()).step_by(ROW_BLOCK) {
-        let input = dx.first_col + col;
-        let count = (w.cols() - input).min(ROW_BLOCK);
-        let weights = if count == ROW_BLOCK {
-            Blocks {
-                data: &w.as_slice()[input * PANEL..],
-                stride: w.cols() * PANEL,
-            }
-        } else {
-            edge.clear();
-            for panel in 0..w.rows().div_ceil(PANEL) {
-                edge.extend_from_slice(w.panel(panel)[input..].as_flattened());
-                edge.resize((panel + 1) * ROW_BLOCK * PANEL, T::zero());
-            }
-            Blocks {
-                data: &edge,
-                stride: ROW_BLOCK * PANEL,
-            }
-        };
+    // Two tiles side by side make a cache line of each row of dX.
+    for col in (0..dx.width()).step_by(PAIR) {
+        for panel in 0..panels {
+            let next = dx.first_col + col + PAIR;
+            let next = next.min(w.cols())..w.cols().min(next + PAIR);
+            micro::prefetch::<false, T>(w.panel(panel)[next].as_flattened());
+        }
         for (n, rows) in dx.rows.chunks_mut(PANEL).enumerate() {
-            let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
-            T::across::<PANEL>(kernel, weights, dy.panel(n), &mut tile);
-            add_transposed(&tile, rows, col, count);
+            for row in rows.iter() {
+                micro::prefetch::<false, T>(&row[col..row.len().min(col + PAIR)]);
+            }
+            let mut sums = [[T::zero(); PAIR]; PANEL];
+            for half in (0..PAIR).step_by(ROW_BLOCK) {
+                let input = dx.first_col + col + half;
+                if input >= w.cols() {
+                    break;
+                }
+                let weights = if input + ROW_BLOCK <= w.cols() {
+                    Blocks {
+                        data: &w.as_slice()[input * PANEL..],
+                        stride: w.cols() * PANEL,
+                    }
+                } else {
+                    edge.clear();
+                    for panel in 0..panels {
+                        edge.extend_from_slice(w.panel(panel)[input..].as_flattened());
+                        edge.resize((panel + 1) * ROW_BLOCK * PANEL, T::zero());
+                    }
+                    Blocks {
+                        data: &edge,
+                        stride: ROW_BLOCK * PANEL,
+                    }
+                };
+                let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
+                T::across::<PANEL>(kernel, weights, dy.panel(n), &mut tile);
+                for (i, tile) in tile.0.iter().enumerate() {
+                    for (sums, &tile) in sums.iter_mut().zip(tile) {
+                        sums[half + i] = tile;
+                    }
+                }
+            }
+            for (row, sums) in rows.iter_mut().zip(&sums) {
+                for (dx, &sum) in row[col..].iter_mut().zip(sums) {
+                    *dx += sum;
+                }
+            }
         }
     }
 }

@@ -255,3 +255,23 @@ pub fn kernel_name() -> Result<&'static str, SelectError> {
 pub(crate) fn active() -> Kernel {
     select().unwrap_or_else(|error| panic!("{error}"))
 }
+
+/// Asks for values that are wanted soon, so that memory works while the registers do: into the
+/// first-level cache if `NEAR`, else into the second.
+#[inline(always)]
+pub(crate) fn prefetch<const NEAR: bool, T>(values: &[T]) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    for line in values.chunks(crate::buffer::ALIGNMENT / size_of::<T>()) {
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+        let line = line.as_ptr().cast();
+        if NEAR {
+            // SAFETY: a prefetch never faults, and SSE is part of x86-64.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line) };
+        } else {
+            // SAFETY: as above.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(line) };
+        }
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = values;
+}
