@@ -14,6 +14,7 @@ pub mod linear;
 pub mod micro;
 pub mod pack;
 mod parallel;
+pub mod peak;
 pub mod real;
 pub mod reference;
 pub mod rowwise;
