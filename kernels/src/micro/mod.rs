@@ -157,9 +157,15 @@ impl Kernel {
         dispatch!(self, k => k.run(pass))
     }
 
-    /// Whether multiply-add rounds once.
-    pub(crate) fn fuses(self) -> bool {
-        !matches!(self, Self::Portable(_))
+    /// Width of its vectors in bits, by which generic loops choose how much to hold in them.
+    pub(crate) fn vector_bits(self) -> usize {
+        match self {
+            Self::Portable(_) => 128,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2Fma(_) => 256,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => 512,
+        }
     }
 }
 
