@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::layout::{ColumnPanels, PANEL, PackedRows, Panels, ROW_BLOCK};
-use crate::micro::{self, Blocks, Kernel, Tile};
+use crate::micro::{self, Blocks, Kernel, Pass, Tile};
 use crate::parallel;
 use crate::real::Real;
 use crate::view::{MatMut, MatRef, Rectangle};
@@ -154,10 +154,34 @@ fn backward_input_part<T: Real>(
                     add_input_gradient(kernel, dy, w, pass.clone(), input, tile);
                 }
             }
-            for (j, row) in rows.iter_mut().enumerate() {
-                let sums = tiles.iter().flat_map(|tile| &tile.0);
-                for (dx, sums) in row[col..].iter_mut().zip(sums) {
-                    *dx += sums[j];
+            let tiles = &tiles;
+            kernel.run(AddTransposed { tiles, rows, col });
+        }
+    }
+}
+
+/// `rows[j][col + 8 t + i] += tiles[t][i][j]`, as far as the rows go.
+struct AddTransposed<'a, 'r, T> {
+    tiles: &'a [Tile<T>],
+    rows: &'a mut [&'r mut [T]],
+    col: usize,
+}
+
+impl<T: Real> Pass for AddTransposed<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (t, tile) in self.tiles.iter().enumerate() {
+            // Eight rows and eight columns at a time, so that registers hold what is turned.
+            for (n, rows) in self.rows.chunks_mut(ROW_BLOCK).enumerate() {
+                let turned: [[T; ROW_BLOCK]; ROW_BLOCK] =
+                    std::array::from_fn(|j| std::array::from_fn(|i| tile.0[i][n * ROW_BLOCK + j]));
+                for (row, sums) in rows.iter_mut().zip(&turned) {
+                    let row = row.get_mut(self.col + t * ROW_BLOCK..).unwrap_or_default();
+                    for (out, sum) in row.iter_mut().zip(sums) {
+                        *out += *sum;
+                    }
                 }
             }
         }
@@ -214,14 +238,15 @@ pub fn linear_backward_weight<T: Real>(dy: MatRef<'_, T>, x: &PackedRows<T>, dw:
         let panel = dy.panel(dw.first_row / PANEL);
         for col in (0..dw.width()).step_by(ROW_BLOCK) {
             let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
-            let count = add_weight_gradient(kernel, panel, x, dw.first_col + col, &mut tile);
-            add_transposed(&tile, &mut dw.rows, col, count);
+            add_weight_gradient(kernel, panel, x, dw.first_col + col, &mut tile);
+            let (tiles, rows) = (&[tile], &mut dw.rows[..]);
+            kernel.run(AddTransposed { tiles, rows, col });
         }
     });
 }
 
-/// Adds to `tile` the gradient of the weights from inputs `input .. input + 8` to the 32 outputs of
-/// a panel of `dY`, and returns how many of the inputs there are.
+/// Adds to `tile` the gradient of the weights from inputs `input .. input + 8` (0 where there is no
+/// such input) to the 32 outputs of a panel of `dY`.
 #[inline]
 pub(crate) fn add_weight_gradient<T: Real>(
     kernel: Kernel,
@@ -229,7 +254,7 @@ pub(crate) fn add_weight_gradient<T: Real>(
     x: &PackedRows<T>,
     input: usize,
     tile: &mut Tile<T>,
-) -> usize {
+) {
     let count = (x.cols() - input).min(ROW_BLOCK);
     if count == ROW_BLOCK && x.rows() > 0 {
         let blocks = Blocks {
@@ -237,7 +262,7 @@ pub(crate) fn add_weight_gradient<T: Real>(
             stride: x.cols() * ROW_BLOCK,
         };
         T::across::<ROW_BLOCK>(kernel, blocks, dy, tile);
-        return count;
+        return;
     }
     // The last inputs of a matrix, with zeros up to 8.
     for (n, dy) in dy.chunks(ROW_BLOCK).enumerate() {
@@ -248,15 +273,5 @@ pub(crate) fn add_weight_gradient<T: Real>(
             stride: 0,
         };
         T::across::<ROW_BLOCK>(kernel, blocks, dy, tile);
-    }
-    count
-}
-
-/// `rows[j][col + i] += tile[i][j]` for the first `count` values of i.
-fn add_transposed<T: Real>(tile: &Tile<T>, rows: &mut [&mut [T]], col: usize, count: usize) {
-    for (j, row) in rows.iter_mut().enumerate() {
-        for (out, tile) in row[col..col + count].iter_mut().zip(&tile.0) {
-            *out += tile[j];
-        }
     }
 }
