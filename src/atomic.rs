@@ -44,8 +44,10 @@ fn replace(
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let temporary = builder.tempfile_in(&folder)?;
+        let permissions = temporary.as_file().metadata()?.permissions();
         fill(&temporary)?;
-        // The writer may have replaced the file under this name; sync what stands there now.
+        // The writer may have replaced the file under this name: look at what stands there now.
+        std::fs::set_permissions(temporary.path(), permissions)?;
         File::open(temporary.path())?.sync_all()?;
         temporary.persist(path).map_err(|e| e.error)?;
         sync_folder(&folder)
@@ -87,6 +89,28 @@ mod tests {
         );
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn results_are_as_readable_as_any_new_file_however_they_are_written() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let plain = folder.path().join("plain");
+        std::fs::write(&plain, b"x").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        let (by_file, by_path) = (folder.path().join("a"), folder.path().join("b"));
+        write(&by_file, |out| out.write_all(b"x")).unwrap();
+        write_path(&by_path, |path| {
+            // As a writer does that makes a private file of its own and moves it here.
+            let other = path.with_extension("other");
+            std::fs::write(&other, b"x")?;
+            std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o600))?;
+            std::fs::rename(other, path)
+        })
+        .unwrap();
+        assert_eq!(mode(&by_file), mode(&plain));
+        assert_eq!(mode(&by_path), mode(&plain));
     }
 
     #[test]

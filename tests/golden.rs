@@ -284,8 +284,44 @@ impl<F: Scalar> Golden<F> {
             .map(|(_, p)| (p.name.clone(), p.tensor.to_row_major()))
             .collect();
         for (name, values) in params {
-            self.check(&format!("{prefix}.{name}"), values);
+            let key = format!("{prefix}.{name}");
+            if self.settings.f64 {
+                self.check(&key, values);
+            } else {
+                self.check_norm(&key, values);
+            }
         }
+    }
+
+    /// Asserts agreement of parameters after Adam in f32: the norm of the difference, relative to
+    /// the norm of the tensor, and no entry further off than a tenth of what one step may move it.
+    ///
+    /// Adam divides the gradient by its own size plus 1e-8. Where a gradient is that small, the
+    /// rounding of either side (both are 5e-10 off the f64 truth in the medium file) decides by
+    /// how much the weight moves; relative to the largest weight such entries differ by 1.3e-4.
+    fn check_norm(&mut self, key: &str, ours: Vec<F>) {
+        let theirs = self.npz.numbers(key).unwrap().values.to_f64();
+        assert_eq!(ours.len(), theirs.len(), "{}: {key}", self.name);
+        let difference: Vec<f64> = ours
+            .iter()
+            .zip(&theirs)
+            .map(|(a, b)| a.as_f64() - b)
+            .collect();
+        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let error = norm(&difference) / norm(&theirs).max(self.floor);
+        assert!(
+            error <= self.tolerance,
+            "{}: {key}: error {error:e} of the norm",
+            self.name
+        );
+        let worst = difference
+            .iter()
+            .fold(0.0, |worst: f64, x| worst.max(x.abs()));
+        assert!(
+            worst <= 0.1 * self.settings.lr,
+            "{}: {key}: an entry is {worst:e} off",
+            self.name
+        );
     }
 
     fn run(mut self) {

@@ -118,16 +118,15 @@ fn check(settings: &[&str], missing: bool) {
                 net.params.set(id, moved);
                 loss(&net, &inputs, &targets, &name)
             };
-            for i in 0..values.len() {
+            for (i, &analytic) in analytic.iter().enumerate() {
                 let numeric = (8.0 * (at(i, STEP) - at(i, -STEP))
                     - (at(i, 2.0 * STEP) - at(i, -2.0 * STEP)))
                     / (12.0 * STEP);
-                let scale = numeric.abs().max(analytic[i].abs()).max(1e-3);
-                let error = (numeric - analytic[i]).abs() / scale;
+                let scale = numeric.abs().max(analytic.abs()).max(1e-3);
+                let error = (numeric - analytic).abs() / scale;
                 assert!(
                     error <= 1e-6,
-                    "{settings:?} {layout:?} {name}[{i}]: {} and {numeric}",
-                    analytic[i]
+                    "{settings:?} {layout:?} {name}[{i}]: {analytic} and {numeric}"
                 );
                 checked += 1;
             }

@@ -101,14 +101,14 @@ class Features:
 
 
 def column_statistics(features: Features, training: np.ndarray, standardise: bool) -> dict:
-    """Mean and std of each column over the training rows; std 1 where a column is constant."""
+    """Mean and std of each column over the training rows; std ∞, so that all becomes 0, where it is constant."""
     statistics = {}
     for name, x in features.x.items():
         x = x[training & features.present[name]]
         mean, std = x.mean(axis=0), x.std(axis=0)
         if not standardise:
             mean, std = np.zeros_like(mean), np.ones_like(std)
-        statistics[name] = mean, np.where((x == x[:1]).all(axis=0) | (std == 0), 1.0, std)
+        statistics[name] = mean, np.where((x == x[:1]).all(axis=0), np.inf, std)
     return statistics
 
 
@@ -319,6 +319,7 @@ class Training:
         tensors = {name: tensor.contiguous() for name, tensor in self.net.tensors().items()}
         for name, (mean, std) in self.statistics.items():
             tensors[f"input.{name}.mean"] = torch.tensor(mean, dtype=torch.float32)
+            std = np.where(np.isinf(std), 1.0, std)
             tensors[f"input.{name}.std"] = torch.tensor(std, dtype=torch.float32)
         return tensors
 

@@ -268,7 +268,7 @@ impl<T: Real> Part<'_, T> {
     fn prefetch(&self, start: usize, count: usize) {
         let end = self.p.len().min(start + count);
         for values in [&self.p, &self.m, &self.v] {
-            micro::prefetch(values.get(start..end).unwrap_or_default());
+            micro::prefetch::<true, T>(values.get(start..end).unwrap_or_default());
         }
     }
 

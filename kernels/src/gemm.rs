@@ -69,6 +69,8 @@ fn multiply_part<T: Real>(
     let deepest = k.min(DEPTH);
     let mut packed_a = Buffer::zeros(m.next_multiple_of(ROW_BLOCK) * deepest);
     let mut packed_b = ColumnPanels::with_capacity(deepest, n);
+    // Rows and columns that pad the last tiles may hold the values of a former pass: their sums are
+    // not stored.
     for from in (0..k.max(1)).step_by(DEPTH) {
         let depth = from..k.min(from + DEPTH);
         let blocks = packed_a.as_chunks_mut::<ROW_BLOCK>().0;
@@ -78,7 +80,7 @@ fn multiply_part<T: Real>(
             interleave(a.part(rows, depth.clone()), block);
         }
         let cols = c.first_col..c.first_col + n;
-        packed_b.refill(b.part(depth.clone(), cols), 1);
+        packed_b.refill(b.part(depth.clone(), cols));
         let blocks = packed_a.as_chunks::<ROW_BLOCK>().0;
         for (panel, col) in (0..n).step_by(PANEL).enumerate() {
             let panel = packed_b.panel(panel);

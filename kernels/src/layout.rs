@@ -185,16 +185,13 @@ impl<T: Real> Panels<T> {
 /// Rows of a panel that are transposed at once: one cache line of each of the 32 columns.
 const CACHED_ROWS: usize = 16;
 
-/// `out[c][i] = x(i, c)`, with zeros from `i = x.rows()` on.
+/// `out[c][i] = x(i, c)`; what lies beyond the rows of `x` is left as it is.
 ///
 /// # Panics
 /// If `x` has more than `N` rows or not `out.len()` columns.
 pub(crate) fn interleave<T: Real, const N: usize>(x: MatRef<'_, T>, out: &mut [[T; N]]) {
     let rows = x.rows();
     assert!(rows <= N && x.cols() == out.len(), "one column for each");
-    if rows < N {
-        out.as_flattened_mut().fill(T::zero());
-    }
     if rows == 0 {
         return;
     }
@@ -228,7 +225,7 @@ impl<T: Real> ColumnPanels<T> {
     /// Packs a matrix of any strides, with its rows rounded up to a multiple of `round`.
     pub(crate) fn pack(x: MatRef<'_, T>, round: usize) -> Self {
         let mut panels = Self::with_capacity(x.rows().next_multiple_of(round), x.cols());
-        panels.refill(x, round);
+        panels.write(x);
         panels
     }
 
@@ -240,16 +237,20 @@ impl<T: Real> ColumnPanels<T> {
         }
     }
 
-    /// Packs another matrix, that must not be larger than the room.
-    pub(crate) fn refill(&mut self, x: MatRef<'_, T>, round: usize) {
+    /// Packs another matrix, that must not be larger than the room; absent columns keep what was
+    /// there before.
+    pub(crate) fn refill(&mut self, x: MatRef<'_, T>) {
+        self.depth = x.rows();
+        self.write(x);
+    }
+
+    fn write(&mut self, x: MatRef<'_, T>) {
         let (rows, cols) = (x.rows(), x.cols());
-        self.depth = rows.next_multiple_of(round);
         let panels = self.data.as_chunks_mut::<PANEL>().0;
         for (n, first) in (0..cols).step_by(PANEL).enumerate() {
-            let (panel, padding) = panels[n * self.depth..][..self.depth].split_at_mut(rows);
             let last = cols.min(first + PANEL);
+            let panel = &mut panels[n * self.depth..][..rows];
             interleave(x.part(0..rows, first..last).transposed(), panel);
-            padding.as_flattened_mut().fill(T::zero());
         }
     }
 

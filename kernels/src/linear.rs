@@ -1,7 +1,9 @@
 //! A linear layer over packed operands: forward, and the gradients of input and weight.
 
+use std::ops::Range;
+
 use crate::layout::{ColumnPanels, PANEL, PackedRows, Panels, ROW_BLOCK};
-use crate::micro::{self, Blocks, Kernel, Tile};
+use crate::micro::{self, Blocks, Kernel, Pass, Tile};
 use crate::parallel;
 use crate::real::Real;
 use crate::view::{MatMut, MatRef, Rectangle};
@@ -19,6 +21,13 @@ const PANELS_PER_TASK: usize = 8;
 
 /// Inputs that one task of a weight gradient takes: their rows of a batch of 64 are 64 KiB.
 pub(crate) const INPUTS_PER_TASK: usize = 256;
+
+/// Inputs whose gradient is formed at once: two cache lines of each row of `dX`.
+const STRIP: usize = 4 * ROW_BLOCK;
+
+/// Panels that one pass of the gradient of `X` takes: their part of dYᵀ (16 KiB for 32 rows) stays
+/// in the first-level cache for all tiles of a strip.
+const PANELS_PER_PASS: usize = 4;
 
 /// `Y = X Wᵀ (+ bias)`: `X (B, I)`, `W (O, I)`, `bias (O)`, `Y (B, O)`. `Y` is written, never read.
 ///
@@ -42,7 +51,8 @@ pub fn linear_forward<T: Real>(
     let work = x.rows() * w.rows() * x.cols().max(1);
     let bands = x.rows().div_ceil(BAND).max(1);
     let panels = w.rows().div_ceil(PANEL);
-    let group = (panels * bands / parallel::wanted_tasks(work)).clamp(1, PANELS_PER_TASK);
+    // Every task streams all of its band of X, so there are no more of them than threads.
+    let group = (panels * bands / parallel::threads(work)).clamp(1, PANELS_PER_TASK);
     let tasks = y.rectangles(BAND, group * PANEL);
     parallel::for_each(work, tasks, |y| forward_part(kernel, x, w, bias, y));
 }
@@ -59,9 +69,18 @@ fn forward_part<T: Real>(
     for from in (0..x.cols().max(1)).step_by(DEPTH) {
         let depth = from..x.cols().min(from + DEPTH);
         for (p, col) in (0..y.width()).step_by(PANEL).enumerate() {
-            let w = &w.panel(first_panel + p)[depth.clone()];
+            let panel = &w.panel(first_panel + p)[depth.clone()];
             let cols = col..y.width().min(col + PANEL);
+            // The next weights arrive while these multiply, a share with each block of rows.
+            let next = if col + PANEL < y.width() {
+                &w.panel(first_panel + p + 1)[depth.clone()]
+            } else {
+                &w.panel(first_panel)[depth.end..w.cols().min(depth.end + DEPTH)]
+            };
+            let mut shares =
+                next.chunks(next.len().div_ceil(y.rows.len().div_ceil(ROW_BLOCK)).max(1));
             for (block, rows) in y.rows.chunks_mut(ROW_BLOCK).enumerate() {
+                micro::prefetch::<false, T>(shares.next().unwrap_or_default().as_flattened());
                 let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
                 for (tile, y) in tile.0.iter_mut().zip(rows.iter()) {
                     // The first pass starts from the bias, the others go on from Y.
@@ -73,7 +92,7 @@ fn forward_part<T: Real>(
                     tile[..cols.len()].copy_from_slice(start);
                 }
                 let x = &x.block(first_block + block)[depth.clone()];
-                T::down(kernel, x, w, &mut tile);
+                T::down(kernel, x, panel, &mut tile);
                 for (tile, y) in tile.0.iter().zip(rows) {
                     y[cols.clone()].copy_from_slice(&tile[..cols.len()]);
                 }
@@ -83,7 +102,7 @@ fn forward_part<T: Real>(
 }
 
 /// Columns of a rectangle as columns of the matrix.
-fn y_cols(first_panel: usize, cols: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+fn y_cols(first_panel: usize, cols: &Range<usize>) -> Range<usize> {
     first_panel * PANEL + cols.start..first_panel * PANEL + cols.end
 }
 
@@ -103,7 +122,7 @@ pub fn linear_backward_input<T: Real>(dy: MatRef<'_, T>, w: &Panels<T>, dx: MatM
         return;
     }
     let inputs = w.cols().div_ceil(parallel::wanted_tasks(work));
-    let inputs = inputs.clamp(1, INPUTS_PER_TASK).next_multiple_of(ROW_BLOCK);
+    let inputs = inputs.clamp(1, INPUTS_PER_TASK).next_multiple_of(STRIP);
     let dy = ColumnPanels::pack(dy.transposed(), PANEL);
     let tasks = dx.rectangles(usize::MAX, inputs);
     parallel::for_each(work, tasks, |dx| backward_input_part(kernel, &dy, w, dx));
@@ -116,32 +135,88 @@ fn backward_input_part<T: Real>(
     w: &Panels<T>,
     mut dx: Rectangle<'_, T>,
 ) {
-    // The last inputs of a matrix, with zeros up to a multiple of 8: `[panel][8][32]`.
-    let mut edge = Vec::new();
-    for col in (0..dx.width()).step_by(ROW_BLOCK) {
+    let panels = w.rows().div_ceil(PANEL);
+    for col in (0..dx.width()).step_by(STRIP) {
         let input = dx.first_col + col;
-        let count = (w.cols() - input).min(ROW_BLOCK);
-        let weights = if count == ROW_BLOCK {
-            Blocks {
-                data: &w.as_slice()[input * PANEL..],
-                stride: w.cols() * PANEL,
-            }
-        } else {
-            edge.clear();
-            for panel in 0..w.rows().div_ceil(PANEL) {
-                edge.extend_from_slice(w.panel(panel)[input..].as_flattened());
-                edge.resize((panel + 1) * ROW_BLOCK * PANEL, T::zero());
-            }
-            Blocks {
-                data: &edge,
-                stride: ROW_BLOCK * PANEL,
-            }
-        };
-        for (n, rows) in dx.rows.chunks_mut(PANEL).enumerate() {
-            let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
-            T::across::<PANEL>(kernel, weights, dy.panel(n), &mut tile);
-            add_transposed(&tile, rows, col, count);
+        for panel in 0..panels {
+            let next = w.cols().min(input + STRIP)..w.cols().min(input + 2 * STRIP);
+            micro::prefetch::<false, T>(w.panel(panel)[next].as_flattened());
         }
+        for (n, rows) in dx.rows.chunks_mut(PANEL).enumerate() {
+            for row in rows.iter() {
+                micro::prefetch::<false, T>(&row[col..row.len().min(col + STRIP)]);
+            }
+            let mut tiles = [Tile([[T::zero(); PANEL]; ROW_BLOCK]); STRIP / ROW_BLOCK];
+            for first in (0..panels).step_by(PANELS_PER_PASS) {
+                let pass = first..panels.min(first + PANELS_PER_PASS);
+                let dy = &dy.panel(n)[pass.start * PANEL..pass.end * PANEL];
+                for (tile, input) in tiles.iter_mut().zip((input..w.cols()).step_by(ROW_BLOCK)) {
+                    add_input_gradient(kernel, dy, w, pass.clone(), input, tile);
+                }
+            }
+            let tiles = &tiles;
+            kernel.run(AddTransposed { tiles, rows, col });
+        }
+    }
+}
+
+/// `rows[j][col + 8 t + i] += tiles[t][i][j]`, as far as the rows go.
+struct AddTransposed<'a, 'r, T> {
+    tiles: &'a [Tile<T>],
+    rows: &'a mut [&'r mut [T]],
+    col: usize,
+}
+
+impl<T: Real> Pass for AddTransposed<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (t, tile) in self.tiles.iter().enumerate() {
+            // Eight rows and eight columns at a time, so that registers hold what is turned.
+            for (n, rows) in self.rows.chunks_mut(ROW_BLOCK).enumerate() {
+                let turned: [[T; ROW_BLOCK]; ROW_BLOCK] =
+                    std::array::from_fn(|j| std::array::from_fn(|i| tile.0[i][n * ROW_BLOCK + j]));
+                for (row, sums) in rows.iter_mut().zip(&turned) {
+                    let row = row.get_mut(self.col + t * ROW_BLOCK..).unwrap_or_default();
+                    for (out, sum) in row.iter_mut().zip(sums) {
+                        *out += *sum;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds to `tile` the gradient of inputs `input .. input + 8` in 32 rows, by the outputs of some
+/// panels; `dy` holds `[output][32]` for those.
+#[inline]
+fn add_input_gradient<T: Real>(
+    kernel: Kernel,
+    dy: &[[T; PANEL]],
+    w: &Panels<T>,
+    panels: Range<usize>,
+    input: usize,
+    tile: &mut Tile<T>,
+) {
+    let count = (w.cols() - input).min(ROW_BLOCK);
+    if count == ROW_BLOCK {
+        let blocks = Blocks {
+            data: &w.as_slice()[(panels.start * w.cols() + input) * PANEL..],
+            stride: w.cols() * PANEL,
+        };
+        T::across::<PANEL>(kernel, blocks, dy, tile);
+        return;
+    }
+    // The last inputs of a matrix, with zeros up to 8.
+    for (panel, dy) in panels.zip(dy.chunks(PANEL)) {
+        let mut edge = [[T::zero(); PANEL]; ROW_BLOCK];
+        edge[..count].copy_from_slice(&w.panel(panel)[input..]);
+        let blocks = Blocks {
+            data: edge.as_flattened(),
+            stride: 0,
+        };
+        T::across::<PANEL>(kernel, blocks, dy, tile);
     }
 }
 
@@ -163,14 +238,15 @@ pub fn linear_backward_weight<T: Real>(dy: MatRef<'_, T>, x: &PackedRows<T>, dw:
         let panel = dy.panel(dw.first_row / PANEL);
         for col in (0..dw.width()).step_by(ROW_BLOCK) {
             let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
-            let count = add_weight_gradient(kernel, panel, x, dw.first_col + col, &mut tile);
-            add_transposed(&tile, &mut dw.rows, col, count);
+            add_weight_gradient(kernel, panel, x, dw.first_col + col, &mut tile);
+            let (tiles, rows) = (&[tile], &mut dw.rows[..]);
+            kernel.run(AddTransposed { tiles, rows, col });
         }
     });
 }
 
-/// Adds to `tile` the gradient of the weights from inputs `input .. input + 8` to the 32 outputs of
-/// a panel of `dY`, and returns how many of the inputs there are.
+/// Adds to `tile` the gradient of the weights from inputs `input .. input + 8` (0 where there is no
+/// such input) to the 32 outputs of a panel of `dY`.
 #[inline]
 pub(crate) fn add_weight_gradient<T: Real>(
     kernel: Kernel,
@@ -178,7 +254,7 @@ pub(crate) fn add_weight_gradient<T: Real>(
     x: &PackedRows<T>,
     input: usize,
     tile: &mut Tile<T>,
-) -> usize {
+) {
     let count = (x.cols() - input).min(ROW_BLOCK);
     if count == ROW_BLOCK && x.rows() > 0 {
         let blocks = Blocks {
@@ -186,7 +262,7 @@ pub(crate) fn add_weight_gradient<T: Real>(
             stride: x.cols() * ROW_BLOCK,
         };
         T::across::<ROW_BLOCK>(kernel, blocks, dy, tile);
-        return count;
+        return;
     }
     // The last inputs of a matrix, with zeros up to 8.
     for (n, dy) in dy.chunks(ROW_BLOCK).enumerate() {
@@ -197,15 +273,5 @@ pub(crate) fn add_weight_gradient<T: Real>(
             stride: 0,
         };
         T::across::<ROW_BLOCK>(kernel, blocks, dy, tile);
-    }
-    count
-}
-
-/// `rows[j][col + i] += tile[i][j]` for the first `count` values of i.
-fn add_transposed<T: Real>(tile: &Tile<T>, rows: &mut [&mut [T]], col: usize, count: usize) {
-    for (j, row) in rows.iter_mut().enumerate() {
-        for (out, tile) in row[col..col + count].iter_mut().zip(&tile.0) {
-            *out += tile[j];
-        }
     }
 }

@@ -12,6 +12,15 @@ const SERIAL_WORK: usize = 1 << 15;
 /// take over from one that is not.
 const TASKS_PER_THREAD: usize = 4;
 
+/// How many threads of the current pool `work` is worth.
+pub(crate) fn threads(work: usize) -> usize {
+    if work < SERIAL_WORK {
+        1
+    } else {
+        rayon::current_num_threads()
+    }
+}
+
 /// How many tasks balance `work` over the current pool.
 pub(crate) fn wanted_tasks(work: usize) -> usize {
     if work < SERIAL_WORK {

@@ -39,7 +39,7 @@ impl Real for f64 {
 
 pub(crate) mod sealed {
     use crate::layout::{PANEL, ROW_BLOCK};
-    use crate::micro::portable::{Across, Down};
+    use crate::micro::portable::{Across, BASELINE_FUSES, Down};
     use crate::micro::{Blocks, Kernel, Tile};
 
     /// What the blocked loops ask of a scalar: the two micro-kernels, so that the loops around them
@@ -80,17 +80,13 @@ pub(crate) mod sealed {
         }
     }
 
-    /// Columns summed at once in f64: as many as fill 8 vectors in 4 rows of 128 bits (portable)
-    /// and of 512 bits; AVX2 holds the latter in 16.
-    const NARROW: usize = 4;
-    const WIDE: usize = 16;
-
+    // Four rows of so many columns of f64 fill eight vectors.
     impl Tiles for f64 {
         fn down(kernel: Kernel, a: &[[f64; ROW_BLOCK]], b: &[[f64; PANEL]], tile: &mut Tile<f64>) {
-            if kernel.fuses() {
-                kernel.run(Down::<_, true, WIDE> { a, b, tile });
-            } else {
-                kernel.run(Down::<_, false, NARROW> { a, b, tile });
+            match kernel.vector_bits() {
+                512 => kernel.run(Down::<_, true, 16> { a, b, tile }),
+                256 => kernel.run(Down::<_, true, 8> { a, b, tile }),
+                _ => kernel.run(Down::<_, BASELINE_FUSES, 4> { a, b, tile }),
             }
         }
 
@@ -100,10 +96,10 @@ pub(crate) mod sealed {
             b: &[[f64; PANEL]],
             tile: &mut Tile<f64>,
         ) {
-            if kernel.fuses() {
-                kernel.run(Across::<_, true, W, WIDE> { a, b, tile });
-            } else {
-                kernel.run(Across::<_, false, W, NARROW> { a, b, tile });
+            match kernel.vector_bits() {
+                512 => kernel.run(Across::<_, true, W, 16> { a, b, tile }),
+                256 => kernel.run(Across::<_, true, W, 8> { a, b, tile }),
+                _ => kernel.run(Across::<_, BASELINE_FUSES, W, 4> { a, b, tile }),
             }
         }
     }

@@ -227,7 +227,7 @@ impl Run<'_> {
                 mode,
                 train.clip_norm,
             )? {
-                Stepped::Done(losses) => {
+                Stepped::Done(losses, _) => {
                     progress.steps += 1;
                     sums.add(&losses, clips.len());
                     observer.step(&losses);

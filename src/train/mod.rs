@@ -1,5 +1,6 @@
 //! Training: the loop, its schedules, its files.
 
+pub mod benchmark;
 pub mod checkpoint;
 pub mod decoding;
 pub mod early_stopping;

@@ -1,5 +1,7 @@
 //! One optimiser step: forward, losses, backward, Adam; and where a value that is not finite began.
 
+use std::time::{Duration, Instant};
+
 use ndarray::Array2;
 
 use crate::autograd::{Gradients, Tape};
@@ -20,11 +22,20 @@ pub struct StepLosses {
     pub domain: Option<f64>,
 }
 
+/// How long the parts of a step took.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepTimes {
+    /// Forward pass and losses.
+    pub forward: Duration,
+    /// Backward pass and Adam, which are fused for weight matrices.
+    pub backward: Duration,
+}
+
 /// What became of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stepped {
     /// The weights moved.
-    Done(StepLosses),
+    Done(StepLosses, StepTimes),
     /// A value was not finite; the weights are as they were. Says which and where it began.
     NotFinite {
         /// The quantity ("loss", "gradient").
@@ -47,6 +58,7 @@ pub fn train_step(
     mode: Mode,
     clip_norm: f64,
 ) -> Result<Stepped> {
+    let began = Instant::now();
     let mut tape = Tape::new();
     let forward = net.forward(&mut tape, inputs, mode)?;
     let losses = net.losses(&mut tape, &forward, targets)?;
@@ -63,6 +75,7 @@ pub fn train_step(
             began: first_not_finite(net, &tape, &forward),
         });
     }
+    let forward_time = began.elapsed();
     let gradients = tape.backward(losses.total)?;
     if let Some(parameter) = not_finite_gradient(net, &gradients) {
         return Ok(Stepped::NotFinite {
@@ -78,7 +91,11 @@ pub fn train_step(
     net.update_running(&forward.running_updates);
     adam.step_scaled(&mut net.params, &gradients, scale);
     net.clamp_temperature();
-    Ok(Stepped::Done(values))
+    let times = StepTimes {
+        forward: forward_time,
+        backward: began.elapsed() - forward_time,
+    };
+    Ok(Stepped::Done(values, times))
 }
 
 fn not_finite_gradient(net: &FusionNet<f32>, gradients: &Gradients<f32>) -> Option<String> {

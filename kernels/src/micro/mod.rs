@@ -157,9 +157,15 @@ impl Kernel {
         dispatch!(self, k => k.run(pass))
     }
 
-    /// Whether multiply-add rounds once.
-    pub(crate) fn fuses(self) -> bool {
-        !matches!(self, Self::Portable(_))
+    /// Width of its vectors in bits, by which generic loops choose how much to hold in them.
+    pub(crate) fn vector_bits(self) -> usize {
+        match self {
+            Self::Portable(_) => 128,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2Fma(_) => 256,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => 512,
+        }
     }
 }
 
@@ -256,14 +262,21 @@ pub(crate) fn active() -> Kernel {
     select().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Asks for values that are wanted soon, so that memory works while the registers do.
+/// Asks for values that are wanted soon, so that memory works while the registers do: into the
+/// first-level cache if `NEAR`, else into the second.
 #[inline(always)]
-pub(crate) fn prefetch<T>(values: &[T]) {
+pub(crate) fn prefetch<const NEAR: bool, T>(values: &[T]) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     for line in values.chunks(crate::buffer::ALIGNMENT / size_of::<T>()) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch never faults, and SSE is part of x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+        let line = line.as_ptr().cast();
+        if NEAR {
+            // SAFETY: a prefetch never faults, and SSE is part of x86-64.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line) };
+        } else {
+            // SAFETY: as above.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(line) };
+        }
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _ = values;

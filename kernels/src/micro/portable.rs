@@ -13,7 +13,7 @@ const SUB_COLS: usize = if cfg!(target_arch = "aarch64") { 16 } else { 8 };
 
 /// Whether the baseline of the target has a fused multiply-add; without it `mul_add` is a slow
 /// library call.
-const BASELINE_FUSES: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+pub(crate) const BASELINE_FUSES: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
 /// The portable kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

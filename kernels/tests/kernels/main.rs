@@ -11,6 +11,7 @@ mod forced;
 mod gemm;
 mod inputs;
 mod linear;
+mod micro;
 mod oracle;
 mod pack;
 mod rowwise;

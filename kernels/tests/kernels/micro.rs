@@ -1,0 +1,131 @@
+//! The micro-kernels themselves, each that this machine can run, against the sums they stand for.
+
+use blendfuse_kernels::layout::{PANEL, ROW_BLOCK};
+use blendfuse_kernels::micro::{Blocks, Kernel, Pass, Tile};
+
+use crate::inputs::integers;
+
+/// A tile that already holds sums.
+fn started() -> Tile<f32> {
+    let values: Vec<f32> = integers(ROW_BLOCK * PANEL, 9);
+    Tile(std::array::from_fn(|i| {
+        std::array::from_fn(|j| values[i * PANEL + j])
+    }))
+}
+
+/// `b[k][j]`, from values that are not aligned.
+fn streamed(values: &[f32]) -> &[[f32; PANEL]] {
+    values[1..].as_chunks().0
+}
+
+fn add_outer_product(a: &[f32; ROW_BLOCK], b: &[f32; PANEL], tile: &mut Tile<f32>) {
+    for (sums, a) in tile.0.iter_mut().zip(a) {
+        for (sum, b) in sums.iter_mut().zip(b) {
+            *sum += a * b;
+        }
+    }
+}
+
+#[test]
+fn down_adds_the_outer_products() {
+    for kernel in Kernel::supported() {
+        for depth in [0, 1, 2, 7, 192, 193] {
+            let a: Vec<f32> = integers(depth * ROW_BLOCK + 1, 1);
+            let b: Vec<f32> = integers(depth * PANEL + 1, 2);
+            let (a, b) = (a[1..].as_chunks().0, streamed(&b));
+            let (mut ours, mut expected) = (started(), started());
+            kernel.down(a, b, &mut ours);
+            for (a, b) in a.iter().zip(b) {
+                add_outer_product(a, b, &mut expected);
+            }
+            assert_eq!(ours, expected, "{} at depth {depth}", kernel.name());
+        }
+    }
+}
+
+/// The shorter operand ends the reduction, as it does in `zip`.
+#[test]
+fn down_ends_with_the_shorter_operand() {
+    for kernel in Kernel::supported() {
+        let (a, b) = ([[1.0; ROW_BLOCK]; 5], [[1.0; PANEL]; 3]);
+        let mut tile = Tile([[0.0; PANEL]; ROW_BLOCK]);
+        kernel.down(&a, &b, &mut tile);
+        kernel.down(&a[..2], &b, &mut tile);
+        assert_eq!(tile, Tile([[5.0; PANEL]; ROW_BLOCK]), "{}", kernel.name());
+    }
+}
+
+fn across_agrees<const W: usize>() {
+    for kernel in Kernel::supported() {
+        for blocks in [0, 1, 2, 9] {
+            // A gap of NaN behind each block must never be read.
+            let stride = ROW_BLOCK * W + 3;
+            let mut a: Vec<f32> = integers(blocks * stride, 1);
+            for gap in a.chunks_mut(stride) {
+                gap[ROW_BLOCK * W..].fill(f32::NAN);
+            }
+            let b: Vec<f32> = integers(blocks * W * PANEL + 1, 2);
+            let b = streamed(&b);
+            let (mut ours, mut expected) = (started(), started());
+            let data = &a[..];
+            kernel.across::<W>(Blocks { data, stride }, b, &mut ours);
+            for (k, b) in b.iter().enumerate() {
+                let column = |i| a[k / W * stride + i * W + k % W];
+                add_outer_product(&std::array::from_fn(column), b, &mut expected);
+            }
+            let name = kernel.name();
+            assert_eq!(ours, expected, "{name}: {blocks} blocks of width {W}");
+        }
+    }
+}
+
+#[test]
+fn across_adds_the_outer_products_of_narrow_blocks() {
+    across_agrees::<8>();
+}
+
+#[test]
+fn across_adds_the_outer_products_of_wide_blocks() {
+    across_agrees::<32>();
+}
+
+/// The bound that stands between the kernels and foreign memory.
+#[test]
+fn across_refuses_a_block_beyond_the_data() {
+    for kernel in Kernel::supported() {
+        for (len, stride) in [(127, 64), (128, 65), (63, 0)] {
+            let data = vec![0.0; len];
+            let b = [[0.0; PANEL]; 16];
+            let run = || {
+                let mut tile = Tile([[0.0; PANEL]; ROW_BLOCK]);
+                kernel.across::<8>(
+                    Blocks {
+                        data: &data,
+                        stride,
+                    },
+                    &b,
+                    &mut tile,
+                );
+            };
+            assert!(std::panic::catch_unwind(run).is_err(), "{}", kernel.name());
+        }
+    }
+}
+
+struct Answer(u32);
+
+impl Pass for Answer {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run(self) -> u32 {
+        self.0
+    }
+}
+
+#[test]
+fn a_pass_returns_its_output() {
+    for kernel in Kernel::supported() {
+        assert_eq!(kernel.run(Answer(42)), 42);
+    }
+}
