@@ -71,6 +71,6 @@ proptest! {
     #[test]
     fn any_name_is_parsed_or_refused(name in "(A1|_|mix|ang|hap|30|70|ver1|/|é|\\PC){0,9}") {
         let _ = filename::truth(&name, &Classes::challenge());
-        prop_assert!(name.starts_with(clip_key(&name)));
+        prop_assert!(name.trim_start().starts_with(clip_key(&name)));
     }
 }
