@@ -17,7 +17,8 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Builds the one thread pool of the process.
+    /// Builds the one thread pool of the process. The first thing that a command does: whatever
+    /// works in parallel before would build another.
     ///
     /// # Errors
     /// [`Error::Data`] if the system refuses so many.
@@ -58,7 +59,7 @@ impl ConfigArgs {
     }
 }
 
-/// How emotions are told from probabilities.
+/// Whether output files may replace others.
 #[derive(Args, Debug)]
 pub struct Overwrite {
     /// Replace output files that exist already; without it they are refused
@@ -104,11 +105,12 @@ impl Overwrite {
     }
 }
 
-/// Refuses a folder for results that holds anything, or a path that is a file.
+/// Refuses a folder for results that holds anything, or a path that is a file. `otherwise` ends the
+/// advice.
 ///
 /// # Errors
 /// [`Error::Data`] naming the path.
-pub fn check_new_folder(path: &Path) -> Result<()> {
+pub fn check_new_folder(path: &Path, otherwise: &str) -> Result<()> {
     if path.is_file() {
         return Err(Error::Data(format!(
             "--out {}: is a file; expected a new or an empty folder",
@@ -117,7 +119,7 @@ pub fn check_new_folder(path: &Path) -> Result<()> {
     }
     if holds_anything(path) {
         return Err(Error::Data(format!(
-            "--out {}: is not empty; choose another folder",
+            "--out {}: is not empty; choose another folder{otherwise}",
             path.display()
         )));
     }

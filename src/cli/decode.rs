@@ -69,6 +69,7 @@ impl Decode {
     /// # Errors
     /// Those of the library.
     pub fn run(&self) -> Result<()> {
+        self.threads.build()?;
         if let Some(path) = &self.out {
             self.overwrite.check("--out", path, &["json", "zip"])?;
         }
@@ -82,7 +83,6 @@ impl Decode {
                     .into(),
             ));
         }
-        self.threads.build()?;
         let mut table = ProbabilityTable::read_csv(&self.probs)?;
         if let Some(alpha) = self.alpha {
             table = table.realigned(alpha)?;

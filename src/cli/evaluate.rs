@@ -92,10 +92,17 @@ impl Evaluate {
         let names = table.filenames.iter().map(String::as_str);
         let truths = truths(self.metadata.as_deref(), names, &classes)?;
         let thresholds = self.thresholds.or(0.1, 0.1);
+        let given = &self.thresholds;
+        let untuned = given.presence_threshold.is_none() || given.salience_threshold.is_none();
         console::note(&format!(
-            "decoded with presence threshold {} and salience threshold {}",
+            "decoded with presence threshold {} and salience threshold {}{}",
             threshold(thresholds.presence),
-            threshold(thresholds.salience)
+            threshold(thresholds.salience),
+            if untuned {
+                " (0.1 where none is given; decode --search chooses)"
+            } else {
+                ""
+            }
         ));
         let rows = table.aligned.view();
         let decoded = self.rules.rules().decode_rows(rows, &classes, thresholds)?;

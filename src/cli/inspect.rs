@@ -94,6 +94,8 @@ fn part_line(name: &str, part: &PartReport) -> String {
     }
     line += &match part.actors {
         0 => ", actors unknown".to_owned(),
+        // One prefix for every clip (test_0001, test_0002, …) names a series, not a person.
+        1 if part.clips > 1 => ", one actor or unknown".to_owned(),
         actors => format!(", {}", counted(actors, "actor")),
     };
     line + "\n"
@@ -132,6 +134,7 @@ fn folds(found: &Inspection) -> String {
     let mut table = Table::new(["", "clips", "blends", "actors", "actors also outside"]);
     for fold in &found.folds {
         let shared = match fold.shared_actors.len() {
+            0 if fold.actors == 0 => "-".to_owned(),
             0 => "none".to_owned(),
             n => format!("{n}: {}", cut(&fold.shared_actors.join(", "), 24)),
         };
@@ -139,7 +142,10 @@ fn folds(found: &Inspection) -> String {
             format!("fold {}", fold.fold),
             count(fold.clips),
             count(fold.blends),
-            count(fold.actors),
+            match fold.actors {
+                0 => "-".to_owned(),
+                actors => count(actors),
+            },
             shared,
         ]);
     }

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::kernels::micro::{KERNEL_VARIABLE, kernel_name};
+use crate::kernels::micro::kernel_name;
 use crate::{Error, Result};
 
 /// Train, evaluate and explain rank-aware multi-encoder fusion for blended emotion recognition
@@ -98,10 +98,7 @@ fn run() -> Result<()> {
     );
     let matches = Cli::command().long_version(long_version).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    kernel.map_err(|error| Error::Config {
-        field: KERNEL_VARIABLE.into(),
-        reason: error.to_string(),
-    })?;
+    kernel.map_err(|error| Error::Data(error.to_string()))?;
     cli.command.run()
 }
 

@@ -79,10 +79,10 @@ impl Predict {
     /// # Errors
     /// Those of the library.
     pub fn run(&self) -> Result<()> {
+        self.threads.build()?;
         let outputs = self.outputs()?;
         let model = Predictor::load(&self.run)?;
         model.dropped(&self.drop)?;
-        self.threads.build()?;
         let (name, part) = self.open(&model)?;
         let clips = self.clips(&model, &part)?;
         let scores = model.score(&part.split, &clips, &self.drop)?;

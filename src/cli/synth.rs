@@ -89,10 +89,10 @@ impl Synth {
     /// # Errors
     /// Those of the library.
     pub fn run(&self) -> Result<()> {
+        self.threads.build()?;
         let options = self.options();
         let total = synth::planned_bytes(&options)?;
-        check_new_folder(&self.out)?;
-        self.threads.build()?;
+        check_new_folder(&self.out, "")?;
         let bar = progress::bytes(total);
         let written = synth::write(&self.out, &options, &|bytes| bar.inc(bytes));
         bar.finish_and_clear();

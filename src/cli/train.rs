@@ -95,10 +95,11 @@ impl Train {
     /// # Errors
     /// Those of the library.
     pub fn run(&self) -> Result<()> {
+        self.threads.build()?;
         let config = self.config.load()?;
         if self.resume {
             if self.out.is_file() {
-                check_new_folder(&self.out)?;
+                check_new_folder(&self.out, "")?;
             }
             if !holds_anything(&self.out) {
                 console::note(&format!(
@@ -107,9 +108,8 @@ impl Train {
                 ));
             }
         } else {
-            check_new_folder(&self.out)?;
+            check_new_folder(&self.out, ", or --resume to go on with the run there")?;
         }
-        self.threads.build()?;
         let begun = Instant::now();
         let spinner = working("reading and checking the data");
         let dataset = open_dataset(&self.data, &config.data);
@@ -125,7 +125,7 @@ impl Train {
         let run = Run::prepare(&dataset, &config, options)?;
         let clips = run.clips();
         console::line(&format!(
-            "{}, {}, {} parameters; training on {}{}",
+            "{}, {}, {} parameters\ntraining on {}{}",
             counted(dataset.encoders.len(), "encoder"),
             plural(dataset.classes.len(), "class", "classes"),
             count(run.parameters()),
