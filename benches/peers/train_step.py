@@ -47,14 +47,7 @@ def step_times(arguments) -> dict:
     torch.manual_seed(0)
     divisor, batch = arguments.divisor, arguments.batch
     widths = {f"enc{m}": max(1, 7 * frame // divisor) for m, frame in enumerate(FRAMES)}
-    base = Config()
-    config = Config(
-        projection_dim=base.projection_dim // divisor or 1,
-        shared_dim=base.shared_dim // divisor or 1,
-        gate_hidden=base.gate_hidden // divisor or 1,
-        head_hidden=base.head_hidden // divisor or 1,
-        uda=arguments.uda,
-    )
+    config = Config(uda=arguments.uda)
     net = FusionNet(widths, 6, config)
     run = torch.compile(net) if arguments.variant == "compile" else net
     fused = None if arguments.variant == "default" else True
@@ -138,7 +131,7 @@ def main() -> None:
     parser.add_argument("--variants", default=",".join(VARIANTS[:3]), help="with --against: which, by comma")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--uda", action="store_true")
-    parser.add_argument("--divisor", type=int, default=1, help="all widths divided by this (16: reduced model)")
+    parser.add_argument("--divisor", type=int, default=1, help="input widths divided by this (16: reduced model)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=9, help="steps timed in each process")
     parser.add_argument("--turns", type=int, default=7, help="with --against: processes of each kind")

@@ -2,6 +2,7 @@
 //! the library and prints.
 
 mod args;
+mod bench;
 mod console;
 mod decode;
 mod decoding;
@@ -52,6 +53,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Decode(decode::Decode),
     Synth(synth::Synth),
+    Bench(bench::Bench),
 }
 
 impl Command {
@@ -64,6 +66,7 @@ impl Command {
             Command::Evaluate(command) => command.run(),
             Command::Decode(command) => command.run(),
             Command::Synth(command) => command.run(),
+            Command::Bench(command) => command.run(),
         }
     }
 }

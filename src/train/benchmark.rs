@@ -25,8 +25,8 @@ const PEAK_TIME: Duration = Duration::from_millis(200);
 /// What to time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BenchmarkOptions {
-    /// The paper's 36 encoders with their widths and the hidden sizes of the model divided by
-    /// this; 1 is the paper's size.
+    /// The widths of the paper's 36 encoders are divided by this; 1 is the paper's size. The
+    /// model's own sizes stay.
     pub divisor: usize,
     /// Labelled rows of a batch.
     pub batch: usize,
@@ -199,15 +199,6 @@ fn config(options: &BenchmarkOptions) -> Result<Config> {
     )?;
     require("rounds", options.rounds >= 1, "expected at least 1")?;
     let mut config = Config::default();
-    let model = &mut config.model;
-    for size in [
-        &mut model.projection_dim,
-        &mut model.shared_dim,
-        &mut model.gate_hidden,
-        &mut model.head_hidden,
-    ] {
-        *size = (*size / options.divisor).max(1);
-    }
     config.uda.enabled = options.uda;
     config.train.batch_size = options.batch;
     Ok(config)
