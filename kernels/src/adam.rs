@@ -221,6 +221,8 @@ fn factored_part<T: Real>(
     } = part;
     let inputs = part.p.len() / PANEL;
     for input in (0..inputs).step_by(ROW_BLOCK) {
+        // What the next tile updates arrives while this one multiplies.
+        part.prefetch((input + ROW_BLOCK) * PANEL, ROW_BLOCK * PANEL);
         let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
         for (dy, x) in factors {
             add_weight_gradient(kernel, dy.panel(panel), x, first_input + input, &mut tile);
@@ -258,6 +260,15 @@ impl<T: Real> Part<'_, T> {
                 v: &mut self.v[range.clone()],
                 v_max: self.v_max.as_deref_mut().map(|v_max| &mut v_max[range]),
             },
+        }
+    }
+
+    /// Asks for `count` elements from `start` on, as far as there are any.
+    #[inline(always)]
+    fn prefetch(&self, start: usize, count: usize) {
+        let end = self.p.len().min(start + count);
+        for values in [&self.p, &self.m, &self.v] {
+            micro::prefetch(values.get(start..end).unwrap_or_default());
         }
     }
 

@@ -255,3 +255,16 @@ pub fn kernel_name() -> Result<&'static str, SelectError> {
 pub(crate) fn active() -> Kernel {
     select().unwrap_or_else(|error| panic!("{error}"))
 }
+
+/// Asks for values that are wanted soon, so that memory works while the registers do.
+#[inline(always)]
+pub(crate) fn prefetch<T>(values: &[T]) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    for line in values.chunks(crate::buffer::ALIGNMENT / size_of::<T>()) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch never faults, and SSE is part of x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = values;
+}
