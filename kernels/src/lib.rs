@@ -4,6 +4,7 @@
 //! of threads.
 
 pub mod adam;
+pub mod aggregate;
 pub mod buffer;
 pub mod counter;
 pub mod epilogue;
