@@ -28,6 +28,7 @@
 //! ```
 
 pub mod adam;
+pub mod aggregate;
 pub mod buffer;
 pub mod counter;
 pub mod epilogue;
