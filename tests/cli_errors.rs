@@ -223,6 +223,19 @@ fn nothing_that_stands_already_is_overwritten_unasked() {
         let error = place.refused(command);
         assert_eq!(error, "--out run: is not empty; choose another folder");
     }
+    for resume in [&[][..], &["--resume"]] {
+        let error = place.refused(
+            &[
+                &["train", "data", "--out", "data/train_metadata.csv/x"],
+                resume,
+            ]
+            .concat(),
+        );
+        assert_eq!(
+            error,
+            "--out data/train_metadata.csv/x: data/train_metadata.csv is a file; expected a new or an empty folder"
+        );
+    }
     assert!(place.contents("run") == before);
 
     fs::write(place.path("p.json"), "mine").unwrap();

@@ -111,10 +111,12 @@ impl Overwrite {
 /// # Errors
 /// [`Error::Data`] naming the path.
 pub fn check_new_folder(path: &Path, otherwise: &str) -> Result<()> {
-    if path.is_file() {
+    // What stands on the way must be folders, or the run would fail only at its first file.
+    if let Some(file) = path.ancestors().find(|on_the_way| on_the_way.is_file()) {
         return Err(Error::Data(format!(
-            "--out {}: is a file; expected a new or an empty folder",
-            path.display()
+            "--out {}: {} is a file; expected a new or an empty folder",
+            path.display(),
+            file.display()
         )));
     }
     if holds_anything(path) {

@@ -98,10 +98,8 @@ impl Train {
         self.threads.build()?;
         let config = self.config.load()?;
         if self.resume {
-            if self.out.is_file() {
-                check_new_folder(&self.out, "")?;
-            }
             if !holds_anything(&self.out) {
+                check_new_folder(&self.out, "")?;
                 console::note(&format!(
                     "--resume: nothing stands in {} yet; the run begins",
                     self.out.display()
@@ -230,7 +228,7 @@ fn thresholds(manifest: &Manifest) -> String {
     } else if config.presence_threshold.is_some() && config.salience_threshold.is_some() {
         "as configured"
     } else {
-        "the untuned defaults; a run with --fold chooses better ones"
+        "untuned defaults; --fold chooses"
     };
     format!(
         "thresholds: presence {}, salience {} ({why})\n",
