@@ -7,7 +7,7 @@ use std::sync::Arc;
 use blendfuse::autograd::Tape;
 use blendfuse::kernels::MatRef;
 use blendfuse::kernels::layout::PackedRows;
-use blendfuse::model::config::parse_assignment;
+use blendfuse::model::config_overrides::parse_assignment;
 use blendfuse::model::{Config, EncoderShape, FusionNet, Inputs};
 use blendfuse::nn::Mode;
 use blendfuse::nn::params::{ParamId, WeightLayout};

@@ -337,8 +337,8 @@ impl Task<'_> {
             };
             let good = tile.run(kernel, block, &range, &mut self.out);
             // What the network cannot order, or the sums not hold, is taken column by column.
-            for col in 0..range.len() {
-                if !good[col] {
+            for (col, &good) in good.iter().enumerate().take(range.len()) {
+                if !good {
                     let x = column::values(self.frames, first_col + col);
                     for (statistic, value) in column::statistics(x, self.statistics).enumerate() {
                         self.out[statistic][start + col] = value;

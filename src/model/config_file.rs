@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 use toml::de::{DeTable, DeValue};
 
-use super::config::{Config, parse_assignment};
+use super::config::Config;
+use super::config_overrides::parse_assignment;
 use crate::error::{Error, Result};
 
 /// The largest configuration that is read, in bytes.

@@ -1,7 +1,9 @@
 //! The rank-aware fusion network: projections, gate, selection, fusion, heads, domain adversary.
 
 pub mod config;
+mod config_check;
 mod config_file;
+pub mod config_overrides;
 pub mod domain;
 pub mod fusion;
 pub mod gate;

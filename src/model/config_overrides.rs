@@ -1,0 +1,192 @@
+//! Laying a configuration over the defaults: files' tables and `key=value` assignments, with the
+//! nearest known key named where one does not exist.
+
+use serde_json::{Map, Value};
+
+use super::config::Config;
+use super::config_check::config_error;
+use crate::error::{Error, Result};
+
+impl Config {
+    /// The defaults with these values laid over them: a table of tables, as TOML files have it.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a key that does not exist (naming the nearest one), a value of the wrong
+    /// type, or one out of range.
+    pub fn from_overrides(overrides: &[Value]) -> Result<Self> {
+        let mut whole = serde_json::to_value(Self::default())
+            .map_err(|e| config_error("defaults", e.to_string()))?;
+        let known = leaves(&whole);
+        for layer in overrides {
+            for (key, value) in leaves(layer) {
+                if !known.iter().any(|(name, _)| *name == key) {
+                    return Err(unknown_key(&key, &known));
+                }
+                set(&mut whole, &key, value);
+                // Key by key, so that a wrong type is reported with its key.
+                serde_json::from_value::<Self>(whole.clone())
+                    .map_err(|e| config_error(&key, e.to_string()))?;
+            }
+        }
+        let config: Self = serde_json::from_value(whole)
+            .map_err(|e| config_error("configuration", e.to_string()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Every dotted key with its default.
+    pub fn keys() -> Vec<(String, Value)> {
+        leaves(&serde_json::to_value(Self::default()).unwrap_or(Value::Null))
+    }
+}
+
+fn unknown_key(key: &str, known: &[(String, Value)]) -> Error {
+    let last = key.rsplit('.').next().unwrap_or(key);
+    // A right name under the wrong table is nearer than anything else.
+    let same_name = known
+        .iter()
+        .find(|(name, _)| name.rsplit('.').next() == Some(last));
+    let nearest = same_name.or_else(|| {
+        known.iter().min_by(|a, b| {
+            let distance = |name: &str| strsim::damerau_levenshtein(name, key);
+            distance(&a.0).cmp(&distance(&b.0))
+        })
+    });
+    let hint = nearest.map_or_else(String::new, |(name, _)| format!("; did you mean {name}?"));
+    config_error(key, format!("no such key{hint}"))
+}
+
+/// Dotted keys and values of a table of tables.
+fn leaves(table: &Value) -> Vec<(String, Value)> {
+    fn walk(prefix: &str, value: &Value, out: &mut Vec<(String, Value)>) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    let path = if prefix.is_empty() {
+                        key.clone()
+                    } else {
+                        format!("{prefix}.{key}")
+                    };
+                    walk(&path, value, out);
+                }
+            }
+            leaf => out.push((prefix.to_owned(), leaf.clone())),
+        }
+    }
+    let mut out = Vec::new();
+    walk("", table, &mut out);
+    out
+}
+
+/// Puts a value at a dotted key.
+fn set(table: &mut Value, key: &str, value: Value) {
+    let mut at = table;
+    let mut parts = key.split('.').peekable();
+    while let Some(part) = parts.next() {
+        if !at.is_object() {
+            *at = Value::Object(Map::new());
+        }
+        let Value::Object(map) = at else { return };
+        if parts.peek().is_none() {
+            map.insert(part.to_owned(), value);
+            return;
+        }
+        at = map.entry(part).or_insert_with(|| Value::Object(Map::new()));
+    }
+}
+
+/// `dotted.key=value` as an override; the value as TOML would read it, or else a word.
+///
+/// # Errors
+/// [`Error::Config`] without an equals sign or a key.
+pub fn parse_assignment(text: &str) -> Result<Value> {
+    let (key, value) = text
+        .split_once('=')
+        .map(|(key, value)| (key.trim(), value.trim()))
+        .filter(|(key, _)| !key.is_empty())
+        .ok_or_else(|| config_error(text, "expected key=value, as in model.top_k=16"))?;
+    let parsed = toml::from_str::<Value>(&format!("value = {value}"))
+        .ok()
+        .and_then(|t| t.get("value").cloned());
+    let mut table = Value::Object(Map::new());
+    set(
+        &mut table,
+        key,
+        parsed.unwrap_or_else(|| Value::String(value.to_owned())),
+    );
+    Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::{Gate, PresenceLoss};
+
+    fn with(text: &str) -> Result<Config> {
+        Config::from_overrides(&[parse_assignment(text)?])
+    }
+
+    #[test]
+    fn defaults_pass_their_own_check_and_survive_a_round_trip() {
+        let config = Config::default();
+        config.check().unwrap();
+        let value = serde_json::to_value(&config).unwrap();
+        assert_eq!(Config::from_overrides(&[value]).unwrap(), config);
+    }
+
+    #[test]
+    fn assignments_take_numbers_words_and_lists() {
+        assert_eq!(with("model.top_k=3").unwrap().model.top_k, 3);
+        assert_eq!(with("model.dropout = 0").unwrap().model.dropout, 0.0);
+        assert_eq!(
+            with("model.gate=uniform").unwrap().model.gate,
+            Gate::Uniform
+        );
+        assert_eq!(
+            with("loss.presence=\"bce\"").unwrap().loss.presence,
+            PresenceLoss::BinaryCrossEntropy
+        );
+        assert_eq!(
+            with("data.encoders=[\"a\", \"b\"]")
+                .unwrap()
+                .data
+                .encoders
+                .unwrap(),
+            ["a", "b"]
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_one() {
+        let message = with("model.topk=3").unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "configuration: model.topk: no such key; did you mean model.top_k?"
+        );
+        let message = with("train.dropout=0").unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "configuration: train.dropout: no such key; did you mean model.dropout?"
+        );
+    }
+
+    #[test]
+    fn values_of_the_wrong_type_or_out_of_range_are_refused_with_their_key() {
+        for (text, part) in [
+            ("model.top_k=0", "model.top_k: found 0"),
+            ("model.top_k=many", "model.top_k: invalid type"),
+            (
+                "model.gate=soft",
+                "model.gate: unknown variant `soft`, expected `attention` or `uniform`",
+            ),
+            ("model.dropout=1.0", "model.dropout: found 1"),
+            ("train.lr=nan", "train.lr"),
+            ("model.temperature=2", "model.temperature: found 2"),
+            ("data.encoders=[]", "data.encoders: an empty list"),
+            ("model.top_k", "expected key=value"),
+        ] {
+            let message = with(text).unwrap_err().to_string();
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+}
