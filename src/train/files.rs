@@ -42,8 +42,11 @@ impl Files {
         })
     }
 
-    /// Writes both forms of the history.
+    /// Writes both forms of the history, once an epoch has ended.
     pub(super) fn write_history(&self, records: &[EpochRecord]) -> Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
         write_csv(&self.csv, records)?;
         write_json_lines(&self.json_lines, records)
     }
