@@ -31,13 +31,20 @@ impl Files {
                 )));
             }
         }
+        let manifest = out.join("manifest.json");
+        if resume && !manifest.exists() && holds_anything(out) {
+            return Err(Error::Data(format!(
+                "{} holds files but no run to go on with (no manifest.json); choose another --out",
+                out.display()
+            )));
+        }
         std::fs::create_dir_all(out).map_err(write_error)?;
         Ok(Self {
             weights: out.join("weights.safetensors"),
             last: out.join("last.safetensors"),
             csv: out.join("history.csv"),
             json_lines: out.join("history.jsonl"),
-            manifest: out.join("manifest.json"),
+            manifest,
             state: out.join("state.safetensors"),
         })
     }
@@ -51,8 +58,8 @@ impl Files {
         write_json_lines(&self.json_lines, records)
     }
 
-    /// The manifest of a run that had ended before it was resumed.
-    pub(super) fn finished(&self, resume: bool) -> Result<Option<Manifest>> {
+    /// The manifest of the run that is being resumed, if it had begun.
+    pub(super) fn begun(&self, resume: bool) -> Result<Option<Manifest>> {
         if resume && self.manifest.exists() {
             Manifest::read(&self.manifest).map(Some)
         } else {
@@ -69,4 +76,8 @@ impl Files {
             _ => Ok(()),
         }
     }
+}
+
+fn holds_anything(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }

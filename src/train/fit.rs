@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Instant;
 
+use rayon::prelude::*;
+
 use super::checkpoint::{
     ChosenThresholds, Description, EncoderEntry, FORMAT_VERSION, save_weights,
 };
@@ -10,16 +12,16 @@ use super::decoding::unsearched;
 use super::early_stopping::EarlyStopping;
 use super::files::Files;
 use super::history;
-use super::manifest::{Environment, InputFile, Manifest, digest, hash_inputs};
+use super::manifest::{Environment, InputFile, Manifest, digest, hash_file, hash_inputs};
 use super::predict::inputs;
 use super::progress::{EpochEnd, Progress, Sums, record};
 use super::run::{Observer, Outcome, PROGRAM, Run};
 use super::state::{self, LoopState};
 use super::step::{Stepped, train_step};
+use crate::autograd::Tensor;
 use crate::data::batch::{Batch, Rows, epoch_order, training_batches};
 use crate::data::dataset::Split;
 use crate::error::{Error, Result};
-use crate::model::Config;
 use crate::nn::{Mode, Plateau, PlateauConfig};
 
 /// How often the history on disk follows a run. Each write waits for the disk, which short epochs
@@ -41,23 +43,36 @@ impl Run<'_> {
             observer.warning(warning);
         }
         let inputs = hash_inputs(&self.dataset.path, &self.dataset.files())?;
-        let mut progress = self.begin(&files, &inputs)?;
-        if let Some(manifest) = files.finished(self.options.resume)? {
-            self.check_same(
-                &files.manifest,
-                &manifest.config,
-                manifest.fold,
-                &digest(&manifest.inputs),
-                &inputs,
-            )?;
-            observer.warning("this run had already finished; nothing was done");
-            let history = history::read_json_lines(&files.json_lines)?;
-            return Ok(Outcome { manifest, history });
-        }
+        // Who owns the folder is settled before anything in it is read or replaced.
+        let manifest = match files.begun(self.options.resume)? {
+            Some(manifest) => {
+                self.check_same(&files.manifest, &manifest, &inputs)?;
+                if manifest.finished {
+                    files.remove_state()?;
+                    observer.warning("this run had already finished; nothing was done");
+                    let history = history::read_json_lines(&files.json_lines)?;
+                    return Ok(Outcome { manifest, history });
+                }
+                manifest
+            }
+            None => {
+                let manifest = self.manifest(inputs)?;
+                manifest.write(&files.manifest)?;
+                manifest
+            }
+        };
+        let mut progress = self.begin(&files)?;
         let (mut saved, mut shown) = (Instant::now(), Instant::now());
         let stopped = loop {
             if progress.epoch >= self.config.train.max_epochs {
                 break "the most epochs were done".to_owned();
+            }
+            if self
+                .options
+                .max_steps
+                .is_some_and(|most| progress.steps >= most)
+            {
+                break format!("{} steps were taken", progress.steps);
             }
             let (losses, reached_max_steps) = match self.epoch(&mut progress, observer)? {
                 EpochEnd::Done {
@@ -65,24 +80,27 @@ impl Run<'_> {
                     reached_max_steps,
                 } => (losses, reached_max_steps),
                 EpochEnd::NotFinite { what, began, batch } => {
-                    // The weights are those of the step before: the last good ones.
-                    self.save(&files.last, progress.epoch, progress.thresholds)?;
-                    files.write_history(&progress.history)?;
-                    return Err(Error::NonFinite {
-                        what: format!("the {what}"),
-                        epoch: Some(progress.epoch + 1),
-                        batch: Some(batch),
-                        advice: format!(
-                            "; it began in {began}; the last good weights are in {}; a lower train.lr or train.clip_norm=1 may help",
-                            files.last.display()
-                        ),
-                    });
+                    return Err(self.not_finite(&files, &progress, what, &began, Some(batch)));
                 }
             };
+            // A step can throw the weights out of range without a loss of its own to show it.
+            if let Some(name) = self.weight_not_finite() {
+                return Err(self.not_finite(&files, &progress, "weight", &name, None));
+            }
             progress.epoch += 1;
             let validation = match &self.validation {
                 Some(fold) => {
-                    Some(fold.validate(&self.net, self.dataset, self.stats.as_deref())?)
+                    let validated = fold.validate(&self.net, self.dataset, self.stats.as_deref());
+                    if matches!(validated, Err(Error::NonFinite { .. })) {
+                        return Err(self.not_finite(
+                            &files,
+                            &progress,
+                            "score",
+                            "validation",
+                            None,
+                        ));
+                    }
+                    Some(validated?)
                 }
                 None => None,
             };
@@ -96,7 +114,8 @@ impl Run<'_> {
                 verdict.best,
             );
             progress.history.push(record.clone());
-            if verdict.best {
+            // Without a validation fold the last weights count, and are written once.
+            if verdict.best && self.validation.is_some() {
                 self.save(&files.weights, progress.epoch, progress.thresholds)?;
             }
             observer.epoch(&record);
@@ -115,7 +134,7 @@ impl Run<'_> {
             }
             let now = Instant::now();
             if now.duration_since(saved).as_secs_f64() >= self.config.train.checkpoint_seconds {
-                let state = self.loop_state(&progress, &inputs);
+                let state = self.loop_state(&progress);
                 state::save(&files.state, &self.net.params, &self.adam, state)?;
                 saved = now;
             }
@@ -124,7 +143,7 @@ impl Run<'_> {
                 shown = now;
             }
         };
-        self.finish(&files, progress, stopped, inputs)
+        self.finish(&files, progress, stopped, manifest)
     }
 
     fn finish(
@@ -132,7 +151,7 @@ impl Run<'_> {
         files: &Files,
         progress: Progress,
         stopped: String,
-        inputs: Vec<InputFile>,
+        mut manifest: Manifest,
     ) -> Result<Outcome> {
         self.save(&files.last, progress.epoch, progress.thresholds)?;
         files.write_history(&progress.history)?;
@@ -142,34 +161,97 @@ impl Run<'_> {
             .rev()
             .find(|record| record.best)
             .cloned();
-        if best.is_none() {
-            // No measure was ever a number: the last weights are all there is.
+        if best.is_none() || self.validation.is_none() {
+            // The last weights count, or no measure was ever a number and they are all there is.
             self.save(&files.weights, progress.epoch, progress.thresholds)?;
         }
-        let manifest = Manifest {
-            program: PROGRAM.to_owned(),
-            seed: self.config.train.seed,
-            fold: self.options.fold,
-            encoders: self.encoder_entries(),
-            classes: self.dataset.classes.names().to_vec(),
-            clips: self.clips(),
-            parameters: self.parameters(),
-            finished: true,
-            stopped,
-            best_epoch: best.as_ref().map_or(progress.epoch, |record| record.epoch),
-            thresholds: progress.best_thresholds.unwrap_or(progress.thresholds),
-            best,
-            warnings: self.warnings,
-            inputs,
-            environment: Environment::here(&self.dataset.path),
-            config: self.config,
-        };
+        manifest.finished = true;
+        manifest.stopped = stopped;
+        manifest.best_epoch = best.as_ref().map_or(progress.epoch, |record| record.epoch);
+        manifest.thresholds = progress.best_thresholds.unwrap_or(progress.thresholds);
+        manifest.best = best;
+        manifest.config = self.config;
         manifest.write(&files.manifest)?;
         files.remove_state()?;
         Ok(Outcome {
             manifest,
             history: progress.history,
         })
+    }
+
+    /// What the run is made from, before its first step.
+    fn manifest(&self, inputs: Vec<InputFile>) -> Result<Manifest> {
+        Ok(Manifest {
+            program: PROGRAM.to_owned(),
+            seed: self.config.train.seed,
+            fold: self.options.fold,
+            no_shuffle: self.options.no_shuffle,
+            init: self.options.init.as_deref().map(hash_file).transpose()?,
+            encoders: self.encoder_entries(),
+            classes: self.dataset.classes.names().to_vec(),
+            clips: self.clips(),
+            parameters: self.parameters(),
+            finished: false,
+            stopped: "not yet".to_owned(),
+            best_epoch: 0,
+            thresholds: unsearched(&self.config.decode),
+            best: None,
+            warnings: self.warnings.clone(),
+            inputs,
+            environment: Environment::here(&self.dataset.path),
+            config: self.config.clone(),
+        })
+    }
+
+    /// The first parameter or running statistic that holds NaN or an infinity.
+    fn weight_not_finite(&self) -> Option<String> {
+        let finite = |tensor: &Tensor<f32>| match tensor {
+            Tensor::Dense(x) => x.iter().all(|x| x.is_finite()),
+            Tensor::Panels(x) => x.as_slice().par_iter().all(|x| x.is_finite()),
+            Tensor::Rows(_) => true,
+        };
+        let mut params = self.net.params.iter();
+        params
+            .find(|(_, param)| !finite(&param.tensor))
+            .map(|(_, param)| param.name.clone())
+    }
+
+    /// Ends a run whose numbers left the range, with whatever good weights there are kept.
+    fn not_finite(
+        &self,
+        files: &Files,
+        progress: &Progress,
+        what: &str,
+        began: &str,
+        batch: Option<usize>,
+    ) -> Error {
+        let saved = files.write_history(&progress.history).and_then(|()| {
+            if self.weight_not_finite().is_none() {
+                self.save(&files.last, progress.epoch, progress.thresholds)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = saved {
+            return error;
+        }
+        let kept: Vec<String> = [&files.weights, &files.last]
+            .into_iter()
+            .filter(|path| path.exists())
+            .map(|path| path.display().to_string())
+            .collect();
+        let kept = if kept.is_empty() {
+            "no weights were good enough to keep".to_owned()
+        } else {
+            format!("finite weights from before are in {}", kept.join(" and "))
+        };
+        Error::NonFinite {
+            what: format!("the {what}"),
+            epoch: Some(progress.epoch + 1),
+            batch,
+            advice: format!(
+                "; it began in {began}; {kept}; a lower train.lr or train.clip_norm=1 may help"
+            ),
+        }
     }
 
     /// One pass over the training rows.
@@ -251,7 +333,7 @@ impl Run<'_> {
         })
     }
 
-    fn begin(&mut self, files: &Files, inputs: &[InputFile]) -> Result<Progress> {
+    fn begin(&mut self, files: &Files) -> Result<Progress> {
         let train = &self.config.train;
         let plateau = PlateauConfig {
             factor: train.plateau_factor,
@@ -273,13 +355,6 @@ impl Run<'_> {
         };
         if self.options.resume && files.state.exists() {
             let state = state::load(&files.state, &mut self.net.params, &mut self.adam)?;
-            self.check_same(
-                &files.state,
-                &state.config,
-                state.fold,
-                &state.inputs,
-                inputs,
-            )?;
             self.adam.config.lr = state.lr;
             progress.epoch = state.epoch;
             progress.steps = state.steps;
@@ -295,24 +370,28 @@ impl Run<'_> {
         Ok(progress)
     }
 
-    fn check_same(
-        &self,
-        file: &Path,
-        config: &Config,
-        fold: Option<usize>,
-        stored: &str,
-        inputs: &[InputFile],
-    ) -> Result<()> {
+    /// Refuses to go on with a run that was made from something else.
+    fn check_same(&self, file: &Path, manifest: &Manifest, inputs: &[InputFile]) -> Result<()> {
         // How long to train and how often to save may change between parts of one run.
-        let mut comparable = config.clone();
+        let mut comparable = manifest.config.clone();
         comparable.train.max_epochs = self.config.train.max_epochs;
         comparable.train.checkpoint_seconds = self.config.train.checkpoint_seconds;
+        let here = Environment::here(&self.dataset.path);
+        let init = self.options.init.as_deref().map(hash_file).transpose()?;
         let differs = if comparable != self.config {
             "another configuration"
-        } else if fold != self.options.fold {
+        } else if manifest.fold != self.options.fold {
             "another fold"
-        } else if stored != digest(inputs) {
+        } else if digest(&manifest.inputs) != digest(inputs) {
             "other input files"
+        } else if manifest.no_shuffle != self.options.no_shuffle {
+            "another order of rows (--no-shuffle)"
+        } else if manifest.init != init {
+            "other weights to start from (--init)"
+        } else if !manifest.finished && manifest.environment.kernel != here.kernel {
+            "another micro-kernel (BLENDFUSE_KERNEL), which changes the last bits"
+        } else if !manifest.finished && manifest.program != PROGRAM {
+            "another version of this program"
         } else {
             return Ok(());
         };
@@ -325,11 +404,8 @@ impl Run<'_> {
         })
     }
 
-    fn loop_state(&self, progress: &Progress, inputs: &[InputFile]) -> LoopState {
+    fn loop_state(&self, progress: &Progress) -> LoopState {
         LoopState {
-            config: self.config.clone(),
-            fold: self.options.fold,
-            inputs: digest(inputs),
             epoch: progress.epoch,
             steps: progress.steps,
             drawn: self

@@ -47,6 +47,10 @@ pub struct Manifest {
     pub seed: u64,
     /// The fold held out, if one was.
     pub fold: Option<usize>,
+    /// Whether rows came in the order of the metadata.
+    pub no_shuffle: bool,
+    /// Hash of the weights that the run started from; none: random ones.
+    pub init: Option<String>,
     /// The full configuration.
     pub config: Config,
     /// Encoders in the network's order.
@@ -146,6 +150,14 @@ fn hash(folder: &Path, path: &Path) -> Result<InputFile> {
         bytes,
         sha256,
     })
+}
+
+/// The hash of one file.
+///
+/// # Errors
+/// [`Error::Read`].
+pub fn hash_file(path: &Path) -> Result<String> {
+    hash(Path::new(""), path).map(|file| file.sha256)
 }
 
 /// One hash over all inputs, to recognise the same data.

@@ -13,7 +13,7 @@ use crate::data::standardise::ColumnStats;
 use crate::error::{Error, Result};
 use crate::eval::align::align;
 use crate::model::heads::{presence_probabilities, salience_probabilities};
-use crate::model::{EncoderShape, FusionNet, Inputs};
+use crate::model::{EncoderShape, Forward, FusionNet, Inputs};
 use crate::nn::Mode;
 
 /// Clips that go through the network at once.
@@ -83,6 +83,7 @@ pub fn score(
             sums.presence += rows * f64::from(tape.scalar(losses.presence));
             sums.salience += rows * f64::from(tape.scalar(losses.salience));
         }
+        check_finite(&tape, &forward, split, chunk)?;
         let presence = presence_probabilities(tape.value(forward.presence_logits)).mapv(f64::from);
         let salience = salience_probabilities(tape.value(forward.salience_logits)).mapv(f64::from);
         let scores = Scores {
@@ -145,6 +146,29 @@ pub(super) fn inputs(batch: &Batch<f32>, dropped: &[bool]) -> Inputs<f32> {
         rows: batch.inputs.clone(),
         present,
     }
+}
+
+/// Refuses logits that are no numbers, naming the clip.
+fn check_finite(
+    tape: &Tape<f32>,
+    forward: &Forward<f32>,
+    split: &Split,
+    clips: &[usize],
+) -> Result<()> {
+    for logits in [forward.presence_logits, forward.salience_logits] {
+        for (row, &clip) in tape.value(logits).rows().into_iter().zip(clips) {
+            if !row.iter().all(|x| x.is_finite()) {
+                let name = &split.clips[clip].filename;
+                return Err(Error::NonFinite {
+                    what: format!("the model's score of clip {name}"),
+                    epoch: None,
+                    batch: None,
+                    advice: "; its weights are out of range".into(),
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check_any_encoder(inputs: &Inputs<f32>, split: &Split, clips: &[usize]) -> Result<()> {

@@ -13,19 +13,12 @@ use super::early_stopping::EarlyStopping;
 use super::history::EpochRecord;
 use crate::autograd::Tensor;
 use crate::error::Result;
-use crate::model::Config;
 use crate::nn::adam::Moments;
 use crate::nn::{Adam, Params, Plateau};
 
 /// The loop's own numbers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoopState {
-    /// What the run was started with; a resumed run must agree.
-    pub config: Config,
-    /// The fold held out.
-    pub fold: Option<usize>,
-    /// A hash of the input files; a resumed run must see the same data.
-    pub inputs: String,
     /// Epochs done.
     pub epoch: usize,
     /// Optimiser steps taken.
