@@ -66,3 +66,56 @@ fn an_exploding_run_names_epoch_batch_and_place_and_keeps_finite_weights() {
     let manifest = blendfuse::train::manifest::Manifest::read(&out.join("manifest.json")).unwrap();
     assert!(!manifest.finished);
 }
+
+#[test]
+fn weights_out_of_range_never_pass_for_a_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    synth::write(&data, &SynthOptions::preset(Preset::Tiny), &|_| ()).unwrap();
+    let dataset = Dataset::open(&data, None).unwrap();
+    // One step an epoch: no later loss of the epoch shows what the step did.
+    let settings = [
+        "train.lr=1e38",
+        "train.batch_size=4096",
+        "train.max_epochs=1",
+        "model.projection_dim=8",
+    ];
+    let overrides: Vec<_> = settings
+        .iter()
+        .map(|text| parse_assignment(text).unwrap())
+        .collect();
+    let config = Config::from_overrides(&overrides).unwrap();
+    for fold in [None, Some(0)] {
+        let out = folder.path().join(format!("run-{fold:?}"));
+        let options = Options {
+            fold,
+            ..Options::default()
+        };
+        let run = Run::prepare(&dataset, &config, options).unwrap();
+        let error = run.train(&out, &mut ()).unwrap_err();
+        assert!(matches!(error, Error::NonFinite { .. }), "{error}");
+        assert!(error.to_string().contains("epoch 1"), "{error}");
+        assert!(!out.join("weights.safetensors").exists());
+        assert!(!out.join("last.safetensors").exists());
+    }
+}
+
+#[test]
+fn resume_replaces_nothing_in_a_folder_that_is_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    synth::write(&data, &SynthOptions::preset(Preset::Tiny), &|_| ()).unwrap();
+    let dataset = Dataset::open(&data, None).unwrap();
+    let out = folder.path().join("mine");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("history.csv"), "mine").unwrap();
+    let options = Options {
+        resume: true,
+        ..Options::default()
+    };
+    let run = Run::prepare(&dataset, &Config::default(), options).unwrap();
+    let error = run.train(&out, &mut ()).unwrap_err();
+    assert!(error.is_input(), "{error}");
+    assert_eq!(std::fs::read(out.join("history.csv")).unwrap(), b"mine");
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1);
+}
