@@ -1,8 +1,8 @@
 //! What follows a matrix product in a layer: batch norm, ReLU and dropout in one pass, and their
 //! backward in one pass.
 //!
-//! These run on the calling thread: a model spreads its encoders over the pool, and each has few
-//! columns.
+//! These run on the calling thread: each encoder has few columns. A caller with many encoders may
+//! spread them over the pool.
 
 use crate::counter::Dropout;
 use crate::micro::{self, Pass};
