@@ -4,12 +4,15 @@
 mod args;
 mod bench;
 mod console;
+mod cv;
 mod decode;
 mod decoding;
 mod demo;
 mod evaluate;
 mod inspect;
 mod numbers;
+mod plan_args;
+mod plan_progress;
 mod predict;
 mod progress;
 mod score;
@@ -49,6 +52,7 @@ enum Command {
     Demo(demo::Demo),
     Inspect(inspect::Inspect),
     Train(Box<train::Train>),
+    Cv(Box<cv::CrossValidate>),
     Predict(predict::Predict),
     Evaluate(evaluate::Evaluate),
     Decode(decode::Decode),
@@ -62,6 +66,7 @@ impl Command {
             Command::Demo(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Train(command) => command.run(),
+            Command::Cv(command) => command.run(),
             Command::Predict(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Decode(command) => command.run(),
