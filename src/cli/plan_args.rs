@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use super::args::{ConfigArgs, Threads};
 use super::console;
 use super::progress::working;
-use crate::experiments::data_folder::Opened;
 use crate::experiments::plan_folder::Found;
 use crate::experiments::{DataFolder, PlanFolder, Scheduler};
 use crate::model::Config;
@@ -47,10 +46,8 @@ pub struct PlanArgs {
 pub struct Prepared {
     /// The configuration.
     pub config: Config,
-    /// The data, opened as other configurations may take them.
+    /// The data; opened as the configuration takes them, so that opening them so again costs nothing.
     pub data: DataFolder,
-    /// The data as the configuration takes them.
-    pub opened: std::sync::Arc<Opened>,
     /// Where results go.
     pub folder: PlanFolder,
 }
@@ -86,7 +83,6 @@ impl PlanArgs {
         Ok(Prepared {
             config,
             data,
-            opened,
             folder,
         })
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
 
 use super::console;
 use super::numbers::{counted, duration, share};
@@ -32,6 +33,13 @@ impl PlanProgress {
             warnings: Vec::new(),
             trials: (0, 0),
         }
+    }
+
+    /// Puts what was followed into a result.
+    pub fn add_to(&self, value: &mut Value) {
+        value["trials"] = json!(self.trials.0);
+        value["reused"] = json!(self.trials.1);
+        value["warnings"] = json!(self.warnings);
     }
 
     fn line(&self, text: &str) {

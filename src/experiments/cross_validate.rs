@@ -27,6 +27,8 @@ pub struct Candidate {
     pub kind: TrialKind,
     /// On what.
     pub data: Arc<Opened>,
+    /// Whether the weights of its models are kept.
+    pub keep_weights: bool,
 }
 
 /// How candidates are cross-validated.
@@ -36,8 +38,6 @@ pub struct Protocol {
     pub folds: Vec<usize>,
     /// Each fold is trained once with each of these.
     pub seeds: Vec<u64>,
-    /// Whether every model's weights are kept.
-    pub keep_weights: bool,
 }
 
 impl Protocol {
@@ -45,7 +45,7 @@ impl Protocol {
     ///
     /// # Errors
     /// [`Error::Csv`] if the metadata name fewer than two folds.
-    pub fn of(dataset: &Dataset, first: u64, seeds: usize, keep_weights: bool) -> Result<Self> {
+    pub fn of(dataset: &Dataset, first: u64, seeds: usize) -> Result<Self> {
         let folds = folds(&dataset.train);
         if folds.len() < 2 {
             let found = match folds.first() {
@@ -62,7 +62,6 @@ impl Protocol {
         Ok(Self {
             folds,
             seeds: (0..seeds as u64).map(|i| first.wrapping_add(i)).collect(),
-            keep_weights,
         })
     }
 }
@@ -224,7 +223,7 @@ pub fn add_trials(
                     &candidate.name,
                     trial,
                     &candidate.data,
-                    protocol.keep_weights,
+                    candidate.keep_weights,
                 )?);
             }
         }

@@ -4,18 +4,24 @@
 //! those whose results do not exist yet, side by side, and whatever asked for them summarises the
 //! results. Nothing here prints; [`crate::report`] makes tables of what these modules return.
 
+pub mod ablate;
+pub mod comparison;
 pub mod cross_validate;
 pub mod data_folder;
 mod execute;
 mod log;
 mod memory;
 pub mod out_of_fold;
+pub mod paper;
 pub mod plan;
 pub mod plan_folder;
 mod queue;
+pub mod repro;
 pub mod result;
+pub mod retrain;
 pub mod schedule;
 pub mod score;
+pub mod test_part;
 pub mod trial;
 
 pub use cross_validate::{Candidate, CrossValidation, Protocol, cross_validate};

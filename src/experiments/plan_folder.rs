@@ -30,6 +30,8 @@ struct Description {
     settings: Value,
     /// The trials so far, each once.
     trials: Vec<Listed>,
+    /// Tables and other results of the whole plan, as paths inside the folder.
+    written: Vec<PathBuf>,
 }
 
 /// A trial as `plan.json` lists it.
@@ -72,19 +74,28 @@ impl PlanFolder {
     /// another process works in it; [`Error::Write`].
     pub fn open(path: &Path, command: &str, settings: Value, resume: bool) -> Result<Self> {
         let known = known(path, command, resume)?;
-        let written = |source| Error::Write {
+        std::fs::create_dir_all(path.join("trials")).map_err(|source| Error::Write {
             path: path.to_owned(),
             source,
-        };
-        std::fs::create_dir_all(path.join("trials")).map_err(written)?;
+        })?;
         let lock = lock(path)?;
-        for folder in [path.to_owned(), path.join("trials")] {
-            remove_temporary(&folder)?;
+        for folder in ["", "trials", "final", "final/ensemble"] {
+            remove_temporary(&path.join(folder))?;
         }
         let found = match &known {
             None => Found::New,
             Some(known) if known.settings == settings => Found::Same,
             Some(_) => Found::Changed,
+        };
+        // Tables of another plan must not pass for this one's.
+        for file in known.iter().flat_map(|known| &known.written) {
+            if found == Found::Changed {
+                remove(&path.join(file))?;
+            }
+        }
+        let written = match known {
+            Some(known) if found == Found::Same => known.written,
+            _ => Vec::new(),
         };
         let folder = Self {
             path: path.to_owned(),
@@ -95,6 +106,7 @@ impl PlanFolder {
                 command: command.to_owned(),
                 settings,
                 trials: Vec::new(),
+                written,
             }),
             found,
             _lock: lock,
@@ -154,6 +166,16 @@ impl PlanFolder {
         self.write_description()
     }
 
+    /// Takes note of the files that the plan as a whole came to; they go when the plan changes.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn wrote(&self, files: &[PathBuf]) -> Result<()> {
+        let inside = |file: &PathBuf| file.strip_prefix(&self.path).ok().map(Path::to_owned);
+        self.description().written = files.iter().filter_map(inside).collect();
+        self.write_description()
+    }
+
     /// The result of a trial, if it has one.
     ///
     /// # Errors
@@ -168,21 +190,12 @@ impl PlanFolder {
         if !run.exists() {
             return Ok(());
         }
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::Write { path, source }
-        };
         if !keep_weights {
-            return std::fs::remove_dir_all(&run).map_err(failed(&run));
+            return std::fs::remove_dir_all(&run)
+                .map_err(|source| Error::Write { path: run, source });
         }
         remove_temporary(&run)?;
-        for name in NEEDLESS {
-            let file = run.join(name);
-            if file.exists() {
-                std::fs::remove_file(&file).map_err(failed(&file))?;
-            }
-        }
-        Ok(())
+        NEEDLESS.iter().try_for_each(|name| remove(&run.join(name)))
     }
 
     pub(super) fn log(&self, event: Event<'_>) -> Result<()> {
@@ -288,6 +301,17 @@ fn holds_anything(folder: &Path) -> bool {
     })
 }
 
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Write {
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Removes what a killed process had not finished writing.
 fn remove_temporary(folder: &Path) -> Result<()> {
     let Ok(entries) = std::fs::read_dir(folder) else {
@@ -295,8 +319,7 @@ fn remove_temporary(folder: &Path) -> Result<()> {
     };
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            let path = entry.path();
-            std::fs::remove_file(&path).map_err(|source| Error::Write { path, source })?;
+            remove(&entry.path())?;
         }
     }
     Ok(())

@@ -151,16 +151,23 @@ impl Scheduler<'_> {
         self.folder.list(plan)?;
         let mut outcomes = Outcomes::default();
         let mut warned = Vec::new();
-        let mut waiting = Vec::new();
+        let (mut waiting, mut without_weights) = (Vec::new(), 0);
         for (i, planned) in plan.trials().iter().enumerate() {
             match self.folder.read(&planned.id)? {
                 Some(result) => {
                     self.folder.tidy(&planned.id, planned.keep_weights)?;
+                    let lacks = planned.keep_weights && !self.folder.run(&planned.id).exists();
+                    without_weights += usize::from(lacks);
                     warn(&result, &mut warned, observer);
                     outcomes.results.insert(planned.id.clone(), result);
                 }
                 None => waiting.push(i),
             }
+        }
+        if without_weights > 0 {
+            observer.warning(&format!(
+                "the weights of {without_weights} trained models were removed before and are not made again; their results are reused"
+            ));
         }
         let demands: Vec<_> = plan
             .trials()
