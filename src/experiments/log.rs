@@ -26,7 +26,12 @@ pub(super) enum Event<'a> {
         threads: usize,
     },
     /// A trial's result is on disk.
-    Finished { trial: &'a str, seconds: f64 },
+    Finished {
+        trial: &'a str,
+        seconds: f64,
+        /// The most memory that the process has held so far, in MiB.
+        peak_mib: Option<u64>,
+    },
     /// A trial failed.
     Failed { trial: &'a str, reason: &'a str },
 }

@@ -57,9 +57,28 @@ pub(super) fn budget() -> Option<u64> {
 }
 
 fn available(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    field(meminfo, "MemAvailable:")
+}
+
+/// What this process holds now and held at most, in bytes; none where the system does not tell.
+pub(super) fn held() -> Option<Held> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    Some(Held {
+        now: field(&text, "VmRSS:")?,
+        most: field(&text, "VmHWM:")?,
+    })
+}
+
+/// What a process holds, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) now: u64,
+    pub(super) most: u64,
+}
+
+/// A line of the kernel's tables: `NAME   123 kB`.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib << 10)
 }

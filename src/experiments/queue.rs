@@ -24,6 +24,10 @@ struct State {
     running: Vec<Taken>,
     /// Cost of the trials that ended, and the seconds that they took.
     done: (f64, f64),
+    /// The most memory that running trials were expected to take together.
+    expected: u64,
+    /// How much more than that they were seen to take; at least 1.
+    excess: f64,
 }
 
 /// Hands out trials to workers.
@@ -59,6 +63,7 @@ impl Queue {
             jobs: wanted.clamp(1, waiting.len().max(1)),
             state: Mutex::new(State {
                 waiting,
+                excess: 1.0,
                 ..State::default()
             }),
             changed: Condvar::new(),
@@ -89,6 +94,7 @@ impl Queue {
                     begun: Instant::now(),
                 };
                 state.running.push(taken);
+                state.expected = state.expected.max(state.running_bytes());
                 return Some(taken);
             }
             state = self
@@ -103,8 +109,10 @@ impl Queue {
         let Some(budget) = self.budget.filter(|_| !state.running.is_empty()) else {
             return Some(0);
         };
-        let used: u64 = state.running.iter().map(|taken| taken.demand.bytes).sum();
-        let fits = |(_, demand): &(usize, Demand)| used + demand.bytes <= budget;
+        let used = state.running_bytes();
+        let fits = |(_, demand): &(usize, Demand)| {
+            (used + demand.bytes) as f64 * state.excess <= budget as f64
+        };
         state.waiting.iter().position(fits)
     }
 
@@ -132,6 +140,15 @@ impl Queue {
         self.changed.notify_all();
     }
 
+    /// Corrects what trials are expected to take by what all of them together were seen to take at
+    /// most.
+    pub(super) fn measured(&self, bytes: u64) {
+        let mut state = self.state();
+        if state.expected > 0 {
+            state.excess = state.excess.max(bytes as f64 / state.expected as f64);
+        }
+    }
+
     /// How long the rest may take, judged by the trials that ended.
     pub(super) fn seconds_left(&self) -> f64 {
         let state = self.state();
@@ -152,6 +169,10 @@ impl Queue {
 }
 
 impl State {
+    fn running_bytes(&self) -> u64 {
+        self.running.iter().map(|taken| taken.demand.bytes).sum()
+    }
+
     fn seconds_per_cost(&self) -> Option<f64> {
         let (cost, seconds) = self.done;
         (cost > 0.0).then(|| seconds / cost)
@@ -205,6 +226,19 @@ mod tests {
         queue.give_back(&second);
         assert_eq!(queue.take().unwrap().threads, 4);
         assert!(queue.take().is_none());
+    }
+
+    #[test]
+    fn trials_that_take_more_than_expected_leave_room_for_fewer() {
+        let queue = queue(&[(1.0, 10); 4], 25, 2, None);
+        let first = queue.take().unwrap();
+        let second = queue.take().unwrap();
+        queue.measured(30);
+        queue.give_back(&first);
+        // Two would take 30 of 25; one alone may run.
+        assert_eq!(queue.fitting(&queue.state()), None);
+        queue.give_back(&second);
+        assert_eq!(queue.take().unwrap().index, 2);
     }
 
     #[test]

@@ -189,16 +189,26 @@ impl Scheduler<'_> {
             jobs: begins.jobs,
         })?;
         observer.begins(&begins);
+        let before = memory::held();
         let (sender, receiver) = mpsc::channel();
         let mut failed_to_log = None;
         std::thread::scope(|scope| {
             for _ in 0..queue.jobs() {
                 let (sender, queue) = (sender.clone(), &queue);
                 scope.spawn(move || {
+                    // One pool for all trials of this worker: memory that a trial frees belongs to
+                    // the threads that took it, and other threads would take more.
+                    let mut pool = None;
                     while let Some(taken) = queue.take() {
                         let planned = &plan.trials()[taken.index];
                         let begun = Instant::now();
-                        let result = self.trial(planned, &taken, &sender);
+                        let result = self.trial(planned, &taken, &mut pool, &sender);
+                        // A peak from before the first trial says nothing of the trials.
+                        if let (Some(before), Some(held)) = (before, memory::held())
+                            && held.most > before.most
+                        {
+                            queue.measured(held.most.saturating_sub(before.now));
+                        }
                         queue.give_back(&taken);
                         let seconds = begun.elapsed().as_secs_f64();
                         let ended = Message::Ended(taken.index, seconds, result.map(Box::new));
@@ -234,6 +244,7 @@ impl Scheduler<'_> {
                         self.folder.log(Event::Finished {
                             trial: &trial,
                             seconds,
+                            peak_mib: memory::held().map(|held| held.most >> 20),
                         })
                     }
                     Err(error) => {
@@ -258,6 +269,7 @@ impl Scheduler<'_> {
         &self,
         planned: &Planned,
         taken: &Taken,
+        pool: &mut Option<rayon::ThreadPool>,
         sender: &Sender<Message>,
     ) -> Result<TrialResult> {
         self.folder.log(Event::Begun {
@@ -265,10 +277,17 @@ impl Scheduler<'_> {
             label: &planned.label,
             threads: taken.threads,
         })?;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(taken.threads)
-            .build()
-            .map_err(|error| Error::Data(format!("{} threads: {error}", taken.threads)))?;
+        let fitting = pool
+            .take()
+            .filter(|pool| pool.current_num_threads() == taken.threads);
+        let pool: &rayon::ThreadPool = match fitting {
+            Some(fitting) => pool.insert(fitting),
+            None => {
+                let new = rayon::ThreadPoolBuilder::new().num_threads(taken.threads);
+                let failed = |error| Error::Data(format!("{} threads: {error}", taken.threads));
+                pool.insert(new.build().map_err(failed)?)
+            }
+        };
         let mut follower = Follower {
             index: taken.index,
             sender: sender.clone(),
