@@ -46,6 +46,14 @@ impl Accuracy {
         }
     }
 
+    /// Adds another's counts so many times.
+    pub(super) fn add_times(&mut self, other: &Self, times: usize) {
+        self.clips += times * other.clips;
+        self.blends += times * other.blends;
+        self.presence_correct += times * other.presence_correct;
+        self.salience_correct += times * other.salience_correct;
+    }
+
     /// ACC_presence: the share of clips whose set of emotions is right. `None` without clips
     /// (the official code gives NaN).
     pub fn presence(&self) -> Option<f64> {
