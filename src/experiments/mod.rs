@@ -5,6 +5,7 @@
 //! results. Nothing here prints; [`crate::report`] makes tables of what these modules return.
 
 pub mod ablate;
+pub mod baseline;
 pub mod comparison;
 pub mod cross_validate;
 pub mod data_folder;
