@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::SynthOptions;
 use super::clips::{Cast, SynthClip};
-use super::signal::Encoder;
+use super::signal::{Encoder, World};
 use crate::data::label::CHALLENGE_CLASSES;
 use crate::{Result, atomic};
 
@@ -26,13 +26,20 @@ pub fn write(
     path: &Path,
     options: &SynthOptions,
     cast: &Cast,
+    world: &World,
     encoders: &[Encoder],
 ) -> Result<PathBuf> {
     let json = ground_truth(options, encoders);
     atomic::write(&path.join("ground_truth.json"), |out| {
         serde_json::to_writer_pretty(out, &json).map_err(io::Error::from)
     })?;
-    clips(&path.join("ground_truth_clips.csv"), cast)?;
+    clips(
+        &path.join("ground_truth_clips.csv"),
+        options,
+        cast,
+        world,
+        encoders,
+    )?;
     let truth = path.join("ground_truth_test.csv");
     metadata(&truth, &cast.test, true)?;
     metadata(
@@ -72,17 +79,28 @@ fn ground_truth(options: &SynthOptions, encoders: &[Encoder]) -> serde_json::Val
         "train_clips": options.train_clips,
         "test_clips": options.test_clips,
         "missing": options.missing,
+        "scenario": options.scenario,
         "classes": CHALLENGE_CLASSES,
         "encoders": encoders,
     })
 }
 
 /// Every clip's latent state.
-fn clips(path: &Path, cast: &Cast) -> Result<()> {
+fn clips(
+    path: &Path,
+    options: &SynthOptions,
+    cast: &Cast,
+    world: &World,
+    encoders: &[Encoder],
+) -> Result<()> {
     let mut header = vec!["filename", "split", "actor", "challenge_name", "condition"];
     header.extend(CHALLENGE_CLASSES);
     let shown = ["ang", "disg", "fea", "hap", "sad", "neu"].map(|class| format!("shown_{class}"));
     header.extend(shown.iter().map(String::as_str));
+    let some_lost = options.scenario.lost > 0.0;
+    if some_lost {
+        header.push("lost");
+    }
     let parts = [("train", &cast.train), ("test", &cast.test)];
     let rows = parts.into_iter().flat_map(|(part, clips)| {
         clips.iter().map(move |clip| {
@@ -95,7 +113,11 @@ fn clips(path: &Path, cast: &Cast) -> Result<()> {
             ];
             let numbers = clip.script.mixture().into_iter().chain(clip.shown);
             let start = start.into_iter().map(str::to_string);
-            start.chain(numbers.map(|x| format!("{x:.6}"))).collect()
+            let lost = encoders.iter().filter(|encoder| encoder.loses(world, clip));
+            let lost: Vec<&str> = lost.map(Encoder::name).collect();
+            let lost = some_lost.then(|| lost.join(" "));
+            let numbers = numbers.map(|x| format!("{x:.6}"));
+            start.chain(numbers).chain(lost).collect()
         })
     });
     table(path, &header, rows)
