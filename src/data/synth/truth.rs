@@ -41,13 +41,14 @@ pub fn write(
         encoders,
     )?;
     let truth = path.join("ground_truth_test.csv");
-    metadata(&truth, &cast.test, true)?;
+    metadata(&truth, &cast.test, true, true)?;
     metadata(
         &path.join("test_metadata.csv"),
         &cast.test,
         options.test_labels,
+        false,
     )?;
-    metadata(&path.join("train_metadata.csv"), &cast.train, true)?;
+    metadata(&path.join("train_metadata.csv"), &cast.train, true, false)?;
     Ok(truth)
 }
 
@@ -123,18 +124,25 @@ fn clips(
     table(path, &header, rows)
 }
 
-/// The challenge's metadata; without labels only names are left.
-fn metadata(path: &Path, clips: &[SynthClip], labels: bool) -> Result<()> {
+/// The challenge's metadata; without labels only names are left. Names of test clips hide the actor,
+/// who has a column where `actors` asks for it.
+fn metadata(path: &Path, clips: &[SynthClip], labels: bool, actors: bool) -> Result<()> {
     let mut header = vec!["filename"];
     if labels {
         header.push("fold");
         header.extend(LABELS);
+    }
+    if actors {
+        header.push("actor");
     }
     let rows = clips.iter().map(|clip| {
         let mut row = vec![clip.name.clone()];
         if labels {
             row.push(clip.fold.map_or_else(String::new, |fold| fold.to_string()));
             row.extend(clip.script.label_cells());
+        }
+        if actors {
+            row.push(clip.actor_name.clone());
         }
         row
     });
