@@ -61,6 +61,9 @@ pub struct Synth {
     /// Share of the clips on which each encoder sees nothing, clip by clip [default: 0]
     #[arg(long, value_name = "SHARE")]
     lost: Option<f64>,
+    /// How strongly encoders that cannot see or hear see another emotion instead [default: 0]
+    #[arg(long, value_name = "STRENGTH")]
+    distraction: Option<f64>,
     /// How far the whole test part is shifted in what encoders see [default: 0.4]
     #[arg(long, value_name = "LENGTH")]
     domain_shift: Option<f64>,
@@ -161,6 +164,7 @@ impl Synth {
                 blind: self.blind.or(preset.scenario.blind),
                 hidden: self.hidden.unwrap_or(preset.scenario.hidden),
                 lost: self.lost.unwrap_or(preset.scenario.lost),
+                distraction: self.distraction.unwrap_or(preset.scenario.distraction),
                 domain_shift: self.domain_shift.unwrap_or(preset.scenario.domain_shift),
             },
         }

@@ -11,6 +11,7 @@ use crate::{Error, Result};
 /// | `blind` | one in six, at least one from four on | encoders that see nothing of the emotion | below the number of encoders |
 /// | `hidden` | 0.2 | share of clips whose face is hidden, and share of clips whose voice is masked | [0, 0.5] |
 /// | `lost` | 0 | share of clips on which each other encoder sees nothing, clip by clip | [0, 1) |
+/// | `distraction` | 0 | how strongly a family that is blinded sees another emotion instead | [0, 2] |
 /// | `domain_shift` | 0.4 | length of the shift of the whole test part in each family's factors | [0, 10] |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
@@ -20,6 +21,10 @@ pub struct Scenario {
     pub hidden: f64,
     /// Share of clips on which each encoder that is not blind sees nothing.
     pub lost: f64,
+    /// How strongly a family that is blinded sees another emotion instead: somebody else's face, another
+    /// voice. In units of what it would have seen; where it is above 0, the family does not notice that
+    /// it is blinded, while all other families do.
+    pub distraction: f64,
     /// Length of the shift of the test part. A class of full usefulness has length 3.6, an actor's look
     /// a spread of 0.5 in each of eight factors (0.7 of test actors).
     pub domain_shift: f64,
@@ -31,6 +36,7 @@ impl Default for Scenario {
             blind: None,
             hidden: 0.2,
             lost: 0.0,
+            distraction: 0.0,
             domain_shift: 0.4,
         }
     }
@@ -75,6 +81,15 @@ impl Scenario {
             return fault(
                 "lost",
                 format!("found {}, expected a share from 0 to below 1", self.lost),
+            );
+        }
+        if !(0.0..=2.0).contains(&self.distraction) {
+            return fault(
+                "distraction",
+                format!(
+                    "found {}, expected a strength from 0 to 2",
+                    self.distraction
+                ),
             );
         }
         if !(0.0..=10.0).contains(&self.domain_shift) {

@@ -30,6 +30,8 @@ const ACTOR_SPREAD: [f64; 2] = [0.5, 0.7];
 const NOTICED: f64 = 1.5;
 /// Noise that a family shares.
 const SHARED_NOISE: f64 = 0.55;
+/// Item of the streams that draw whose emotion a blinded family sees: after those of all encoders.
+const DISTRACTOR: usize = Draw::Row as usize + 3 * REGISTRY.len();
 /// Spread of each factor of an encoder that sees nothing.
 const BLIND_NOISE: f64 = 1.2;
 /// Measurement noise of one column, in units of its spread over clips.
@@ -101,6 +103,7 @@ fn family_of(name: &str) -> usize {
 pub struct World {
     seed: u64,
     lost: f64,
+    distraction: f64,
     families: Vec<Factors>,
 }
 
@@ -136,6 +139,7 @@ impl World {
         World {
             seed,
             lost: options.scenario.lost,
+            distraction: options.scenario.distraction,
             families,
         }
     }
@@ -152,13 +156,25 @@ impl World {
         let steps = FAMILIES.len();
         let mut actor = stream(self.seed, Draw::World, (1 + clip.actor) * steps + family);
         let mut noise = stream(self.seed, Draw::Shared, clip.number * steps + family);
+        // The same distractor for all families: it is seen, or heard, where the clip is not.
+        let distractor =
+            Stream::new(self.seed, Purpose::Synth, DISTRACTOR, clip.number).below(CLASSES);
         std::array::from_fn(|k| {
             let classes = 0..CLASSES;
             let told: f64 = classes
                 .map(|c| kind.usefulness[c] * clip.shown[c] * directions.classes[c][k])
                 .sum();
-            let blind = hidden.map_or(0.0, |which| (1.0 - left) * directions.conditions[which][k]);
+            let noticed = if self.distraction > 0.0 {
+                left
+            } else {
+                1.0 - left
+            };
+            let blind = hidden.map_or(0.0, |which| noticed * directions.conditions[which][k]);
             left * told
+                + (1.0 - left)
+                    * self.distraction
+                    * kind.usefulness[distractor]
+                    * directions.classes[distractor][k]
                 + blind
                 + ACTOR_SPREAD[test] * normal(&mut actor)
                 + test as f64 * directions.domain[k]

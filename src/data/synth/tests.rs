@@ -205,6 +205,7 @@ fn a_scenario_says_what_encoders_see() {
             blind: Some(4),
             hidden: 0.5,
             lost: 0.4,
+            distraction: 1.0,
             domain_shift: 2.0,
         },
         ..tiny()
@@ -239,6 +240,10 @@ fn a_scenario_says_what_encoders_see() {
         },
         Scenario {
             lost: 1.0,
+            ..Scenario::default()
+        },
+        Scenario {
+            distraction: -0.1,
             ..Scenario::default()
         },
         Scenario {
