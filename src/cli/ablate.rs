@@ -30,6 +30,9 @@ Examples:
 pub struct Ablate {
     #[command(flatten)]
     plan: PlanArgs,
+    /// Keep every model's weights; otherwise only the full model's stay
+    #[arg(long)]
+    keep_weights: bool,
 }
 
 impl Ablate {
@@ -38,12 +41,16 @@ impl Ablate {
     /// # Errors
     /// Those of the library.
     pub fn run(&self) -> Result<()> {
-        let prepared = self.plan.prepare("ablate", json!({}))?;
+        let asked = json!({ "keep_weights": self.keep_weights });
+        let prepared = self.plan.prepare("ablate", asked)?;
         let (config, folder) = (&prepared.config, &prepared.folder);
         let opened = prepared.data.open(&config.data)?;
         let seeds = self.plan.seeds.get();
         let protocol = Protocol::of(&opened.dataset, config.train.seed, seeds)?;
-        let (contenders, left_out) = variants(config, &opened);
+        let (mut contenders, left_out) = variants(config, &opened);
+        for contender in &mut contenders {
+            contender.candidate.keep_weights |= self.keep_weights;
+        }
         let scheduler = self.plan.scheduler(folder, config);
         let mut progress = PlanProgress::new();
         let (rows, outcomes) = compare(&scheduler, contenders, &protocol, &mut progress)?;

@@ -35,6 +35,9 @@ pub struct Repro {
     /// mean nothing
     #[arg(long)]
     quick: bool,
+    /// Keep every model's weights; otherwise only those of Table I stay
+    #[arg(long)]
+    keep_weights: bool,
 }
 
 impl Repro {
@@ -43,7 +46,8 @@ impl Repro {
     /// # Errors
     /// Those of the library.
     pub fn run(&self) -> Result<()> {
-        let prepared = self.plan.prepare("repro", json!({ "quick": self.quick }))?;
+        let asked = json!({ "quick": self.quick, "keep_weights": self.keep_weights });
+        let prepared = self.plan.prepare("repro", asked)?;
         let (config, folder) = (&prepared.config, &prepared.folder);
         let opened = prepared.data.open(&config.data)?;
         let encoders = opened.dataset.encoders.len();
@@ -53,6 +57,7 @@ impl Repro {
         if self.quick {
             asked = asked.quick();
         }
+        asked.keep_weights = self.keep_weights;
         let scheduler = self.plan.scheduler(folder, config);
         let mut progress = PlanProgress::new();
         let found = reproduce(&scheduler, &asked, &opened, &protocol, &mut progress)?;

@@ -5,6 +5,7 @@ use ndarray::{Array2, Axis, concatenate};
 use super::result::{ScoreRows, TrialResult};
 use super::trial::TrialKind;
 use crate::data::dataset::Dataset;
+use crate::data::folds::fold;
 use crate::data::label::Blend;
 use crate::error::{Error, Result};
 use crate::eval::grid::Grid;
@@ -33,6 +34,29 @@ pub struct OutOfFold {
     pub truths: Vec<Blend>,
 }
 
+/// One clip on its way from its fold to its place among all.
+struct Part<'a> {
+    place: usize,
+    fold: usize,
+    rows: &'a ScoreRows,
+    row: usize,
+    aligned: Vec<f64>,
+    decided: Blend,
+    truth: Blend,
+}
+
+impl Part<'_> {
+    /// Presence, or salience where `second` is set; the distribution where there are no heads.
+    fn head(&self, second: bool) -> Vec<f64> {
+        let rows = match self.rows {
+            ScoreRows::Heads { salience, .. } if second => salience,
+            ScoreRows::Heads { presence, .. } => presence,
+            ScoreRows::Distribution(rows) => rows,
+        };
+        rows.row(self.row).to_vec()
+    }
+}
+
 impl OutOfFold {
     /// From the results of one seed's folds.
     ///
@@ -51,68 +75,55 @@ impl OutOfFold {
                 .held_out
                 .as_ref()
                 .ok_or_else(|| unfit("its result has no held-out scores"))?;
-            let fold = result.trial.fold.unwrap_or_default();
+            let number = result.trial.fold.unwrap_or_default();
+            let places = fold(&dataset.train, number)?.validation;
+            let names = places
+                .iter()
+                .map(|&place| &dataset.train.clips[place].filename);
+            if !names.eq(&scores.clips) {
+                return Err(unfit("its result holds other clips than its fold"));
+            }
             let aligned = scores.rows.aligned(result.thresholds.alpha)?;
             let decided = rules(&result.trial.kind.decode()).decode_rows(
                 aligned.view(),
                 &dataset.classes,
                 result.thresholds.as_thresholds(),
             )?;
-            let mut decided = decided.into_iter();
-            for (row, name) in scores.clips.iter().enumerate() {
-                let clip = dataset.train.clip(name);
-                let clip =
-                    clip.ok_or_else(|| unfit("its result names a clip that is not there"))?;
-                let truth = dataset.train.clips[clip].truth.clone();
-                parts.push((
-                    clip,
-                    fold,
-                    (scores, row),
-                    aligned.row(row).to_vec(),
-                    decided.next().unwrap_or_else(|| Blend::new(Vec::new())),
-                    truth.ok_or_else(|| unfit("its result names a clip without a label"))?,
-                ));
+            for (row, (place, decided)) in places.into_iter().zip(decided).enumerate() {
+                let truth = dataset.train.clips[place].truth.clone();
+                parts.push(Part {
+                    place,
+                    fold: number,
+                    rows: &scores.rows,
+                    row,
+                    aligned: aligned.row(row).to_vec(),
+                    decided,
+                    truth: truth.ok_or_else(|| unfit("its result names a clip without a label"))?,
+                });
             }
         }
-        parts.sort_by_key(|part| part.0);
-        let matrix = |value: &dyn Fn(usize) -> Vec<f64>| {
-            let classes = dataset.classes.len();
-            let values = (0..parts.len()).flat_map(value).collect();
-            Array2::from_shape_vec((parts.len(), classes), values)
+        parts.sort_by_key(|part| part.place);
+        let matrix = |values: Vec<Vec<f64>>| {
+            let shape = (values.len(), dataset.classes.len());
+            Array2::from_shape_vec(shape, values.into_iter().flatten().collect())
                 .map_err(|error| Error::Data(format!("out-of-fold scores: {error}")))
         };
-        let aligned = matrix(&|i| parts[i].3.clone())?;
-        let heads = parts
-            .first()
-            .is_some_and(|part| matches!(part.2.0.rows, ScoreRows::Heads { .. }));
-        let head = |second: bool| {
-            matrix(&|i| match &parts[i].2 {
-                (scores, row) => match &scores.rows {
-                    ScoreRows::Heads { presence, salience } => {
-                        (if second { salience } else { presence })
-                            .row(*row)
-                            .to_vec()
-                    }
-                    ScoreRows::Distribution(rows) => rows.row(*row).to_vec(),
-                },
-            })
-        };
-        let rows = if heads {
-            ScoreRows::Heads {
-                presence: head(false)?,
-                salience: head(true)?,
-            }
-        } else {
-            ScoreRows::Distribution(head(false)?)
+        let first = matrix(parts.iter().map(|part| part.head(false)).collect())?;
+        let rows = match parts.first().map(|part| part.rows) {
+            Some(ScoreRows::Heads { .. }) => ScoreRows::Heads {
+                presence: first,
+                salience: matrix(parts.iter().map(|part| part.head(true)).collect())?,
+            },
+            _ => ScoreRows::Distribution(first),
         };
         Ok(Self {
             seed: results.first().map_or(0, |result| result.trial.seed),
-            clips: parts.iter().map(|part| part.0).collect(),
-            folds: parts.iter().map(|part| part.1).collect(),
+            clips: parts.iter().map(|part| part.place).collect(),
+            folds: parts.iter().map(|part| part.fold).collect(),
             rows,
-            aligned,
-            decided: parts.iter().map(|part| part.4.clone()).collect(),
-            truths: parts.iter().map(|part| part.5.clone()).collect(),
+            aligned: matrix(parts.iter().map(|part| part.aligned.clone()).collect())?,
+            decided: parts.iter().map(|part| part.decided.clone()).collect(),
+            truths: parts.into_iter().map(|part| part.truth).collect(),
         })
     }
 

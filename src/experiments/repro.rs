@@ -19,6 +19,8 @@ pub struct Reproduction {
     pub base: Config,
     /// How many encoders are kept, one cross-validation each (Table V).
     pub kept: Vec<usize>,
+    /// Whether the weights of every model are kept; otherwise those of Table I alone.
+    pub keep_weights: bool,
 }
 
 impl Reproduction {
@@ -28,7 +30,11 @@ impl Reproduction {
         base.uda.enabled = false;
         let mut kept: Vec<usize> = TABLE_5.iter().map(|&(k, _)| k.min(encoders)).collect();
         kept.dedup();
-        Self { base, kept }
+        Self {
+            base,
+            kept,
+            keep_weights: false,
+        }
     }
 
     /// The same in little time, to see that everything runs: at most 3 epochs and 3 values of k.
@@ -98,6 +104,9 @@ pub fn reproduce(
         let paper = TABLE_5.iter().find(|(of_paper, _)| *of_paper == k);
         let name = format!("k = {k}");
         contenders.push(of(&name, &config, paper.map(|(_, average)| *average)));
+    }
+    for contender in &mut contenders {
+        contender.candidate.keep_weights |= reproduction.keep_weights;
     }
     let (rows, mut outcomes) = compare(scheduler, contenders, protocol, observer)?;
     let mut rows = rows.into_iter();
