@@ -46,6 +46,8 @@ for seed in "$@"; do
   selections few 2 6 12 24 36
   data lost --lost 0.7
   selections lost 2 4 12
+  data lost36 --encoders 36 --lost 0.7
+  selections lost36 2 12 36
   data distract --hidden 0.5 --distraction 1
   selections distract 2 4 8 12
   data distract36 --encoders 36 --hidden 0.5 --distraction 1
@@ -72,6 +74,8 @@ for seed in "$@"; do
     done
     for other in k2 k12 uniform; do versus lost k4 $other; done
     versus lost k12 uniform
+    for other in k2 k36 uniform; do versus lost36 k12 $other; done
+    versus lost36 k36 uniform
     for other in k2 k4 k12 uniform; do versus distract k8 $other; done
     for other in k2 k12 k36 uniform; do versus distract36 k24 $other; done
     for kind in attention uniform bce; do versus plain $kind-dual $kind-single; done
