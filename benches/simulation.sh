@@ -69,6 +69,10 @@ for seed in "$@"; do
     cv "shift$shift" uda --set model.top_k=8 --set uda.enabled=true
   done
   {
+    for other in uniform k12; do versus distract k4 $other; done
+    versus distract k12 uniform
+    for other in uniform k36; do versus distract36 k12 $other; done
+    versus distract36 k36 uniform
     for data in noise few; do
       for other in k2 k6 k24 k36 uniform; do versus $data k12 $other; done
     done
