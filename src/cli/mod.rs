@@ -1,17 +1,22 @@
 //! The command line. Each command is one file: its flags, its help, and a `run` that parses, calls
 //! the library and prints.
 
+mod ablate;
 mod args;
 mod bench;
 mod console;
+mod cv;
 mod decode;
 mod decoding;
 mod demo;
 mod evaluate;
 mod inspect;
 mod numbers;
+mod plan_args;
+mod plan_progress;
 mod predict;
 mod progress;
+mod repro;
 mod score;
 mod synth;
 mod train;
@@ -35,6 +40,7 @@ Start with:  blendfuse demo
 Your data:   blendfuse inspect DATA      (what is in it, and what is wrong with it)
              blendfuse train DATA --out runs/fold0 --fold 0
              blendfuse predict runs/fold0 DATA --split test --out predictions.zip
+All at once: blendfuse repro DATA --out runs/repro
 
 Exit codes: 0 done, 1 failed while running, 2 wrong usage or bad input.
 BLENDFUSE_KERNEL=portable|avx2|avx512 forces the kernel of the matrix products."
@@ -49,6 +55,9 @@ enum Command {
     Demo(demo::Demo),
     Inspect(inspect::Inspect),
     Train(Box<train::Train>),
+    Cv(Box<cv::CrossValidate>),
+    Ablate(Box<ablate::Ablate>),
+    Repro(Box<repro::Repro>),
     Predict(predict::Predict),
     Evaluate(evaluate::Evaluate),
     Decode(decode::Decode),
@@ -62,6 +71,9 @@ impl Command {
             Command::Demo(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Train(command) => command.run(),
+            Command::Cv(command) => command.run(),
+            Command::Ablate(command) => command.run(),
+            Command::Repro(command) => command.run(),
             Command::Predict(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Decode(command) => command.run(),

@@ -42,7 +42,10 @@ impl Run<'_> {
         for warning in &self.warnings {
             observer.warning(warning);
         }
-        let inputs = hash_inputs(&self.dataset.path, &self.dataset.files())?;
+        let inputs = match self.options.inputs.take() {
+            Some(inputs) => inputs,
+            None => hash_inputs(&self.dataset.path, &self.dataset.files())?,
+        };
         // Who owns the folder is settled before anything in it is read or replaced.
         let manifest = match files.begun(self.options.resume)? {
             Some(manifest) => {

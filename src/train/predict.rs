@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ndarray::{Array2, Axis, Slice};
+use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Checkpoint, Description};
 use crate::autograd::Tape;
@@ -35,7 +36,7 @@ pub struct Scores {
 }
 
 /// Mean losses over clips, in nats.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MeanLosses {
     /// L_task (paper eq. 10).
     pub task: f64,

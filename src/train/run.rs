@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::checkpoint::Checkpoint;
 use super::history::EpochRecord;
-use super::manifest::{ClipCounts, Manifest};
+use super::manifest::{ClipCounts, InputFile, Manifest};
 use super::step::StepLosses;
 use super::target::{Target, target};
 use super::validation::ValidationFold;
@@ -32,6 +32,8 @@ pub struct Options {
     pub no_shuffle: bool,
     /// Go on from the saved state in the output folder, if there is one.
     pub resume: bool,
+    /// Hashes of the data set's files, where they are known; none: they are read and hashed.
+    pub inputs: Option<Vec<InputFile>>,
 }
 
 /// Follows a run. The library prints nothing; whoever calls it does.

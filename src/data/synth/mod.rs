@@ -7,6 +7,7 @@
 //! whole in memory.
 
 mod clips;
+mod scenario;
 mod signal;
 mod truth;
 
@@ -17,6 +18,8 @@ use rayon::prelude::*;
 use super::npz_write::{self, Precision};
 use super::registry::{REGISTRY, find};
 use crate::{Error, Result};
+
+pub use scenario::Scenario;
 
 use clips::{Cast, SynthClip};
 use signal::{Encoder, World};
@@ -67,6 +70,8 @@ pub struct SynthOptions {
     pub missing: f64,
     /// Whether the test metadata carry the labels, which the challenge hides.
     pub test_labels: bool,
+    /// What encoders see.
+    pub scenario: Scenario,
 }
 
 impl SynthOptions {
@@ -86,6 +91,7 @@ impl SynthOptions {
             precision,
             missing: 0.0,
             test_labels: false,
+            scenario: Scenario::default(),
         }
     }
 
@@ -99,6 +105,7 @@ impl SynthOptions {
         if !(1..=REGISTRY.len()).contains(&self.encoders) {
             return fault("encoders", "expected 1 to 36");
         }
+        self.scenario.check(self.encoders)?;
         if self.width_divisor == 0 {
             return fault("width_divisor", "expected at least 1");
         }
@@ -173,7 +180,7 @@ pub fn write(
         move |source| Error::Write { path, source }
     };
     let cast = Cast::draw(options);
-    let world = World::draw(options.seed);
+    let world = World::draw(options);
     let encoders = encoders(options);
     for part in ["train", "test"] {
         let folder = path.join("features").join(part);
@@ -213,7 +220,7 @@ pub fn write(
         })
         .collect();
     let bytes = written.into_iter().sum::<Result<u64>>()?;
-    let test_truth = truth::write(path, options, &cast, &encoders)?;
+    let test_truth = truth::write(path, options, &cast, &world, &encoders)?;
     Ok(Summary {
         train_clips: cast.train.len(),
         test_clips: cast.test.len(),
@@ -237,7 +244,7 @@ fn chosen(options: &SynthOptions) -> Vec<usize> {
 
 fn encoders(options: &SynthOptions) -> Vec<Encoder> {
     let chosen = chosen(options);
-    let blind = signal::blind(options.seed, chosen.len());
+    let blind = signal::blind(options, chosen.len());
     let encoders = chosen.into_iter().enumerate();
     encoders
         .map(|(place, index)| {
