@@ -3,7 +3,7 @@
 //! | Layer | Modules |
 //! |---|---|
 //! | operations of a training step | [`linear`], [`epilogue`], [`rowwise`], [`adam`], [`pack`], [`gemm`] |
-//! | what they stream | [`layout`] (packed batches and weights), [`view`], [`buffer`] |
+//! | what they stream | [`layout`] (packed batches and weights), [`view`], [`buffer`], [`map`] (files) |
 //! | inner loops, one file per instruction set | [`micro`] |
 //! | the same once more, slow and obvious | [`mod@reference`] |
 //!
@@ -36,6 +36,7 @@ pub mod gemm;
 mod gram;
 pub mod layout;
 pub mod linear;
+pub mod map;
 pub mod micro;
 pub mod pack;
 mod parallel;

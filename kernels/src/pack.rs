@@ -41,6 +41,80 @@ impl RowSource<'_> {
     }
 }
 
+/// Stored feature values, row-major: in memory, or as the bytes of a mapped file.
+#[derive(Clone, Copy, Debug)]
+pub enum StoredValues<'a> {
+    /// In memory.
+    Memory(RowValues<'a>),
+    /// Half precision, little-endian, at any address.
+    F16(&'a [[u8; 2]]),
+    /// Single precision, little-endian, at any address.
+    F32(&'a [[u8; 4]]),
+    /// Double precision, little-endian, at any address; rounded to single when read.
+    F64(&'a [[u8; 8]]),
+}
+
+/// A row-major matrix of stored features, wherever it lies.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredRows<'a> {
+    /// The values.
+    pub values: StoredValues<'a>,
+    /// Columns.
+    pub cols: usize,
+}
+
+impl<'a> From<RowSource<'a>> for StoredRows<'a> {
+    fn from(source: RowSource<'a>) -> Self {
+        Self {
+            values: StoredValues::Memory(source.values),
+            cols: source.cols,
+        }
+    }
+}
+
+impl StoredRows<'_> {
+    /// Columns `first ..` of a row as `f32`, as many as `out` takes.
+    ///
+    /// # Panics
+    /// If they leave the matrix.
+    #[inline(always)]
+    pub fn read(&self, row: usize, first: usize, out: &mut [f32]) {
+        assert!(first + out.len() <= self.cols, "columns of a row");
+        let start = row * self.cols + first;
+        let range = start..start + out.len();
+        match self.values {
+            StoredValues::Memory(RowValues::F16(values)) => {
+                values[range].convert_to_f32_slice(out);
+            }
+            StoredValues::Memory(RowValues::F32(values)) => out.copy_from_slice(&values[range]),
+            StoredValues::Memory(RowValues::F64(values)) => {
+                for (out, &x) in out.iter_mut().zip(&values[range]) {
+                    *out = x as f32;
+                }
+            }
+            StoredValues::F16(values) => {
+                for (out, bytes) in out.chunks_mut(STAGED).zip(values[range].chunks(STAGED)) {
+                    let mut halves = [f16::ZERO; STAGED];
+                    for (half, bytes) in halves.iter_mut().zip(bytes) {
+                        *half = f16::from_le_bytes(*bytes);
+                    }
+                    halves[..out.len()].convert_to_f32_slice(out);
+                }
+            }
+            StoredValues::F32(values) => {
+                for (out, bytes) in out.iter_mut().zip(&values[range]) {
+                    *out = f32::from_le_bytes(*bytes);
+                }
+            }
+            StoredValues::F64(values) => {
+                for (out, bytes) in out.iter_mut().zip(&values[range]) {
+                    *out = f64::from_le_bytes(*bytes) as f32;
+                }
+            }
+        }
+    }
+}
+
 /// Which stored row a batch row takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pick {
@@ -70,8 +144,8 @@ const STAGED: usize = 128;
 ///
 /// # Panics
 /// If shapes differ or a pick lies outside its source.
-pub fn gather_rows<T: Real>(
-    sources: &[RowSource<'_>],
+pub fn gather_rows<'a, T: Real>(
+    sources: &[impl Into<StoredRows<'a>> + Copy],
     picks: &[Option<Pick>],
     standardise: Option<Standardise<'_>>,
     out: &mut PackedRows<T>,
@@ -85,16 +159,17 @@ pub fn gather_rows<T: Real>(
             "gather_rows: one mean and deviation per column"
         );
     }
-    let picked: Vec<Option<RowValues<'_>>> = picks
+    let picked: Vec<Option<(StoredRows<'_>, usize)>> = picks
         .iter()
         .map(|pick| {
             let pick = (*pick)?;
+            let source: StoredRows<'_> = sources[pick.source].into();
             assert_eq!(
-                sources[pick.source].cols, cols,
+                source.cols, cols,
                 "gather_rows: columns of source {}",
                 pick.source
             );
-            Some(sources[pick.source].row(pick.row))
+            Some((source, pick.row))
         })
         .collect();
     if cols == 0 {
@@ -116,38 +191,9 @@ pub fn gather_rows<T: Real>(
     parallel::for_each(rows * cols, tasks, |gather| kernel.run(gather));
 }
 
-impl<'a> RowSource<'a> {
-    /// One row.
-    fn row(&self, row: usize) -> RowValues<'a> {
-        let range = row * self.cols..(row + 1) * self.cols;
-        match self.values {
-            RowValues::F16(values) => RowValues::F16(&values[range]),
-            RowValues::F32(values) => RowValues::F32(&values[range]),
-            RowValues::F64(values) => RowValues::F64(&values[range]),
-        }
-    }
-}
-
-impl RowValues<'_> {
-    /// Values `first ..` as `f32`, as many as `out` takes.
-    #[inline(always)]
-    fn widen(&self, first: usize, out: &mut [f32]) {
-        let range = first..first + out.len();
-        match self {
-            RowValues::F16(values) => values[range].convert_to_f32_slice(out),
-            RowValues::F32(values) => out.copy_from_slice(&values[range]),
-            RowValues::F64(values) => {
-                for (out, &x) in out.iter_mut().zip(&values[range]) {
-                    *out = x as f32;
-                }
-            }
-        }
-    }
-}
-
 /// Some columns of a block of up to 8 rows.
 struct Gather<'a, T> {
-    rows: &'a [Option<RowValues<'a>>],
+    rows: &'a [Option<(StoredRows<'a>, usize)>],
     first_col: usize,
     standardise: Option<Standardise<'a>>,
     out: &'a mut [[T; ROW_BLOCK]],
@@ -163,9 +209,9 @@ impl<T: Real> Pass for Gather<'_, T> {
         for (n, out) in self.out.chunks_mut(STAGED).enumerate() {
             let first = self.first_col + n * STAGED;
             for (row, staged) in self.rows.iter().zip(&mut staged) {
-                let Some(row) = row else { continue };
+                let Some((source, row)) = row else { continue };
                 let staged = &mut staged[..out.len()];
-                row.widen(first, staged);
+                source.read(*row, first, staged);
                 if let Some(s) = self.standardise {
                     let (mean, inv_std) = (&s.mean[first..], &s.inv_std[first..]);
                     for ((x, mean), inv_std) in staged.iter_mut().zip(mean).zip(inv_std) {

@@ -6,10 +6,11 @@ use rayon::prelude::*;
 
 use super::features::Features;
 use super::filename::clip_key;
+use super::fingerprint::{Fingerprint, InputFile};
 use super::label::Classes;
 use super::metadata::{Clip, Metadata};
 use super::registry::{Modality, arrange};
-use crate::kernels::pack::RowSource;
+use crate::kernels::pack::StoredRows;
 use crate::{Error, Result};
 
 /// One encoder of a data set.
@@ -30,6 +31,8 @@ pub struct Selection {
     pub encoders: Option<Vec<String>>,
     /// The classes in this order, instead of those that the metadata hold.
     pub classes: Option<Vec<String>>,
+    /// Whether the files are hashed while they are read, for [`Dataset::inputs`].
+    pub hash: bool,
 }
 
 /// An open data folder.
@@ -43,7 +46,7 @@ pub struct Dataset {
     pub classes: Classes,
     /// The training part; every clip is labelled.
     pub train: Split,
-    /// The test part, where the folder has one.
+    /// The test part without its labels, where the folder has one.
     pub test: Option<Split>,
 }
 
@@ -58,29 +61,60 @@ pub struct Split {
 }
 
 impl Dataset {
-    /// Every file that was read, so that a run can record what it was made from.
-    pub fn files(&self) -> Vec<PathBuf> {
-        let splits = [Some(&self.train), self.test.as_ref()];
-        let mut files: Vec<PathBuf> = Vec::new();
-        for split in splits.into_iter().flatten() {
-            files.push(split.metadata.clone());
-            files.extend(
-                split
-                    .features
-                    .iter()
-                    .map(|features| features.path().to_path_buf()),
-            );
-        }
+    /// Every file that was read with its hash, sorted by path, so that a run can record what it was
+    /// made from. Of the test metadata only the clips' names count, which is all that was read.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn inputs(&self) -> Result<Vec<InputFile>> {
+        let entry = |path: &Path| Ok(Fingerprint::of_file(path)?.entry(&self.path, path, ""));
+        let mut inputs = vec![entry(&self.train.metadata)?];
         let listing = self.path.join("encoders.toml");
         if listing.is_file() {
-            files.push(listing);
+            inputs.push(entry(&listing)?);
         }
-        files
+        if let Some(test) = &self.test {
+            let mut names = Fingerprint::default();
+            for clip in &test.clips {
+                names.update(clip.filename.as_bytes());
+                names.update(b"\n");
+            }
+            inputs.push(names.entry(&self.path, &test.metadata, "#filename"));
+        }
+        let features: Vec<&Features> = self.splits().flat_map(|split| &split.features).collect();
+        let features: Vec<Result<InputFile>> = features
+            .into_par_iter()
+            .map(|features| {
+                Ok(features
+                    .fingerprint()?
+                    .entry(&self.path, features.path(), ""))
+            })
+            .collect();
+        for entry in features {
+            inputs.push(entry?);
+        }
+        inputs.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(inputs)
+    }
+
+    fn splits(&self) -> impl Iterator<Item = &Split> {
+        [Some(&self.train), self.test.as_ref()]
+            .into_iter()
+            .flatten()
+    }
+
+    /// Refuses features that another program changed since they were opened.
+    ///
+    /// # Errors
+    /// As [`Features::check_unchanged`].
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.splits().try_for_each(Split::check_unchanged)
     }
 
     /// Opens a folder with `train_metadata.csv`, `features/train/NAME.npz` and, optionally,
     /// `test_metadata.csv`, `features/test/NAME.npz` and `encoders.toml`; with `subset`, only the
-    /// encoders named.
+    /// encoders named. Of the test metadata only the clips' names are read: whoever trains must not
+    /// know more.
     ///
     /// # Errors
     /// One that names the file, clip or encoder at fault: anything missing or malformed, an encoder
@@ -89,7 +123,7 @@ impl Dataset {
     pub fn open(path: &Path, subset: Option<&[String]>) -> Result<Dataset> {
         let selection = Selection {
             encoders: subset.map(<[String]>::to_vec),
-            classes: None,
+            ..Selection::default()
         };
         Dataset::open_with(path, &selection)
     }
@@ -115,7 +149,7 @@ impl Dataset {
         let test_table = path.join("test_metadata.csv");
         let test = test_table
             .exists()
-            .then(|| Metadata::read_against(&test_table, &train.classes))
+            .then(|| Metadata::read_names(&test_table, &train.classes))
             .transpose()?;
 
         let folder = path.join("features").join("train");
@@ -127,12 +161,12 @@ impl Dataset {
             let file = |(name, _): &(String, Modality)| folder.join(format!("{name}.npz"));
             names.iter().map(file).collect()
         };
-        let train = Split::load(train, &files("train"))?;
+        let train = Split::load(train, &files("train"), selection.hash)?;
         let test = match test {
             Some(test) => {
                 let files = files("test");
                 check_test_files(&files, &test)?;
-                let test = Split::load(test, &files)?;
+                let test = Split::load(test, &files, selection.hash)?;
                 same_widths(&train, &test)?;
                 Some(test)
             }
@@ -158,8 +192,8 @@ impl Dataset {
 
 impl Split {
     /// Reads the feature files and joins them with the clips by name.
-    fn load(metadata: Metadata, files: &[PathBuf]) -> Result<Split> {
-        Split::load_with(metadata, files, |file| Features::open(file))
+    fn load(metadata: Metadata, files: &[PathBuf], hash: bool) -> Result<Split> {
+        Split::load_with(metadata, files, |file| Features::open_with(file, hash))
     }
 
     /// As [`Split::load`], each encoder read by `open`.
@@ -222,6 +256,14 @@ impl Split {
         Ok(split)
     }
 
+    /// Refuses features that another program changed since they were opened.
+    ///
+    /// # Errors
+    /// As [`Features::check_unchanged`].
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.features.iter().try_for_each(Features::check_unchanged)
+    }
+
     /// The metadata file.
     pub fn metadata_path(&self) -> &Path {
         &self.metadata
@@ -243,7 +285,7 @@ impl Split {
     }
 
     /// An encoder's matrix as the kernels take it.
-    pub fn source(&self, encoder: usize) -> RowSource<'_> {
+    pub fn source(&self, encoder: usize) -> StoredRows<'_> {
         self.features[encoder].source()
     }
 

@@ -12,7 +12,7 @@ use super::decoding::unsearched;
 use super::early_stopping::EarlyStopping;
 use super::files::Files;
 use super::history;
-use super::manifest::{Environment, InputFile, Manifest, digest, hash_file, hash_inputs};
+use super::manifest::{Environment, Manifest};
 use super::predict::inputs;
 use super::progress::{EpochEnd, Progress, Sums, record};
 use super::run::{Observer, Outcome, PROGRAM, Run};
@@ -21,6 +21,7 @@ use super::step::{Stepped, train_step};
 use crate::autograd::Tensor;
 use crate::data::batch::{Batch, Rows, epoch_order, training_batches};
 use crate::data::dataset::Split;
+use crate::data::fingerprint::{Fingerprint, InputFile, digest};
 use crate::error::{Error, Result};
 use crate::nn::{Mode, Plateau, PlateauConfig};
 
@@ -35,14 +36,15 @@ impl Run<'_> {
     /// is refused unless the run resumes.
     ///
     /// # Errors
-    /// [`Error::Write`] as soon as a file cannot be written; [`Error::NonFinite`] if the loss or a
+    /// [`Error::Write`] as soon as a file cannot be written; [`Error::Npz`] if another program changes
+    /// a feature file meanwhile; [`Error::NonFinite`] if the loss or a
     /// gradient is not finite, with the last good weights in `last.safetensors`.
     pub fn train(mut self, out: &Path, observer: &mut dyn Observer) -> Result<Outcome> {
         let files = Files::open(out, self.options.resume)?;
         for warning in &self.warnings {
             observer.warning(warning);
         }
-        let inputs = hash_inputs(&self.dataset.path, &self.dataset.files())?;
+        let inputs = self.dataset.inputs()?;
         // Who owns the folder is settled before anything in it is read or replaced.
         let manifest = match files.begun(self.options.resume)? {
             Some(manifest) => {
@@ -104,6 +106,8 @@ impl Run<'_> {
                 }
                 None => None,
             };
+            // Before anything of this epoch is written.
+            self.dataset.check_unchanged()?;
             let verdict = progress.judge(&self.config, validation.as_ref());
             let record = record(
                 &progress,
@@ -186,7 +190,7 @@ impl Run<'_> {
             seed: self.config.train.seed,
             fold: self.options.fold,
             no_shuffle: self.options.no_shuffle,
-            init: self.options.init.as_deref().map(hash_file).transpose()?,
+            init: self.hash_of_init()?,
             encoders: self.encoder_entries(),
             classes: self.dataset.classes.names().to_vec(),
             clips: self.clips(),
@@ -201,6 +205,14 @@ impl Run<'_> {
             environment: Environment::here(&self.dataset.path),
             config: self.config.clone(),
         })
+    }
+
+    /// The hash of the weights that the run starts from.
+    fn hash_of_init(&self) -> Result<Option<String>> {
+        let Some(path) = &self.options.init else {
+            return Ok(None);
+        };
+        Ok(Some(Fingerprint::of_file(path)?.sha256()))
     }
 
     /// The first parameter or running statistic that holds NaN or an infinity.
@@ -377,7 +389,7 @@ impl Run<'_> {
         comparable.train.max_epochs = self.config.train.max_epochs;
         comparable.train.checkpoint_seconds = self.config.train.checkpoint_seconds;
         let here = Environment::here(&self.dataset.path);
-        let init = self.options.init.as_deref().map(hash_file).transpose()?;
+        let init = self.hash_of_init()?;
         let differs = if comparable != self.config {
             "another configuration"
         } else if manifest.fold != self.options.fold {

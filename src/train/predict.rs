@@ -282,7 +282,7 @@ impl Predictor {
     ///
     /// # Errors
     /// [`Error::Data`] for an unknown name in `drop`, for a split with other encoders, or for a clip
-    /// that is left without any.
+    /// that is left without any; [`Error::Npz`] if another program changed a feature file meanwhile.
     pub fn score(&self, split: &Split, clips: &[usize], drop: &[String]) -> Result<Scores> {
         let encoders = &self.description.encoders;
         let dropped = self.dropped(drop)?;
@@ -298,14 +298,9 @@ impl Predictor {
                 )));
             }
         }
-        Ok(score(
-            &self.net,
-            split,
-            clips,
-            self.stats.as_deref(),
-            &dropped,
-            false,
-        )?
-        .0)
+        let stats = self.stats.as_deref();
+        let (scores, _) = score(&self.net, split, clips, stats, &dropped, false)?;
+        split.check_unchanged()?;
+        Ok(scores)
     }
 }
