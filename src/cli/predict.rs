@@ -129,14 +129,16 @@ impl Predict {
                 "encoders": description.encoders.len() - self.drop.len(),
                 "presence_threshold": thresholds.presence,
                 "salience_threshold": thresholds.salience,
+                "alpha": stored.alpha,
                 "written": outputs,
             }));
         }
         let mut text = format!(
-            "{} of {name} predicted; thresholds: presence {}, salience {}\n",
+            "{} of {name} predicted; thresholds: presence {}, salience {}, alpha {}\n",
             counted(clips.len(), "clip"),
             threshold(thresholds.presence),
-            threshold(thresholds.salience)
+            threshold(thresholds.salience),
+            threshold(stored.alpha)
         );
         for path in &outputs {
             text += &format!("wrote {}\n", quoted(path));

@@ -81,6 +81,7 @@ struct Report<'a> {
     kl: Option<f64>,
     presence_threshold: f64,
     salience_threshold: f64,
+    alpha: f64,
     parameters: usize,
     clips: ClipCounts,
     kernel: &'a str,
@@ -174,6 +175,7 @@ impl Train {
             kl: best.and_then(|best| best.kl),
             presence_threshold: manifest.thresholds.presence,
             salience_threshold: manifest.thresholds.salience,
+            alpha: manifest.thresholds.alpha,
             parameters: manifest.parameters,
             clips: manifest.clips,
             kernel: &manifest.environment.kernel,
@@ -225,15 +227,19 @@ fn thresholds(manifest: &Manifest) -> String {
     let config = &manifest.config.decode;
     let why = if chosen.searched {
         "chosen on the validation fold"
-    } else if config.presence_threshold.is_some() && config.salience_threshold.is_some() {
+    } else if config.presence_threshold.is_some()
+        && config.salience_threshold.is_some()
+        && config.alpha.is_some()
+    {
         "as configured"
     } else {
         "untuned defaults; --fold chooses"
     };
     format!(
-        "thresholds: presence {}, salience {} ({why})\n",
+        "thresholds: presence {}, salience {}, alpha {} ({why})\n",
         threshold(chosen.presence),
-        threshold(chosen.salience)
+        threshold(chosen.salience),
+        threshold(chosen.alpha)
     )
 }
 

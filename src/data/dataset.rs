@@ -6,12 +6,13 @@ use rayon::prelude::*;
 
 use super::features::Features;
 use super::filename::clip_key;
-use super::fingerprint::{Fingerprint, InputFile};
 use super::label::Classes;
 use super::metadata::{Clip, Metadata};
 use super::registry::{Modality, arrange};
 use crate::kernels::pack::StoredRows;
 use crate::{Error, Result};
+
+mod inputs;
 
 /// One encoder of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,42 +62,6 @@ pub struct Split {
 }
 
 impl Dataset {
-    /// Every file that was read with its hash, sorted by path, so that a run can record what it was
-    /// made from. Of the test metadata only the clips' names count, which is all that was read.
-    ///
-    /// # Errors
-    /// [`Error::Read`].
-    pub fn inputs(&self) -> Result<Vec<InputFile>> {
-        let entry = |path: &Path| Ok(Fingerprint::of_file(path)?.entry(&self.path, path, ""));
-        let mut inputs = vec![entry(&self.train.metadata)?];
-        let listing = self.path.join("encoders.toml");
-        if listing.is_file() {
-            inputs.push(entry(&listing)?);
-        }
-        if let Some(test) = &self.test {
-            let mut names = Fingerprint::default();
-            for clip in &test.clips {
-                names.update(clip.filename.as_bytes());
-                names.update(b"\n");
-            }
-            inputs.push(names.entry(&self.path, &test.metadata, "#filename"));
-        }
-        let features: Vec<&Features> = self.splits().flat_map(|split| &split.features).collect();
-        let features: Vec<Result<InputFile>> = features
-            .into_par_iter()
-            .map(|features| {
-                Ok(features
-                    .fingerprint()?
-                    .entry(&self.path, features.path(), ""))
-            })
-            .collect();
-        for entry in features {
-            inputs.push(entry?);
-        }
-        inputs.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(inputs)
-    }
-
     fn splits(&self) -> impl Iterator<Item = &Split> {
         [Some(&self.train), self.test.as_ref()]
             .into_iter()

@@ -7,6 +7,9 @@ use crate::{Error, Result};
 /// ε of eq. 14: keeps an emotion of salience 0 in the running when its presence is high.
 pub const EPSILON: f64 = 1e-8;
 
+/// α where nothing chose another: presence and salience count alike.
+pub const USUAL_ALPHA: f64 = 1.0;
+
 /// Below this a row's sum has lost digits to underflow and is computed again, scaled.
 const SMALLEST_SUM: f64 = 1e-280;
 

@@ -11,7 +11,8 @@ pub struct Grid {
     pub presence: Vec<f64>,
     /// t_s.
     pub salience: Vec<f64>,
-    /// α of eq. 14, tried only where the two heads are given apart.
+    /// α of eq. 14, tried only where the two heads are given apart; among equals the first wins, so
+    /// the usual one stands first.
     pub alpha: Vec<f64>,
 }
 
@@ -30,12 +31,12 @@ impl Grid {
     }
 
     /// Ours for the paper's rules: t_p 0.05, 0.10, … 0.95; t_s, on |r − 0.5|, 0 to 0.3, denser
-    /// near 0; α is 1.
+    /// near 0; α 0.5 to 2, those before 1 last.
     pub fn paper() -> Self {
         Self {
             presence: (1..20).map(|i| f64::from(i) / 20.0).collect(),
             salience: vec![0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3],
-            alpha: vec![1.0],
+            alpha: vec![1.0, 1.5, 2.0, 0.75, 0.5],
         }
     }
 

@@ -292,8 +292,8 @@ impl Default for DataConfig {
 pub struct DecodeConfig {
     /// Which rules.
     pub rules: DecodeRules,
-    /// α of the alignment (paper eq. 14).
-    pub alpha: f64,
+    /// α of the alignment (paper eq. 14); none: chosen on the validation fold.
+    pub alpha: Option<f64>,
     /// t_p; none: chosen on the validation fold.
     pub presence_threshold: Option<f64>,
     /// t_s; none: chosen on the validation fold.
@@ -306,7 +306,7 @@ impl Default for DecodeConfig {
     fn default() -> Self {
         Self {
             rules: DecodeRules::Paper,
-            alpha: 1.0,
+            alpha: None,
             presence_threshold: None,
             salience_threshold: None,
             neutral: NeutralRule::Drop,

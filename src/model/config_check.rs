@@ -77,7 +77,7 @@ impl Config {
             ("train.min_lr", t.min_lr),
             ("train.clip_norm", t.clip_norm),
             ("train.checkpoint_seconds", t.checkpoint_seconds),
-            ("decode.alpha", self.decode.alpha),
+            ("decode.alpha", self.decode.alpha.unwrap_or(0.0)),
         ] {
             require(
                 key,

@@ -38,9 +38,17 @@ pub struct ChosenThresholds {
     pub presence: f64,
     /// t_s.
     pub salience: f64,
+    /// α of the alignment (eq. 14) that the thresholds were chosen with.
+    #[serde(default = "usual_alpha")]
+    pub alpha: f64,
     /// Whether they were searched on the validation fold; otherwise they were configured, or are
     /// the defaults that stand in without a validation fold.
     pub searched: bool,
+}
+
+/// What files from before α was part of the choice were decoded with.
+fn usual_alpha() -> f64 {
+    crate::eval::align::USUAL_ALPHA
 }
 
 /// What a weights file says about itself.

@@ -46,6 +46,9 @@ pub struct EpochRecord {
     pub presence_threshold: Option<f64>,
     /// t_s of this epoch.
     pub salience_threshold: Option<f64>,
+    /// α of this epoch.
+    #[serde(default)]
+    pub alpha: Option<f64>,
     /// Whether this epoch was the best so far.
     pub best: bool,
 }

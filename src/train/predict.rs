@@ -45,7 +45,8 @@ pub struct MeanLosses {
     pub salience: f64,
 }
 
-/// Runs clips of a split through a network in evaluation mode. Gives their losses as well where
+/// Runs clips of a split through a network in evaluation mode, their heads aligned with `alpha`
+/// (eq. 14). Gives their losses as well where
 /// all have labels and `with_losses` is set. `dropped[m]` leaves encoder m out of every clip.
 ///
 /// # Errors
@@ -57,12 +58,12 @@ pub fn score(
     clips: &[usize],
     stats: Option<&[ColumnStats]>,
     dropped: &[bool],
+    alpha: f64,
     with_losses: bool,
 ) -> Result<(Scores, Option<MeanLosses>)> {
     let mut parts: Option<Scores> = None;
     let mut sums = MeanLosses::default();
     let mut batch = Batch::<f32>::new();
-    let alpha = net.config().decode.alpha;
     for (i, chunk) in clips.chunks(BATCH).enumerate() {
         batch.gather(
             Rows {
@@ -299,7 +300,8 @@ impl Predictor {
             }
         }
         let stats = self.stats.as_deref();
-        let (scores, _) = score(&self.net, split, clips, stats, &dropped, false)?;
+        let alpha = self.description.thresholds.alpha;
+        let (scores, _) = score(&self.net, split, clips, stats, &dropped, alpha, false)?;
         split.check_unchanged()?;
         Ok(scores)
     }

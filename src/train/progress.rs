@@ -115,6 +115,7 @@ pub(super) fn record(
         kl: validation.map(|v| v.kl),
         presence_threshold: validation.map(|v| v.thresholds.presence),
         salience_threshold: validation.map(|v| v.thresholds.salience),
+        alpha: validation.map(|v| v.thresholds.alpha),
         best,
     }
 }

@@ -9,6 +9,7 @@ use crate::data::dataset::Dataset;
 use crate::data::label::Blend;
 use crate::data::standardise::ColumnStats;
 use crate::error::{Error, Result};
+use crate::eval::align::{USUAL_ALPHA, align};
 use crate::eval::distribution::Measures;
 use crate::eval::metrics::Accuracy;
 use crate::model::FusionNet;
@@ -83,15 +84,28 @@ impl ValidationFold {
         dataset: &Dataset,
         stats: Option<&[ColumnStats]>,
     ) -> Result<Validation> {
-        let (scores, losses) = score(net, &dataset.train, &self.clips, stats, &[], true)?;
-        let aligned = scores.aligned.view();
+        let (scores, losses) = score(
+            net,
+            &dataset.train,
+            &self.clips,
+            stats,
+            &[],
+            USUAL_ALPHA,
+            true,
+        )?;
         let (thresholds, accuracy) = choose(
             &net.config().decode,
             &dataset.classes,
-            aligned,
+            scores.presence.view(),
+            scores.salience.view(),
             &self.truths,
         )?;
-        let measures = Measures::of_rows(self.targets.view(), aligned)?;
+        let aligned = align(
+            scores.presence.view(),
+            scores.salience.view(),
+            thresholds.alpha,
+        )?;
+        let measures = Measures::of_rows(self.targets.view(), aligned.view())?;
         let kl = Measures::mean(&measures).map_or(f64::NAN, |mean| mean.kullback_leibler);
         Ok(Validation {
             losses: losses.unwrap_or_default(),
