@@ -3,6 +3,7 @@
 //! | Layer | Modules |
 //! |---|---|
 //! | operations of a training step | [`linear`], [`epilogue`], [`rowwise`], [`adam`], [`pack`], [`gemm`] |
+//! | layers of a trained network | [`inference`] |
 //! | what they stream | [`layout`] (packed batches and weights), [`view`], [`buffer`], [`map`] (files) |
 //! | inner loops, one file per instruction set | [`micro`] |
 //! | the same once more, slow and obvious | [`mod@reference`] |
@@ -34,6 +35,7 @@ pub mod counter;
 pub mod epilogue;
 pub mod gemm;
 mod gram;
+pub mod inference;
 pub mod layout;
 pub mod linear;
 pub mod map;
@@ -44,6 +46,7 @@ pub mod peak;
 pub mod real;
 pub mod reference;
 pub mod rowwise;
+mod turn;
 pub mod view;
 
 pub use real::Real;

@@ -1,10 +1,12 @@
 //! Gathers rows of stored features into a packed, standardised batch.
 
+use std::ops::Range;
+
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use crate::layout::{PackedRows, ROW_BLOCK};
-use crate::micro::{self, Pass};
+use crate::micro::{self, Kernel, Pass};
 use crate::parallel;
 use crate::real::Real;
 
@@ -115,6 +117,29 @@ impl StoredRows<'_> {
     }
 }
 
+impl StoredRows<'_> {
+    /// Asks for some columns of a row, which are wanted soon, into the second-level cache.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, row: usize, columns: Range<usize>) {
+        let start = row * self.cols;
+        let range = start + columns.start..start + columns.end;
+        match self.values {
+            StoredValues::Memory(RowValues::F16(values)) => {
+                micro::prefetch::<false, _>(&values[range]);
+            }
+            StoredValues::Memory(RowValues::F32(values)) => {
+                micro::prefetch::<false, _>(&values[range]);
+            }
+            StoredValues::Memory(RowValues::F64(values)) => {
+                micro::prefetch::<false, _>(&values[range]);
+            }
+            StoredValues::F16(values) => micro::prefetch::<false, _>(&values[range]),
+            StoredValues::F32(values) => micro::prefetch::<false, _>(&values[range]),
+            StoredValues::F64(values) => micro::prefetch::<false, _>(&values[range]),
+        }
+    }
+}
+
 /// Which stored row a batch row takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pick {
@@ -137,7 +162,7 @@ pub struct Standardise<'a> {
 const COLS_PER_TASK: usize = 2048;
 
 /// Columns staged at once: 8 rows of them are 4 KiB.
-const STAGED: usize = 128;
+pub(crate) const STAGED: usize = 192;
 
 /// Fills `out (B, D)` with the picked rows, standardised in `f32`; a row without a pick (a missing
 /// encoder) is 0.
@@ -159,7 +184,7 @@ pub fn gather_rows<'a, T: Real>(
             "gather_rows: one mean and deviation per column"
         );
     }
-    let picked: Vec<Option<(StoredRows<'_>, usize)>> = picks
+    let picked: Vec<PickedRow<'_>> = picks
         .iter()
         .map(|pick| {
             let pick = (*pick)?;
@@ -181,6 +206,7 @@ pub fn gather_rows<'a, T: Real>(
     for (block, rows) in blocks.chunks_mut(cols).zip(picked.chunks(ROW_BLOCK)) {
         for (n, out) in block.chunks_mut(COLS_PER_TASK).enumerate() {
             tasks.push(Gather {
+                kernel,
                 rows,
                 first_col: n * COLS_PER_TASK,
                 standardise,
@@ -191,12 +217,17 @@ pub fn gather_rows<'a, T: Real>(
     parallel::for_each(rows * cols, tasks, |gather| kernel.run(gather));
 }
 
+/// A stored row that a batch row takes; none where the encoder is missing.
+pub(crate) type PickedRow<'a> = Option<(StoredRows<'a>, usize)>;
+
 /// Some columns of a block of up to 8 rows.
-struct Gather<'a, T> {
-    rows: &'a [Option<(StoredRows<'a>, usize)>],
-    first_col: usize,
-    standardise: Option<Standardise<'a>>,
-    out: &'a mut [[T; ROW_BLOCK]],
+pub(crate) struct Gather<'a, T> {
+    pub(crate) kernel: Kernel,
+    pub(crate) rows: &'a [PickedRow<'a>],
+    pub(crate) first_col: usize,
+    pub(crate) standardise: Option<Standardise<'a>>,
+    /// `[columns][8]`.
+    pub(crate) out: &'a mut [[T; ROW_BLOCK]],
 }
 
 impl<T: Real> Pass for Gather<'_, T> {
@@ -213,17 +244,21 @@ impl<T: Real> Pass for Gather<'_, T> {
                 let staged = &mut staged[..out.len()];
                 source.read(*row, first, staged);
                 if let Some(s) = self.standardise {
-                    let (mean, inv_std) = (&s.mean[first..], &s.inv_std[first..]);
-                    for ((x, mean), inv_std) in staged.iter_mut().zip(mean).zip(inv_std) {
-                        *x = (*x - mean) * inv_std;
-                    }
+                    s.apply(first, staged);
                 }
             }
-            for (c, out) in out.iter_mut().enumerate() {
-                for (out, staged) in out.iter_mut().zip(&staged) {
-                    *out = T::of(f64::from(staged[c]));
-                }
-            }
+            T::turn(self.kernel, &staged, out);
+        }
+    }
+}
+
+impl Standardise<'_> {
+    /// Standardises the values of columns `first ..` of a row.
+    #[inline(always)]
+    pub(crate) fn apply(&self, first: usize, values: &mut [f32]) {
+        let (mean, inv_std) = (&self.mean[first..], &self.inv_std[first..]);
+        for ((x, mean), inv_std) in values.iter_mut().zip(mean).zip(inv_std) {
+            *x = (*x - mean) * inv_std;
         }
     }
 }

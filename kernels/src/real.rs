@@ -41,6 +41,8 @@ pub(crate) mod sealed {
     use crate::layout::{PANEL, ROW_BLOCK};
     use crate::micro::portable::{Across, BASELINE_FUSES, Down};
     use crate::micro::{Blocks, Kernel, Tile};
+    use crate::pack::STAGED;
+    use crate::turn::turn;
 
     /// What the blocked loops ask of a scalar: the two micro-kernels, so that the loops around them
     /// are written once. `f32` has kernels of its own for each instruction set; `f64` compiles the
@@ -61,6 +63,9 @@ pub(crate) mod sealed {
             b: &[[Self; PANEL]],
             tile: &mut Tile<Self>,
         );
+
+        /// `out[c][r] = rows[r][c]`, widened where `Self` is wider.
+        fn turn(kernel: Kernel, rows: &[[f32; STAGED]; ROW_BLOCK], out: &mut [[Self; ROW_BLOCK]]);
     }
 
     impl Tiles for f32 {
@@ -77,6 +82,11 @@ pub(crate) mod sealed {
             tile: &mut Tile<f32>,
         ) {
             kernel.across::<W>(a, b, tile);
+        }
+
+        #[inline]
+        fn turn(kernel: Kernel, rows: &[[f32; STAGED]; ROW_BLOCK], out: &mut [[f32; ROW_BLOCK]]) {
+            turn(kernel, rows, out);
         }
     }
 
@@ -100,6 +110,14 @@ pub(crate) mod sealed {
                 512 => kernel.run(Across::<_, true, W, 16> { a, b, tile }),
                 256 => kernel.run(Across::<_, true, W, 8> { a, b, tile }),
                 _ => kernel.run(Across::<_, BASELINE_FUSES, W, 4> { a, b, tile }),
+            }
+        }
+
+        fn turn(_: Kernel, rows: &[[f32; STAGED]; ROW_BLOCK], out: &mut [[f64; ROW_BLOCK]]) {
+            for (c, out) in out.iter_mut().enumerate() {
+                for (out, row) in out.iter_mut().zip(rows) {
+                    *out = f64::from(row[c]);
+                }
             }
         }
     }

@@ -252,7 +252,25 @@ impl<F: Scalar> FusionNet<F> {
         forward: &Forward<F>,
         targets: &Array2<F>,
     ) -> Result<Losses> {
-        losses(tape, forward, targets, &self.config.loss, &self.config.uda)
+        let logits = [forward.presence_logits, forward.salience_logits];
+        let (loss, uda) = (&self.config.loss, &self.config.uda);
+        losses(tape, logits, forward.domain_logits, targets, loss, uda)
+    }
+
+    /// The losses of evaluated logits `(B, C)` under the soft labels `targets (B, C)`, without a domain
+    /// loss.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit.
+    pub fn losses_of_logits(
+        &self,
+        tape: &mut Tape<F>,
+        [presence, salience]: [Array2<F>; 2],
+        targets: &Array2<F>,
+    ) -> Result<Losses> {
+        let (presence, salience) = (tape.constant(presence), tape.constant(salience));
+        let (loss, uda) = (&self.config.loss, &self.config.uda);
+        losses(tape, [presence, salience], None, targets, loss, uda)
     }
 
     /// Lets a training batch's statistics enter the running ones.
@@ -270,6 +288,26 @@ impl<F: Scalar> FusionNet<F> {
     /// The gate's temperature; none for a uniform gate.
     pub fn temperature(&self) -> Option<f64> {
         self.gate.temperature(&self.params)
+    }
+
+    pub(super) fn projections(&self) -> &[Projection] {
+        &self.projections
+    }
+
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    pub(super) fn fusion(&self) -> &Fusion {
+        &self.fusion
+    }
+
+    pub(super) fn presence(&self) -> &Head {
+        &self.presence
+    }
+
+    pub(super) fn salience(&self) -> Option<&Head> {
+        self.salience.as_ref()
     }
 
     /// The encoders in the order of the inputs.

@@ -149,6 +149,17 @@ impl<F: Scalar> Params<F> {
         tape.parameter(id.0, &param.tensor, param.trainable)
     }
 
+    /// A weight matrix in packed panels: shared where it is held so, else packed now.
+    pub fn panels(&self, id: ParamId) -> Arc<Panels<F>> {
+        match &self.list[id.0].tensor {
+            Tensor::Panels(panels) => Arc::clone(panels),
+            other => {
+                let (rows, cols) = other.shape();
+                Arc::new(Panels::from_row_major(&other.to_row_major(), rows, cols))
+            }
+        }
+    }
+
     /// A vector's values.
     ///
     /// # Panics

@@ -13,11 +13,10 @@ use super::early_stopping::EarlyStopping;
 use super::files::Files;
 use super::history;
 use super::manifest::{Environment, Manifest};
-use super::predict::inputs;
 use super::progress::{EpochEnd, Progress, Sums, record};
 use super::run::{Observer, Outcome, PROGRAM, Run};
 use super::state::{self, LoopState};
-use super::step::{Stepped, train_step};
+use super::step::{Stepped, inputs, train_step};
 use crate::autograd::Tensor;
 use crate::data::batch::{Batch, Rows, epoch_order, training_batches};
 use crate::data::dataset::Split;
@@ -303,7 +302,7 @@ impl Run<'_> {
                 clips,
             };
             progress.batch.gather(source, target, self.stats.as_deref());
-            let inputs = inputs(&progress.batch, &[]);
+            let inputs = inputs(&progress.batch);
             let targets = progress
                 .batch
                 .targets

@@ -13,10 +13,12 @@ pub mod open;
 pub mod predict;
 mod progress;
 pub mod run;
+pub mod score;
 pub mod state;
 pub mod step;
 mod target;
 pub mod validation;
 
-pub use predict::{Predictor, Scores};
+pub use predict::Predictor;
 pub use run::{Observer, Options, Outcome, Run};
+pub use score::Scores;
