@@ -12,10 +12,9 @@ use crate::eval::align::align;
 use crate::model::heads::{presence_probabilities, salience_probabilities};
 use crate::model::{Evaluation, FusionNet};
 
-/// Clips that go through the network at once.
-/// Four bands of rows, so that threads find work in every layer; more would not fit into the cache
+/// Clips that go through the network at once: four bands of rows, so that threads find work in every layer; more would not fit into the cache
 /// between layers.
-const BATCH: usize = 1024;
+pub(super) const BATCH: usize = 1024;
 
 /// What the network says of N clips.
 #[derive(Clone, Debug, PartialEq)]
