@@ -9,6 +9,7 @@ use crate::layout::{PackedRows, ROW_BLOCK};
 use crate::micro::{self, Kernel, Pass};
 use crate::parallel;
 use crate::real::Real;
+use crate::turn::as_bytes;
 
 /// Stored feature values, row-major, in the type the file had.
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +118,21 @@ impl StoredRows<'_> {
     }
 }
 
-impl StoredRows<'_> {
+impl<'a> StoredRows<'a> {
+    /// Some columns of a row as little-endian bytes of `f32`, if that is what is stored.
+    #[inline(always)]
+    fn bytes(&self, row: usize, columns: Range<usize>) -> Option<&'a [[u8; 4]]> {
+        let start = row * self.cols;
+        let range = start + columns.start..start + columns.end;
+        match self.values {
+            StoredValues::F32(values) => Some(&values[range]),
+            StoredValues::Memory(RowValues::F32(values)) if cfg!(target_endian = "little") => {
+                Some(as_bytes(&values[range]))
+            }
+            _ => None,
+        }
+    }
+
     /// Asks for some columns of a row, which are wanted soon, into the second-level cache.
     #[inline(always)]
     pub(crate) fn prefetch(&self, row: usize, columns: Range<usize>) {
@@ -234,7 +249,13 @@ impl<T: Real> Pass for Gather<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run(mut self) {
+        let done = self.run_whole();
+        self.out = &mut self.out[done..];
+        self.first_col += done;
+        if self.out.is_empty() {
+            return;
+        }
         // Rows without a pick and the padding stay 0.
         let mut staged = [[0.0_f32; STAGED]; ROW_BLOCK];
         for (n, out) in self.out.chunks_mut(STAGED).enumerate() {
@@ -249,6 +270,28 @@ impl<T: Real> Pass for Gather<'_, T> {
             }
             T::turn(self.kernel, &staged, out);
         }
+    }
+}
+
+impl<T: Real> Gather<'_, T> {
+    /// The usual case at once, without a stage between: eight rows, all there, of `f32`. Gives how
+    /// many columns were done.
+    #[inline(always)]
+    fn run_whole(&mut self) -> usize {
+        if self.rows.len() < ROW_BLOCK {
+            return 0;
+        }
+        let columns = self.first_col..self.first_col + self.out.len();
+        let mut stored: [&[[u8; 4]]; ROW_BLOCK] = [&[]; ROW_BLOCK];
+        for (stored, row) in stored.iter_mut().zip(self.rows) {
+            let bytes = row.and_then(|(source, row)| source.bytes(row, columns.clone()));
+            let Some(bytes) = bytes else { return 0 };
+            *stored = bytes;
+        }
+        let standardise = self
+            .standardise
+            .map(|s| (&s.mean[columns.clone()], &s.inv_std[columns.clone()]));
+        T::turn_stored(self.kernel, &stored, standardise, self.out)
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) mod sealed {
     use crate::micro::portable::{Across, BASELINE_FUSES, Down};
     use crate::micro::{Blocks, Kernel, Tile};
     use crate::pack::STAGED;
-    use crate::turn::turn;
+    use crate::turn::{turn, turn_stored};
 
     /// What the blocked loops ask of a scalar: the two micro-kernels, so that the loops around them
     /// are written once. `f32` has kernels of its own for each instruction set; `f64` compiles the
@@ -66,9 +66,30 @@ pub(crate) mod sealed {
 
         /// `out[c][r] = rows[r][c]`, widened where `Self` is wider.
         fn turn(kernel: Kernel, rows: &[[f32; STAGED]; ROW_BLOCK], out: &mut [[Self; ROW_BLOCK]]);
+
+        /// The same straight from eight stored rows, standardised by mean and 1 / deviation; gives
+        /// how many columns were done, which may be none.
+        fn turn_stored(
+            _: Kernel,
+            _: &[&[[u8; 4]]; ROW_BLOCK],
+            _: Option<(&[f32], &[f32])>,
+            _: &mut [[Self; ROW_BLOCK]],
+        ) -> usize {
+            0
+        }
     }
 
     impl Tiles for f32 {
+        #[inline]
+        fn turn_stored(
+            kernel: Kernel,
+            rows: &[&[[u8; 4]]; ROW_BLOCK],
+            standardise: Option<(&[f32], &[f32])>,
+            out: &mut [[f32; ROW_BLOCK]],
+        ) -> usize {
+            turn_stored(kernel, rows, standardise, out)
+        }
+
         #[inline]
         fn down(kernel: Kernel, a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
             kernel.down(a, b, tile);
