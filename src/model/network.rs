@@ -95,6 +95,28 @@ impl<F: Scalar> FusionNet<F> {
         classes: usize,
         layout: WeightLayout,
     ) -> Result<Self> {
+        Self::with_params(config, encoders, classes, Params::new(layout))
+    }
+
+    /// As [`FusionNet::new`], with weight matrices of 0 that a file is going to fill.
+    ///
+    /// # Errors
+    /// As [`FusionNet::new`].
+    pub fn blank(config: &Config, encoders: &[EncoderShape], classes: usize) -> Result<Self> {
+        Self::with_params(
+            config,
+            encoders,
+            classes,
+            Params::blank(WeightLayout::Packed),
+        )
+    }
+
+    fn with_params(
+        config: &Config,
+        encoders: &[EncoderShape],
+        classes: usize,
+        mut params: Params<F>,
+    ) -> Result<Self> {
         config.check()?;
         if encoders.is_empty() || classes == 0 {
             let got = format!("{} encoders, {classes} classes", encoders.len());
@@ -113,7 +135,6 @@ impl<F: Scalar> FusionNet<F> {
                 layer: layers - 1,
             }
         };
-        let mut params = Params::new(layout);
         let projections = encoders
             .iter()
             .map(|encoder| {

@@ -47,6 +47,7 @@ pub struct Params<F> {
     list: Vec<Param<F>>,
     by_name: HashMap<String, ParamId>,
     layout: WeightLayout,
+    blank: bool,
 }
 
 impl<F: Scalar> Params<F> {
@@ -56,7 +57,34 @@ impl<F: Scalar> Params<F> {
             list: Vec::new(),
             by_name: HashMap::new(),
             layout,
+            blank: false,
         }
+    }
+
+    /// No parameters yet; matrices that are drawn at random stay 0, since a file will fill them.
+    pub fn blank(layout: WeightLayout) -> Self {
+        Self {
+            blank: true,
+            ..Self::new(layout)
+        }
+    }
+
+    /// Adds a weight matrix `(rows, cols)` whose row-major values `draw` makes.
+    ///
+    /// # Panics
+    /// As [`Params::add_matrix`].
+    pub fn add_drawn_matrix(
+        &mut self,
+        name: &str,
+        rows: usize,
+        cols: usize,
+        draw: impl FnOnce() -> Vec<F>,
+    ) -> ParamId {
+        if self.blank && self.layout == WeightLayout::Packed {
+            let tensor = Tensor::Panels(Arc::new(Panels::zeros(rows, cols)));
+            return self.add(name, tensor, vec![rows, cols], true);
+        }
+        self.add_matrix(name, rows, cols, draw())
     }
 
     /// Adds a weight matrix `(rows, cols)` from row-major values.
@@ -180,6 +208,28 @@ impl<F: Scalar> Params<F> {
         match &mut param.tensor {
             Tensor::Dense(x) => x.as_slice_mut().expect("parameters are row-major"),
             Tensor::Rows(_) | Tensor::Panels(_) => panic!("{} is a matrix", param.name),
+        }
+    }
+
+    /// Replaces the values, some rows at a time: `read` puts the rows from the given one on into a
+    /// row-major slice (a vector is one row).
+    ///
+    /// # Errors
+    /// What `read` gives; the values are then undefined.
+    pub fn fill<E: Send>(
+        &mut self,
+        id: ParamId,
+        read: impl Fn(usize, &mut [F]) -> Result<(), E> + Send + Sync,
+    ) -> Result<(), E> {
+        match &mut self.list[id.0].tensor {
+            Tensor::Panels(panels) => Arc::make_mut(panels).fill(read),
+            other => {
+                let (rows, cols) = other.shape();
+                let mut values = vec![F::zero(); rows * cols];
+                read(0, &mut values)?;
+                *other = Tensor::dense(rows, cols, values);
+                Ok(())
+            }
         }
     }
 

@@ -5,9 +5,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::checkpoint::{
-    ChosenThresholds, Description, EncoderEntry, FORMAT_VERSION, save_weights,
-};
+use super::checkpoint::{ChosenThresholds, Description, EncoderEntry, FORMAT_VERSION};
 use super::decoding::unsearched;
 use super::early_stopping::EarlyStopping;
 use super::files::Files;
@@ -17,6 +15,7 @@ use super::progress::{EpochEnd, Progress, Sums, record};
 use super::run::{Observer, Outcome, PROGRAM, Run};
 use super::state::{self, LoopState};
 use super::step::{Stepped, inputs, train_step};
+use super::weights_file::save_weights;
 use crate::autograd::Tensor;
 use crate::data::batch::{Batch, Rows, epoch_order, training_batches};
 use crate::data::dataset::Split;

@@ -19,6 +19,7 @@ pub mod state;
 pub mod step;
 mod target;
 pub mod validation;
+pub mod weights_file;
 
 pub use predict::Predictor;
 pub use run::{Observer, Options, Outcome, Run};

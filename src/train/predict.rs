@@ -39,7 +39,7 @@ impl Predictor {
                 width: encoder.width,
             })
             .collect();
-        let mut net = FusionNet::new(&description.config, &shapes, description.classes.len())?;
+        let mut net = FusionNet::blank(&description.config, &shapes, description.classes.len())?;
         file.load_into(&mut net.params)?;
         let stats = if description.config.data.standardize {
             let stats = shapes.iter().map(|encoder| {
