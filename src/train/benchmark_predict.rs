@@ -1,7 +1,9 @@
 //! Times the prediction of clips on random data, beside what this machine's arithmetic can do at most.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -13,7 +15,7 @@ use crate::kernels::inference::BatchRows;
 use crate::kernels::pack::{RowSource, RowValues, Standardise};
 use crate::kernels::peak::fma_peak_gflops;
 use crate::model::heads::{presence_probabilities, salience_probabilities};
-use crate::model::{Config, EncoderShape, FusionNet};
+use crate::model::{Config, EncoderShape, FusionNet, Inference};
 use crate::rng::{Purpose, Stream};
 
 /// Exponent of the alignment; any costs the same.
@@ -64,11 +66,76 @@ pub struct PredictReport {
     pub peak_rss_mib: Option<f64>,
 }
 
+/// A network with random weights and random features of clips.
+#[derive(Debug)]
+pub struct Workload {
+    net: FusionNet<f32>,
+    features: Vec<Features>,
+    rows: Vec<Option<usize>>,
+}
+
 /// Features of one encoder and their standardisation.
+#[derive(Debug)]
 struct Features {
     values: Vec<f32>,
     mean: Vec<f32>,
     inv_std: Vec<f32>,
+}
+
+impl Workload {
+    /// The paper's encoders, their widths divided, with features of so many clips.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) for numbers out of range.
+    pub fn new(divisor: usize, clips: usize) -> Result<Workload> {
+        require("divisor", (1..=64).contains(&divisor), "expected 1 to 64")?;
+        require(
+            "predict",
+            (1..=1 << 20).contains(&clips),
+            "expected 1 to 1048576 clips",
+        )?;
+        let encoders = encoders(divisor);
+        let features = encoders.par_iter().enumerate();
+        Ok(Workload {
+            net: FusionNet::new(&Config::default(), &encoders, CLASSES)?,
+            features: features
+                .map(|(m, encoder)| random(m, clips, encoder))
+                .collect(),
+            rows: (0..clips).map(Some).collect(),
+        })
+    }
+
+    /// The network.
+    pub fn net(&self) -> &FusionNet<f32> {
+        &self.net
+    }
+
+    /// Inputs of some of the clips, for each encoder.
+    ///
+    /// # Panics
+    /// If there are no such clips.
+    pub fn inputs(&self, clips: Range<usize>) -> Vec<BatchRows<'_>> {
+        let encoders = self.net.encoders().iter();
+        let rows = &self.rows[clips];
+        let each = self.features.iter().zip(encoders);
+        each.map(|(features, encoder)| features.batch(encoder.width, rows))
+            .collect()
+    }
+
+    /// Predicts all clips, from stored features to aligned scores; gives the scores of the last ones.
+    ///
+    /// # Errors
+    /// None that a sound program meets.
+    pub fn predict(&self, inference: &mut Inference<'_>) -> Result<Array2<f64>> {
+        let (mut last, clips) = (Array2::zeros((0, 0)), self.rows.len());
+        for first in (0..clips).step_by(BATCH) {
+            let found = inference.run(&self.inputs(first..clips.min(first + BATCH)))?;
+            let presence = presence_probabilities(found.presence_logits.view()).mapv(f64::from);
+            let salience = salience_probabilities(found.salience_logits.view()).mapv(f64::from);
+            last = align(presence.view(), salience.view(), ALPHA)?;
+        }
+        Ok(last)
+    }
 }
 
 /// Runs the benchmark; `progress` hears of each round.
@@ -79,42 +146,15 @@ pub fn benchmark_predict(
     options: &PredictOptions,
     mut progress: impl FnMut(),
 ) -> Result<PredictReport> {
-    require(
-        "divisor",
-        (1..=64).contains(&options.divisor),
-        "expected 1 to 64",
-    )?;
-    let clips = options.clips;
-    require(
-        "predict",
-        (1..=1 << 20).contains(&clips),
-        "expected 1 to 1048576 clips",
-    )?;
     require("rounds", options.rounds >= 1, "expected at least 1")?;
-    let kernel = kernel()?;
-    let encoders = encoders(options.divisor);
-    let net = FusionNet::<f32>::new(&Config::default(), &encoders, CLASSES)?;
-    let features: Vec<Features> = encoders
-        .par_iter()
-        .enumerate()
-        .map(|(m, encoder)| random(m, clips, encoder))
-        .collect();
-    let rows: Vec<Option<usize>> = (0..clips).map(Some).collect();
+    let (kernel, clips) = (kernel()?, options.clips);
+    let workload = Workload::new(options.divisor, clips)?;
+    let net = workload.net();
     let mut inference = net.inference();
     let mut times = Vec::with_capacity(options.rounds);
     for round in 0..=options.rounds {
         let began = Instant::now();
-        for rows in rows.chunks(BATCH) {
-            let inputs: Vec<_> = features
-                .iter()
-                .zip(&encoders)
-                .map(|(features, encoder)| features.batch(encoder.width, rows))
-                .collect();
-            let found = inference.run(&inputs)?;
-            let presence = presence_probabilities(found.presence_logits.view()).mapv(f64::from);
-            let salience = salience_probabilities(found.salience_logits.view()).mapv(f64::from);
-            align(presence.view(), salience.view(), ALPHA)?;
-        }
+        workload.predict(&mut inference)?;
         if round > 0 {
             times.push(began.elapsed());
         }
@@ -139,7 +179,7 @@ pub fn benchmark_predict(
         clips,
         rounds: options.rounds,
         params: net.params.trainable_count(),
-        inputs: encoders.iter().map(|encoder| encoder.width).sum(),
+        inputs: net.encoders().iter().map(|encoder| encoder.width).sum(),
         threads: rayon::current_num_threads(),
         kernel: kernel.name().to_owned(),
         predict_ms,
