@@ -110,7 +110,7 @@ fn network(form: &[&str], layout: WeightLayout) -> FusionNet<f32> {
 fn rows(clips: &[usize], missing: bool) -> Vec<Vec<Option<usize>>> {
     (0..WIDTHS.len())
         .map(|m| {
-            let here = |clip: usize| !missing || (clip + m) % 3 != 0 && m != 3;
+            let here = |clip: usize| !missing || !(clip + m).is_multiple_of(3) && m != 3;
             clips
                 .iter()
                 .map(|&clip| here(clip).then_some(clip))

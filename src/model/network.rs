@@ -103,12 +103,20 @@ impl<F: Scalar> FusionNet<F> {
     /// # Errors
     /// As [`FusionNet::new`].
     pub fn blank(config: &Config, encoders: &[EncoderShape], classes: usize) -> Result<Self> {
-        Self::with_params(
-            config,
-            encoders,
-            classes,
-            Params::blank(WeightLayout::Packed),
-        )
+        Self::with_params(config, encoders, classes, Params::blank())
+    }
+
+    /// How many trainable numbers such a network has, without making it.
+    ///
+    /// # Errors
+    /// As [`FusionNet::new`].
+    pub fn trainable_count(
+        config: &Config,
+        encoders: &[EncoderShape],
+        classes: usize,
+    ) -> Result<usize> {
+        let net = Self::with_params(config, encoders, classes, Params::shapes_only())?;
+        Ok(net.params.trainable_count())
     }
 
     fn with_params(

@@ -47,7 +47,18 @@ pub struct Params<F> {
     list: Vec<Param<F>>,
     by_name: HashMap<String, ParamId>,
     layout: WeightLayout,
-    blank: bool,
+    draw: Draw,
+}
+
+/// What becomes of matrices that are drawn at random.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Draw {
+    #[default]
+    Random,
+    /// They stay 0, since a file will fill them.
+    Zero,
+    /// They hold nothing: only their shapes are asked for.
+    Nothing,
 }
 
 impl<F: Scalar> Params<F> {
@@ -57,15 +68,24 @@ impl<F: Scalar> Params<F> {
             list: Vec::new(),
             by_name: HashMap::new(),
             layout,
-            blank: false,
+            draw: Draw::Random,
         }
     }
 
     /// No parameters yet; matrices that are drawn at random stay 0, since a file will fill them.
-    pub fn blank(layout: WeightLayout) -> Self {
+    pub fn blank() -> Self {
         Self {
-            blank: true,
-            ..Self::new(layout)
+            draw: Draw::Zero,
+            ..Self::new(WeightLayout::Packed)
+        }
+    }
+
+    /// No parameters yet; matrices that are drawn at random hold nothing, since only their shapes are
+    /// asked for.
+    pub fn shapes_only() -> Self {
+        Self {
+            draw: Draw::Nothing,
+            ..Self::new(WeightLayout::Packed)
         }
     }
 
@@ -80,11 +100,13 @@ impl<F: Scalar> Params<F> {
         cols: usize,
         draw: impl FnOnce() -> Vec<F>,
     ) -> ParamId {
-        if self.blank && self.layout == WeightLayout::Packed {
-            let tensor = Tensor::Panels(Arc::new(Panels::zeros(rows, cols)));
-            return self.add(name, tensor, vec![rows, cols], true);
-        }
-        self.add_matrix(name, rows, cols, draw())
+        let panels = match self.draw {
+            Draw::Random => return self.add_matrix(name, rows, cols, draw()),
+            Draw::Zero => Panels::zeros(rows, cols),
+            Draw::Nothing => Panels::zeros(0, 0),
+        };
+        let tensor = Tensor::Panels(Arc::new(panels));
+        self.add(name, tensor, vec![rows, cols], true)
     }
 
     /// Adds a weight matrix `(rows, cols)` from row-major values.

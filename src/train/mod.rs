@@ -10,6 +10,7 @@ mod files;
 mod fit;
 pub mod history;
 pub mod manifest;
+mod memory;
 pub mod open;
 pub mod predict;
 mod progress;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::checkpoint::Checkpoint;
 use super::history::EpochRecord;
 use super::manifest::{ClipCounts, Manifest};
+use super::memory;
 use super::step::StepLosses;
 use super::target::{Target, target};
 use super::validation::ValidationFold;
@@ -123,6 +124,7 @@ impl<'a> Run<'a> {
                 width: encoder.cols,
             })
             .collect();
+        memory::check(config, &shapes, dataset.classes.len())?;
         let mut net = FusionNet::new(config, &shapes, dataset.classes.len())?;
         if let Some(path) = &options.init {
             Checkpoint::read(path)?.load_into(&mut net.params)?;

@@ -59,7 +59,8 @@ pub(super) fn one_row(kernel: Kernel, x: Option<&[f32]>, mut task: Task<'_, '_>)
     }
 }
 
-/// `Σ_k x[k] panel[k][j]`, in the order of k and rounded as [`Kernel::down`] does.
+/// `Σ_k x[k] panel[k][j]`, in the order of k and rounded as [`Kernel::down`] does. Weights of inputs
+/// that are 0 together (an encoder that was not selected) are not read: finite ones would add 0.
 pub(super) fn product(kernel: Kernel, x: &[f32], panel: &[[f32; PANEL]]) -> [f32; PANEL] {
     match kernel {
         Kernel::Portable(_) => {
@@ -79,22 +80,32 @@ struct Stream<'a, const FUSES: bool> {
 /// prefetching does not cross.
 const AHEAD: usize = 32;
 
+/// Inputs that are skipped together.
+const SKIPPED: usize = 64;
+
 impl<const FUSES: bool> Pass for Stream<'_, FUSES> {
     type Output = [f32; PANEL];
 
     #[inline(always)]
     fn run(self) -> [f32; PANEL] {
         let mut sums = [0.0_f32; PANEL];
-        for (k, (x, w)) in self.x.iter().zip(self.panel).enumerate() {
-            if let Some(ahead) = self.panel.get(k + AHEAD) {
-                micro::prefetch::<true, f32>(ahead);
+        let parts = self.x.chunks(SKIPPED).zip(self.panel.chunks(SKIPPED));
+        for (n, (x, panel)) in parts.enumerate() {
+            if x.iter().all(|x| *x == 0.0) {
+                continue;
             }
-            for (sum, w) in sums.iter_mut().zip(w) {
-                *sum = if FUSES {
-                    x.mul_add(*w, *sum)
-                } else {
-                    *sum + x * w
-                };
+            let mut ahead = self.panel.iter().skip(n * SKIPPED + AHEAD);
+            for (x, w) in x.iter().zip(panel) {
+                if let Some(ahead) = ahead.next() {
+                    micro::prefetch::<true, f32>(ahead);
+                }
+                for (sum, w) in sums.iter_mut().zip(w) {
+                    *sum = if FUSES {
+                        x.mul_add(*w, *sum)
+                    } else {
+                        *sum + x * w
+                    };
+                }
             }
         }
         sums
