@@ -14,7 +14,7 @@ impl Dataset {
     /// made from. Of the test metadata only the clips' names count, which is all that was read.
     ///
     /// # Errors
-    /// [`Error::Read`].
+    /// [`Error::Read`](crate::Error::Read).
     pub fn inputs(&self) -> Result<Vec<InputFile>> {
         let entry = |path: &Path| Ok(Fingerprint::of_file(path)?.entry(&self.path, path, ""));
         let mut inputs = vec![entry(&self.train.metadata)?];
