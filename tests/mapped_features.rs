@@ -152,9 +152,10 @@ fn a_file_that_is_cut_short_while_training_ends_the_run_with_a_message() {
         "train.max_epochs=1000000",
     ];
     let mut command = place.command(&[&base[..], &SMALLER[..10]].concat());
-    let child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let history = place.path("run/manifest.json");
-    while !history.exists() {
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let begun = place.path("run/manifest.json");
+    while !begun.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended early");
         std::thread::sleep(Duration::from_millis(5));
     }
     let file = place.path("data/features/train/encoder3.npz");

@@ -131,11 +131,23 @@ pub fn dense(
         let mut sums = vec![Tile([[0.0; PANEL]; ROW_BLOCK]); panels * out.len()];
         for from in (0..x.cols()).step_by(DEPTH) {
             let depth = from..x.cols().min(from + DEPTH);
+            // While these multiply, the next inputs and the next weights arrive, a share with each tile.
+            let ahead = depth.end..x.cols().min(depth.end + DEPTH);
+            let share = ahead.len().div_ceil(panels).max(1);
             for (p, sums) in sums.chunks_mut(out.len()).enumerate() {
                 let panel = &weights.panel(first_panel + p)[depth.clone()];
+                let next = if p + 1 < panels {
+                    &weights.panel(first_panel + p + 1)[depth.clone()]
+                } else {
+                    &weights.panel(first_panel)[ahead.clone()]
+                };
+                let mut shares = next.chunks(next.len().div_ceil(out.len()).max(1));
                 for (block, sums) in sums.iter_mut().enumerate() {
-                    let x = &x.block(first_block + block)[depth.clone()];
-                    kernel.down(x, panel, sums);
+                    let x = x.block(first_block + block);
+                    let coming = x[ahead.clone()].chunks(share).nth(p);
+                    micro::prefetch::<false, f32>(coming.unwrap_or_default().as_flattened());
+                    micro::prefetch::<false, f32>(shares.next().unwrap_or_default().as_flattened());
+                    kernel.down(&x[depth.clone()], panel, sums);
                 }
             }
         }
