@@ -68,7 +68,7 @@ fn limited(place: &Place, args: &[&str]) -> Option<Ran> {
     let shell = |script: &str| {
         let mut shell = Command::new("sh");
         shell.args(["-c", script, "sh", env!("CARGO_BIN_EXE_blendfuse")]);
-        shell.stdin(Stdio::null());
+        shell.stdin(Stdio::null()).env_remove("BLENDFUSE_KERNEL");
         shell
     };
     let script = format!("ulimit -d {LIMIT} && exec \"$@\"");
