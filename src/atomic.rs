@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
+/// How the names of temporary files begin; the number of the process follows.
+const PREFIX: &str = ".blendfuse-";
+
 /// Writes a file through `fill`; replaces what stood there only once everything is on disk.
 ///
 /// # Errors
@@ -14,41 +17,23 @@ pub fn write(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> Result<()> {
-    replace(path, |temporary| {
-        let mut buffered = BufWriter::new(temporary.as_file());
-        fill(&mut buffered)?;
-        buffered.flush()
-    })
-}
-
-/// As [`write()`], for a writer that wants a path.
-///
-/// # Errors
-/// [`Error::Write`], with nothing left behind.
-pub fn write_path(path: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
-    replace(path, |temporary| fill(temporary.path()))
-}
-
-fn replace(
-    path: &Path,
-    fill: impl FnOnce(&tempfile::NamedTempFile) -> io::Result<()>,
-) -> Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
     };
     let attempt = || -> io::Result<()> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".blendfuse-");
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        builder.prefix(&prefix);
         // Temporary files are private; a result is as readable as any other new file.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let temporary = builder.tempfile_in(&folder)?;
-        let permissions = temporary.as_file().metadata()?.permissions();
-        fill(&temporary)?;
-        // The writer may have replaced the file under this name: look at what stands there now.
-        std::fs::set_permissions(temporary.path(), permissions)?;
-        File::open(temporary.path())?.sync_all()?;
+        let mut buffered = BufWriter::new(temporary.as_file());
+        fill(&mut buffered)?;
+        buffered.flush()?;
+        drop(buffered);
+        temporary.as_file().sync_all()?;
         temporary.persist(path).map_err(|e| e.error)?;
         sync_folder(&folder)
     };
@@ -56,6 +41,30 @@ fn replace(
         path: path.to_owned(),
         source,
     })
+}
+
+/// Removes from a folder what this program left there when it was killed while it wrote: temporary
+/// files of processes of this machine that are gone. Does nothing where that cannot be told, or
+/// cannot be done.
+pub fn remove_leftovers(folder: &Path) {
+    let processes = Path::new("/proc");
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    if !processes.join("self").exists() {
+        return;
+    }
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let process = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX)?.split_once('-'))
+            .and_then(|(process, _)| process.parse::<u32>().ok());
+        if process.is_some_and(|process| !processes.join(process.to_string()).exists()) {
+            // One that stays does no harm.
+            let _kept = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 #[cfg(unix)]
@@ -93,24 +102,31 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn results_are_as_readable_as_any_new_file_however_they_are_written() {
+    fn results_are_as_readable_as_any_new_file() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let plain = folder.path().join("plain");
         std::fs::write(&plain, b"x").unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
-        let (by_file, by_path) = (folder.path().join("a"), folder.path().join("b"));
-        write(&by_file, |out| out.write_all(b"x")).unwrap();
-        write_path(&by_path, |path| {
-            // As a writer does that makes a private file of its own and moves it here.
-            let other = path.with_extension("other");
-            std::fs::write(&other, b"x")?;
-            std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o600))?;
-            std::fs::rename(other, path)
-        })
-        .unwrap();
-        assert_eq!(mode(&by_file), mode(&plain));
-        assert_eq!(mode(&by_path), mode(&plain));
+        let ours = folder.path().join("a");
+        write(&ours, |out| out.write_all(b"x")).unwrap();
+        assert_eq!(mode(&ours), mode(&plain));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_what_a_dead_process_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let living = format!(".blendfuse-{}-abc", std::process::id());
+        // Beyond the largest number that a process can have.
+        for name in [".blendfuse-4194999-abc", &living, ".blendfuse-x", "kept"] {
+            std::fs::write(folder.path().join(name), b"x").unwrap();
+        }
+        remove_leftovers(folder.path());
+        let entries = std::fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [living.as_str(), ".blendfuse-x", "kept"]);
     }
 
     #[test]

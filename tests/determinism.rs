@@ -115,14 +115,30 @@ fn target_labels_are_never_read_while_training() {
         });
         let names = cells.iter().map(|(clip, _)| format!("{clip}\n"));
         let scrambled = format!("{header}\n{}", shifted.collect::<String>());
+        // A class that no training clip has, and saliences that do not add up.
+        let impossible = cells
+            .iter()
+            .map(|(clip, _)| format!("{clip},1,bliss,sad,70,70\n"));
+        let impossible_header =
+            "filename,mix,emotion_1,emotion_2,emotion_1_salience,emotion_2_salience";
+        let impossible = format!("{impossible_header}\n{}", impossible.collect::<String>());
         let unlabelled = format!("filename\n{}", names.collect::<String>());
         assert_ne!(scrambled, text);
-        for (kind, table_text) in [("scrambled", scrambled), ("unlabelled", unlabelled)] {
+        for (kind, table_text) in [
+            ("scrambled", scrambled),
+            ("impossible", impossible),
+            ("unlabelled", unlabelled),
+        ] {
             fs::write(&table, table_text).unwrap();
             let out = format!("{name}-{kind}");
             train(&place, &out, "5", &uda);
             assert!(
                 files(&place.path(&out)) == files(&place.path(name)),
+                "{out}"
+            );
+            assert_eq!(
+                manifest(place.path(&out)),
+                manifest(place.path(name)),
                 "{out}"
             );
         }

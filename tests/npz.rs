@@ -206,7 +206,9 @@ proptest! {
             for row in 0..3 {
                 for col in 0..4 {
                     let expected = if row == col { 1.0 } else { 0.0 };
-                    prop_assert_eq!(features.source().get(row, col), expected);
+                    let mut found = [0.0];
+                    features.source().read(row, col, &mut found);
+                    prop_assert_eq!(found, [expected]);
                 }
             }
             prop_assert_eq!(features.row("größe.mov"), Some(2));

@@ -125,6 +125,29 @@ impl<T: Real> Panels<T> {
         panels
     }
 
+    /// Packs a matrix in the place of this one, some of its rows at a time: `read` puts the rows from
+    /// the given one on into a row-major slice `(up to 32, cols)`.
+    ///
+    /// # Errors
+    /// The first that `read` gives, in the order of the rows; the matrix is then undefined.
+    pub fn fill<E: Send>(
+        &mut self,
+        read: impl Fn(usize, &mut [T]) -> Result<(), E> + Send + Sync,
+    ) -> Result<(), E> {
+        let (rows, cols) = (self.rows, self.cols);
+        let panels = self.data.as_chunks_mut::<PANEL>().0;
+        let panels: Vec<_> = panels.chunks_mut(cols.max(1)).enumerate().collect();
+        let filled = parallel::map(rows * cols, panels, |(n, panel)| {
+            let first = n * PANEL;
+            let count = PANEL.min(rows - first);
+            let mut values = vec![T::zero(); count * cols];
+            read(first, &mut values)?;
+            interleave(MatRef::row_major(&values, count, cols), panel);
+            Ok(())
+        });
+        filled.into_iter().collect()
+    }
+
     /// Outputs, without padding.
     pub fn rows(&self) -> usize {
         self.rows
@@ -166,19 +189,26 @@ impl<T: Real> Panels<T> {
     /// The same matrix in row-major order, as files hold it.
     pub fn to_row_major(&self) -> Vec<T> {
         let mut out = vec![T::zero(); self.rows * self.cols];
-        // A panel at a time: its rows are written side by side while it is in the cache.
         let tasks = out.chunks_mut((PANEL * self.cols).max(1)).enumerate();
         parallel::for_each(self.data.len(), tasks.collect(), |(n, rows)| {
-            let panel = self.panel(n);
-            for (start, part) in panel.chunks(CACHED_ROWS).enumerate() {
-                for (r, row) in rows.chunks_mut(self.cols).enumerate() {
-                    for (value, w) in row[start * CACHED_ROWS..].iter_mut().zip(part) {
-                        *value = w[r];
-                    }
-                }
-            }
+            self.panel_rows(n, rows);
         });
         out
+    }
+
+    /// The rows of panel `n`, row-major: rows `32 n .. 32 n + 32`, or as many as there are.
+    ///
+    /// # Panics
+    /// If there is no such panel.
+    pub fn panel_rows(&self, n: usize, rows: &mut [T]) {
+        // Rows are written side by side while their part of the panel is in the cache.
+        for (start, part) in self.panel(n).chunks(CACHED_ROWS).enumerate() {
+            for (r, row) in rows.chunks_mut(self.cols).take(PANEL).enumerate() {
+                for (value, w) in row[start * CACHED_ROWS..].iter_mut().zip(part) {
+                    *value = w[r];
+                }
+            }
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! | Layer | Modules |
 //! |---|---|
 //! | operations of a training step | [`linear`], [`epilogue`], [`rowwise`], [`adam`], [`pack`], [`gemm`] |
-//! | what they stream | [`layout`] (packed batches and weights), [`view`], [`buffer`] |
+//! | layers of a trained network | [`inference`] |
+//! | what they stream | [`layout`] (packed batches and weights), [`view`], [`buffer`], [`map`] (files) |
 //! | inner loops, one file per instruction set | [`micro`] |
 //! | the same once more, slow and obvious | [`mod@reference`] |
 //!
@@ -34,8 +35,10 @@ pub mod counter;
 pub mod epilogue;
 pub mod gemm;
 mod gram;
+pub mod inference;
 pub mod layout;
 pub mod linear;
+pub mod map;
 pub mod micro;
 pub mod pack;
 mod parallel;
@@ -43,6 +46,7 @@ pub mod peak;
 pub mod real;
 pub mod reference;
 pub mod rowwise;
+mod turn;
 pub mod view;
 
 pub use real::Real;

@@ -1,12 +1,15 @@
 //! Gathers rows of stored features into a packed, standardised batch.
 
+use std::ops::Range;
+
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use crate::layout::{PackedRows, ROW_BLOCK};
-use crate::micro::{self, Pass};
+use crate::micro::{self, Kernel, Pass};
 use crate::parallel;
 use crate::real::Real;
+use crate::turn::as_bytes;
 
 /// Stored feature values, row-major, in the type the file had.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +44,117 @@ impl RowSource<'_> {
     }
 }
 
+/// Stored feature values, row-major: in memory, or as the bytes of a mapped file.
+#[derive(Clone, Copy, Debug)]
+pub enum StoredValues<'a> {
+    /// In memory.
+    Memory(RowValues<'a>),
+    /// Half precision, little-endian, at any address.
+    F16(&'a [[u8; 2]]),
+    /// Single precision, little-endian, at any address.
+    F32(&'a [[u8; 4]]),
+    /// Double precision, little-endian, at any address; rounded to single when read.
+    F64(&'a [[u8; 8]]),
+}
+
+/// A row-major matrix of stored features, wherever it lies.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredRows<'a> {
+    /// The values.
+    pub values: StoredValues<'a>,
+    /// Columns.
+    pub cols: usize,
+}
+
+impl<'a> From<RowSource<'a>> for StoredRows<'a> {
+    fn from(source: RowSource<'a>) -> Self {
+        Self {
+            values: StoredValues::Memory(source.values),
+            cols: source.cols,
+        }
+    }
+}
+
+impl StoredRows<'_> {
+    /// Columns `first ..` of a row as `f32`, as many as `out` takes.
+    ///
+    /// # Panics
+    /// If they leave the matrix.
+    #[inline(always)]
+    pub fn read(&self, row: usize, first: usize, out: &mut [f32]) {
+        assert!(first + out.len() <= self.cols, "columns of a row");
+        let start = row * self.cols + first;
+        let range = start..start + out.len();
+        match self.values {
+            StoredValues::Memory(RowValues::F16(values)) => {
+                values[range].convert_to_f32_slice(out);
+            }
+            StoredValues::Memory(RowValues::F32(values)) => out.copy_from_slice(&values[range]),
+            StoredValues::Memory(RowValues::F64(values)) => {
+                for (out, &x) in out.iter_mut().zip(&values[range]) {
+                    *out = x as f32;
+                }
+            }
+            StoredValues::F16(values) => {
+                for (out, bytes) in out.chunks_mut(STAGED).zip(values[range].chunks(STAGED)) {
+                    let mut halves = [f16::ZERO; STAGED];
+                    for (half, bytes) in halves.iter_mut().zip(bytes) {
+                        *half = f16::from_le_bytes(*bytes);
+                    }
+                    halves[..out.len()].convert_to_f32_slice(out);
+                }
+            }
+            StoredValues::F32(values) => {
+                for (out, bytes) in out.iter_mut().zip(&values[range]) {
+                    *out = f32::from_le_bytes(*bytes);
+                }
+            }
+            StoredValues::F64(values) => {
+                for (out, bytes) in out.iter_mut().zip(&values[range]) {
+                    *out = f64::from_le_bytes(*bytes) as f32;
+                }
+            }
+        }
+    }
+}
+
+impl<'a> StoredRows<'a> {
+    /// Some columns of a row as little-endian bytes of `f32`, if that is what is stored.
+    #[inline(always)]
+    fn bytes(&self, row: usize, columns: Range<usize>) -> Option<&'a [[u8; 4]]> {
+        let start = row * self.cols;
+        let range = start + columns.start..start + columns.end;
+        match self.values {
+            StoredValues::F32(values) => Some(&values[range]),
+            StoredValues::Memory(RowValues::F32(values)) if cfg!(target_endian = "little") => {
+                Some(as_bytes(&values[range]))
+            }
+            _ => None,
+        }
+    }
+
+    /// Asks for some columns of a row, which are wanted soon, into the second-level cache.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, row: usize, columns: Range<usize>) {
+        let start = row * self.cols;
+        let range = start + columns.start..start + columns.end;
+        match self.values {
+            StoredValues::Memory(RowValues::F16(values)) => {
+                micro::prefetch::<false, _>(&values[range]);
+            }
+            StoredValues::Memory(RowValues::F32(values)) => {
+                micro::prefetch::<false, _>(&values[range]);
+            }
+            StoredValues::Memory(RowValues::F64(values)) => {
+                micro::prefetch::<false, _>(&values[range]);
+            }
+            StoredValues::F16(values) => micro::prefetch::<false, _>(&values[range]),
+            StoredValues::F32(values) => micro::prefetch::<false, _>(&values[range]),
+            StoredValues::F64(values) => micro::prefetch::<false, _>(&values[range]),
+        }
+    }
+}
+
 /// Which stored row a batch row takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pick {
@@ -63,15 +177,15 @@ pub struct Standardise<'a> {
 const COLS_PER_TASK: usize = 2048;
 
 /// Columns staged at once: 8 rows of them are 4 KiB.
-const STAGED: usize = 128;
+pub(crate) const STAGED: usize = 192;
 
 /// Fills `out (B, D)` with the picked rows, standardised in `f32`; a row without a pick (a missing
 /// encoder) is 0.
 ///
 /// # Panics
 /// If shapes differ or a pick lies outside its source.
-pub fn gather_rows<T: Real>(
-    sources: &[RowSource<'_>],
+pub fn gather_rows<'a, T: Real>(
+    sources: &[impl Into<StoredRows<'a>> + Copy],
     picks: &[Option<Pick>],
     standardise: Option<Standardise<'_>>,
     out: &mut PackedRows<T>,
@@ -85,16 +199,17 @@ pub fn gather_rows<T: Real>(
             "gather_rows: one mean and deviation per column"
         );
     }
-    let picked: Vec<Option<RowValues<'_>>> = picks
+    let picked: Vec<PickedRow<'_>> = picks
         .iter()
         .map(|pick| {
             let pick = (*pick)?;
+            let source: StoredRows<'_> = sources[pick.source].into();
             assert_eq!(
-                sources[pick.source].cols, cols,
+                source.cols, cols,
                 "gather_rows: columns of source {}",
                 pick.source
             );
-            Some(sources[pick.source].row(pick.row))
+            Some((source, pick.row))
         })
         .collect();
     if cols == 0 {
@@ -106,6 +221,7 @@ pub fn gather_rows<T: Real>(
     for (block, rows) in blocks.chunks_mut(cols).zip(picked.chunks(ROW_BLOCK)) {
         for (n, out) in block.chunks_mut(COLS_PER_TASK).enumerate() {
             tasks.push(Gather {
+                kernel,
                 rows,
                 first_col: n * COLS_PER_TASK,
                 standardise,
@@ -116,68 +232,76 @@ pub fn gather_rows<T: Real>(
     parallel::for_each(rows * cols, tasks, |gather| kernel.run(gather));
 }
 
-impl<'a> RowSource<'a> {
-    /// One row.
-    fn row(&self, row: usize) -> RowValues<'a> {
-        let range = row * self.cols..(row + 1) * self.cols;
-        match self.values {
-            RowValues::F16(values) => RowValues::F16(&values[range]),
-            RowValues::F32(values) => RowValues::F32(&values[range]),
-            RowValues::F64(values) => RowValues::F64(&values[range]),
-        }
-    }
-}
-
-impl RowValues<'_> {
-    /// Values `first ..` as `f32`, as many as `out` takes.
-    #[inline(always)]
-    fn widen(&self, first: usize, out: &mut [f32]) {
-        let range = first..first + out.len();
-        match self {
-            RowValues::F16(values) => values[range].convert_to_f32_slice(out),
-            RowValues::F32(values) => out.copy_from_slice(&values[range]),
-            RowValues::F64(values) => {
-                for (out, &x) in out.iter_mut().zip(&values[range]) {
-                    *out = x as f32;
-                }
-            }
-        }
-    }
-}
+/// A stored row that a batch row takes; none where the encoder is missing.
+pub(crate) type PickedRow<'a> = Option<(StoredRows<'a>, usize)>;
 
 /// Some columns of a block of up to 8 rows.
-struct Gather<'a, T> {
-    rows: &'a [Option<RowValues<'a>>],
-    first_col: usize,
-    standardise: Option<Standardise<'a>>,
-    out: &'a mut [[T; ROW_BLOCK]],
+pub(crate) struct Gather<'a, T> {
+    pub(crate) kernel: Kernel,
+    pub(crate) rows: &'a [PickedRow<'a>],
+    pub(crate) first_col: usize,
+    pub(crate) standardise: Option<Standardise<'a>>,
+    /// `[columns][8]`.
+    pub(crate) out: &'a mut [[T; ROW_BLOCK]],
 }
 
 impl<T: Real> Pass for Gather<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run(mut self) {
+        let done = self.run_whole();
+        self.out = &mut self.out[done..];
+        self.first_col += done;
+        if self.out.is_empty() {
+            return;
+        }
         // Rows without a pick and the padding stay 0.
         let mut staged = [[0.0_f32; STAGED]; ROW_BLOCK];
         for (n, out) in self.out.chunks_mut(STAGED).enumerate() {
             let first = self.first_col + n * STAGED;
             for (row, staged) in self.rows.iter().zip(&mut staged) {
-                let Some(row) = row else { continue };
+                let Some((source, row)) = row else { continue };
                 let staged = &mut staged[..out.len()];
-                row.widen(first, staged);
+                source.read(*row, first, staged);
                 if let Some(s) = self.standardise {
-                    let (mean, inv_std) = (&s.mean[first..], &s.inv_std[first..]);
-                    for ((x, mean), inv_std) in staged.iter_mut().zip(mean).zip(inv_std) {
-                        *x = (*x - mean) * inv_std;
-                    }
+                    s.apply(first, staged);
                 }
             }
-            for (c, out) in out.iter_mut().enumerate() {
-                for (out, staged) in out.iter_mut().zip(&staged) {
-                    *out = T::of(f64::from(staged[c]));
-                }
-            }
+            T::turn(self.kernel, &staged, out);
+        }
+    }
+}
+
+impl<T: Real> Gather<'_, T> {
+    /// The usual case at once, without a stage between: eight rows, all there, of `f32`. Gives how
+    /// many columns were done.
+    #[inline(always)]
+    fn run_whole(&mut self) -> usize {
+        if self.rows.len() < ROW_BLOCK {
+            return 0;
+        }
+        let columns = self.first_col..self.first_col + self.out.len();
+        let mut stored: [&[[u8; 4]]; ROW_BLOCK] = [&[]; ROW_BLOCK];
+        for (stored, row) in stored.iter_mut().zip(self.rows) {
+            let bytes = row.and_then(|(source, row)| source.bytes(row, columns.clone()));
+            let Some(bytes) = bytes else { return 0 };
+            *stored = bytes;
+        }
+        let standardise = self
+            .standardise
+            .map(|s| (&s.mean[columns.clone()], &s.inv_std[columns.clone()]));
+        T::turn_stored(self.kernel, &stored, standardise, self.out)
+    }
+}
+
+impl Standardise<'_> {
+    /// Standardises the values of columns `first ..` of a row.
+    #[inline(always)]
+    pub(crate) fn apply(&self, first: usize, values: &mut [f32]) {
+        let (mean, inv_std) = (&self.mean[first..], &self.inv_std[first..]);
+        for ((x, mean), inv_std) in values.iter_mut().zip(mean).zip(inv_std) {
+            *x = (*x - mean) * inv_std;
         }
     }
 }

@@ -38,3 +38,16 @@ pub(crate) fn for_each<T: Send>(work: usize, tasks: Vec<T>, run: impl Fn(T) + Se
         tasks.into_par_iter().with_max_len(1).for_each(run);
     }
 }
+
+/// As [`for_each`], with the results in the order of the tasks.
+pub(crate) fn map<T: Send, R: Send>(
+    work: usize,
+    tasks: Vec<T>,
+    run: impl Fn(T) -> R + Send + Sync,
+) -> Vec<R> {
+    if work < SERIAL_WORK || tasks.len() < 2 {
+        tasks.into_iter().map(run).collect()
+    } else {
+        tasks.into_par_iter().with_max_len(1).map(run).collect()
+    }
+}

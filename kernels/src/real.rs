@@ -41,6 +41,8 @@ pub(crate) mod sealed {
     use crate::layout::{PANEL, ROW_BLOCK};
     use crate::micro::portable::{Across, BASELINE_FUSES, Down};
     use crate::micro::{Beside, Blocks, Kernel, Tile};
+    use crate::pack::STAGED;
+    use crate::turn::{turn, turn_stored};
 
     /// What the blocked loops ask of a scalar: the two micro-kernels, so that the loops around them
     /// are written once. `f32` has kernels of its own for each instruction set; `f64` compiles the
@@ -63,9 +65,33 @@ pub(crate) mod sealed {
             tile: &mut Tile<Self>,
             beside: &mut B,
         );
+
+        /// `out[c][r] = rows[r][c]`, widened where `Self` is wider.
+        fn turn(kernel: Kernel, rows: &[[f32; STAGED]; ROW_BLOCK], out: &mut [[Self; ROW_BLOCK]]);
+
+        /// The same straight from eight stored rows, standardised by mean and 1 / deviation; gives
+        /// how many columns were done, which may be none.
+        fn turn_stored(
+            _: Kernel,
+            _: &[&[[u8; 4]]; ROW_BLOCK],
+            _: Option<(&[f32], &[f32])>,
+            _: &mut [[Self; ROW_BLOCK]],
+        ) -> usize {
+            0
+        }
     }
 
     impl Tiles for f32 {
+        #[inline]
+        fn turn_stored(
+            kernel: Kernel,
+            rows: &[&[[u8; 4]]; ROW_BLOCK],
+            standardise: Option<(&[f32], &[f32])>,
+            out: &mut [[f32; ROW_BLOCK]],
+        ) -> usize {
+            turn_stored(kernel, rows, standardise, out)
+        }
+
         #[inline]
         fn down<B: Beside>(
             kernel: Kernel,
@@ -86,6 +112,11 @@ pub(crate) mod sealed {
             beside: &mut B,
         ) {
             kernel.across::<W, B>(a, b, tile, beside);
+        }
+
+        #[inline]
+        fn turn(kernel: Kernel, rows: &[[f32; STAGED]; ROW_BLOCK], out: &mut [[f32; ROW_BLOCK]]) {
+            turn(kernel, rows, out);
         }
     }
 
@@ -116,6 +147,14 @@ pub(crate) mod sealed {
                 512 => kernel.run(Across::<_, _, true, W, 16> { a, b, tile, beside }),
                 256 => kernel.run(Across::<_, _, true, W, 8> { a, b, tile, beside }),
                 _ => kernel.run(Across::<_, _, BASELINE_FUSES, W, 4> { a, b, tile, beside }),
+            }
+        }
+
+        fn turn(_: Kernel, rows: &[[f32; STAGED]; ROW_BLOCK], out: &mut [[f64; ROW_BLOCK]]) {
+            for (c, out) in out.iter_mut().enumerate() {
+                for (out, row) in out.iter_mut().zip(rows) {
+                    *out = f64::from(row[c]);
+                }
             }
         }
     }

@@ -5,6 +5,7 @@
 use crate::adam::AdamStep;
 use crate::counter::Dropout;
 use crate::epilogue::{Affine, Moments};
+use crate::inference::Epilogue;
 use crate::layout::{PackedRows, Panels};
 use crate::pack::{Pick, RowSource, Standardise};
 use crate::real::Real;
@@ -221,4 +222,19 @@ pub fn adam_dense<T: Real>(
         let v_max = v_max.as_deref_mut().map(|v_max| &mut v_max[i]);
         step.apply(&mut p[i], g[i], &mut m[i], &mut v[i], v_max);
     }
+}
+
+/// [`crate::inference::dense`] on row-major operands: `x (B, I)`, `w (O, I)`; gives `(B, O)`.
+pub fn folded_layer(x: MatRef<'_, f32>, w: MatRef<'_, f32>, epilogue: Epilogue<'_>) -> Vec<f32> {
+    let mut out = Vec::with_capacity(x.rows() * w.rows());
+    for r in 0..x.rows() {
+        for o in 0..w.rows() {
+            let sum: f64 = (0..x.cols())
+                .map(|k| f64::from(x.get(r, k)) * f64::from(w.get(o, k)))
+                .sum();
+            let y = sum as f32 * epilogue.scale[o] + epilogue.shift[o];
+            out.push(if epilogue.relu && y < 0.0 { 0.0 } else { y });
+        }
+    }
+    out
 }

@@ -4,12 +4,13 @@ use clap::{Args, ValueEnum};
 
 use super::args::Threads;
 use super::console;
-use super::numbers::count;
+use super::numbers::{count, counted};
 use super::progress::working;
 use crate::Result;
 use crate::train::benchmark::{BenchmarkOptions, BenchmarkReport, benchmark};
+use crate::train::benchmark_predict::{PredictOptions, PredictReport, benchmark_predict};
 
-/// Time training steps on this machine
+/// Time training steps, or predictions, on this machine
 ///
 /// Steps on random data: forward, backward and optimiser at the paper's size, beside the most
 /// multiply-adds that the same threads reach in the same run.
@@ -21,7 +22,8 @@ but two programs on the same cores slow each other all the time.
 Examples:
   blendfuse bench
   blendfuse bench --batch 128 --uda --threads 2 --json
-  blendfuse bench --preset small --rounds 50")]
+  blendfuse bench --preset small --rounds 50
+  blendfuse bench --predict 1 --rounds 50        (one clip; as many as 3050 take 4.4 GiB of features)")]
 pub struct Bench {
     /// Size: paper (36 encoders, 97.6 million parameters) or small (their widths divided by 16)
     #[arg(long, value_enum, default_value_t = Preset::Paper)]
@@ -32,7 +34,10 @@ pub struct Bench {
     /// As many unlabelled target rows and the domain adversary on top
     #[arg(long)]
     uda: bool,
-    /// Steps timed, after two that are not
+    /// Predict so many clips instead of training, from features in memory to scores
+    #[arg(long, value_name = "CLIPS", conflicts_with_all = ["batch", "uda"])]
+    predict: Option<usize>,
+    /// Steps timed, after two that are not; with --predict, rounds over all clips, after one
     #[arg(long, value_name = "N", default_value_t = 9)]
     rounds: usize,
     #[command(flatten)]
@@ -55,11 +60,15 @@ impl Bench {
     /// Those of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
+        let divisor = match self.preset {
+            Preset::Small => 16,
+            Preset::Paper => 1,
+        };
+        if let Some(clips) = self.predict {
+            return self.predict(divisor, clips);
+        }
         let options = BenchmarkOptions {
-            divisor: match self.preset {
-                Preset::Small => 16,
-                Preset::Paper => 1,
-            },
+            divisor,
             batch: self.batch,
             uda: self.uda,
             rounds: self.rounds,
@@ -74,12 +83,53 @@ impl Bench {
             console::print(&text(&report))
         }
     }
+
+    fn predict(&self, divisor: usize, clips: usize) -> Result<()> {
+        let options = PredictOptions {
+            divisor,
+            clips,
+            rounds: self.rounds,
+        };
+        let spinner = working("timing predictions");
+        let report = benchmark_predict(&options, || spinner.tick());
+        spinner.finish_and_clear();
+        let report = report?;
+        if self.json {
+            console::print_json(&report)
+        } else {
+            console::print(&predict_text(&report))
+        }
+    }
+}
+
+fn memory(mib: Option<f64>) -> String {
+    mib.map_or_else(String::new, |mib| format!("peak memory  {mib:.0} MiB\n"))
+}
+
+fn predict_text(report: &PredictReport) -> String {
+    format!(
+        "{} parameters, {} inputs, {}; {} kernel, {} threads\n\
+         prediction   {:.1} ms (median of {}; {:.1} to {:.1}), {:.0} clips a second\n\
+         arithmetic   {:.0} GFLOP/s, {:.0} % of the {:.0} that multiply-adds reach here\n{}",
+        count(report.params),
+        count(report.inputs),
+        counted(report.clips, "clip"),
+        report.kernel,
+        report.threads,
+        report.predict_ms,
+        report.rounds,
+        report.predict_min_ms,
+        report.predict_max_ms,
+        report.clips_per_second,
+        report.gflops,
+        100.0 * report.share_of_peak,
+        report.fma_peak_gflops,
+        memory(report.peak_rss_mib),
+    )
 }
 
 fn text(report: &BenchmarkReport) -> String {
-    let memory = report
-        .peak_rss_mib
-        .map_or_else(String::new, |mib| format!("peak memory  {mib:.0} MiB\n"));
+    let memory = memory(report.peak_rss_mib);
     format!(
         "{} parameters, {} inputs, batch {}{}; {} kernel, {} threads\n\
          step         {:.1} ms (median of {}; {:.1} to {:.1})\n\

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::kernels::map::end_where_pages_are_lost;
 use crate::kernels::micro::kernel_name;
 use crate::{Error, Result};
 
@@ -83,8 +84,13 @@ impl Command {
     }
 }
 
+/// What a process says whose mapped features are gone; the system allows it no more than this.
+const LOST_PAGES: &str = "error: a feature file was cut short by another program while it was in use, \
+    or cannot be read from its disk any more; restore the file and start again\n";
+
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
+    end_where_pages_are_lost(LOST_PAGES);
     // A fault of ours is one line too, and no user can use a backtrace.
     std::panic::set_hook(Box::new(|panic| {
         console::error(&format!("internal fault, please report it: {panic}"));

@@ -171,7 +171,7 @@ impl<T: Real> Batch<T> {
         let parts: Vec<Rows<'_>> = [Some(source), target].into_iter().flatten().collect();
         self.source_rows = source.clips.len();
         self.rows = parts.iter().map(|part| part.clips.len()).sum();
-        self.targets = targets(source);
+        self.targets = soft_labels(source);
         self.inputs
             .resize_with(encoders, || Arc::new(PackedRows::zeros(0, 0)));
         let rows = self.rows;
@@ -218,7 +218,8 @@ fn buffer<T: Real>(input: &mut Arc<PackedRows<T>>, rows: usize, cols: usize) -> 
     Arc::make_mut(input)
 }
 
-fn targets<T: Real>(source: Rows<'_>) -> Option<Array2<T>> {
+/// The soft labels `(rows, classes)` of some clips; `None` if one of them has no label.
+pub fn soft_labels<T: Real>(source: Rows<'_>) -> Option<Array2<T>> {
     let target = |&clip: &usize| source.split.clips[clip].target.as_deref();
     let classes = source.clips.first().and_then(target)?.len();
     let mut targets = Array2::from_elem((source.clips.len(), classes), T::zero());

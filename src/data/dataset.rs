@@ -6,11 +6,13 @@ use rayon::prelude::*;
 
 use super::features::Features;
 use super::filename::clip_key;
-use super::label::Classes;
+use super::label::{Blend, Classes};
 use super::metadata::{Clip, Metadata};
 use super::registry::{Modality, arrange};
-use crate::kernels::pack::RowSource;
+use crate::kernels::pack::StoredRows;
 use crate::{Error, Result};
+
+mod inputs;
 
 /// One encoder of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Selection {
     pub encoders: Option<Vec<String>>,
     /// The classes in this order, instead of those that the metadata hold.
     pub classes: Option<Vec<String>>,
+    /// Whether the files are hashed while they are read, for [`Dataset::inputs`].
+    pub hash: bool,
 }
 
 /// An open data folder.
@@ -43,7 +47,7 @@ pub struct Dataset {
     pub classes: Classes,
     /// The training part; every clip is labelled.
     pub train: Split,
-    /// The test part, where the folder has one.
+    /// The test part without its labels, where the folder has one.
     pub test: Option<Split>,
 }
 
@@ -58,29 +62,46 @@ pub struct Split {
 }
 
 impl Dataset {
-    /// Every file that was read, so that a run can record what it was made from.
-    pub fn files(&self) -> Vec<PathBuf> {
-        let splits = [Some(&self.train), self.test.as_ref()];
-        let mut files: Vec<PathBuf> = Vec::new();
-        for split in splits.into_iter().flatten() {
-            files.push(split.metadata.clone());
-            files.extend(
-                split
-                    .features
-                    .iter()
-                    .map(|features| features.path().to_path_buf()),
-            );
+    fn splits(&self) -> impl Iterator<Item = &Split> {
+        [Some(&self.train), self.test.as_ref()]
+            .into_iter()
+            .flatten()
+    }
+
+    /// What the test clips show, where their metadata say it: to score predictions, once nothing is
+    /// trained any more. Empty without a test part.
+    ///
+    /// # Errors
+    /// As [`Metadata::read_against`]; [`Error::Data`] if the table lists other clips by now.
+    pub fn test_truths(&self) -> Result<Vec<Option<Blend>>> {
+        let Some(test) = &self.test else {
+            return Ok(Vec::new());
+        };
+        let labelled = Metadata::read_against(&test.metadata, &self.classes)?;
+        let names = |clips: &[Clip]| clips.iter().map(|clip| clip.filename.clone()).collect();
+        let (now, opened): (Vec<String>, Vec<String>) =
+            (names(&labelled.clips), names(&test.clips));
+        if now != opened {
+            return Err(Error::Data(format!(
+                "{}: lists other clips than when the data set was opened; start again",
+                test.metadata.display()
+            )));
         }
-        let listing = self.path.join("encoders.toml");
-        if listing.is_file() {
-            files.push(listing);
-        }
-        files
+        Ok(labelled.clips.into_iter().map(|clip| clip.truth).collect())
+    }
+
+    /// Refuses features that another program changed since they were opened.
+    ///
+    /// # Errors
+    /// As [`Features::check_unchanged`].
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.splits().try_for_each(Split::check_unchanged)
     }
 
     /// Opens a folder with `train_metadata.csv`, `features/train/NAME.npz` and, optionally,
     /// `test_metadata.csv`, `features/test/NAME.npz` and `encoders.toml`; with `subset`, only the
-    /// encoders named.
+    /// encoders named. Of the test metadata only the clips' names are read: whoever trains must not
+    /// know more.
     ///
     /// # Errors
     /// One that names the file, clip or encoder at fault: anything missing or malformed, an encoder
@@ -89,7 +110,7 @@ impl Dataset {
     pub fn open(path: &Path, subset: Option<&[String]>) -> Result<Dataset> {
         let selection = Selection {
             encoders: subset.map(<[String]>::to_vec),
-            classes: None,
+            ..Selection::default()
         };
         Dataset::open_with(path, &selection)
     }
@@ -115,7 +136,7 @@ impl Dataset {
         let test_table = path.join("test_metadata.csv");
         let test = test_table
             .exists()
-            .then(|| Metadata::read_against(&test_table, &train.classes))
+            .then(|| Metadata::read_names(&test_table, &train.classes))
             .transpose()?;
 
         let folder = path.join("features").join("train");
@@ -127,12 +148,12 @@ impl Dataset {
             let file = |(name, _): &(String, Modality)| folder.join(format!("{name}.npz"));
             names.iter().map(file).collect()
         };
-        let train = Split::load(train, &files("train"))?;
+        let train = Split::load(train, &files("train"), selection.hash)?;
         let test = match test {
             Some(test) => {
                 let files = files("test");
                 check_test_files(&files, &test)?;
-                let test = Split::load(test, &files)?;
+                let test = Split::load(test, &files, selection.hash)?;
                 same_widths(&train, &test)?;
                 Some(test)
             }
@@ -158,8 +179,8 @@ impl Dataset {
 
 impl Split {
     /// Reads the feature files and joins them with the clips by name.
-    fn load(metadata: Metadata, files: &[PathBuf]) -> Result<Split> {
-        Split::load_with(metadata, files, |file| Features::open(file))
+    fn load(metadata: Metadata, files: &[PathBuf], hash: bool) -> Result<Split> {
+        Split::load_with(metadata, files, |file| Features::open_with(file, hash))
     }
 
     /// As [`Split::load`], each encoder read by `open`.
@@ -222,6 +243,14 @@ impl Split {
         Ok(split)
     }
 
+    /// Refuses features that another program changed since they were opened.
+    ///
+    /// # Errors
+    /// As [`Features::check_unchanged`].
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.features.iter().try_for_each(Features::check_unchanged)
+    }
+
     /// The metadata file.
     pub fn metadata_path(&self) -> &Path {
         &self.metadata
@@ -243,7 +272,7 @@ impl Split {
     }
 
     /// An encoder's matrix as the kernels take it.
-    pub fn source(&self, encoder: usize) -> RowSource<'_> {
+    pub fn source(&self, encoder: usize) -> StoredRows<'_> {
         self.features[encoder].source()
     }
 

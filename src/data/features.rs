@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use half::f16;
-
 use super::filename::clip_key;
+use super::fingerprint::Fingerprint;
 use super::npy::Values;
 use super::npz::Npz;
-use crate::kernels::pack::{RowSource, RowValues};
+use super::scan::{BadRow, scan};
+use super::stored::Stored;
+use crate::kernels::pack::StoredRows;
 use crate::{Error, Result};
 
 /// The array with one row of features per clip.
@@ -18,26 +19,38 @@ const NAMES: &str = "filenames";
 
 /// Features of one encoder for one split, `(N, D)` row-major.
 ///
-/// Everything that reads values goes through [`Features::source`], which borrows: the values may
-/// come to lie in a memory map instead of a vector without a change elsewhere.
+/// Uncompressed floats in C order and little-endian are mapped where they stand in the file, at
+/// whatever address that is; all others are read into memory. Everything that reads values goes
+/// through [`Features::source`], which borrows either.
 #[derive(Debug)]
 pub struct Features {
     path: PathBuf,
-    values: Values,
+    stored: Stored,
     cols: usize,
     names: Vec<String>,
     rows: HashMap<String, u32>,
+    bad_rows: Vec<BadRow>,
+    fingerprint: Option<Fingerprint>,
 }
 
 impl Features {
     /// Reads the arrays `X (N, D)` and `filenames (N)` of an `.npz`; other arrays are ignored.
     ///
-    /// Values are not looked at: see [`Features::check_finite`].
+    /// The checksum of `X` is compared and values that are not finite are noted, for
+    /// [`Features::check_finite`] to judge once it is known which rows are used.
     ///
     /// # Errors
-    /// [`Error::Read`] or [`Error::Npz`] if the file is unreadable, an array is missing, of another
-    /// type or rank, empty, if the lengths differ, or if two rows name the same clip.
+    /// [`Error::Read`] or [`Error::Npz`] if the file is unreadable or damaged, an array is missing, of
+    /// another type or rank, empty, if the lengths differ, or if two rows name the same clip.
     pub fn open(path: &Path) -> Result<Features> {
+        Features::open_with(path, false)
+    }
+
+    /// As [`Features::open`]; with `hash`, the whole file's hash is taken in the same pass.
+    ///
+    /// # Errors
+    /// As [`Features::open`].
+    pub fn open_with(path: &Path, hash: bool) -> Result<Features> {
         let mut npz = Npz::open(path)?;
         // Both headers before any element: a file refused here costs nothing.
         let (x, names) = (npz.header(FEATURES)?, npz.header(NAMES)?);
@@ -62,14 +75,18 @@ impl Features {
             return Err(npz.fault(Some(FEATURES), reason));
         }
         let names = npz.names(NAMES)?;
-        let rows = index(&names).map_err(|reason| npz.fault(Some(NAMES), reason))?;
-        let values = npz.numbers(FEATURES)?.values;
+        let index = index(&names).map_err(|reason| npz.fault(Some(NAMES), reason))?;
+        let stored = Stored::open(&mut npz, FEATURES)?;
+        let scan = scan(path, &stored, [rows, cols], hash)?
+            .map_err(|reason| npz.fault(Some(FEATURES), reason))?;
         Ok(Features {
             path: path.to_path_buf(),
-            values,
+            stored,
             cols,
             names,
-            rows,
+            rows: index,
+            bad_rows: scan.bad_rows,
+            fingerprint: scan.fingerprint,
         })
     }
 
@@ -77,10 +94,12 @@ impl Features {
     pub(super) fn absent(path: &Path, cols: usize) -> Features {
         Features {
             path: path.to_path_buf(),
-            values: Values::F32(Vec::new()),
+            stored: Stored::Memory(Values::F32(Vec::new())),
             cols,
             names: Vec::new(),
             rows: HashMap::new(),
+            bad_rows: Vec::new(),
+            fingerprint: None,
         }
     }
 
@@ -106,7 +125,7 @@ impl Features {
 
     /// The precision of the values as numpy spells it: `f2`, `f4` or `f8`.
     pub fn type_name(&self) -> &'static str {
-        self.values.type_name()
+        self.stored.type_name()
     }
 
     /// The row of a clip, with or without a media extension on either side.
@@ -115,10 +134,50 @@ impl Features {
     }
 
     /// The matrix as the kernels take it.
-    pub fn source(&self) -> RowSource<'_> {
-        RowSource {
-            values: self.values.as_rows(),
+    pub fn source(&self) -> StoredRows<'_> {
+        StoredRows {
+            values: self.stored.values(),
             cols: self.cols,
+        }
+    }
+
+    /// Whether the values lie in a map of the file.
+    pub fn is_mapped(&self) -> bool {
+        matches!(self.stored, Stored::Mapped(_))
+    }
+
+    /// Size and hash of the file: those of the pass at opening, else of another one now.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn fingerprint(&self) -> Result<Fingerprint> {
+        match &self.fingerprint {
+            Some(fingerprint) => Ok(fingerprint.clone()),
+            None => Fingerprint::of_file(&self.path),
+        }
+    }
+
+    /// Refuses values that another program changed since they were mapped: results would be made
+    /// from neither the old file nor the new one.
+    ///
+    /// # Errors
+    /// [`Error::Npz`] if the file was written or cut short, [`Error::Read`] if the system does not
+    /// tell.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let Stored::Mapped(mapped) = &self.stored else {
+            return Ok(());
+        };
+        match mapped.map.is_unchanged() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::Npz {
+                path: self.path.clone(),
+                array: None,
+                reason: "was changed by another program while it was in use; start again (to replace a file that is in use, write a new one and rename it)".into(),
+            }),
+            Err(source) => Err(Error::Read {
+                path: self.path.clone(),
+                source,
+            }),
         }
     }
 
@@ -128,9 +187,6 @@ impl Features {
     /// # Errors
     /// [`Error::Npz`] with the first bad value's row, clip and column (counted from 0) and how many
     /// there are.
-    ///
-    /// # Panics
-    /// If a row does not exist.
     pub fn check_finite(&self, rows: impl IntoIterator<Item = u32>) -> Result<()> {
         let Some(found) = self.non_finite(rows) else {
             return Ok(());
@@ -157,33 +213,25 @@ impl Features {
 
     /// NaN and infinite values in the given rows, as [`Features::check_finite`] sees them; `None`
     /// if there are none.
-    ///
-    /// # Panics
-    /// If a row does not exist.
     pub fn non_finite(&self, rows: impl IntoIterator<Item = u32>) -> Option<NonFinite> {
         let mut found: Option<NonFinite> = None;
+        if self.bad_rows.is_empty() {
+            return None;
+        }
         for row in rows {
-            let at = row as usize * self.cols;
-            let bad = match self.values.as_rows() {
-                RowValues::F16(x) => bad(&x[at..at + self.cols], |x| x.is_finite(), f16::to_f32),
-                RowValues::F32(x) => bad(&x[at..at + self.cols], f32::is_finite, |x| x),
-                RowValues::F64(x) => bad(
-                    &x[at..at + self.cols],
-                    |x| (x as f32).is_finite(),
-                    |x| x as f32,
-                ),
+            let Ok(at) = self.bad_rows.binary_search_by_key(&row, |bad| bad.row) else {
+                continue;
             };
-            if let Some((column, value, count)) = bad {
-                let found = found.get_or_insert(NonFinite {
-                    row,
-                    column,
-                    value,
-                    values: 0,
-                    rows: 0,
-                });
-                found.values += count;
-                found.rows += 1;
-            }
+            let bad = &self.bad_rows[at];
+            let found = found.get_or_insert(NonFinite {
+                row,
+                column: bad.column,
+                value: bad.value,
+                values: 0,
+                rows: 0,
+            });
+            found.values += bad.values;
+            found.rows += 1;
         }
         found
     }
@@ -204,18 +252,6 @@ pub struct NonFinite {
     pub rows: usize,
 }
 
-/// First bad column, its value, and how many there are.
-fn bad<T: Copy>(
-    row: &[T],
-    finite: impl Fn(T) -> bool,
-    to_f32: impl Fn(T) -> f32,
-) -> Option<(usize, f32, usize)> {
-    // Counts without branches: nearly every row has none.
-    let count: usize = row.iter().map(|&x| usize::from(!finite(x))).sum();
-    let column = (count > 0).then(|| row.iter().position(|&x| !finite(x)))??;
-    Some((column, to_f32(row[column]), count))
-}
-
 /// Row of each clip; two rows of one clip would leave open which one counts.
 fn index(names: &[String]) -> Result<HashMap<String, u32>, String> {
     let mut rows = HashMap::with_capacity(names.len());
@@ -233,4 +269,89 @@ fn index(names: &[String]) -> Result<HashMap<String, u32>, String> {
         }
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Seek, Write};
+
+    use zip::write::SimpleFileOptions;
+    use zip::{CompressionMethod, ZipWriter};
+
+    use super::*;
+
+    /// An archive of `X` (3 × 2) and `filenames` whose first member begins at an odd place.
+    fn archive(path: &Path, descr: &str, x: &[u8], method: CompressionMethod) {
+        let mut zip = ZipWriter::new(File::create(path).unwrap());
+        let options = SimpleFileOptions::default().compression_method(method);
+        let mut member = |name: &str, descr: &str, shape: &str, data: &[u8]| {
+            zip.start_file(name, options).unwrap();
+            let text =
+                format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}\n");
+            zip.write_all(b"\x93NUMPY\x01\x00").unwrap();
+            zip.write_all(&(text.len() as u16).to_le_bytes()).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+            zip.write_all(data).unwrap();
+        };
+        member("X.npy", descr, "(3, 2)", x);
+        member("filenames.npy", "|S1", "(3,)", b"abc");
+        zip.finish().unwrap().rewind().unwrap();
+    }
+
+    fn rows(features: &Features) -> Vec<f32> {
+        let mut all = vec![0.0; 6];
+        for (row, out) in all.chunks_mut(2).enumerate() {
+            features.source().read(row, 0, out);
+        }
+        all
+    }
+
+    #[test]
+    fn mapped_at_any_address_or_read_the_values_and_the_hash_are_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        let values = [1.5f32, -2.0, 0.25, 1024.0, 0.0, -0.5];
+        let bytes = |encode: fn(f32) -> Vec<u8>| values.iter().flat_map(|&x| encode(x)).collect();
+        let forms: [(&str, Vec<u8>, bool); 4] = [
+            (
+                "<f2",
+                bytes(|x| half::f16::from_f32(x).to_le_bytes().into()),
+                true,
+            ),
+            ("<f4", bytes(|x| x.to_le_bytes().into()), true),
+            ("<f8", bytes(|x| f64::from(x).to_le_bytes().into()), true),
+            (">f4", bytes(|x| x.to_be_bytes().into()), false),
+        ];
+        for (descr, x, maps) in forms {
+            for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
+                archive(&path, descr, &x, method);
+                let features = Features::open_with(&path, true).unwrap();
+                let stored = method == CompressionMethod::Stored;
+                assert_eq!(features.is_mapped(), maps && stored, "{descr} {method}");
+                assert_eq!(rows(&features), values, "{descr} {method}");
+                assert_eq!(features.type_name(), &descr[1..]);
+                let whole = Fingerprint::of_file(&path).unwrap().sha256();
+                assert_eq!(features.fingerprint().unwrap().sha256(), whole);
+            }
+        }
+    }
+
+    #[test]
+    fn a_mapped_value_that_was_damaged_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        let x: Vec<u8> = (0..24).collect();
+        archive(&path, "<f4", &x, CompressionMethod::Stored);
+        assert!(Features::open(&path).unwrap().is_mapped());
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = bytes.windows(24).position(|window| window == x).unwrap();
+        bytes[at + 7] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let message = Features::open(&path).unwrap_err().to_string();
+        assert!(
+            message.contains("array X: is damaged (Invalid checksum)"),
+            "{message}"
+        );
+    }
 }

@@ -104,6 +104,22 @@ impl Metadata {
         })
     }
 
+    /// Reads the clips' names alone, as the unlabelled target of a training: no cell outside the
+    /// column `filename` is looked at, so whatever labels stand there change nothing.
+    ///
+    /// # Errors
+    /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] for a malformed table, or a clip
+    /// that has no name or stands twice.
+    pub fn read_names(path: &Path, classes: &Classes) -> Result<Metadata> {
+        let table = Table::read(path)?.only("filename");
+        let clips = clips(&table, None, classes, false)?;
+        Ok(Metadata {
+            path: path.to_path_buf(),
+            clips,
+            classes: classes.clone(),
+        })
+    }
+
     /// The clips' truths by [`clip_key`]; clips without a label are left out.
     pub fn truths(&self) -> HashMap<&str, &Blend> {
         let labelled = |clip: &'_ Clip| clip.truth.is_some();

@@ -5,6 +5,7 @@ pub mod dataset;
 pub mod dtype;
 pub mod features;
 pub mod filename;
+pub mod fingerprint;
 #[cfg(test)]
 mod fixture;
 pub mod folds;
@@ -18,6 +19,8 @@ pub mod npz;
 pub mod npz_write;
 pub mod part;
 pub mod registry;
+mod scan;
 pub mod standardise;
+mod stored;
 pub mod synth;
 mod table;

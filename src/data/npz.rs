@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use zip::read::ZipReadOptions;
+use zip::read::{ZipFile, ZipReadOptions};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
@@ -21,11 +22,25 @@ const SMALL_MEMBER: u64 = 16 << 20;
 /// Above [`SMALL_MEMBER`], more than this ratio means almost nothing but zeros.
 const MAX_RATIO: u64 = 200;
 
+/// Where an array stands in its file, uncompressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The bytes of the whole member, header included.
+    pub member: Range<u64>,
+    /// Where its elements begin; they end with the member.
+    pub elements: u64,
+    /// CRC-32 of the member.
+    pub checksum: u32,
+    /// What its header says.
+    pub header: Header,
+}
+
 /// An open `.npz` archive: named arrays, read one at a time.
 #[derive(Debug)]
 pub struct Npz {
     path: PathBuf,
     bytes: u64,
+    file: File,
     archive: ZipArchive<BufReader<File>>,
 }
 
@@ -65,6 +80,7 @@ impl Npz {
                     .into(),
             ));
         }
+        let same_file = file.try_clone().map_err(failed)?;
         let archive =
             ZipArchive::new(BufReader::with_capacity(1 << 16, file)).map_err(|error| {
                 fault(format!(
@@ -93,6 +109,7 @@ impl Npz {
         Ok(Npz {
             path: path.to_path_buf(),
             bytes,
+            file: same_file,
             archive,
         })
     }
@@ -100,6 +117,14 @@ impl Npz {
     /// The file that was opened.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The same open file, whatever stands under its name by now.
+    ///
+    /// # Errors
+    /// If the system has no further handle to give.
+    pub fn file(&self) -> std::io::Result<File> {
+        self.file.try_clone()
     }
 
     /// Names of the arrays, without `.npy`, in the order of the archive.
@@ -134,6 +159,25 @@ impl Npz {
         })
     }
 
+    /// Where an array's elements stand in the file, if they stand there as they are: the member is
+    /// not compressed. Whether they are intact, [`Place::checksum`] tells.
+    ///
+    /// # Errors
+    /// As [`Npz::header`].
+    pub fn place(&mut self, array: &str) -> Result<Option<Place>> {
+        let found = self.member(array, |member, header| {
+            let stored = member.compression() == CompressionMethod::Stored;
+            let start = member.data_start().filter(|_| stored);
+            Ok(start.map(|start| Place {
+                member: start..start + member.size(),
+                elements: start + header.data_start,
+                checksum: member.crc32(),
+                header,
+            }))
+        });
+        found.map_err(|reason| self.fault(Some(array), reason))
+    }
+
     /// An array of text, flattened.
     ///
     /// # Errors
@@ -160,14 +204,14 @@ impl Npz {
         array: &str,
         read: impl FnOnce(&mut dyn Read, Header) -> Result<T, String>,
     ) -> Result<T> {
-        self.member(array, read)
+        self.member(array, |member, header| read(member, header))
             .map_err(|reason| self.fault(Some(array), reason))
     }
 
     fn member<T>(
         &mut self,
         array: &str,
-        read: impl FnOnce(&mut dyn Read, Header) -> Result<T, String>,
+        read: impl FnOnce(&mut ZipFile<'_, BufReader<File>>, Header) -> Result<T, String>,
     ) -> Result<T, String> {
         let suffixed = self.archive.index_for_name(&format!("{array}.npy"));
         let index = match (suffixed, self.archive.index_for_name(array)) {

@@ -1,10 +1,9 @@
 //! Column statistics of the training rows, and standardisation with them.
 
-use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use super::dataset::Split;
-use crate::kernels::pack::{RowSource, RowValues, Standardise};
+use crate::kernels::pack::{Standardise, StoredRows};
 
 /// Columns that one task goes over; each column is summed by one task alone, row by row, so the
 /// number of threads cannot change a bit.
@@ -25,7 +24,7 @@ impl ColumnStats {
     ///
     /// # Panics
     /// If a row does not exist.
-    pub fn fit(source: RowSource<'_>, rows: &[u32]) -> ColumnStats {
+    pub fn fit(source: StoredRows<'_>, rows: &[u32]) -> ColumnStats {
         let starts: Vec<usize> = (0..source.cols).step_by(COLUMNS).collect();
         let parts: Vec<Vec<(f32, f32)>> = starts
             .into_par_iter()
@@ -92,12 +91,12 @@ pub fn fit(split: &Split, clips: &[usize]) -> Vec<ColumnStats> {
 }
 
 /// Mean and standard deviation of `width` columns from `start`.
-fn moments(source: RowSource<'_>, rows: &[u32], start: usize, width: usize) -> Vec<(f32, f32)> {
+fn moments(source: StoredRows<'_>, rows: &[u32], start: usize, width: usize) -> Vec<(f32, f32)> {
     let mut x = vec![0.0f32; width];
     let mut mean = vec![0.0f64; width];
     let (mut low, mut high) = (vec![f32::INFINITY; width], vec![f32::NEG_INFINITY; width]);
     for &row in rows {
-        read(source, row as usize, start, &mut x);
+        source.read(row as usize, start, &mut x);
         for (sum, &x) in mean.iter_mut().zip(&x) {
             *sum += f64::from(x);
         }
@@ -114,7 +113,7 @@ fn moments(source: RowSource<'_>, rows: &[u32], start: usize, width: usize) -> V
     // A second pass: subtracting squares of sums would lose all digits of a far-off column.
     let mut square = vec![0.0f64; width];
     for &row in rows {
-        read(source, row as usize, start, &mut x);
+        source.read(row as usize, start, &mut x);
         for ((sum, mean), &x) in square.iter_mut().zip(&mean).zip(&x) {
             let off = f64::from(x) - mean;
             *sum += off * off;
@@ -139,31 +138,14 @@ fn moments(source: RowSource<'_>, rows: &[u32], start: usize, width: usize) -> V
         .collect()
 }
 
-/// Part of a row from column `start`, as training sees it.
-fn read(source: RowSource<'_>, row: usize, start: usize, out: &mut [f32]) {
-    let at = row * source.cols + start;
-    let here = at..at + out.len();
-    match source.values {
-        RowValues::F16(values) => values[here].convert_to_f32_slice(out),
-        RowValues::F32(values) => out.copy_from_slice(&values[here]),
-        RowValues::F64(values) => {
-            let values = values[here].iter();
-            out.iter_mut()
-                .zip(values)
-                .for_each(|(out, &x)| *out = x as f32);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::pack::{RowSource, RowValues};
 
-    fn source(values: &[f64], cols: usize) -> RowSource<'_> {
-        RowSource {
-            values: RowValues::F64(values),
-            cols,
-        }
+    fn source(values: &[f64], cols: usize) -> StoredRows<'_> {
+        let values = RowValues::F64(values);
+        RowSource { values, cols }.into()
     }
 
     #[test]

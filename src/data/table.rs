@@ -95,6 +95,22 @@ impl Table {
         })
     }
 
+    /// The table with one of its columns alone; unchanged if it has no such column.
+    pub fn only(self, name: &str) -> Table {
+        let Some(kept) = self.column(name) else {
+            return self;
+        };
+        let only = |row: Row| Row {
+            line: row.line,
+            cells: StringRecord::from(vec![row.cell(kept)]),
+        };
+        Table {
+            path: self.path,
+            columns: vec![name.to_string()],
+            rows: self.rows.into_iter().map(only).collect(),
+        }
+    }
+
     /// Names of the columns.
     pub fn columns(&self) -> &[String] {
         &self.columns

@@ -16,7 +16,7 @@ use crate::data::folds::folds;
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
 use crate::train::checkpoint::ChosenThresholds;
-use crate::train::predict::MeanLosses;
+use crate::train::score::MeanLosses;
 
 /// Something to cross-validate.
 #[derive(Clone, Debug)]

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rayon::prelude::*;
-
 use crate::data::dataset::Dataset;
+use crate::data::fingerprint::{InputFile, digest};
 use crate::error::{Error, Result};
 use crate::model::config::DataConfig;
-use crate::train::manifest::{InputFile, digest, hash_inputs};
 use crate::train::open::open_dataset;
 
 /// A data set as one configuration takes it.
@@ -28,7 +26,6 @@ pub struct Opened {
 pub struct DataFolder {
     path: PathBuf,
     opened: Mutex<BTreeMap<String, Arc<Opened>>>,
-    hashes: Mutex<BTreeMap<PathBuf, InputFile>>,
 }
 
 impl DataFolder {
@@ -37,7 +34,6 @@ impl DataFolder {
         Self {
             path: path.to_owned(),
             opened: Mutex::default(),
-            hashes: Mutex::default(),
         }
     }
 
@@ -49,7 +45,7 @@ impl DataFolder {
     /// The data as a configuration takes them.
     ///
     /// # Errors
-    /// As [`open_dataset`] and [`hash_inputs`].
+    /// As [`open_dataset`] and [`Dataset::inputs`].
     pub fn open(&self, config: &DataConfig) -> Result<Arc<Opened>> {
         // Whether columns are standardised is no matter of opening.
         let selection = DataConfig {
@@ -63,7 +59,7 @@ impl DataFolder {
             return Ok(Arc::clone(known));
         }
         let dataset = open_dataset(&self.path, config)?;
-        let inputs = self.hash(&dataset)?;
+        let inputs = dataset.inputs()?;
         let new = Arc::new(Opened {
             digest: digest(&inputs),
             inputs,
@@ -71,27 +67,5 @@ impl DataFolder {
         });
         opened.insert(key, Arc::clone(&new));
         Ok(new)
-    }
-
-    /// Hashes what no other selection has hashed before.
-    fn hash(&self, dataset: &Dataset) -> Result<Vec<InputFile>> {
-        let mut hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
-        let files = dataset.files();
-        let new: Vec<PathBuf> = files
-            .iter()
-            .filter(|path| !hashes.contains_key(*path))
-            .cloned()
-            .collect();
-        let hashed: Vec<Vec<InputFile>> = new
-            .par_iter()
-            .map(|path| hash_inputs(&dataset.path, std::slice::from_ref(path)))
-            .collect::<Result<_>>()?;
-        hashes.extend(new.into_iter().zip(hashed.into_iter().flatten()));
-        let mut inputs: Vec<InputFile> = files
-            .iter()
-            .filter_map(|path| hashes.get(path).cloned())
-            .collect();
-        inputs.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(inputs)
     }
 }

@@ -11,8 +11,8 @@ use crate::data::folds::fold;
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
 use crate::model::Config;
-use crate::train::predict::MeanLosses;
 use crate::train::run::PROGRAM;
+use crate::train::score::MeanLosses;
 use crate::train::{Observer, Options, Predictor, Run, decoding};
 
 /// Trains, or goes on where a killed process stopped, and takes the scores of the held-out and the

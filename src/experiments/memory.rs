@@ -3,7 +3,7 @@
 use super::data_folder::Opened;
 use super::trial::TrialKind;
 use crate::model::Config;
-use crate::train::predict::BATCH;
+use crate::train::score::BATCH;
 
 /// Bytes that a parameter takes while it trains: itself, two moments, and a copy on the way to a file.
 const BYTES_PER_PARAMETER: u64 = 16;

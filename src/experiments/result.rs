@@ -11,7 +11,7 @@ use crate::eval::align::align;
 use crate::eval::metrics::Accuracy;
 use crate::train::checkpoint::ChosenThresholds;
 use crate::train::history::EpochRecord;
-use crate::train::predict::MeanLosses;
+use crate::train::score::MeanLosses;
 
 /// What a model says of some clips, in full precision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -97,6 +97,8 @@ pub fn retrain(
         let Some((candidate, notes)) = final_candidate(found) else {
             continue;
         };
+        // Labels that cannot be read are found now, not after hours of training.
+        candidate.data.dataset.test_truths()?;
         let mut ids = Vec::new();
         for &seed in retraining.seeds {
             let trial = Trial::new(&candidate.kind, None, seed);

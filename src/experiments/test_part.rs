@@ -31,7 +31,7 @@ impl TestOutcome {
     /// without a test part.
     ///
     /// # Errors
-    /// [`Error::Data`] for a result that does not fit the data set.
+    /// [`Error::Data`] for a result that does not fit the data set; as [`Dataset::test_truths`].
     pub fn of(
         kind: &TrialKind,
         results: &[&TrialResult],
@@ -74,9 +74,10 @@ impl TestOutcome {
             &dataset.classes,
             thresholds.as_thresholds(),
         )?;
-        let pairs = test.clips.iter().zip(&decided);
+        let truths = dataset.test_truths()?;
+        let pairs = truths.iter().zip(&decided);
         let accuracy =
-            Accuracy::of(pairs.filter_map(|(clip, decided)| Some((clip.truth.as_ref()?, decided))));
+            Accuracy::of(pairs.filter_map(|(truth, decided)| Some((truth.as_ref()?, decided))));
         Ok(Some(Self {
             table: ProbabilityTable {
                 filenames: names,

@@ -3,7 +3,7 @@
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
 use crate::nn::batch_norm::RunningUpdate;
-use crate::nn::{BatchNorm, Dropout, Linear, Mode, Params};
+use crate::nn::{BatchNorm, Dropout, Folded, Linear, Mode, Params};
 
 /// `fusion.linear` and `fusion.norm`.
 #[derive(Clone, Copy, Debug)]
@@ -47,5 +47,10 @@ impl Fusion {
         let y = self.linear.forward(tape, params, u)?;
         self.norm
             .forward_relu_dropout(tape, params, y, None, &self.dropout, mode)
+    }
+
+    /// The layer that follows [u₁, …, u_M] in evaluation.
+    pub fn folded(&self, params: &Params<f32>) -> Folded {
+        Folded::linear_norm_relu(params, self.linear, self.norm)
     }
 }

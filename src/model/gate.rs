@@ -4,9 +4,10 @@
 use ndarray::Array2;
 
 use super::config::{Gate as Kind, ModelConfig};
+use crate::autograd::ops::topn_softmax::select;
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
-use crate::nn::{Linear, ParamId, Params};
+use crate::nn::{Folded, Linear, ParamId, Params};
 
 /// `gate.0`, `gate.2` and `gate.temperature`; a uniform gate has no parameters.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +96,39 @@ impl Gate {
             weights,
             kept,
         })
+    }
+
+    /// The layers that give the logits in evaluation; none for a uniform gate.
+    pub fn folded(&self, params: &Params<f32>) -> Option<[Folded; 2]> {
+        self.attention.map(|attention| {
+            [
+                Folded::linear(params, attention.hidden, true),
+                Folded::linear(params, attention.output, false),
+            ]
+        })
+    }
+
+    /// a and ã `(B, M)` from the logits; from `rows` alone for a uniform gate.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the mask has another shape.
+    pub fn select(
+        &self,
+        params: &Params<f32>,
+        logits: Option<Array2<f32>>,
+        [rows, encoders]: [usize; 2],
+        present: Option<&Array2<bool>>,
+    ) -> Result<(Array2<f32>, Array2<f32>)> {
+        match (logits, self.attention) {
+            (Some(logits), Some(attention)) => {
+                let temperature = params.vector(attention.temperature)[0];
+                select(logits, temperature, present, self.top_k)
+            }
+            _ => {
+                let weights = uniform_weights(rows, encoders, present);
+                Ok((weights.clone(), weights))
+            }
+        }
     }
 
     /// Puts the temperature back into its range; to be called after each optimiser step.

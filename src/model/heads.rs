@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2};
 use crate::autograd::value::{mat_mut, mat_ref};
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
-use crate::nn::{Dropout, Linear, Mode, Params};
+use crate::nn::{Dropout, Folded, Linear, Mode, Params};
 
 /// `NAME.0` and `NAME.3`.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +49,14 @@ impl Head {
             hidden = tape.dropout(hidden, dropout);
         }
         self.output.forward(tape, params, hidden)
+    }
+
+    /// The two layers in evaluation.
+    pub fn folded(&self, params: &Params<f32>) -> [Folded; 2] {
+        [
+            Folded::linear(params, self.hidden, true),
+            Folded::linear(params, self.output, false),
+        ]
     }
 }
 

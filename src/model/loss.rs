@@ -4,7 +4,6 @@ use ndarray::Array2;
 
 use super::config::{LossConfig, PresenceLoss, UdaConfig};
 use super::domain::domain_targets;
-use super::network::Forward;
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
 
@@ -21,21 +20,23 @@ pub struct Losses {
     pub domain: Option<Var>,
 }
 
-/// The losses of a batch whose first rows are labelled with `targets (B, C)`; the rows after them
-/// are target-domain rows, which only the domain loss sees.
+/// The losses of a batch with the given `logits` of presence and salience, whose first rows are
+/// labelled with `targets (B, C)`; the rows after them are target-domain rows, which only the loss of
+/// the `domain_logits` sees.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit.
 pub fn losses<F: Scalar>(
     tape: &mut Tape<F>,
-    forward: &Forward<F>,
+    [presence_logits, salience_logits]: [Var; 2],
+    domain_logits: Option<Var>,
     targets: &Array2<F>,
     loss: &LossConfig,
     uda: &UdaConfig,
 ) -> Result<Losses> {
     let labelled = targets.nrows();
-    let presence_logits = tape.take_rows(forward.presence_logits, labelled)?;
-    let salience_logits = tape.take_rows(forward.salience_logits, labelled)?;
+    let presence_logits = tape.take_rows(presence_logits, labelled)?;
+    let salience_logits = tape.take_rows(salience_logits, labelled)?;
     let presence = match loss.presence {
         PresenceLoss::SoftCrossEntropy => {
             tape.soft_cross_entropy(presence_logits, targets.clone())?
@@ -49,7 +50,7 @@ pub fn losses<F: Scalar>(
         (presence, F::of(loss.presence_weight)),
         (salience, F::of(loss.salience_weight)),
     ];
-    let domain = match forward.domain_logits {
+    let domain = match domain_logits {
         Some(logits) => {
             let rows = tape.shape(logits).0;
             let domain =

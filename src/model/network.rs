@@ -95,6 +95,36 @@ impl<F: Scalar> FusionNet<F> {
         classes: usize,
         layout: WeightLayout,
     ) -> Result<Self> {
+        Self::with_params(config, encoders, classes, Params::new(layout))
+    }
+
+    /// As [`FusionNet::new`], with weight matrices of 0 that a file is going to fill.
+    ///
+    /// # Errors
+    /// As [`FusionNet::new`].
+    pub fn blank(config: &Config, encoders: &[EncoderShape], classes: usize) -> Result<Self> {
+        Self::with_params(config, encoders, classes, Params::blank())
+    }
+
+    /// How many trainable numbers such a network has, without making it.
+    ///
+    /// # Errors
+    /// As [`FusionNet::new`].
+    pub fn trainable_count(
+        config: &Config,
+        encoders: &[EncoderShape],
+        classes: usize,
+    ) -> Result<usize> {
+        let net = Self::with_params(config, encoders, classes, Params::shapes_only())?;
+        Ok(net.params.trainable_count())
+    }
+
+    fn with_params(
+        config: &Config,
+        encoders: &[EncoderShape],
+        classes: usize,
+        mut params: Params<F>,
+    ) -> Result<Self> {
         config.check()?;
         if encoders.is_empty() || classes == 0 {
             let got = format!("{} encoders, {classes} classes", encoders.len());
@@ -113,7 +143,6 @@ impl<F: Scalar> FusionNet<F> {
                 layer: layers - 1,
             }
         };
-        let mut params = Params::new(layout);
         let projections = encoders
             .iter()
             .map(|encoder| {
@@ -252,7 +281,25 @@ impl<F: Scalar> FusionNet<F> {
         forward: &Forward<F>,
         targets: &Array2<F>,
     ) -> Result<Losses> {
-        losses(tape, forward, targets, &self.config.loss, &self.config.uda)
+        let logits = [forward.presence_logits, forward.salience_logits];
+        let (loss, uda) = (&self.config.loss, &self.config.uda);
+        losses(tape, logits, forward.domain_logits, targets, loss, uda)
+    }
+
+    /// The losses of evaluated logits `(B, C)` under the soft labels `targets (B, C)`, without a domain
+    /// loss.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit.
+    pub fn losses_of_logits(
+        &self,
+        tape: &mut Tape<F>,
+        [presence, salience]: [Array2<F>; 2],
+        targets: &Array2<F>,
+    ) -> Result<Losses> {
+        let (presence, salience) = (tape.constant(presence), tape.constant(salience));
+        let (loss, uda) = (&self.config.loss, &self.config.uda);
+        losses(tape, [presence, salience], None, targets, loss, uda)
     }
 
     /// Lets a training batch's statistics enter the running ones.
@@ -270,6 +317,26 @@ impl<F: Scalar> FusionNet<F> {
     /// The gate's temperature; none for a uniform gate.
     pub fn temperature(&self) -> Option<f64> {
         self.gate.temperature(&self.params)
+    }
+
+    pub(super) fn projections(&self) -> &[Projection] {
+        &self.projections
+    }
+
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    pub(super) fn fusion(&self) -> &Fusion {
+        &self.fusion
+    }
+
+    pub(super) fn presence(&self) -> &Head {
+        &self.presence
+    }
+
+    pub(super) fn salience(&self) -> Option<&Head> {
+        self.salience.as_ref()
     }
 
     /// The encoders in the order of the inputs.

@@ -5,7 +5,7 @@ use ndarray::Array2;
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
 use crate::nn::batch_norm::RunningUpdate;
-use crate::nn::{BatchNorm, Dropout, Linear, Mode, Params};
+use crate::nn::{BatchNorm, Dropout, Folded, Linear, Mode, Params};
 
 /// `encoders.NAME.linear` and `encoders.NAME.norm`.
 #[derive(Clone, Copy, Debug)]
@@ -61,5 +61,10 @@ impl Projection {
         let y = self.linear.forward(tape, params, x)?;
         self.norm
             .forward_relu_dropout(tape, params, y, present, &self.dropout, mode)
+    }
+
+    /// The same in evaluation, as one layer.
+    pub fn folded(&self, params: &Params<f32>) -> Folded {
+        Folded::linear_norm_relu(params, self.linear, self.norm)
     }
 }

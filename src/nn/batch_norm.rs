@@ -43,6 +43,16 @@ impl BatchNorm {
         }
     }
 
+    /// γ, β, running mean and running variance of each column: what evaluation needs.
+    pub(super) fn evaluation_vectors<F: Scalar>(
+        &self,
+        params: &Params<F>,
+    ) -> impl Iterator<Item = [F; 4]> {
+        let ids = [self.weight, self.bias, self.running_mean, self.running_var];
+        let vectors = ids.map(|id| params.vector(id));
+        (0..vectors[0].len()).map(move |column| vectors.map(|vector| vector[column]))
+    }
+
     /// `x (B, D)` → Dropout(ReLU(BatchNorm(x))), 0 in rows that are not `present`. In training the
     /// batch's statistics count, over the present rows; with fewer than two of them the running
     /// statistics serve, and stay as they are.

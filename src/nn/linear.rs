@@ -23,8 +23,9 @@ impl Linear {
         outputs: usize,
         seed: u64,
     ) -> Self {
-        let weight = uniform_fan_in(outputs * inputs, inputs, seed, params.len());
-        let weight = params.add_matrix(&format!("{name}.weight"), outputs, inputs, weight);
+        let number = params.len();
+        let draw = || uniform_fan_in(outputs * inputs, inputs, seed, number);
+        let weight = params.add_drawn_matrix(&format!("{name}.weight"), outputs, inputs, draw);
         let bias = uniform_fan_in(outputs, inputs, seed, params.len());
         let bias = params.add_vector(&format!("{name}.bias"), bias, true);
         Self { weight, bias }

@@ -3,6 +3,7 @@
 pub mod adam;
 pub mod batch_norm;
 pub mod dropout;
+pub mod folded;
 pub mod init;
 pub mod linear;
 pub mod params;
@@ -11,6 +12,7 @@ pub mod plateau;
 pub use adam::{Adam, AdamConfig};
 pub use batch_norm::BatchNorm;
 pub use dropout::Dropout;
+pub use folded::Folded;
 pub use linear::Linear;
 pub use params::{ParamId, Params};
 pub use plateau::{Plateau, PlateauConfig};

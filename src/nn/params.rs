@@ -47,6 +47,18 @@ pub struct Params<F> {
     list: Vec<Param<F>>,
     by_name: HashMap<String, ParamId>,
     layout: WeightLayout,
+    draw: Draw,
+}
+
+/// What becomes of matrices that are drawn at random.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Draw {
+    #[default]
+    Random,
+    /// They stay 0, since a file will fill them.
+    Zero,
+    /// They hold nothing: only their shapes are asked for.
+    Nothing,
 }
 
 impl<F: Scalar> Params<F> {
@@ -56,7 +68,45 @@ impl<F: Scalar> Params<F> {
             list: Vec::new(),
             by_name: HashMap::new(),
             layout,
+            draw: Draw::Random,
         }
+    }
+
+    /// No parameters yet; matrices that are drawn at random stay 0, since a file will fill them.
+    pub fn blank() -> Self {
+        Self {
+            draw: Draw::Zero,
+            ..Self::new(WeightLayout::Packed)
+        }
+    }
+
+    /// No parameters yet; matrices that are drawn at random hold nothing, since only their shapes are
+    /// asked for.
+    pub fn shapes_only() -> Self {
+        Self {
+            draw: Draw::Nothing,
+            ..Self::new(WeightLayout::Packed)
+        }
+    }
+
+    /// Adds a weight matrix `(rows, cols)` whose row-major values `draw` makes.
+    ///
+    /// # Panics
+    /// As [`Params::add_matrix`].
+    pub fn add_drawn_matrix(
+        &mut self,
+        name: &str,
+        rows: usize,
+        cols: usize,
+        draw: impl FnOnce() -> Vec<F>,
+    ) -> ParamId {
+        let panels = match self.draw {
+            Draw::Random => return self.add_matrix(name, rows, cols, draw()),
+            Draw::Zero => Panels::zeros(rows, cols),
+            Draw::Nothing => Panels::zeros(0, 0),
+        };
+        let tensor = Tensor::Panels(Arc::new(panels));
+        self.add(name, tensor, vec![rows, cols], true)
     }
 
     /// Adds a weight matrix `(rows, cols)` from row-major values.
@@ -149,6 +199,17 @@ impl<F: Scalar> Params<F> {
         tape.parameter(id.0, &param.tensor, param.trainable)
     }
 
+    /// A weight matrix in packed panels: shared where it is held so, else packed now.
+    pub fn panels(&self, id: ParamId) -> Arc<Panels<F>> {
+        match &self.list[id.0].tensor {
+            Tensor::Panels(panels) => Arc::clone(panels),
+            other => {
+                let (rows, cols) = other.shape();
+                Arc::new(Panels::from_row_major(&other.to_row_major(), rows, cols))
+            }
+        }
+    }
+
     /// A vector's values.
     ///
     /// # Panics
@@ -169,6 +230,28 @@ impl<F: Scalar> Params<F> {
         match &mut param.tensor {
             Tensor::Dense(x) => x.as_slice_mut().expect("parameters are row-major"),
             Tensor::Rows(_) | Tensor::Panels(_) => panic!("{} is a matrix", param.name),
+        }
+    }
+
+    /// Replaces the values, some rows at a time: `read` puts the rows from the given one on into a
+    /// row-major slice (a vector is one row).
+    ///
+    /// # Errors
+    /// What `read` gives; the values are then undefined.
+    pub fn fill<E: Send>(
+        &mut self,
+        id: ParamId,
+        read: impl Fn(usize, &mut [F]) -> Result<(), E> + Send + Sync,
+    ) -> Result<(), E> {
+        match &mut self.list[id.0].tensor {
+            Tensor::Panels(panels) => Arc::make_mut(panels).fill(read),
+            other => {
+                let (rows, cols) = other.shape();
+                let mut values = vec![F::zero(); rows * cols];
+                read(0, &mut values)?;
+                *other = Tensor::dense(rows, cols, values);
+                Ok(())
+            }
         }
     }
 

@@ -42,7 +42,11 @@ pub fn write(retrained: &Retrained, folder: &PlanFolder, to: &Path) -> Result<Ve
                 folder.result(&first.id).display()
             )));
         }
-        crate::atomic::write_path(&to, |temporary| std::fs::copy(&from, temporary).map(|_| ()))?;
+        let mut trained = std::fs::File::open(&from).map_err(|source| Error::Read {
+            path: from.clone(),
+            source,
+        })?;
+        crate::atomic::write(&to, |copy| std::io::copy(&mut trained, copy).map(|_| ()))?;
         written.push(to);
     }
     if let Some(test) = retrained.tests.first() {

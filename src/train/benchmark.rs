@@ -7,10 +7,10 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::step::{Stepped, train_step};
-use crate::data::registry::REGISTRY;
+use crate::data::registry::{KnownEncoder, REGISTRY};
 use crate::error::{Error, Result};
 use crate::kernels::layout::{PackedRows, ROW_BLOCK};
-use crate::kernels::micro::select;
+use crate::kernels::micro::{Kernel, select};
 use crate::kernels::peak::fma_peak_gflops;
 use crate::model::{Config, EncoderShape, FusionNet, Inputs};
 use crate::nn::{Adam, AdamConfig, Mode};
@@ -19,8 +19,11 @@ use crate::rng::{Purpose, Stream};
 /// Steps before the clock counts: buffers get their pages, caches their contents.
 const WARM_UP: usize = 2;
 
+/// Classes of the model.
+pub(super) const CLASSES: usize = 6;
+
 /// How long the arithmetic peak is measured for.
-const PEAK_TIME: Duration = Duration::from_millis(200);
+pub(super) const PEAK_TIME: Duration = Duration::from_millis(200);
 
 /// What to time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,14 +85,7 @@ pub fn benchmark(
     mut progress: impl FnMut(),
 ) -> Result<BenchmarkReport> {
     let config = config(options)?;
-    let encoders: Vec<EncoderShape> = REGISTRY
-        .iter()
-        .map(|encoder| EncoderShape {
-            name: encoder.name.to_owned(),
-            width: (encoder.width() / options.divisor).max(1),
-        })
-        .collect();
-    const CLASSES: usize = 6;
+    let encoders = encoders(options.divisor);
     let mut net = FusionNet::<f32>::new(&config, &encoders, CLASSES)?;
     let mut adam = Adam::new(AdamConfig {
         lr: config.train.lr,
@@ -116,10 +112,7 @@ pub fn benchmark(
             _ => 0.0,
         }
     });
-    let kernel = select().map_err(|e| Error::Config {
-        field: "BLENDFUSE_KERNEL".into(),
-        reason: e.to_string(),
-    })?;
+    let kernel = kernel()?;
     let mut times = Vec::with_capacity(options.rounds);
     for step in 0..WARM_UP + options.rounds {
         let mode = Mode::Train { seed: 0, step };
@@ -176,17 +169,35 @@ pub fn benchmark(
     })
 }
 
-fn config(options: &BenchmarkOptions) -> Result<Config> {
-    let require = |field: &str, holds: bool, reason: &str| {
-        if holds {
-            Ok(())
-        } else {
-            Err(Error::Config {
-                field: field.into(),
-                reason: reason.into(),
-            })
-        }
+/// The paper's encoders with their widths divided.
+pub(super) fn encoders(divisor: usize) -> Vec<EncoderShape> {
+    let shape = |encoder: &KnownEncoder| EncoderShape {
+        name: encoder.name.to_owned(),
+        width: (encoder.width() / divisor).max(1),
     };
+    REGISTRY.iter().map(shape).collect()
+}
+
+pub(super) fn kernel() -> Result<Kernel> {
+    select().map_err(|e| Error::Config {
+        field: "BLENDFUSE_KERNEL".into(),
+        reason: e.to_string(),
+    })
+}
+
+/// Refuses an option out of range.
+pub(super) fn require(field: &str, holds: bool, reason: &str) -> Result<()> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::Config {
+            field: field.into(),
+            reason: reason.into(),
+        })
+    }
+}
+
+fn config(options: &BenchmarkOptions) -> Result<Config> {
     require(
         "divisor",
         (1..=64).contains(&options.divisor),
@@ -239,7 +250,7 @@ fn flops(net: &FusionNet<f32>, rows: usize) -> f64 {
         .sum()
 }
 
-fn median(sorted: &[f64]) -> f64 {
+pub(super) fn median(sorted: &[f64]) -> f64 {
     let middle = sorted.len() / 2;
     if sorted.len() % 2 == 1 {
         sorted[middle]
@@ -249,7 +260,7 @@ fn median(sorted: &[f64]) -> f64 {
 }
 
 /// The high-water mark of resident memory, from `/proc/self/status`.
-fn peak_rss_mib() -> Option<f64> {
+pub(super) fn peak_rss_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;

@@ -1,15 +1,15 @@
-//! Weights in safetensors, under the names of a PyTorch `state_dict`, and the state that lets a run
-//! go on where it stopped.
+//! Weights in safetensors, under the names of a PyTorch `state_dict`: what they are, and reading them.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use crate::autograd::Tensor;
 use crate::error::{Error, Result};
+use crate::kernels::map::FileMap;
 use crate::model::Config;
 use crate::nn::Params;
 
@@ -18,7 +18,7 @@ pub const FORMAT_VERSION: u32 = 1;
 
 /// The one metadata entry. One, because the format keeps entries in no order, and the same run must
 /// give the same bytes.
-const METADATA_KEY: &str = "blendfuse";
+pub(super) const METADATA_KEY: &str = "blendfuse";
 
 /// An encoder as the weights file lists it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,153 +74,91 @@ pub struct Description {
     pub config: Config,
 }
 
-/// A tensor on its way to a file: converted to row-major bytes only when its turn comes.
-pub(super) enum Outgoing<'a> {
-    Param {
-        tensor: &'a Tensor<f32>,
-        shape: &'a [usize],
-    },
-    Vector {
-        values: &'a [f32],
-        shape: [usize; 1],
-    },
-}
-
-impl View for Outgoing<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        match self {
-            Outgoing::Param { shape, .. } => shape,
-            Outgoing::Vector { shape, .. } => shape,
-        }
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let values = match self {
-            Outgoing::Param { tensor, .. } => Cow::Owned(tensor.to_row_major()),
-            Outgoing::Vector { values, .. } => Cow::Borrowed(*values),
-        };
-        Cow::Owned(values.iter().flat_map(|x| x.to_le_bytes()).collect())
-    }
-
-    fn data_len(&self) -> usize {
-        4 * self.shape().iter().product::<usize>()
-    }
-}
-
-/// Named tensors and the text of one metadata entry, written whole or not at all.
-pub(super) fn write(
-    path: &Path,
-    tensors: Vec<(String, Outgoing<'_>)>,
-    metadata: String,
-) -> Result<()> {
-    let info = HashMap::from([(METADATA_KEY.to_owned(), metadata)]);
-    crate::atomic::write_path(path, |temporary| {
-        safetensors::serialize_to_file(tensors, Some(info), temporary)
-            .map_err(std::io::Error::other)
-    })
-}
-
-/// Writes the parameters, running statistics and standardisation (mean and std of each encoder's
-/// columns, in the network's order) of a model.
-///
-/// # Errors
-/// [`Error::Write`].
-pub fn save_weights(
-    path: &Path,
-    params: &Params<f32>,
-    standardisation: &[(&[f32], &[f32])],
-    description: &Description,
-) -> Result<()> {
-    let mut tensors = outgoing(params, "");
-    for (encoder, (mean, std)) in description.encoders.iter().zip(standardisation) {
-        for (part, values) in [("mean", mean), ("std", std)] {
-            let tensor = Outgoing::Vector {
-                values,
-                shape: [values.len()],
-            };
-            tensors.push((format!("input.{}.{part}", encoder.name), tensor));
-        }
-    }
-    write(path, tensors, json(path, description)?)
-}
-
-fn outgoing<'a>(params: &'a Params<f32>, prefix: &str) -> Vec<(String, Outgoing<'a>)> {
-    let tensors = params.iter().map(|(_, param)| {
-        let tensor = Outgoing::Param {
-            tensor: &param.tensor,
-            shape: &param.shape,
-        };
-        (format!("{prefix}{}", param.name), tensor)
-    });
-    tensors.collect()
-}
-
-pub(super) fn json(path: &Path, value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| Error::Write {
-        path: path.to_owned(),
-        source: e.into(),
-    })
-}
-
-/// A weights file, read and checked for form.
+/// A weights file, mapped and checked for form. Tensors are decoded when they are asked for.
 #[derive(Debug)]
 pub struct Checkpoint {
     path: std::path::PathBuf,
     metadata: Option<String>,
-    tensors: HashMap<String, (Vec<usize>, Vec<f32>)>,
+    file: FileMap,
+    tensors: HashMap<String, Stored>,
 }
 
+/// A tensor in the file.
+#[derive(Clone, Debug)]
+struct Stored {
+    shape: Vec<usize>,
+    decode: Decode,
+    // Bytes of one value, and where the values stand in the file.
+    size: usize,
+    bytes: Range<usize>,
+}
+
+/// Turns bytes into values, as many as there are.
+type Decode = fn(&[u8], &mut [f32]);
+
 impl Checkpoint {
-    /// Reads a safetensors file of f32, f64, f16 or bf16 tensors.
+    /// Opens a safetensors file of f32, f64, f16 or bf16 tensors.
     ///
     /// # Errors
     /// [`Error::Read`], or [`Error::File`] if the file is no safetensors file or holds other types.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|source| Error::Read {
+        let failed = |source| Error::Read {
             path: path.to_owned(),
             source,
-        })?;
+        };
         let fault = |key: Option<&str>, reason: String| file_error(path, key, reason);
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| {
+        let opened = File::open(path).map_err(failed)?;
+        let metadata = opened.metadata().map_err(failed)?;
+        if metadata.len() == 0 || !metadata.is_file() {
+            let found = if metadata.is_file() {
+                "is empty"
+            } else {
+                "is no file"
+            };
+            return Err(fault(None, format!("{found}; expected a safetensors file")));
+        }
+        let file = FileMap::new(opened).map_err(failed)?;
+        let damaged = |e| {
             fault(
                 None,
                 format!("not a safetensors file, or a damaged one ({e})"),
             )
-        })?;
+        };
+        let (header_bytes, header) = SafeTensors::read_metadata(&file).map_err(damaged)?;
         let metadata = header
             .metadata()
             .as_ref()
             .and_then(|entries| entries.get(METADATA_KEY).cloned());
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| {
-            fault(
-                None,
-                format!("not a safetensors file, or a damaged one ({e})"),
-            )
-        })?;
+        // The header, behind its own length.
+        let start = header_bytes + 8;
         let mut tensors = HashMap::new();
-        for (name, view) in file.iter() {
+        for (name, info) in header.tensors() {
             // A counter that PyTorch's batch norm keeps and nothing here needs.
             if name.ends_with(".num_batches_tracked") {
                 continue;
             }
-            let values = floats(view.dtype(), view.data()).ok_or_else(|| {
-                fault(
-                    Some(name),
-                    format!(
-                        "found {:?} values, expected F32, F64, F16 or BF16",
-                        view.dtype()
-                    ),
-                )
+            let (size, decode) = decoder(info.dtype).ok_or_else(|| {
+                let found = info.dtype;
+                let reason = format!("found {found:?} values, expected F32, F64, F16 or BF16");
+                fault(Some(&name), reason)
             })?;
-            tensors.insert(name.to_owned(), (view.shape().to_vec(), values));
+            let (from, to) = info.data_offsets;
+            let stored = Stored {
+                shape: info.shape.clone(),
+                decode,
+                size,
+                bytes: start + from..start + to,
+            };
+            tensors.insert(name, stored);
+        }
+        if tensors.values().any(|tensor| tensor.bytes.end > file.len()) {
+            let reason = "not a safetensors file, or a damaged one (it was cut off)";
+            return Err(fault(None, reason.into()));
         }
         Ok(Self {
             path: path.to_owned(),
             metadata,
+            file,
             tensors,
         })
     }
@@ -267,25 +205,27 @@ impl Checkpoint {
             .map(|(id, param)| (id, param.name.clone(), param.shape.clone()))
             .collect();
         for (id, name, shape) in ids {
-            let (found, values) = self.tensors.get(&name).ok_or_else(|| {
+            let stored = self.tensors.get(&name).ok_or_else(|| {
                 file_error(
                     &self.path,
                     Some(&name),
                     "missing; the model needs it".into(),
                 )
             })?;
-            if *found != shape {
+            if stored.shape != shape {
+                let found = &stored.shape;
                 let reason = format!("found shape {found:?}, the model needs {shape:?}");
                 return Err(file_error(&self.path, Some(&name), reason));
             }
-            if !values.iter().all(|x| x.is_finite()) {
-                return Err(file_error(
-                    &self.path,
-                    Some(&name),
-                    "holds a value that is not finite".into(),
-                ));
-            }
-            params.set(id, values.clone());
+            let width = shape.last().copied().unwrap_or(0);
+            params.fill(id, |row, out| {
+                self.decode(stored, row * width, out);
+                if out.iter().all(|x| x.is_finite()) {
+                    return Ok(());
+                }
+                let reason = "holds a value that is not finite";
+                Err(file_error(&self.path, Some(&name), reason.into()))
+            })?;
         }
         Ok(())
     }
@@ -298,8 +238,8 @@ impl Checkpoint {
         let part = |part: &str| {
             let name = format!("input.{encoder}.{part}");
             match self.tensors.get(&name) {
-                Some((shape, values)) if *shape == [width] => Ok(values.clone()),
-                Some((shape, _)) => Err(file_error(
+                Some(stored) if stored.shape == [width] => Ok(self.values(stored)),
+                Some(Stored { shape, .. }) => Err(file_error(
                     &self.path,
                     Some(&name),
                     format!("found shape {shape:?}, expected [{width}]"),
@@ -315,50 +255,63 @@ impl Checkpoint {
         self.metadata.as_deref()
     }
 
-    /// Takes a tensor out, checked for shape.
-    pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        match self.tensors.remove(name) {
-            Some((found, values)) if found == shape => Ok(values),
-            Some((found, _)) => Err(file_error(
+    /// A tensor's values, checked for shape.
+    pub(super) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        match self.tensors.get(name) {
+            Some(stored) if stored.shape == shape => Ok(self.values(stored)),
+            Some(stored) => Err(file_error(
                 &self.path,
                 Some(name),
-                format!("found shape {found:?}, expected {shape:?}"),
+                format!("found shape {:?}, expected {shape:?}", stored.shape),
             )),
             None => Err(file_error(&self.path, Some(name), "missing".into())),
         }
+    }
+
+    fn values(&self, stored: &Stored) -> Vec<f32> {
+        let mut values = vec![0.0; stored.shape.iter().product()];
+        self.decode(stored, 0, &mut values);
+        values
+    }
+
+    /// Values from number `first` on, as many as `out` takes.
+    fn decode(&self, stored: &Stored, first: usize, out: &mut [f32]) {
+        let bytes = &self.file[stored.bytes.clone()][first * stored.size..];
+        (stored.decode)(&bytes[..out.len() * stored.size], out);
     }
 
     fn tensors_sorted(&self) -> Vec<(&str, &[usize])> {
         let mut names: Vec<_> = self
             .tensors
             .iter()
-            .map(|(name, (shape, _))| (name.as_str(), &shape[..]))
+            .map(|(name, stored)| (name.as_str(), &stored.shape[..]))
             .collect();
         names.sort_unstable();
         names
     }
 }
 
-fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+/// Bytes of a value, and how values are decoded; `None` for types that are no weights.
+fn decoder(dtype: Dtype) -> Option<(usize, Decode)> {
     Some(match dtype {
-        Dtype::F32 => bytes
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect(),
-        Dtype::F64 => bytes
-            .chunks_exact(8)
-            .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32)
-            .collect(),
-        Dtype::F16 => bytes
-            .chunks_exact(2)
-            .map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32())
-            .collect(),
-        Dtype::BF16 => bytes
-            .chunks_exact(2)
-            .map(|b| half::bf16::from_le_bytes([b[0], b[1]]).to_f32())
-            .collect(),
+        Dtype::F32 => (4, |bytes, out| decode(bytes, out, f32::from_le_bytes)),
+        Dtype::F64 => (8, |bytes, out| {
+            decode(bytes, out, |x| f64::from_le_bytes(x) as f32)
+        }),
+        Dtype::F16 => (2, |bytes, out| {
+            decode(bytes, out, |x| half::f16::from_le_bytes(x).to_f32());
+        }),
+        Dtype::BF16 => (2, |bytes, out| {
+            decode(bytes, out, |x| half::bf16::from_le_bytes(x).to_f32());
+        }),
         _ => return None,
     })
+}
+
+fn decode<const N: usize>(bytes: &[u8], out: &mut [f32], value: impl Fn([u8; N]) -> f32) {
+    for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+        *out = value(*bytes);
+    }
 }
 
 pub(super) fn file_error(path: &Path, key: Option<&str>, reason: String) -> Error {

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::predict::{Predictor, Scores};
+use super::predict::Predictor;
+use super::score::Scores;
 use crate::data::dataset::Split;
 use crate::data::label::{Blend, Classes, Part};
 use crate::error::Result;

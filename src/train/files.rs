@@ -22,6 +22,7 @@ impl Files {
             path: out.to_owned(),
             source,
         };
+        crate::atomic::remove_leftovers(out);
         if !resume && out.exists() {
             let mut entries = std::fs::read_dir(out).map_err(write_error)?;
             if entries.next().is_some() {

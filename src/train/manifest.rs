@@ -1,29 +1,15 @@
 //! What a run was made from: configuration, seed, versions, kernel, and hashes of its inputs.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::checkpoint::{ChosenThresholds, EncoderEntry};
 use super::history::EpochRecord;
+use crate::data::fingerprint::InputFile;
 use crate::error::{Error, Result};
 use crate::kernels::micro::kernel_name;
 use crate::model::Config;
-
-/// One input file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct InputFile {
-    /// Path inside the data folder.
-    pub path: String,
-    /// Size.
-    pub bytes: u64,
-    /// SHA-256, hexadecimal.
-    pub sha256: String,
-}
 
 /// Where a run took place; the only part that may differ between two runs with the same seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,77 +86,6 @@ pub struct ClipCounts {
     pub validation: usize,
     /// Unlabelled rows that the domain adversary sees.
     pub target: usize,
-}
-
-/// Hashes files inside a folder, side by side.
-///
-/// # Errors
-/// [`Error::Read`].
-pub fn hash_inputs(folder: &Path, files: &[PathBuf]) -> Result<Vec<InputFile>> {
-    let mut inputs = files
-        .par_iter()
-        .map(|path| hash(folder, path))
-        .collect::<Result<Vec<_>>>()?;
-    inputs.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(inputs)
-}
-
-fn hash(folder: &Path, path: &Path) -> Result<InputFile> {
-    let read = || -> std::io::Result<(u64, String)> {
-        let mut file = File::open(path)?;
-        let (mut hasher, mut buffer, mut bytes) = (Sha256::new(), vec![0; 1 << 20], 0);
-        loop {
-            let n = file.read(&mut buffer)?;
-            if n == 0 {
-                break;
-            }
-            hasher.update(&buffer[..n]);
-            bytes += n as u64;
-        }
-        Ok((
-            bytes,
-            hasher
-                .finalize()
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect(),
-        ))
-    };
-    let (bytes, sha256) = read().map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let path = path
-        .strip_prefix(folder)
-        .unwrap_or(path)
-        .to_string_lossy()
-        .replace('\\', "/");
-    Ok(InputFile {
-        path,
-        bytes,
-        sha256,
-    })
-}
-
-/// The hash of one file.
-///
-/// # Errors
-/// [`Error::Read`].
-pub fn hash_file(path: &Path) -> Result<String> {
-    hash(Path::new(""), path).map(|file| file.sha256)
-}
-
-/// One hash over all inputs, to recognise the same data.
-pub fn digest(inputs: &[InputFile]) -> String {
-    let mut hasher = Sha256::new();
-    for input in inputs {
-        hasher.update(format!("{} {}\n", input.path, input.sha256));
-    }
-    hasher
-        .finalize()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
 }
 
 impl Manifest {

@@ -6,7 +6,8 @@ use crate::data::dataset::{Dataset, Selection};
 use crate::error::{Error, Result};
 use crate::model::config::DataConfig;
 
-/// Opens a data folder with the encoders, classes and neutral class of the configuration.
+/// Opens a data folder to train on, with the encoders, classes and neutral class of the
+/// configuration.
 ///
 /// # Errors
 /// As [`Dataset::open_with`]; [`Error::Config`] for a neutral class that is none of the classes.
@@ -14,6 +15,7 @@ pub fn open_dataset(path: &Path, config: &DataConfig) -> Result<Dataset> {
     let selection = Selection {
         encoders: config.encoders.clone(),
         classes: config.classes.clone(),
+        hash: true,
     };
     let mut dataset = Dataset::open_with(path, &selection)?;
     if let Some(name) = &config.neutral {

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use super::checkpoint::Checkpoint;
 use super::history::EpochRecord;
-use super::manifest::{ClipCounts, InputFile, Manifest};
+use super::manifest::{ClipCounts, Manifest};
+use super::memory;
 use super::step::StepLosses;
 use super::target::{Target, target};
 use super::validation::ValidationFold;
 use crate::data::dataset::Dataset;
+use crate::data::fingerprint::InputFile;
 use crate::data::folds::{fold, shared_actors};
 use crate::data::standardise::{self, ColumnStats};
 use crate::error::{Error, Result};
@@ -125,6 +127,7 @@ impl<'a> Run<'a> {
                 width: encoder.cols,
             })
             .collect();
+        memory::check(config, &shapes, dataset.classes.len())?;
         let mut net = FusionNet::new(config, &shapes, dataset.classes.len())?;
         if let Some(path) = &options.init {
             Checkpoint::read(path)?.load_into(&mut net.params)?;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use blendfuse_kernels::layout::Panels;
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{Checkpoint, ChosenThresholds, Outgoing, file_error, json, write};
+use super::checkpoint::{Checkpoint, ChosenThresholds, file_error};
 use super::early_stopping::EarlyStopping;
 use super::history::EpochRecord;
+use super::weights_file::{Outgoing, json, write};
 use crate::autograd::Tensor;
 use crate::error::Result;
 use crate::nn::adam::Moments;
@@ -74,7 +75,7 @@ pub fn save(
 /// [`Error::Read`](crate::Error::Read), or [`Error::File`](crate::Error::File) if the file is damaged
 /// or belongs to another model.
 pub fn load(path: &Path, params: &mut Params<f32>, adam: &mut Adam<f32>) -> Result<LoopState> {
-    let mut file = Checkpoint::read(path)?;
+    let file = Checkpoint::read(path)?;
     let state: LoopState =
         serde_json::from_str(file.metadata().unwrap_or_default()).map_err(|e| {
             file_error(
@@ -89,10 +90,10 @@ pub fn load(path: &Path, params: &mut Params<f32>, adam: &mut Adam<f32>) -> Resu
         .collect();
     for (id, name, shape, like) in params_list {
         if let Some(&steps) = state.adam_steps.get(&name) {
-            let mut tensor = |kind: &str| -> Result<Tensor<f32>> {
+            let tensor = |kind: &str| -> Result<Tensor<f32>> {
                 Ok(in_layout(
                     &like,
-                    file.take(&format!("{kind}.{name}"), &shape)?,
+                    file.tensor(&format!("{kind}.{name}"), &shape)?,
                 ))
             };
             adam.set_moments(
@@ -107,7 +108,7 @@ pub fn load(path: &Path, params: &mut Params<f32>, adam: &mut Adam<f32>) -> Resu
         }
         // Release the clone first, so that setting the value does not keep two.
         drop(like);
-        params.set(id, file.take(&format!("param.{name}"), &shape)?);
+        params.set(id, file.tensor(&format!("param.{name}"), &shape)?);
     }
     Ok(state)
 }

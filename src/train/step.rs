@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use ndarray::Array2;
 
 use crate::autograd::{Gradients, Tape};
+use crate::data::batch::Batch;
 use crate::error::Result;
 use crate::model::{Forward, FusionNet, Inputs};
 use crate::nn::{Adam, Mode};
@@ -43,6 +44,20 @@ pub enum Stepped {
         /// The part of the network where it was seen first.
         began: String,
     },
+}
+
+/// A gathered batch as the network takes it.
+pub(super) fn inputs(batch: &Batch<f32>) -> Inputs<f32> {
+    let complete = batch.present.iter().all(Option::is_none);
+    let present = (!complete).then(|| {
+        Array2::from_shape_fn((batch.rows, batch.inputs.len()), |(r, m)| {
+            batch.present[m].as_ref().is_none_or(|present| present[r])
+        })
+    });
+    Inputs {
+        rows: batch.inputs.clone(),
+        present,
+    }
 }
 
 /// Takes one step on a batch whose first rows have the soft labels `targets (B, C)`. `clip_norm`

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::checkpoint::ChosenThresholds;
 use super::decoding::choose;
-use super::predict::{MeanLosses, score};
+use super::score::{MeanLosses, score};
 use crate::data::dataset::Dataset;
 use crate::data::label::Blend;
 use crate::data::standardise::ColumnStats;

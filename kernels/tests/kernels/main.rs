@@ -9,6 +9,7 @@ mod determinism;
 mod epilogue;
 mod forced;
 mod gemm;
+mod inference;
 mod inputs;
 mod linear;
 mod micro;

@@ -1,7 +1,9 @@
 //! Gathering stored rows into a packed batch.
 
 use blendfuse_kernels::layout::PackedRows;
-use blendfuse_kernels::pack::{Pick, RowSource, RowValues, Standardise, gather_rows};
+use blendfuse_kernels::pack::{
+    Pick, RowSource, RowValues, Standardise, StoredRows, StoredValues, gather_rows,
+};
 use blendfuse_kernels::{Real, reference};
 use half::f16;
 
@@ -56,7 +58,27 @@ fn check<T: Real>(batch: usize, cols: usize) {
         gather_rows(&sources, &picks(batch), standardise, &mut ours);
         assert_same_bits(ours.as_slice(), expected.as_slice());
         assert_row_padding_is_zero(&ours);
+        // The same values as the bytes of a file, at an odd address.
+        let bytes = [
+            odd(halves.iter().flat_map(|x| x.to_le_bytes())),
+            odd(values.iter().flat_map(|x| x.to_le_bytes())),
+            odd(doubles.iter().flat_map(|x| x.to_le_bytes())),
+        ];
+        let stored = [
+            StoredValues::F16(bytes[0][1..].as_chunks().0),
+            StoredValues::F32(bytes[1][1..].as_chunks().0),
+            StoredValues::F64(bytes[2][1..].as_chunks().0),
+        ]
+        .map(|values| StoredRows { values, cols });
+        let mut mapped = PackedRows::<T>::zeros(batch, cols);
+        gather_rows(&stored, &picks(batch), standardise, &mut mapped);
+        assert_same_bits(mapped.as_slice(), ours.as_slice());
     }
+}
+
+/// The bytes behind one that shifts them.
+fn odd(bytes: impl Iterator<Item = u8>) -> Vec<u8> {
+    std::iter::once(0).chain(bytes).collect()
 }
 
 #[test]

@@ -31,37 +31,55 @@ impl<F: Scalar> Tape<F> {
         present: Option<&Array2<bool>>,
         n: usize,
     ) -> Result<(Var, Array2<F>)> {
-        let shape = self.shape(logits);
         self.expect_shape("topn_softmax", "a temperature", temperature, (1, 1))?;
         if n == 0 {
             return Err(shape_error("topn_softmax", "n of at least 1", "0"));
         }
-        let mut z = self.value(logits).to_owned();
-        if let Some(present) = present {
-            if present.dim() != shape {
-                let (rows, cols) = present.dim();
-                return Err(shape_error(
-                    "topn_softmax",
-                    "a mask of the logits' shape",
-                    format!("{rows} × {cols}"),
-                ));
-            }
-            z.zip_mut_with(present, |z, &here| {
-                if !here {
-                    *z = F::neg_infinity();
-                }
-            });
-        }
-        let mut weights = Array2::zeros(shape);
-        let scale = F::one() / self.scalar(temperature);
-        softmax(mat_ref(&z.view()), scale, mat_mut(&mut weights.view_mut()));
-        let mut kept = Array2::zeros(shape);
-        keep_largest(mat_ref(&weights.view()), n, mat_mut(&mut kept.view_mut()));
+        let z = self.value(logits).to_owned();
+        let (weights, kept) = select(z, self.scalar(temperature), present, n)?;
         let op = TopnSoftmax {
             weights: weights.clone(),
         };
         Ok((self.push(kept, &[logits, temperature], op), weights))
     }
+}
+
+/// The softmax of `logits (B, M)` over a temperature, where a logit that is not present counts as −∞;
+/// and its `n` largest entries of each row, divided by their sum + 1e-12, the others 0.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) if the mask has another shape.
+pub fn select<F: Scalar>(
+    mut logits: Array2<F>,
+    temperature: F,
+    present: Option<&Array2<bool>>,
+    n: usize,
+) -> Result<(Array2<F>, Array2<F>)> {
+    let shape = logits.dim();
+    if let Some(present) = present {
+        if present.dim() != shape {
+            let (rows, cols) = present.dim();
+            return Err(shape_error(
+                "topn_softmax",
+                "a mask of the logits' shape",
+                format!("{rows} × {cols}"),
+            ));
+        }
+        logits.zip_mut_with(present, |z, &here| {
+            if !here {
+                *z = F::neg_infinity();
+            }
+        });
+    }
+    let (mut weights, mut kept) = (Array2::zeros(shape), Array2::zeros(shape));
+    let scale = F::one() / temperature;
+    softmax(
+        mat_ref(&logits.view()),
+        scale,
+        mat_mut(&mut weights.view_mut()),
+    );
+    keep_largest(mat_ref(&weights.view()), n, mat_mut(&mut kept.view_mut()));
+    Ok((weights, kept))
 }
 
 impl<F: Scalar> Op<F> for TopnSoftmax<F> {

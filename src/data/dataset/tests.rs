@@ -28,10 +28,9 @@ fn joins_by_name_whatever_the_order_and_the_extension() {
         data.train.rows(1),
         [Some(0), None, Some(1), Some(2), Some(3), Some(4)]
     );
-    assert_eq!(
-        data.train.source(0).get(4, 1),
-        fixture::value(1, 0, 1) as f32
-    );
+    let mut value = [0.0];
+    data.train.source(0).read(4, 1, &mut value);
+    assert_eq!(value, [fixture::value(1, 0, 1) as f32]);
     let test = data.test.unwrap();
     assert_eq!(
         (test.clip("test_0002"), test.clip("test_0003")),
@@ -144,4 +143,66 @@ fn a_bad_value_counts_only_in_a_row_that_is_used() {
     let folder = fixture::folder();
     spoil(folder.path(), "unused");
     assert!(Dataset::open(folder.path(), None).is_ok());
+}
+
+/// Scoring comes after training, and asks for the labels then.
+#[test]
+fn labels_of_the_test_part_are_read_when_asked_for() {
+    let folder = fixture::folder();
+    let data = Dataset::open(folder.path(), None).unwrap();
+    assert_eq!(data.test_truths().unwrap(), [None, None]);
+    let metadata = folder.path().join("test_metadata.csv");
+    let rows = "filename,mix,emotion_1,emotion_2,emotion_1_salience,emotion_2_salience\n\
+        test_0001.mov,1,hap,sad,70,30\ntest_0002.mov,0,ang,,,\n";
+    std::fs::write(&metadata, rows).unwrap();
+    let truths = data.test_truths().unwrap();
+    assert_eq!(truths.len(), 2);
+    assert!(truths.iter().all(Option::is_some) && truths[0] != truths[1]);
+    std::fs::write(&metadata, "filename\ntest_0001.mov\n").unwrap();
+    let message = data.test_truths().unwrap_err().to_string();
+    assert!(message.contains("lists other clips"), "{message}");
+}
+
+/// Of the test part training sees names and features: whatever labels it has, impossible ones too,
+/// change neither what is read nor the record of what was read.
+#[test]
+fn labels_of_the_test_part_are_not_read() {
+    let opened = |table: &str| {
+        let folder = fixture::folder();
+        std::fs::write(folder.path().join("test_metadata.csv"), table).unwrap();
+        let data = Dataset::open(folder.path(), None).unwrap();
+        let inputs = data.inputs().unwrap();
+        (data.test.unwrap().clips, inputs)
+    };
+    let bare = opened("filename\ntest_0001.mov\ntest_0002.mov\n");
+    assert!(bare.0.iter().all(|clip| clip.target.is_none()));
+    for labelled in [
+        "filename,emotion_1\ntest_0001.mov,ang\ntest_0002.mov,hap\n",
+        "fold,emotion_1,filename\nx,no such class,test_0001.mov\n,,test_0002.mov\n",
+        "filename,ang,hap,sad,neu\ntest_0001.mov,7,,,\ntest_0002.mov,x,0,0,1\n",
+    ] {
+        assert_eq!(opened(labelled), bare);
+    }
+    let other = opened("filename\ntest_0002.mov\ntest_0001.mov\n");
+    assert_ne!(other.1, bare.1);
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_in_use_is_named() {
+    let folder = fixture::folder();
+    let data = Dataset::open(folder.path(), None).unwrap();
+    data.check_unchanged().unwrap();
+    let file = folder.path().join("features/test/beta.npz");
+    let bytes = std::fs::read(&file).unwrap();
+    // A new file under the old name is another file.
+    std::fs::write(file.with_extension("new"), &bytes).unwrap();
+    std::fs::rename(file.with_extension("new"), &file).unwrap();
+    data.check_unchanged().unwrap();
+    let data = Dataset::open(folder.path(), None).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
+    let message = data.check_unchanged().unwrap_err().to_string();
+    assert!(
+        message.contains("beta.npz") && message.contains("changed"),
+        "{message}"
+    );
 }

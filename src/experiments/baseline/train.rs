@@ -20,7 +20,7 @@ use crate::experiments::result::{ClipScores, ScoreRows};
 use crate::kernels::layout::PackedRows;
 use crate::train::checkpoint::ChosenThresholds;
 use crate::train::decoding::{PRESENCE_WEIGHT, rules, unsearched};
-use crate::train::predict::BATCH;
+use crate::train::score::BATCH;
 
 /// Trains on `train`; with clips in `validation` the best epoch there counts, without the last.
 pub fn train(

@@ -1,0 +1,234 @@
+//! The first layer: from stored features to outputs, gathered, standardised and multiplied piece by
+//! piece in the cache.
+
+use rayon::iter::{ParallelBridge, ParallelIterator};
+
+use super::single::{one_row, single_rows};
+use super::{BAND, Epilogue, check_epilogue, finish};
+use crate::layout::{PANEL, PackedRows, Panels, ROW_BLOCK};
+use crate::linear::DEPTH;
+use crate::micro::{self, Kernel, Tile};
+use crate::pack::{Gather, PickedRow, Standardise, StoredRows};
+use crate::parallel;
+
+/// Tasks to cut a layer's work into for each thread, so that none is left alone with a long one.
+const TASKS_PER_THREAD: usize = 3;
+
+/// A batch of features where they are stored.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchRows<'a> {
+    /// Where the features lie.
+    pub features: StoredRows<'a>,
+    /// The stored row of each row of the batch; `None` where it is missing.
+    pub rows: &'a [Option<usize>],
+    /// Standardisation of the features.
+    pub standardise: Option<Standardise<'a>>,
+}
+
+/// A layer over stored features; missing rows have outputs of 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Projection<'a> {
+    /// What goes in.
+    pub input: BatchRows<'a>,
+    /// `(outputs, features)`.
+    pub weights: &'a Panels<f32>,
+    /// What follows.
+    pub epilogue: Epilogue<'a>,
+}
+
+/// Part of one layer's work: some rows of the batch, some panels of outputs, and where the results go.
+pub(super) struct Task<'a, 'o> {
+    pub(super) layer: &'a Projection<'a>,
+    first_row: usize,
+    rows: usize,
+    pub(super) first_panel: usize,
+    /// For each block of eight rows its outputs, `[outputs][8]`.
+    pub(super) out: Vec<&'o mut [[f32; ROW_BLOCK]]>,
+}
+
+impl Task<'_, '_> {
+    pub(super) fn panels(&self) -> usize {
+        self.out[0].len().div_ceil(PANEL)
+    }
+
+    fn cost(&self) -> usize {
+        self.rows * self.panels() * self.layer.weights.cols()
+    }
+}
+
+/// Runs all layers over one batch of `B` rows and writes their outputs side by side:
+/// `out (B, Σ outputs)`.
+///
+/// # Panics
+/// If shapes differ or a row does not exist.
+pub fn project(layers: &[Projection<'_>], out: &mut PackedRows<f32>) {
+    let batch = out.rows();
+    let outputs: usize = layers.iter().map(|layer| layer.weights.rows()).sum();
+    assert_eq!(out.cols(), outputs, "project: outputs side by side");
+    for layer in layers {
+        let width = layer.weights.cols();
+        assert_eq!(layer.input.features.cols, width, "project: features");
+        assert_eq!(layer.input.rows.len(), batch, "project: one entry per row");
+        check_epilogue(layer.weights, layer.epilogue);
+        if let Some(s) = layer.input.standardise {
+            assert_eq!(
+                (s.mean.len(), s.inv_std.len()),
+                (width, width),
+                "project: one mean and deviation per feature"
+            );
+        }
+    }
+    if batch == 0 || outputs == 0 {
+        return;
+    }
+    let kernel = micro::active();
+    // One row is all weights and no reuse: every layer's row is made ready, then all weights stream.
+    let single = (batch == 1).then(|| single_rows(kernel, layers));
+    let mut tasks = tasks(layers, out);
+    // The longest first, so that the last to finish is a short one.
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.1.cost()));
+    let run = |scratch: &mut Scratch, (n, task): (usize, Task<'_, '_>)| match &single {
+        Some(rows) => one_row(kernel, rows[n].as_deref(), task),
+        None => band(kernel, scratch, task),
+    };
+    let work = layers.iter().map(|layer| work(layer) * batch).sum();
+    if parallel::threads(work) == 1 {
+        let mut scratch = Scratch::default();
+        tasks.into_iter().for_each(|task| run(&mut scratch, task));
+    } else {
+        tasks
+            .into_iter()
+            .par_bridge()
+            .for_each_init(Scratch::default, run);
+    }
+}
+
+/// Multiply-adds of a layer for one row.
+fn work(layer: &Projection<'_>) -> usize {
+    layer.weights.cols() * layer.weights.rows()
+}
+
+/// Cuts every layer into tasks; with each the number of its layer.
+fn tasks<'a, 'o>(
+    layers: &'a [Projection<'a>],
+    out: &'o mut PackedRows<f32>,
+) -> Vec<(usize, Task<'a, 'o>)> {
+    let (batch, outputs) = (out.rows(), out.cols());
+    let total: usize = layers.iter().map(work).sum();
+    let bands = batch.div_ceil(BAND);
+    let threads = rayon::current_num_threads();
+    let largest = total * bands / (TASKS_PER_THREAD * threads);
+    let mut all = Vec::new();
+    // Panels that a task of each layer takes. One row reuses nothing, so its tasks are small.
+    let groups: Vec<usize> = layers
+        .iter()
+        .map(|layer| {
+            let panels = layer.weights.rows().div_ceil(PANEL).max(1);
+            let pieces = work(layer).div_ceil(largest.max(1)).clamp(1, panels);
+            let pieces = if batch == 1 { panels } else { pieces };
+            panels.div_ceil(pieces)
+        })
+        .collect();
+    let blocks = out.as_mut_slice().as_chunks_mut::<ROW_BLOCK>().0;
+    for (band, blocks) in blocks.chunks_mut(BAND / ROW_BLOCK * outputs).enumerate() {
+        let first_row = band * BAND;
+        let rows = BAND.min(batch - first_row);
+        let mut parts: Vec<&mut [[f32; ROW_BLOCK]]> = blocks.chunks_mut(outputs).collect();
+        for (n, layer) in layers.iter().enumerate() {
+            let mut left = layer.weights.rows();
+            let mut first_panel = 0;
+            while left > 0 {
+                let width = left.min(groups[n] * PANEL);
+                let out = parts.iter_mut().map(|part| {
+                    let (here, rest) = std::mem::take(part).split_at_mut(width);
+                    *part = rest;
+                    here
+                });
+                let task = Task {
+                    layer,
+                    first_row,
+                    rows,
+                    first_panel,
+                    out: out.collect(),
+                };
+                all.push((n, task));
+                left -= width;
+                first_panel += groups[n];
+            }
+        }
+    }
+    all
+}
+
+/// What a thread works in, task after task.
+#[derive(Default)]
+struct Scratch {
+    /// `[block][depth][8]` of the batch.
+    x: Vec<[f32; ROW_BLOCK]>,
+    /// `[panel][block]`.
+    sums: Vec<Tile<f32>>,
+}
+
+/// Some rows through some outputs of a layer: pass by pass over the features, each gathered once.
+fn band(kernel: Kernel, scratch: &mut Scratch, task: Task<'_, '_>) {
+    let (layer, panels) = (task.layer, task.panels());
+    let width = layer.weights.cols();
+    let picked: Vec<PickedRow<'_>> = layer.input.rows[task.first_row..][..task.rows]
+        .iter()
+        .map(|row| row.map(|row| (layer.input.features, row)))
+        .collect();
+    let mut outputs = task.out;
+    if picked.iter().all(Option::is_none) {
+        outputs
+            .iter_mut()
+            .for_each(|out| out.fill([0.0; ROW_BLOCK]));
+        return;
+    }
+    let blocks = picked.len().div_ceil(ROW_BLOCK);
+    scratch.x.resize(blocks * DEPTH, [0.0; ROW_BLOCK]);
+    scratch.sums.clear();
+    scratch
+        .sums
+        .resize(panels * blocks, Tile([[0.0; PANEL]; ROW_BLOCK]));
+    for from in (0..width).step_by(DEPTH) {
+        let depth = from..width.min(from + DEPTH);
+        let x = &mut scratch.x[..blocks * depth.len()];
+        for (rows, out) in picked.chunks(ROW_BLOCK).zip(x.chunks_mut(depth.len())) {
+            kernel.run(Gather {
+                kernel,
+                rows,
+                first_col: from,
+                standardise: layer.input.standardise,
+                out,
+            });
+        }
+        // While these multiply, the next features and the next weights arrive, a share with each tile.
+        let ahead = depth.end..width.min(depth.end + DEPTH);
+        let mut coming = picked.iter().flatten().cycle();
+        let rows_per_tile = picked.len().div_ceil(panels * blocks);
+        for (p, sums) in scratch.sums.chunks_mut(blocks).enumerate() {
+            let panel = &layer.weights.panel(task.first_panel + p)[depth.clone()];
+            let next = if p + 1 < panels {
+                &layer.weights.panel(task.first_panel + p + 1)[depth.clone()]
+            } else {
+                &layer.weights.panel(task.first_panel)[ahead.clone()]
+            };
+            let mut shares = next.chunks(next.len().div_ceil(blocks).max(1));
+            for (x, sums) in x.chunks(depth.len()).zip(sums) {
+                micro::prefetch::<false, f32>(shares.next().unwrap_or_default().as_flattened());
+                for (source, row) in coming.by_ref().take(rows_per_tile) {
+                    source.prefetch(*row, ahead.clone());
+                }
+                kernel.down(x, panel, sums, &mut ());
+            }
+        }
+    }
+    for (p, sums) in scratch.sums.chunks(blocks).enumerate() {
+        for (block, (sums, out)) in sums.iter().zip(&mut outputs).enumerate() {
+            let rows = &picked[block * ROW_BLOCK..picked.len().min((block + 1) * ROW_BLOCK)];
+            let present = |r: usize| rows.get(r).is_some_and(Option::is_some);
+            let present = std::array::from_fn(present);
+            finish(layer.epilogue, task.first_panel, p, sums, present, out);
+        }
+    }
+}

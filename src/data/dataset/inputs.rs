@@ -1,0 +1,48 @@
+//! What a data set was read from.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::Dataset;
+use crate::Result;
+use crate::data::features::Features;
+use crate::data::fingerprint::{Fingerprint, InputFile};
+
+impl Dataset {
+    /// Every file that was read with its hash, sorted by path, so that a run can record what it was
+    /// made from. Of the test metadata only the clips' names count, which is all that was read.
+    ///
+    /// # Errors
+    /// [`Error::Read`](crate::Error::Read).
+    pub fn inputs(&self) -> Result<Vec<InputFile>> {
+        let entry = |path: &Path| Ok(Fingerprint::of_file(path)?.entry(&self.path, path, ""));
+        let mut inputs = vec![entry(&self.train.metadata)?];
+        let listing = self.path.join("encoders.toml");
+        if listing.is_file() {
+            inputs.push(entry(&listing)?);
+        }
+        if let Some(test) = &self.test {
+            let mut names = Fingerprint::default();
+            for clip in &test.clips {
+                names.update(clip.filename.as_bytes());
+                names.update(b"\n");
+            }
+            inputs.push(names.entry(&self.path, &test.metadata, "#filename"));
+        }
+        let features: Vec<&Features> = self.splits().flat_map(|split| &split.features).collect();
+        let features: Vec<Result<InputFile>> = features
+            .into_par_iter()
+            .map(|features| {
+                Ok(features
+                    .fingerprint()?
+                    .entry(&self.path, features.path(), ""))
+            })
+            .collect();
+        for entry in features {
+            inputs.push(entry?);
+        }
+        inputs.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(inputs)
+    }
+}

@@ -1,0 +1,154 @@
+//! The network in evaluation without a tape: the same layers and kernels, nothing kept but the
+//! outputs. Features are taken where they are stored, and a clip gets the same bits whatever batch it
+//! comes in.
+
+use blendfuse_kernels::inference::{BatchRows, project, weigh};
+use blendfuse_kernels::layout::PackedRows;
+use ndarray::Array2;
+
+use super::gate::Gate;
+use super::network::FusionNet;
+use crate::autograd::tape::shape_error;
+use crate::autograd::value::mat_ref;
+use crate::error::Result;
+use crate::nn::folded::fit;
+use crate::nn::{Folded, Params};
+
+/// What the network says of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// a `(B, M)`, before selection.
+    pub weights: Array2<f32>,
+    /// ã `(B, M)`, after selection and renormalisation.
+    pub kept: Array2<f32>,
+    /// o^p `(B, C)`.
+    pub presence_logits: Array2<f32>,
+    /// o^s `(B, C)`; the same as o^p with a single head.
+    pub salience_logits: Array2<f32>,
+}
+
+/// A network made ready for evaluation. Weights are shared with the network, not copied; buffers are
+/// made once and serve all batches of one size.
+#[derive(Debug)]
+pub struct Inference<'a> {
+    params: &'a Params<f32>,
+    gate: &'a Gate,
+    projections: Vec<Folded>,
+    gate_layers: Option<[Folded; 2]>,
+    fusion: Folded,
+    presence: [Folded; 2],
+    salience: Option<[Folded; 2]>,
+    // H, then U in its place.
+    joined: PackedRows<f32>,
+    hidden: PackedRows<f32>,
+    output: PackedRows<f32>,
+    embedding: PackedRows<f32>,
+}
+
+impl FusionNet<f32> {
+    /// Makes the network ready for evaluation.
+    pub fn inference(&self) -> Inference<'_> {
+        let params = &self.params;
+        let nothing = || PackedRows::zeros(0, 0);
+        Inference {
+            params,
+            gate: self.gate(),
+            projections: self
+                .projections()
+                .iter()
+                .map(|layer| layer.folded(params))
+                .collect(),
+            gate_layers: self.gate().folded(params),
+            fusion: self.fusion().folded(params),
+            presence: self.presence().folded(params),
+            salience: self.salience().map(|head| head.folded(params)),
+            joined: nothing(),
+            hidden: nothing(),
+            output: nothing(),
+            embedding: nothing(),
+        }
+    }
+}
+
+impl Inference<'_> {
+    /// Runs a batch: for each encoder where its features lie and which rows to take. A row with no
+    /// encoder at all gives a meaningless result: the data layer refuses such clips by name.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the features do not fit the encoders.
+    pub fn run(&mut self, inputs: &[BatchRows<'_>]) -> Result<Evaluation> {
+        let encoders = self.projections.len();
+        if inputs.len() != encoders {
+            return Err(shape_error(
+                "inference",
+                format!("{encoders} encoders"),
+                inputs.len().to_string(),
+            ));
+        }
+        let rows = inputs[0].rows.len();
+        for (input, layer) in inputs.iter().zip(&self.projections) {
+            let (found, expected) = (
+                [input.rows.len(), input.features.cols],
+                [rows, layer.inputs()],
+            );
+            if found != expected {
+                return Err(shape_error(
+                    "inference",
+                    format!("{} × {} features", expected[0], expected[1]),
+                    format!("{} × {}", found[0], found[1]),
+                ));
+            }
+        }
+        let complete = inputs
+            .iter()
+            .all(|input| input.rows.iter().all(Option::is_some));
+        let present = (!complete)
+            .then(|| Array2::from_shape_fn((rows, encoders), |(r, m)| inputs[m].rows[r].is_some()));
+        // H = [h₁, …, h_M]
+        let layers = self.projections.iter().zip(inputs);
+        let layers: Vec<_> = layers
+            .map(|(layer, input)| layer.projection(*input))
+            .collect();
+        let width = self.projections[0].outputs();
+        fit(&mut self.joined, rows, encoders * width);
+        project(&layers, &mut self.joined);
+        // g, a and ã
+        let logits = self
+            .gate_layers
+            .as_ref()
+            .map(|layers| two_layers(layers, &self.joined, &mut self.hidden, &mut self.output));
+        let shape = [rows, encoders];
+        let (weights, kept) = self
+            .gate
+            .select(self.params, logits, shape, present.as_ref())?;
+        // z = ReLU(BatchNorm(F [u₁, …, u_M] + f))
+        weigh(&mut self.joined, width, mat_ref(&kept.view()));
+        self.fusion.forward(&self.joined, &mut self.embedding);
+        let mut head = |layers: &[Folded; 2]| {
+            two_layers(layers, &self.embedding, &mut self.hidden, &mut self.output)
+        };
+        let presence_logits = head(&self.presence);
+        let salience_logits = match &self.salience {
+            Some(layers) => head(layers),
+            None => presence_logits.clone(),
+        };
+        Ok(Evaluation {
+            weights,
+            kept,
+            presence_logits,
+            salience_logits,
+        })
+    }
+}
+
+/// Both layers, the result row-major.
+fn two_layers(
+    [first, second]: &[Folded; 2],
+    x: &PackedRows<f32>,
+    hidden: &mut PackedRows<f32>,
+    output: &mut PackedRows<f32>,
+) -> Array2<f32> {
+    first.forward(x, hidden);
+    second.forward(hidden, output);
+    Array2::from_shape_fn((output.rows(), output.cols()), |(r, c)| output.get(r, c))
+}

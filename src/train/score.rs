@@ -1,0 +1,180 @@
+//! Scores clips with a network, batch by batch.
+
+use blendfuse_kernels::inference::BatchRows;
+use ndarray::{Array2, Axis, Slice};
+use serde::{Deserialize, Serialize};
+
+use crate::autograd::Tape;
+use crate::data::batch::{Rows, soft_labels};
+use crate::data::dataset::Split;
+use crate::data::standardise::ColumnStats;
+use crate::error::{Error, Result};
+use crate::eval::align::align;
+use crate::model::heads::{presence_probabilities, salience_probabilities};
+use crate::model::{Evaluation, FusionNet};
+
+/// Clips that go through the network at once: four bands of rows, so that threads find work in every
+/// layer; more would not fit into the cache between layers.
+pub(crate) const BATCH: usize = 1024;
+
+/// What the network says of N clips.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// p `(N, C)`, in [0, 1].
+    pub presence: Array2<f64>,
+    /// s `(N, C)`, each row summing to 1.
+    pub salience: Array2<f64>,
+    /// f `(N, C)`, aligned (paper eq. 14), each row summing to 1.
+    pub aligned: Array2<f64>,
+    /// a `(N, M)`: importance of each encoder before selection.
+    pub weights: Array2<f64>,
+    /// ã `(N, M)`: weight of each encoder after selection.
+    pub kept: Array2<f64>,
+}
+
+/// Mean losses over clips, in nats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MeanLosses {
+    /// L_task (paper eq. 10).
+    pub task: f64,
+    /// L_p.
+    pub presence: f64,
+    /// L_s.
+    pub salience: f64,
+}
+
+/// Runs clips of a split through a network in evaluation mode, their heads aligned with `alpha`
+/// (eq. 14). Gives their losses as well where all have labels and `with_losses` is set. `dropped[m]`
+/// leaves encoder m out of every clip.
+///
+/// # Errors
+/// [`Error::Shape`] if the network does not fit the split, [`Error::Data`] naming a clip that is left
+/// without any encoder.
+pub fn score(
+    net: &FusionNet<f32>,
+    split: &Split,
+    clips: &[usize],
+    stats: Option<&[ColumnStats]>,
+    dropped: &[bool],
+    alpha: f64,
+    with_losses: bool,
+) -> Result<(Scores, Option<MeanLosses>)> {
+    let mut parts: Option<Scores> = None;
+    let mut sums = MeanLosses::default();
+    let mut inference = net.inference();
+    for (i, chunk) in clips.chunks(BATCH).enumerate() {
+        let rows = stored_rows(split, chunk, dropped);
+        check_any_encoder(&rows, split, chunk)?;
+        let inputs: Vec<BatchRows<'_>> = rows
+            .iter()
+            .enumerate()
+            .map(|(encoder, rows)| BatchRows {
+                features: split.source(encoder),
+                rows,
+                standardise: stats.map(|stats| stats[encoder].as_kernel()),
+            })
+            .collect();
+        let found = inference.run(&inputs)?;
+        let batch = Rows {
+            split,
+            clips: chunk,
+        };
+        if with_losses && let Some(targets) = soft_labels(batch) {
+            let mut tape = Tape::new();
+            let logits = [&found.presence_logits, &found.salience_logits].map(Array2::clone);
+            let losses = net.losses_of_logits(&mut tape, logits, &targets)?;
+            let rows = chunk.len() as f64;
+            sums.task += rows * f64::from(tape.scalar(losses.total));
+            sums.presence += rows * f64::from(tape.scalar(losses.presence));
+            sums.salience += rows * f64::from(tape.scalar(losses.salience));
+        }
+        check_finite(&found, split, chunk)?;
+        let presence = presence_probabilities(found.presence_logits.view()).mapv(f64::from);
+        let salience = salience_probabilities(found.salience_logits.view()).mapv(f64::from);
+        let scores = Scores {
+            aligned: align(presence.view(), salience.view(), alpha)?,
+            presence,
+            salience,
+            weights: found.weights.mapv(f64::from),
+            kept: found.kept.mapv(f64::from),
+        };
+        let whole = parts.get_or_insert_with(|| Scores::zeros(clips.len(), &scores));
+        whole.place(i * BATCH, &scores);
+    }
+    let scores = parts.ok_or_else(|| Error::Data("no clips to score".into()))?;
+    let count = clips.len() as f64;
+    let labelled = clips.iter().all(|&clip| split.clips[clip].target.is_some());
+    let losses = (with_losses && labelled).then(|| MeanLosses {
+        task: sums.task / count,
+        presence: sums.presence / count,
+        salience: sums.salience / count,
+    });
+    Ok((scores, losses))
+}
+
+impl Scores {
+    fn zeros(clips: usize, like: &Scores) -> Self {
+        let zeros = |like: &Array2<f64>| Array2::zeros((clips, like.ncols()));
+        Self {
+            presence: zeros(&like.presence),
+            salience: zeros(&like.salience),
+            aligned: zeros(&like.aligned),
+            weights: zeros(&like.weights),
+            kept: zeros(&like.kept),
+        }
+    }
+
+    fn place(&mut self, start: usize, part: &Scores) {
+        let rows = Slice::from(start..start + part.presence.nrows());
+        for (whole, part) in [
+            (&mut self.presence, &part.presence),
+            (&mut self.salience, &part.salience),
+            (&mut self.aligned, &part.aligned),
+            (&mut self.weights, &part.weights),
+            (&mut self.kept, &part.kept),
+        ] {
+            whole.slice_axis_mut(Axis(0), rows).assign(part);
+        }
+    }
+}
+
+/// For each encoder the stored row of each clip; `None` where the encoder lacks it or is dropped.
+fn stored_rows(split: &Split, clips: &[usize], dropped: &[bool]) -> Vec<Vec<Option<usize>>> {
+    let rows_of = |encoder: usize| {
+        let dropped = dropped.get(encoder).copied().unwrap_or(false);
+        let rows = split.rows(encoder);
+        let stored = |&clip: &usize| rows[clip].filter(|_| !dropped).map(|row| row as usize);
+        clips.iter().map(stored).collect()
+    };
+    (0..split.encoders()).map(rows_of).collect()
+}
+
+/// Refuses logits that are no numbers, naming the clip.
+fn check_finite(found: &Evaluation, split: &Split, clips: &[usize]) -> Result<()> {
+    for logits in [&found.presence_logits, &found.salience_logits] {
+        for (row, &clip) in logits.rows().into_iter().zip(clips) {
+            if !row.iter().all(|x| x.is_finite()) {
+                let name = &split.clips[clip].filename;
+                return Err(Error::NonFinite {
+                    what: format!("the model's score of clip {name}"),
+                    epoch: None,
+                    batch: None,
+                    advice: "; its weights are out of range".into(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_any_encoder(rows: &[Vec<Option<usize>>], split: &Split, clips: &[usize]) -> Result<()> {
+    for (r, &clip) in clips.iter().enumerate() {
+        if rows.iter().all(|rows| rows[r].is_none()) {
+            let name = &split.clips[clip].filename;
+            return Err(Error::Data(format!(
+                "clip {name} has features of none of the encoders that are left"
+            )));
+        }
+    }
+    Ok(())
+}
