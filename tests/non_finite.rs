@@ -75,7 +75,7 @@ fn weights_out_of_range_never_pass_for_a_result() {
     let dataset = Dataset::open(&data, None).unwrap();
     // One step an epoch: no later loss of the epoch shows what the step did.
     let settings = [
-        "train.lr=1e38",
+        "train.lr=1e40",
         "train.batch_size=4096",
         "train.max_epochs=1",
         "model.projection_dim=8",

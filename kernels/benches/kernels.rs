@@ -44,8 +44,7 @@ fn step() -> AdamStep<f32> {
         eps: 1e-8,
         weight_decay: 1e-3,
         step_size: 3e-4,
-        root_correction: 1.0,
-        decoupled_factor: None,
+        weight_factor: 1.0,
         gradient_scale: 1.0,
     }
 }

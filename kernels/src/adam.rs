@@ -11,7 +11,7 @@ use crate::parallel;
 use crate::real::Real;
 use crate::view::MatRef;
 
-use update::{Part, Update};
+use update::{Part, Start, Stream};
 
 /// The numbers of one step, worked out once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,16 +20,15 @@ pub struct AdamStep<T> {
     pub beta1: T,
     /// β₂.
     pub beta2: T,
-    /// ε, added to the root.
+    /// ε √(1 − β₂ᵗ), added to the root of the second moment. PyTorch divides the root by √(1 − β₂ᵗ)
+    /// instead; here ε and the step size are multiplied by it, which spares a division an element.
     pub eps: T,
-    /// L2 penalty added to the gradient (or decay of the weight itself, if decoupled).
+    /// L2 penalty added to the gradient; 0 with decoupled decay.
     pub weight_decay: T,
-    /// lr / (1 − β₁ᵗ).
+    /// lr √(1 − β₂ᵗ) / (1 − β₁ᵗ).
     pub step_size: T,
-    /// √(1 − β₂ᵗ).
-    pub root_correction: T,
-    /// What a decoupled decay multiplies the weight by first (1 − lr · weight_decay); `None`: coupled.
-    pub decoupled_factor: Option<T>,
+    /// What the weight is multiplied by first: 1 − lr · weight decay if that is decoupled, else 1.
+    pub weight_factor: T,
     /// −1 to ascend, 1 to descend; a gradient scale (clipping) multiplies it too.
     pub gradient_scale: T,
 }
@@ -38,11 +37,8 @@ impl<T: Real> AdamStep<T> {
     /// One element. `v_max` keeps the largest second moment (AMSGrad).
     #[inline(always)]
     pub fn apply(&self, p: &mut T, g: T, m: &mut T, v: &mut T, v_max: Option<&mut T>) {
-        let mut g = g * self.gradient_scale;
-        match self.decoupled_factor {
-            Some(factor) => *p *= factor,
-            None => g += self.weight_decay * *p,
-        }
+        *p *= self.weight_factor;
+        let g = g * self.gradient_scale + self.weight_decay * *p;
         *m += (g - *m) * (T::one() - self.beta1);
         *v = *v * self.beta2 + (T::one() - self.beta2) * g * g;
         let second = match v_max {
@@ -56,8 +52,7 @@ impl<T: Real> AdamStep<T> {
             }
             None => *v,
         };
-        let denominator = second.sqrt() / self.root_correction + self.eps;
-        *p -= self.step_size * *m / denominator;
+        *p -= self.step_size * *m / (second.sqrt() + self.eps);
     }
 }
 
@@ -112,7 +107,7 @@ pub fn adam_dense<T: Real>(
         .map(|(((p, m), v), v_max)| Part { p, m, v, v_max })
         .zip(g.chunks(ELEMENTS_PER_TASK));
     parallel::for_each(len, tasks.collect(), |(part, g)| {
-        kernel.run(Update::whole(step, part, g))
+        kernel.run(Stream { step, g, part })
     });
 }
 
@@ -154,8 +149,10 @@ pub fn adam_factored<T: Real>(
     let work = (depth + 1) * outputs * inputs;
     let tasks = factored_tasks(work, p, m, v, v_max);
     parallel::for_each(work, tasks, |parts| {
-        for part in parts {
-            factored_part(kernel, step, &factors, outputs, part);
+        let mut parts = parts.into_iter().peekable();
+        while let Some(part) = parts.next() {
+            let following = parts.peek().unwrap_or(&part).part.start();
+            factored_part(kernel, step, &factors, outputs, part, following);
         }
     });
 }
@@ -217,6 +214,7 @@ fn factored_part<T: Real>(
     factors: &[(ColumnPanels<T>, &PackedRows<T>)],
     outputs: usize,
     part: PanelPart<'_, T>,
+    following: Start<T>,
 ) {
     let PanelPart {
         panel,
@@ -231,20 +229,24 @@ fn factored_part<T: Real>(
     let shares = (blocks * kernel.parts()).max(1);
     // The gradient of one tile is consumed while that of the next is formed: the roots and
     // divisions of Adam take place between multiply-adds, and so do the prefetches.
-    let mut gradient = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
+    let mut tiles = [Tile([[T::zero(); PANEL]; ROW_BLOCK]); 2];
+    let (mut gradient, mut next) = {
+        let [a, b] = &mut tiles;
+        (a, b)
+    };
     let mut waiting = 0..0;
     for input in (0..inputs).step_by(ROW_BLOCK) {
-        let mut update = part.update(step, &gradient, waiting, shares);
-        let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
+        let mut update = part.update(step, gradient, waiting, shares, following);
+        *next = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
         for (dy, x) in factors {
             let dy = dy.panel(panel);
-            add_weight_gradient(kernel, dy, x, first_input + input, &mut tile, &mut update);
+            add_weight_gradient(kernel, dy, x, first_input + input, next, &mut update);
         }
         kernel.run(update);
-        gradient = tile;
+        (gradient, next) = (next, gradient);
         waiting = input..inputs.min(input + ROW_BLOCK);
     }
-    kernel.run(part.update(step, &gradient, waiting, shares));
+    kernel.run(part.update(step, gradient, waiting, shares, following));
     let absent = PANEL - (outputs - panel * PANEL).min(PANEL);
     if absent > 0 {
         // 0 · ∞ of an infinite input, or 0 / 0 where ε is 0, would spoil the padding.

@@ -2,15 +2,17 @@
 
 use std::ops::Range;
 
+use crate::buffer::ALIGNMENT;
 use crate::layout::{ColumnPanels, PANEL, PackedRows, Panels, ROW_BLOCK};
 use crate::micro::{self, Beside, Blocks, Kernel, Pass, STEPS_PER_SHARE, Tile};
 use crate::parallel;
 use crate::real::Real;
 use crate::view::{MatMut, MatRef, Rectangle};
 
-/// Depth of one pass of the forward product: 192 × 32 weights are 24 KiB and stay in the first-level
-/// cache while all blocks of the batch pass by, 6 KiB of a block at a time.
-pub(crate) const DEPTH: usize = 192;
+/// Depth of one pass of a product: 384 × 32 weights are 48 KiB and come from the second-level cache
+/// for every block of the batch, 12 KiB of a block at a time; shorter passes read and write `Y` more
+/// often, which costs more.
+pub(crate) const DEPTH: usize = 384;
 
 /// Rows of the batch that one task takes: their part of a pass (192 KiB) and of the output stays in
 /// the second-level cache.
@@ -70,8 +72,9 @@ fn forward_part<T: Real>(
         let depth = from..x.cols().min(from + DEPTH);
         let blocks = y.rows.len().div_ceil(ROW_BLOCK);
         let shares = (kernel.parts() * depth.len() / STEPS_PER_SHARE).max(1);
-        let near_share = (DEPTH * ROW_BLOCK).div_ceil(shares);
-        let far_share = (DEPTH * PANEL).div_ceil(shares * blocks.max(1));
+        let lines = |values: usize, shares: usize| (values / Arriving::<T>::LINE).div_ceil(shares);
+        let near_lines = lines(depth.len() * ROW_BLOCK, shares);
+        let far_lines = lines(depth.len() * PANEL, shares * blocks.max(1));
         for (p, col) in (0..y.width()).step_by(PANEL).enumerate() {
             let panel = &w.panel(first_panel + p)[depth.clone()];
             let cols = col..y.width().min(col + PANEL);
@@ -82,10 +85,10 @@ fn forward_part<T: Real>(
                 &w.panel(first_panel)[depth.end..w.cols().min(depth.end + DEPTH)]
             };
             let mut arriving = Arriving {
-                near: &[],
-                near_share,
-                far: next.as_flattened(),
-                far_share,
+                near: std::ptr::null(),
+                near_lines,
+                far: next.as_ptr().cast::<T>(),
+                far_lines: if next.is_empty() { 0 } else { far_lines },
             };
             for (block, rows) in y.rows.chunks_mut(ROW_BLOCK).enumerate() {
                 let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
@@ -99,7 +102,7 @@ fn forward_part<T: Real>(
                     copy_row(start, &mut tile[..cols.len()]);
                 }
                 let next = if block + 1 < blocks { block + 1 } else { 0 };
-                arriving.near = x.block(first_block + next)[depth.clone()].as_flattened();
+                arriving.near = x.block(first_block + next)[depth.clone()].as_ptr().cast();
                 let x = &x.block(first_block + block)[depth.clone()];
                 T::down(kernel, x, panel, &mut tile, &mut arriving);
                 for (tile, y) in tile.0.iter().zip(rows) {
@@ -122,29 +125,32 @@ fn copy_row<T: Real>(from: &[T], to: &mut [T]) {
     }
 }
 
-/// Values that are prefetched beside a product: some into the first-level cache, others into the
-/// second.
-struct Arriving<'a, T> {
-    near: &'a [T],
-    near_share: usize,
-    far: &'a [T],
-    far_share: usize,
+/// What is prefetched beside a product: so many cache lines a share.
+struct Arriving<T> {
+    // Into the first-level cache.
+    near: *const T,
+    near_lines: usize,
+    // Into the second.
+    far: *const T,
+    far_lines: usize,
 }
 
-impl<T> Beside for Arriving<'_, T> {
+impl<T> Arriving<T> {
+    const LINE: usize = ALIGNMENT / size_of::<T>();
+}
+
+impl<T> Beside for Arriving<T> {
     #[inline(always)]
     fn share(&mut self) {
-        micro::prefetch::<true, T>(take(&mut self.near, self.near_share));
-        micro::prefetch::<false, T>(take(&mut self.far, self.far_share));
+        for _ in 0..self.near_lines {
+            micro::prefetch_line::<true, T>(self.near);
+            self.near = self.near.wrapping_add(Self::LINE);
+        }
+        for _ in 0..self.far_lines {
+            micro::prefetch_line::<false, T>(self.far);
+            self.far = self.far.wrapping_add(Self::LINE);
+        }
     }
-}
-
-/// Cuts off the first `count` values, or what there is.
-#[inline(always)]
-fn take<'a, T>(values: &mut &'a [T], count: usize) -> &'a [T] {
-    let (now, later) = values.split_at(count.min(values.len()));
-    *values = later;
-    now
 }
 
 /// Columns of a rectangle as columns of the matrix.

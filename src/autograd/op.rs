@@ -11,7 +11,7 @@ use super::tape::Node;
 use super::value::Tensor;
 
 /// An operation on the tape: what its backward pass needs, and that pass.
-pub trait Op<F: Scalar>: Send {
+pub trait Op<F: Scalar>: Send + Sync {
     /// The operation's name, for messages.
     fn name(&self) -> &'static str;
 
@@ -24,7 +24,9 @@ pub struct Backward<'a, F> {
     pub(super) nodes: &'a [Node<F>],
     pub(super) id: usize,
     pub(super) dy: Array2<F>,
+    // Gradients of the nodes from `first` on, up to this one; no input stands before them.
     pub(super) grads: &'a mut [Option<Gradient<F>>],
+    pub(super) first: usize,
 }
 
 impl<F: Scalar> std::fmt::Debug for Backward<'_, F> {
@@ -83,7 +85,8 @@ impl<F: Scalar> Backward<'_, F> {
         }
         let id = self.input(i);
         let shape = self.nodes[id].value.shape();
-        let slot = self.grads[id].get_or_insert_with(|| Gradient::Dense(Array2::zeros(shape)));
+        let slot = self.grads[id - self.first]
+            .get_or_insert_with(|| Gradient::Dense(Array2::zeros(shape)));
         match slot {
             Gradient::Dense(dx) => add(dx.view_mut()),
             // A packed weight used by an operation that forms its gradient: cannot arise, since
@@ -98,8 +101,8 @@ impl<F: Scalar> Backward<'_, F> {
             return;
         }
         let id = self.input(i);
-        if self.grads[id].is_none() {
-            self.grads[id] = Some(Gradient::Dense(dx));
+        if self.grads[id - self.first].is_none() {
+            self.grads[id - self.first] = Some(Gradient::Dense(dx));
         } else {
             self.accumulate(i, |mut sum| sum += &dx);
         }
@@ -111,7 +114,7 @@ impl<F: Scalar> Backward<'_, F> {
             return;
         }
         let id = self.input(i);
-        match self.grads[id].get_or_insert_with(|| Gradient::Factored(Vec::new())) {
+        match self.grads[id - self.first].get_or_insert_with(|| Gradient::Factored(Vec::new())) {
             Gradient::Factored(pairs) => pairs.push(FactorPair { dy, x }),
             Gradient::Dense(_) => unreachable!("a factor for a dense gradient"),
         }

@@ -1,11 +1,13 @@
 //! The tape: values in the order of their computation, and the walk back.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use blendfuse_kernels::layout::PackedRows;
 use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
 
 use super::Scalar;
 use super::gradient::{Gradient, Gradients};
@@ -42,6 +44,8 @@ pub struct Tape<F> {
     tag: u64,
     nodes: Vec<Node<F>>,
     node_of_parameter: HashMap<usize, usize>,
+    // The nodes of branches that were recorded side by side, in the order of the tape.
+    branches: Vec<Vec<Range<usize>>>,
 }
 
 impl<F: Scalar> std::fmt::Debug for Tape<F> {
@@ -64,6 +68,7 @@ impl<F: Scalar> Tape<F> {
             tag,
             nodes: Vec::new(),
             node_of_parameter: HashMap::new(),
+            branches: Vec::new(),
         }
     }
 
@@ -126,6 +131,57 @@ impl<F: Scalar> Tape<F> {
             id: self.nodes.len() - 1,
             tape: self.tag,
         }
+    }
+
+    /// Records parts of a network that do not see each other, each on a tape of its own, side by side;
+    /// [`Tape::backward`] walks them back side by side too. Gives each part's result on this tape, and
+    /// what else it returned, in the order of the parts.
+    ///
+    /// # Errors
+    /// That of the first part that fails.
+    ///
+    /// # Panics
+    /// If two parts use one parameter, or one part a parameter that this tape has already: its
+    /// gradient would be torn apart.
+    pub fn branches<T: Send, R: Send>(
+        &mut self,
+        parts: Vec<T>,
+        record: impl Fn(&mut Tape<F>, T) -> Result<(Var, R)> + Sync,
+    ) -> Result<Vec<(Var, R)>> {
+        let recorded: Vec<Result<(Tape<F>, Var, R)>> = parts
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|part| {
+                let mut tape = Tape::new();
+                let (var, rest) = record(&mut tape, part)?;
+                Ok((tape, var, rest))
+            })
+            .collect();
+        let (mut results, mut ranges) = (Vec::new(), Vec::new());
+        for recorded in recorded {
+            let (tape, var, rest) = recorded?;
+            let id = tape.id(var);
+            let range = self.append(tape);
+            let (id, tape) = (range.start + id, self.tag);
+            results.push((Var { id, tape }, rest));
+            ranges.push(range);
+        }
+        self.branches.push(ranges);
+        Ok(results)
+    }
+
+    /// Takes over the nodes of a branch.
+    fn append(&mut self, branch: Tape<F>) -> Range<usize> {
+        let start = self.nodes.len();
+        for mut node in branch.nodes {
+            node.inputs.iter_mut().for_each(|input| *input += start);
+            self.nodes.push(node);
+        }
+        for (key, id) in branch.node_of_parameter {
+            let known = self.node_of_parameter.insert(key, start + id);
+            assert_eq!(known, None, "parameter {key} is used in two branches");
+        }
+        start..self.nodes.len()
     }
 
     fn id(&self, var: Var) -> usize {
@@ -200,27 +256,62 @@ impl<F: Scalar> Tape<F> {
         let mut grads: Vec<Option<Gradient<F>>> = Vec::new();
         grads.resize_with(self.nodes.len(), || None);
         grads[last] = Some(Gradient::Dense(Array2::ones((1, 1))));
-        for id in (0..=last).rev() {
-            let Some(op) = &self.nodes[id].op else {
+        let mut end = last + 1;
+        for branches in self.branches.iter().rev() {
+            let (Some(first), Some(last)) = (branches.first(), branches.last()) else {
                 continue;
             };
-            // Inputs precede outputs, so everything that adds to node `id` has run.
-            let (lower, upper) = grads.split_at_mut(id);
-            let Some(Gradient::Dense(dy)) = upper[0].take() else {
-                continue;
-            };
-            op.backward(&mut Backward {
-                nodes: &self.nodes,
-                id,
-                dy,
-                grads: lower,
-            });
+            // What was recorded after the branches, then the branches; a loss inside one has nothing
+            // to walk in those behind it.
+            walk_back(&self.nodes, last.end.min(end)..end, 0, &mut grads);
+            let mut rest = &mut grads[first.start..last.end];
+            let mut parts = Vec::with_capacity(branches.len());
+            for range in branches {
+                let (part, behind) = rest.split_at_mut(range.len());
+                parts.push((range.clone(), part));
+                rest = behind;
+            }
+            parts
+                .into_par_iter()
+                .with_max_len(1)
+                .for_each(|(range, grads)| {
+                    walk_back(&self.nodes, range.clone(), range.start, grads);
+                });
+            end = end.min(first.start);
         }
+        walk_back(&self.nodes, 0..end, 0, &mut grads);
         Ok(Gradients {
             by_node: grads,
             node_of_parameter: self.node_of_parameter,
             tape: self.tag,
         })
+    }
+}
+
+/// Walks back over some nodes; `grads` are those of the nodes from `first` on, and no node of the
+/// range takes an input before that.
+fn walk_back<F: Scalar>(
+    nodes: &[Node<F>],
+    range: Range<usize>,
+    first: usize,
+    grads: &mut [Option<Gradient<F>>],
+) {
+    for id in range.rev() {
+        let Some(op) = &nodes[id].op else {
+            continue;
+        };
+        // Inputs precede outputs, so everything that adds to node `id` has run.
+        let (lower, upper) = grads.split_at_mut(id - first);
+        let Some(Gradient::Dense(dy)) = upper[0].take() else {
+            continue;
+        };
+        op.backward(&mut Backward {
+            nodes,
+            id,
+            dy,
+            grads: lower,
+            first,
+        });
     }
 }
 

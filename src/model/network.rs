@@ -227,19 +227,20 @@ impl<F: Scalar> FusionNet<F> {
             ));
         }
         let mut running_updates = Vec::new();
-        let mut projections = Vec::with_capacity(encoders);
-        for (m, (projection, rows)) in self.projections.iter().zip(&inputs.rows).enumerate() {
+        // Encoders do not see each other: one thread takes the narrow ones while another is busy with
+        // a wide one, and each streams a batch's features once.
+        let parts = self.projections.iter().zip(&inputs.rows).enumerate();
+        let projected = tape.branches(parts.collect(), |tape, (m, (projection, rows))| {
             let present: Option<Vec<bool>> = inputs
                 .present
                 .as_ref()
                 .map(|present| present.column(m).to_vec())
                 .filter(|column| column.contains(&false));
             let x = tape.rows(rows.clone());
-            let (h, update) =
-                projection.forward(tape, &self.params, x, present.as_deref(), mode)?;
-            projections.push(h);
-            running_updates.extend(update);
-        }
+            projection.forward(tape, &self.params, x, present.as_deref(), mode)
+        })?;
+        let (projections, updates): (Vec<Var>, Vec<_>) = projected.into_iter().unzip();
+        running_updates.extend(updates.into_iter().flatten());
         let gate = self
             .gate
             .forward(tape, &self.params, &projections, inputs.present.as_ref())?;

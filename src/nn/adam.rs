@@ -133,16 +133,19 @@ impl AdamConfig {
     fn at<F: Scalar>(&self, steps: u64, scale: f64) -> AdamStep<F> {
         let t = steps as f64;
         let ascend = if self.maximize { -1.0 } else { 1.0 };
+        let root_correction = (1.0 - self.beta2.powf(t)).sqrt();
+        let (weight_decay, weight_factor) = if self.decoupled_weight_decay {
+            (0.0, 1.0 - self.lr * self.weight_decay)
+        } else {
+            (self.weight_decay, 1.0)
+        };
         AdamStep {
             beta1: F::of(self.beta1),
             beta2: F::of(self.beta2),
-            eps: F::of(self.eps),
-            weight_decay: F::of(self.weight_decay),
-            step_size: F::of(self.lr / (1.0 - self.beta1.powf(t))),
-            root_correction: F::of((1.0 - self.beta2.powf(t)).sqrt()),
-            decoupled_factor: self
-                .decoupled_weight_decay
-                .then(|| F::of(1.0 - self.lr * self.weight_decay)),
+            eps: F::of(self.eps * root_correction),
+            weight_decay: F::of(weight_decay),
+            step_size: F::of(self.lr * root_correction / (1.0 - self.beta1.powf(t))),
+            weight_factor: F::of(weight_factor),
             gradient_scale: F::of(ascend * scale),
         }
     }

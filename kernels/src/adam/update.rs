@@ -1,7 +1,9 @@
-//! The step on a stretch of a parameter, in shares that hide between the multiply-adds of the next
-//! gradient.
+//! The step on a stretch of a parameter: at once, or in shares that hide between the multiply-adds of
+//! the next gradient.
 
+use std::iter::Zip;
 use std::ops::Range;
+use std::slice::{Iter, IterMut};
 
 use crate::layout::{PANEL, ROW_BLOCK};
 use crate::micro::{self, Beside, Pass, Tile};
@@ -9,14 +11,14 @@ use crate::real::Real;
 
 use super::AdamStep;
 
-/// Elements of a tile.
-const TILE: usize = ROW_BLOCK * PANEL;
-
-/// Elements that are updated at once: a vector of the widest kernel.
+/// Elements that are updated at once: a vector of the widest kernel, and a cache line.
 const CHUNK: usize = 16;
 
+/// Chunks of a tile.
+const CHUNKS: usize = ROW_BLOCK * PANEL / CHUNK;
+
 /// How far ahead of an update its parameters and moments are prefetched, in elements.
-const AHEAD: usize = 2 * TILE;
+const AHEAD: usize = 2 * CHUNKS * CHUNK;
 
 /// A stretch of a parameter and its moments.
 pub(super) struct Part<'a, T> {
@@ -27,32 +29,41 @@ pub(super) struct Part<'a, T> {
 }
 
 impl<T: Real> Part<'_, T> {
-    /// The step on some inputs of a panel, at most eight, in about so many shares.
+    /// The step on some inputs of a panel, at most eight, in about so many shares. `following` is where
+    /// the next part starts.
+    #[inline]
     pub fn update<'a>(
         &'a mut self,
         step: &AdamStep<T>,
         gradient: &'a Tile<T>,
         inputs: Range<usize>,
         shares: usize,
+        following: Start<T>,
     ) -> Update<'a, T> {
-        let range = inputs.start * PANEL..inputs.end * PANEL;
-        let (p, p_next) = cut_out(self.p, range.clone());
-        let (m, m_next) = cut_out(self.m, range.clone());
-        let (v, v_next) = cut_out(self.v, range.clone());
+        let (start, len) = (inputs.start * PANEL, inputs.len() * PANEL);
+        let ahead = start + AHEAD;
+        let next = if ahead < self.p.len() {
+            self.start().offset(ahead)
+        } else {
+            following.offset(ahead - self.p.len())
+        };
+        let g = gradient.0[..inputs.len()].as_flattened();
+        let p = chunks_mut(&mut self.p[start..start + len]);
+        let m = chunks_mut(&mut self.m[start..start + len]);
+        let v = chunks_mut(&mut self.v[start..start + len]);
+        let v_max = self.v_max.as_deref_mut();
         Update {
             step: *step,
-            g: gradient.0[..inputs.len()].as_flattened(),
-            part: Part {
-                p,
-                m,
-                v,
-                v_max: self.v_max.as_deref_mut().map(|v_max| &mut v_max[range]),
-            },
-            done: 0,
-            share: TILE.div_ceil(shares).next_multiple_of(CHUNK),
-            next: [p_next, m_next, v_next],
-            asked: 0,
+            chunks: g.as_chunks().0.iter().zip(p).zip(m).zip(v),
+            v_max: v_max.map(|v_max| chunks_mut(&mut v_max[start..start + len])),
+            share: CHUNKS.div_ceil(shares),
+            next,
         }
+    }
+
+    /// Where it starts.
+    pub fn start(&self) -> Start<T> {
+        Start([self.p.as_ptr(), self.m.as_ptr(), self.v.as_ptr()])
     }
 
     pub fn clear_last_columns(&mut self, count: usize) {
@@ -65,101 +76,94 @@ impl<T: Real> Part<'_, T> {
     }
 }
 
-/// A range of a slice, and the tile that comes [`AHEAD`] after it, as far as there is one.
-#[inline(always)]
-fn cut_out<T>(values: &mut [T], range: Range<usize>) -> (&mut [T], &[T]) {
-    let (now, later) = values[range.start..].split_at_mut(range.len());
-    let from = later.len().min(AHEAD);
-    let to = later.len().min(AHEAD + TILE);
-    (now, &later[from..to])
+fn chunks_mut<T>(values: &mut [T]) -> IterMut<'_, [T; CHUNK]> {
+    values.as_chunks_mut().0.iter_mut()
 }
 
-/// [`AdamStep::apply`] along slices of one length, which can be done share by share.
+/// Places in a parameter and its moments, to prefetch from; nothing is read there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start<T>([*const T; 3]);
+
+impl<T> Start<T> {
+    #[inline(always)]
+    fn offset(self, elements: usize) -> Self {
+        Start(self.0.map(|place| place.wrapping_add(elements)))
+    }
+}
+
+type Chunks<'a, T> = Zip<
+    Zip<Zip<Iter<'a, [T; CHUNK]>, IterMut<'a, [T; CHUNK]>>, IterMut<'a, [T; CHUNK]>>,
+    IterMut<'a, [T; CHUNK]>,
+>;
+
+/// [`AdamStep::apply`] on a tile, which can be done share by share.
 pub(super) struct Update<'a, T> {
     step: AdamStep<T>,
-    g: &'a [T],
-    part: Part<'a, T>,
-    done: usize,
+    // Gradient, parameter, first and second moment.
+    chunks: Chunks<'a, T>,
+    v_max: Option<IterMut<'a, [T; CHUNK]>>,
+    // Chunks of a share.
     share: usize,
-    // What comes later of the parameter and both moments, and how much of it was asked for.
-    next: [&'a [T]; 3],
-    asked: usize,
+    next: Start<T>,
 }
 
-impl<'a, T: Real> Update<'a, T> {
-    /// The step on all of a stretch, at once.
-    pub fn whole(step: &AdamStep<T>, part: Part<'a, T>, g: &'a [T]) -> Self {
-        Self {
-            step: *step,
-            g,
-            part,
-            done: 0,
-            share: 0,
-            next: [&[]; 3],
-            asked: 0,
-        }
-    }
-
+impl<T: Real> Update<'_, T> {
+    /// One chunk, and a prefetch of what stands [`AHEAD`] of it; false if there is none left.
     #[inline(always)]
-    fn advance(&mut self, to: usize) {
-        while self.done + CHUNK <= to {
-            self.chunk::<CHUNK>();
-        }
-        while self.done < to {
-            self.chunk::<1>();
-        }
+    fn chunk(&mut self) -> bool {
+        let Some((((g, p), m), v)) = self.chunks.next() else {
+            return false;
+        };
+        self.next
+            .0
+            .iter()
+            .for_each(|place| micro::prefetch_line::<false, T>(*place));
+        self.next = self.next.offset(CHUNK);
+        let v_max = self.v_max.as_mut().and_then(Iterator::next);
+        self.step.apply_chunk(p, g, m, v, v_max);
+        true
     }
+}
 
-    /// So many elements at once. They are taken out by value, so that the compiler need not fear
-    /// that the slices overlap.
+impl<T: Real> AdamStep<T> {
+    /// So many elements at once. They are taken out by value, so that the compiler need not fear that
+    /// the slices overlap.
     #[inline(always)]
-    fn chunk<const N: usize>(&mut self) {
-        let range = self.done..self.done + N;
-        self.done += N;
-        let Part { p, m, v, v_max } = &mut self.part;
-        let (g, p) = (array::<T, N>(&self.g[range.clone()]), &mut p[range.clone()]);
-        let (m, v) = (&mut m[range.clone()], &mut v[range.clone()]);
-        let (mut new_p, mut new_m, mut new_v) =
-            (array::<T, N>(p), array::<T, N>(m), array::<T, N>(v));
+    fn apply_chunk<const N: usize>(
+        &self,
+        p: &mut [T; N],
+        g: &[T; N],
+        m: &mut [T; N],
+        v: &mut [T; N],
+        v_max: Option<&mut [T; N]>,
+    ) {
+        let (mut new_p, mut new_m, mut new_v) = (*p, *m, *v);
         match v_max {
             None => {
                 for i in 0..N {
                     let (p, m, v) = (&mut new_p[i], &mut new_m[i], &mut new_v[i]);
-                    self.step.apply(p, g[i], m, v, None);
+                    self.apply(p, g[i], m, v, None);
                 }
             }
             Some(v_max) => {
-                let v_max = &mut v_max[range];
-                let mut new_max = array::<T, N>(v_max);
+                let mut new_max = *v_max;
                 for i in 0..N {
                     let (p, m, v) = (&mut new_p[i], &mut new_m[i], &mut new_v[i]);
-                    self.step.apply(p, g[i], m, v, Some(&mut new_max[i]));
+                    self.apply(p, g[i], m, v, Some(&mut new_max[i]));
                 }
-                v_max.copy_from_slice(&new_max);
+                *v_max = new_max;
             }
         }
-        p.copy_from_slice(&new_p);
-        m.copy_from_slice(&new_m);
-        v.copy_from_slice(&new_v);
+        (*p, *m, *v) = (new_p, new_m, new_v);
     }
-}
-
-/// The first `N` values.
-#[inline(always)]
-fn array<T: Real, const N: usize>(values: &[T]) -> [T; N] {
-    std::array::from_fn(|i| values[i])
 }
 
 impl<T: Real> Beside for Update<'_, T> {
     #[inline(always)]
     fn share(&mut self) {
-        let to = self.g.len().min(self.done + self.share);
-        for next in self.next {
-            let ends = [self.asked, self.asked + self.share].map(|end| next.len().min(end));
-            micro::prefetch::<true, T>(&next[ends[0]..ends[1]]);
+        for _ in 0..self.share {
+            self.chunk();
         }
-        self.asked += self.share;
-        self.advance(to);
     }
 }
 
@@ -169,6 +173,50 @@ impl<T: Real> Pass for Update<'_, T> {
     /// What the shares have left.
     #[inline(always)]
     fn run(mut self) {
-        self.advance(self.g.len());
+        while self.chunk() {}
+    }
+}
+
+/// [`AdamStep::apply`] along slices of one length.
+pub(super) struct Stream<'a, T> {
+    pub step: &'a AdamStep<T>,
+    pub g: &'a [T],
+    pub part: Part<'a, T>,
+}
+
+impl<T: Real> Pass for Stream<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Part { p, m, v, v_max } = self.part;
+        match v_max {
+            None => stream(self.step, p, self.g, m, v),
+            Some(v_max) => stream_max(self.step, p, self.g, m, v, v_max),
+        }
+    }
+}
+
+// Slices as parameters tell the compiler that they do not overlap; as fields they would not.
+#[inline(always)]
+fn stream<T: Real>(step: &AdamStep<T>, p: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
+    let step = *step;
+    for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
+        step.apply(p, g, m, v, None);
+    }
+}
+
+#[inline(always)]
+fn stream_max<T: Real>(
+    step: &AdamStep<T>,
+    p: &mut [T],
+    g: &[T],
+    m: &mut [T],
+    v: &mut [T],
+    v_max: &mut [T],
+) {
+    let step = *step;
+    for ((((p, &g), m), v), v_max) in p.iter_mut().zip(g).zip(m).zip(v).zip(v_max) {
+        step.apply(p, g, m, v, Some(v_max));
     }
 }

@@ -1,9 +1,9 @@
 //! AVX-512: the whole 8 × 32 tile lives in 16 of the 32 vector registers.
 
+use std::arch::asm;
 use std::arch::x86_64::{
     __m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
-use std::hint::black_box;
 
 use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Tile};
 use crate::layout::{PANEL, ROW_BLOCK};
@@ -103,20 +103,29 @@ fn across<const W: usize, B: Beside>(
     tile: &mut Tile<f32>,
     beside: &mut B,
 ) {
-    // Were the width known, LLVM would fetch a column of a narrow block by masked loads of whole
-    // rows and shuffles, at half the speed of eight broadcasts from memory.
-    let width = black_box(W);
     let mut sums = load_tile(tile);
-    for (n, b) in b.chunks_exact(width).enumerate() {
-        let block = &a.data[n * a.stride..][..ROW_BLOCK * width];
+    for (n, b) in b.as_chunks::<W>().0.iter().enumerate() {
+        let rows: [&[f32; W]; ROW_BLOCK] = a.block::<W>(n).each_ref().map(hidden);
         for (d, b) in b.iter().enumerate() {
-            // SAFETY: i < 8 and d < width, and the block has 8 × width values.
-            let value = |i| unsafe { *block.get_unchecked(i * width + d) };
-            multiply_add(&mut sums, std::array::from_fn(value), b);
+            multiply_add(&mut sums, rows.map(|row| row[d]), b);
         }
         beside.share();
     }
     store_tile(&sums, tile);
+}
+
+/// The same row, of whose place the compiler no longer knows anything. If it knew that the rows of a
+/// narrow block stand side by side, it would fetch a column by masked loads of all of them and
+/// shuffles, at half the speed of eight broadcasts from memory.
+#[inline(always)]
+fn hidden<const W: usize>(row: &[f32; W]) -> &[f32; W] {
+    let mut place: *const [f32; W] = row;
+    // SAFETY: no instruction is emitted.
+    unsafe {
+        asm!("/* {0} */", inout(reg) place, options(pure, readonly, nostack, preserves_flags));
+    }
+    // SAFETY: the register has kept its value, which is a row's.
+    unsafe { &*place }
 }
 
 /// `sums[i][j] += a[i] b[j]`.

@@ -319,12 +319,20 @@ pub(crate) fn active() -> Kernel {
 /// first-level cache if `NEAR`, else into the second.
 #[inline(always)]
 pub(crate) fn prefetch<const NEAR: bool, T>(values: &[T]) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
     for line in values.chunks(crate::buffer::ALIGNMENT / size_of::<T>()) {
+        prefetch_line::<NEAR, T>(line.as_ptr());
+    }
+}
+
+/// Asks for the cache line at a place, as [`prefetch`]; nothing is read, so the place may be anywhere.
+#[inline(always)]
+pub(crate) fn prefetch_line<const NEAR: bool, T>(place: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
-        let line = line.as_ptr().cast();
+        let line = place.cast();
         if NEAR {
-            // SAFETY: a prefetch never faults, and SSE is part of x86-64.
+            // SAFETY: a prefetch never faults, wherever it points, and SSE is part of x86-64.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(line) };
         } else {
             // SAFETY: as above.
@@ -332,5 +340,5 @@ pub(crate) fn prefetch<const NEAR: bool, T>(values: &[T]) {
         }
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = values;
+    let _ = place;
 }

@@ -16,30 +16,29 @@ pub fn step<T: Real>() -> AdamStep<T> {
         beta2: T::of(0.999),
         eps: T::of(1e-8),
         weight_decay: T::of(1e-3),
-        step_size: T::of(3e-3),
-        root_correction: T::of(0.0316),
-        decoupled_factor: None,
+        step_size: T::of(1e-4),
+        weight_factor: T::one(),
         gradient_scale: T::one(),
     }
 }
 
 /// Coupled and decoupled decay, descent, ascent and clipping.
 fn steps<T: Real>() -> [AdamStep<T>; 4] {
-    let decoupled = Some(T::of(0.99));
+    let decoupled = AdamStep {
+        weight_decay: T::zero(),
+        weight_factor: T::of(0.99),
+        ..step()
+    };
     [
         step(),
-        AdamStep {
-            decoupled_factor: decoupled,
-            ..step()
-        },
+        decoupled,
         AdamStep {
             gradient_scale: -T::one(),
             ..step()
         },
         AdamStep {
             gradient_scale: T::of(0.25),
-            decoupled_factor: decoupled,
-            ..step()
+            ..decoupled
         },
     ]
 }
@@ -245,14 +244,14 @@ fn a_step_is_torchs() {
     let (mut q, mut n, mut w) = (p.clone(), m.clone(), v.clone());
     for t in 1..=5_i32 {
         let g = [0.3, -0.7 * f64::from(t), 1e-3];
+        let root_correction = (1.0 - beta2.powi(t)).sqrt();
         let step = AdamStep {
             beta1,
             beta2,
-            eps,
+            eps: eps * root_correction,
             weight_decay: decay,
-            step_size: lr / (1.0 - beta1.powi(t)),
-            root_correction: (1.0 - beta2.powi(t)).sqrt(),
-            decoupled_factor: None,
+            step_size: lr * root_correction / (1.0 - beta1.powi(t)),
+            weight_factor: 1.0,
             gradient_scale: 1.0,
         };
         adam_dense(&step, &mut p, &g, &mut m, &mut v, None);

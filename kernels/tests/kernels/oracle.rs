@@ -134,9 +134,8 @@ fn a_first_adam_step_is_the_learning_rate() {
         beta2: 0.999,
         eps: 0.0,
         weight_decay: 0.0,
-        step_size: 1.0 / (1.0 - 0.9),
-        root_correction: 0.001_f64.sqrt(),
-        decoupled_factor: None,
+        step_size: 0.001_f64.sqrt() / (1.0 - 0.9),
+        weight_factor: 1.0,
         gradient_scale: 1.0,
     };
     reference::adam_dense(&step, &mut p, &[1.0], &mut m, &mut v, None);
