@@ -7,9 +7,11 @@ mod console;
 mod decode;
 mod decoding;
 mod demo;
+mod encoder_output;
 mod evaluate;
 mod inspect;
 mod numbers;
+mod openface;
 mod predict;
 mod progress;
 mod score;
@@ -49,6 +51,8 @@ struct Cli {
 enum Command {
     Demo(demo::Demo),
     Inspect(inspect::Inspect),
+    #[command(name = "openface")]
+    OpenFace(openface::OpenFace),
     Train(Box<train::Train>),
     Predict(predict::Predict),
     Evaluate(evaluate::Evaluate),
@@ -62,6 +66,7 @@ impl Command {
         match self {
             Command::Demo(command) => command.run(),
             Command::Inspect(command) => command.run(),
+            Command::OpenFace(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::Predict(command) => command.run(),
             Command::Evaluate(command) => command.run(),

@@ -138,6 +138,13 @@ pub fn bytes(total: u64) -> ProgressBar {
     bar
 }
 
+/// Counts clips as they are read; hidden where stderr is no terminal.
+pub fn clips() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_style(style("  {spinner} {pos} clips  {per_sec}"));
+    bar
+}
+
 /// A line that says what is being done, for what takes a while; only on a terminal.
 pub fn working(text: &str) -> ProgressBar {
     let bar = if std::io::stderr().is_terminal() {

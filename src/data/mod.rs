@@ -1,8 +1,11 @@
 //! Feature files, metadata, folds and batches.
 
 pub mod batch;
+mod clip_files;
+mod csv_rows;
 pub mod dataset;
 pub mod dtype;
+pub mod encoder_file;
 pub mod features;
 pub mod filename;
 pub mod fingerprint;
@@ -17,6 +20,7 @@ pub mod npy;
 pub mod npy_header;
 pub mod npz;
 pub mod npz_write;
+pub mod openface;
 pub mod part;
 pub mod registry;
 mod scan;

@@ -1,0 +1,126 @@
+//! The commands that make one encoder's feature file, run as a user does.
+
+mod command;
+
+use std::fs;
+use std::path::Path;
+
+use blendfuse::data::features::Features;
+use command::Place;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/openface");
+
+/// A folder of clips `a`, `b` (with faces) and `c` (without).
+fn faces(place: &Place) {
+    fs::create_dir(place.path("faces")).unwrap();
+    for (from, to) in [
+        ("openface2.csv", "a.csv"),
+        ("openface2_nospace.csv", "b.csv"),
+        ("openface2_no_face.csv", "c.csv"),
+    ] {
+        let to = place.path("faces").join(to);
+        fs::copy(Path::new(FIXTURES).join(from), to).unwrap();
+    }
+}
+
+#[test]
+fn openface_writes_a_row_for_each_clip_with_a_face() {
+    let place = Place::new();
+    faces(&place);
+    let told = place.json(&["openface", "faces", "--out", "openface2.npz"]);
+    assert_eq!(told["clips"][0]["frames"]["kept"], 21);
+    assert_eq!(told["clips"][0]["frames"]["no_face"], 3);
+    assert_eq!(told["clips"][2]["outcome"], "missing");
+    assert_eq!(told["written"][0]["rows"], 2);
+    let features = Features::open(&place.path("openface2.npz")).unwrap();
+    assert_eq!(features.names(), ["a", "b"]);
+    assert_eq!((features.cols(), features.type_name()), (7 * 40, "f4"));
+    let text = place.ok(&[
+        "openface",
+        "faces",
+        "--out",
+        "31.npz",
+        "--groups",
+        "challenge",
+    ]);
+    assert!(
+        text.contains("42 of 72 frames kept: 30 without a face"),
+        "{text}"
+    );
+    assert!(text.contains("no row: 1 clip (c)"), "{text}");
+    assert!(
+        text.contains("wrote 31.npz: 2 clips, 217 columns"),
+        "{text}"
+    );
+}
+
+#[test]
+fn openface_writes_both_parts_at_once() {
+    let place = Place::new();
+    faces(&place);
+    fs::write(
+        place.path("split.csv"),
+        "filename,split\nb.mov,test\na.mov,train\nc.mov,train\n",
+    )
+    .unwrap();
+    let args = [
+        "openface",
+        "faces",
+        "--out",
+        "features/o.npz",
+        "--split-by",
+        "split.csv",
+    ];
+    let told = place.json(&args);
+    assert_eq!(told["written"][0]["missing"], 1);
+    for (part, clip) in [("train", "a"), ("test", "b")] {
+        let path = place.path("features").join(part).join("o.npz");
+        assert_eq!(Features::open(&path).unwrap().names(), [clip]);
+    }
+    let error = place.refused(&args);
+    assert!(
+        error.contains("features/train/o.npz: exists already"),
+        "{error}"
+    );
+    fs::write(place.path("split.csv"), "filename,split\na,train\nb,dev\n").unwrap();
+    let error = place.refused(&[&args[..], &["--force"]].concat());
+    assert_eq!(
+        error,
+        "split.csv, line 3, column split: expected train or test, found \"dev\""
+    );
+}
+
+#[test]
+fn a_bad_file_ends_the_run_unless_it_may_be_skipped() {
+    let place = Place::new();
+    faces(&place);
+    fs::write(place.path("faces/d.csv"), "frame,success,AU01_r\n1,1\n").unwrap();
+    let args = ["openface", "faces", "--out", "o.npz"];
+    let ran = place.run(&args);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.stderr
+            .contains("d.csv, line 2: has 2 cells; expected 3"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!place.path("o.npz").exists());
+    let told = place.json(&[&args[..], &["--skip-bad"]].concat());
+    assert_eq!(told["clips"][3]["outcome"], "bad");
+    let features = Features::open(&place.path("o.npz")).unwrap();
+    assert_eq!(features.names(), ["a", "b"]);
+}
+
+#[test]
+fn nothing_is_written_where_no_clip_has_a_face() {
+    let place = Place::new();
+    fs::create_dir(place.path("faces")).unwrap();
+    let from = Path::new(FIXTURES).join("openface2_no_face.csv");
+    fs::copy(from, place.path("faces/c.csv")).unwrap();
+    let error = place.refused(&["openface", "faces", "--out", "o.npz"]);
+    assert_eq!(
+        error,
+        "o.npz: would have no row: no clip at all has features"
+    );
+    assert!(!place.path("o.npz").exists());
+}
