@@ -124,3 +124,29 @@ fn nothing_is_written_where_no_clip_has_a_face() {
     );
     assert!(!place.path("o.npz").exists());
 }
+
+#[test]
+fn vectors_become_a_feature_file() {
+    let place = Place::new();
+    let table = "name;frameTime;F0;loudness\n'a.wav';0;1.5;2\n'b.wav';0;nan;4\n";
+    fs::write(place.path("egemaps.csv"), table).unwrap();
+    let args = ["vectors", "egemaps.csv", "--out", "egemaps.npz"];
+    let ran = place.run(&args);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.stderr.contains("egemaps.csv, line 3, column F0"),
+        "{}",
+        ran.stderr
+    );
+    let told = place.json(&[&args[..], &["--skip-bad"]].concat());
+    assert_eq!(told["columns"][1], "loudness");
+    assert_eq!(told["bad"].as_array().unwrap().len(), 1);
+    let features = Features::open(&place.path("egemaps.npz")).unwrap();
+    assert_eq!(
+        (features.names(), features.cols()),
+        (&["a".to_owned()][..], 2)
+    );
+    let mut row = [0.0; 2];
+    features.source().read(0, 0, &mut row);
+    assert_eq!(row, [1.5, 2.0]);
+}

@@ -7,13 +7,13 @@ use clap::Args;
 use super::args::{Overwrite, quoted};
 use super::console;
 use super::numbers::{count, counted};
-use crate::data::encoder_file::{EncoderRows, FilePlan, WrittenFile};
+use crate::data::encoder_file::{FilePlan, WrittenFile};
 use crate::{Error, Result};
 
-/// Bad files that are named one by one.
+/// Bad clips that are named one by one.
 const SHOWN: usize = 20;
 
-/// Where features go, and what happens to files that give none.
+/// Where features go, and what happens to clips that give none.
 #[derive(Args, Debug)]
 pub struct EncoderOutput {
     /// Feature file to write: X, one row a clip, and filenames
@@ -23,7 +23,7 @@ pub struct EncoderOutput {
     /// columns filename and split (train or test), or a data folder, by its two metadata files
     #[arg(long, value_name = "CSV|DATA")]
     split_by: Option<PathBuf>,
-    /// Leave out files that cannot be used, and say which; without it they end the run
+    /// Leave out clips that cannot be used, and say which; without it they end the run
     #[arg(long)]
     skip_bad: bool,
 }
@@ -48,7 +48,7 @@ impl EncoderOutput {
         Ok(plan)
     }
 
-    /// Names files that cannot be used, on stderr.
+    /// Names clips that cannot be used, on stderr.
     ///
     /// # Errors
     /// [`Error::Data`] if there are any and they are not to be skipped.
@@ -65,18 +65,10 @@ impl EncoderOutput {
         if self.skip_bad {
             return Ok(());
         }
-        let files = counted(reasons.len(), "file");
+        let clips = counted(reasons.len(), "clip");
         Err(Error::Data(format!(
-            "{files} cannot be used, listed above; repair them, or leave them out with --skip-bad"
+            "{clips} cannot be used, listed above; repair them, or leave them out with --skip-bad"
         )))
-    }
-
-    /// Writes the files.
-    ///
-    /// # Errors
-    /// As [`EncoderRows::write_all`].
-    pub fn write(&self, rows: &EncoderRows, plan: &FilePlan) -> Result<Vec<WrittenFile>> {
-        rows.write_all(plan)
     }
 
     /// What was written, for a reader.

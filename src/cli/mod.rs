@@ -17,6 +17,7 @@ mod progress;
 mod score;
 mod synth;
 mod train;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -58,6 +59,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Decode(decode::Decode),
     Synth(synth::Synth),
+    Vectors(vectors::Vectors),
     Bench(bench::Bench),
 }
 
@@ -72,6 +74,7 @@ impl Command {
             Command::Evaluate(command) => command.run(),
             Command::Decode(command) => command.run(),
             Command::Synth(command) => command.run(),
+            Command::Vectors(command) => command.run(),
             Command::Bench(command) => command.run(),
         }
     }

@@ -90,7 +90,7 @@ impl OpenFace {
             })
             .collect();
         self.output.check_bad(&bad)?;
-        let written = self.output.write(&found.rows, &plan)?;
+        let written = found.rows.write_all(&plan)?;
         if self.json {
             return console::print_json(&json!({
                 "written": written,

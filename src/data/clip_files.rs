@@ -29,8 +29,7 @@ pub(super) fn list(folder: &Path, ending: &str) -> Result<Vec<ClipFile>> {
     let mut files: BTreeMap<String, PathBuf> = BTreeMap::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        let fits = |found: &std::ffi::OsStr| found.eq_ignore_ascii_case(ending);
-        if !path.extension().is_some_and(fits) || !path.is_file() {
+        if !fits(&path, ending) {
             continue;
         }
         let stem = path.file_stem().and_then(|stem| stem.to_str());
@@ -63,4 +62,26 @@ pub(super) fn list(folder: &Path, ending: &str) -> Result<Vec<ClipFile>> {
     }
     let files = files.into_iter();
     Ok(files.map(|(clip, path)| ClipFile { clip, path }).collect())
+}
+
+/// Whether a folder has a file with an ending, in any case.
+///
+/// # Errors
+/// [`Error::Read`] if the folder cannot be read.
+pub(super) fn holds(folder: &Path, ending: &str) -> Result<bool> {
+    let failed = |source| Error::Read {
+        path: folder.to_path_buf(),
+        source,
+    };
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        if fits(&entry.map_err(failed)?.path(), ending) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn fits(path: &Path, ending: &str) -> bool {
+    let same = |found: &std::ffi::OsStr| found.eq_ignore_ascii_case(ending);
+    path.extension().is_some_and(same) && path.is_file()
 }

@@ -28,3 +28,4 @@ pub mod standardise;
 mod stored;
 pub mod synth;
 mod table;
+pub mod vectors;
