@@ -75,6 +75,18 @@ pub enum Error {
     /// Data that is well formed but cannot be used as asked (no such fold, a clip without features).
     #[error("{0}")]
     Data(String),
+    /// Trainings of a plan that failed; the others went on.
+    #[error(
+        "{failed} of {total} trials failed: {reasons}; the others are kept, --resume tries these again"
+    )]
+    Trials {
+        /// How many failed.
+        failed: usize,
+        /// How many the plan has.
+        total: usize,
+        /// Each different reason with a trial that it concerns.
+        reasons: String,
+    },
     /// A value that is not finite where the computation needs one.
     #[error("{what} is not finite{}{}{advice}", position("epoch", .epoch), position("batch", .batch))]
     NonFinite {
@@ -100,6 +112,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// Whether the user's input is at fault (exit code 2) rather than the run (exit code 1).
     pub fn is_input(&self) -> bool {
-        !matches!(self, Error::Write { .. } | Error::NonFinite { .. })
+        !matches!(
+            self,
+            Error::Write { .. } | Error::NonFinite { .. } | Error::Trials { .. }
+        )
     }
 }

@@ -32,9 +32,9 @@
 //! ```
 //!
 //! A trained run: [`train::Predictor`]. A data folder: [`data::dataset::Dataset`]. Scores:
-//! [`eval::metrics`]. Modules use only what stands to their left:
-//! `kernels ← error, rng, atomic ← autograd ← nn ← model ← data ← eval ← train ← cli`, and `data` and
-//! `eval` use none of `autograd`, `nn` and `model`.
+//! [`eval::metrics`]. Many trainings and their tables: [`experiments`]. Modules use only what stands
+//! to their left: `kernels ← error, rng, atomic ← autograd ← nn ← model ← data ← eval ← train ←
+//! experiments ← report ← cli`, and `data` and `eval` use none of `autograd`, `nn` and `model`.
 #![forbid(unsafe_code)]
 
 pub mod atomic;
@@ -44,8 +44,10 @@ pub mod cli;
 pub mod data;
 pub mod error;
 pub mod eval;
+pub mod experiments;
 pub mod model;
 pub mod nn;
+pub mod report;
 pub mod rng;
 pub mod train;
 

@@ -1,13 +1,17 @@
 //! Adam (Kingma and Ba 2015) with the semantics of `torch.optim.Adam`: on a dense gradient, and on
 //! a factored one, where a tile of dYᵀX is formed and consumed at once.
 
+mod update;
+
 use crate::gram::gram;
 use crate::layout::{ColumnPanels, PANEL, PackedRows, Panels, ROW_BLOCK};
 use crate::linear::{INPUTS_PER_TASK, add_weight_gradient};
-use crate::micro::{self, Kernel, Pass, Tile};
+use crate::micro::{self, Kernel, Tile};
 use crate::parallel;
 use crate::real::Real;
 use crate::view::MatRef;
+
+use update::{Part, Update};
 
 /// The numbers of one step, worked out once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -107,8 +111,8 @@ pub fn adam_dense<T: Real>(
         .zip(v_max)
         .map(|(((p, m), v), v_max)| Part { p, m, v, v_max })
         .zip(g.chunks(ELEMENTS_PER_TASK));
-    parallel::for_each(len, tasks.collect(), |(mut part, g)| {
-        kernel.run(part.stream(step, 0, g));
+    parallel::for_each(len, tasks.collect(), |(part, g)| {
+        kernel.run(Update::whole(step, part, g))
     });
 }
 
@@ -220,65 +224,31 @@ fn factored_part<T: Real>(
         mut part,
     } = part;
     let inputs = part.p.len() / PANEL;
+    let blocks: usize = factors
+        .iter()
+        .map(|(_, x)| x.rows().div_ceil(ROW_BLOCK))
+        .sum();
+    let shares = (blocks * kernel.parts()).max(1);
+    // The gradient of one tile is consumed while that of the next is formed: the roots and
+    // divisions of Adam take place between multiply-adds, and so do the prefetches.
+    let mut gradient = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
+    let mut waiting = 0..0;
     for input in (0..inputs).step_by(ROW_BLOCK) {
-        // What the next tile updates arrives while this one multiplies.
-        part.prefetch((input + ROW_BLOCK) * PANEL, ROW_BLOCK * PANEL);
+        let mut update = part.update(step, &gradient, waiting, shares);
         let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
         for (dy, x) in factors {
-            add_weight_gradient(kernel, dy.panel(panel), x, first_input + input, &mut tile);
+            let dy = dy.panel(panel);
+            add_weight_gradient(kernel, dy, x, first_input + input, &mut tile, &mut update);
         }
-        let count = (inputs - input).min(ROW_BLOCK);
-        let gradient = tile.0[..count].as_flattened();
-        kernel.run(part.stream(step, input * PANEL, gradient));
+        kernel.run(update);
+        gradient = tile;
+        waiting = input..inputs.min(input + ROW_BLOCK);
     }
+    kernel.run(part.update(step, &gradient, waiting, shares));
     let absent = PANEL - (outputs - panel * PANEL).min(PANEL);
     if absent > 0 {
         // 0 · ∞ of an infinite input, or 0 / 0 where ε is 0, would spoil the padding.
         part.clear_last_columns(absent);
-    }
-}
-
-/// A stretch of a parameter and its moments.
-struct Part<'a, T> {
-    p: &'a mut [T],
-    m: &'a mut [T],
-    v: &'a mut [T],
-    v_max: Option<&'a mut [T]>,
-}
-
-impl<T: Real> Part<'_, T> {
-    /// The step on the elements from `start` on, as many as `g` has.
-    #[inline(always)]
-    fn stream<'a>(&'a mut self, step: &'a AdamStep<T>, start: usize, g: &'a [T]) -> Stream<'a, T> {
-        let range = start..start + g.len();
-        Stream {
-            step,
-            g,
-            part: Part {
-                p: &mut self.p[range.clone()],
-                m: &mut self.m[range.clone()],
-                v: &mut self.v[range.clone()],
-                v_max: self.v_max.as_deref_mut().map(|v_max| &mut v_max[range]),
-            },
-        }
-    }
-
-    /// Asks for `count` elements from `start` on, as far as there are any.
-    #[inline(always)]
-    fn prefetch(&self, start: usize, count: usize) {
-        let end = self.p.len().min(start + count);
-        for values in [&self.p, &self.m, &self.v] {
-            micro::prefetch::<true, T>(values.get(start..end).unwrap_or_default());
-        }
-    }
-
-    fn clear_last_columns(&mut self, count: usize) {
-        let v_max = self.v_max.as_deref_mut();
-        for values in [&mut *self.p, self.m, self.v].into_iter().chain(v_max) {
-            for row in values.as_chunks_mut::<PANEL>().0 {
-                row[PANEL - count..].fill(T::zero());
-            }
-        }
     }
 }
 
@@ -293,50 +263,6 @@ fn cut<T>(
     }
     let mut parts = slice.map(|slice| slice.chunks_mut(part));
     (0..len.div_ceil(part)).map(move |_| parts.as_mut().and_then(Iterator::next))
-}
-
-/// [`AdamStep::apply`] along slices of one length.
-struct Stream<'a, T> {
-    step: &'a AdamStep<T>,
-    g: &'a [T],
-    part: Part<'a, T>,
-}
-
-impl<T: Real> Pass for Stream<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Part { p, m, v, v_max } = self.part;
-        match v_max {
-            None => stream(self.step, p, self.g, m, v),
-            Some(v_max) => stream_max(self.step, p, self.g, m, v, v_max),
-        }
-    }
-}
-
-// Slices as parameters tell the compiler that they do not overlap; as fields they would not.
-#[inline(always)]
-fn stream<T: Real>(step: &AdamStep<T>, p: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
-    let step = *step;
-    for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
-        step.apply(p, g, m, v, None);
-    }
-}
-
-#[inline(always)]
-fn stream_max<T: Real>(
-    step: &AdamStep<T>,
-    p: &mut [T],
-    g: &[T],
-    m: &mut [T],
-    v: &mut [T],
-    v_max: &mut [T],
-) {
-    let step = *step;
-    for ((((p, &g), m), v), v_max) in p.iter_mut().zip(g).zip(m).zip(v).zip(v_max) {
-        step.apply(p, g, m, v, Some(v_max));
-    }
 }
 
 /// Squared Frobenius norm of the sum of `factors`, from their Gram matrices:

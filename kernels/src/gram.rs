@@ -40,7 +40,7 @@ fn gram_part<T: Real>(
         for (n, rows) in out.rows.chunks_mut(ROW_BLOCK).enumerate() {
             let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
             let a = &a.block(first_a + n)[depth.clone()];
-            T::down(kernel, a, &panel, &mut tile);
+            T::down(kernel, a, &panel, &mut tile, &mut ());
             for (out, tile) in rows.iter_mut().zip(&tile.0) {
                 for (out, &tile) in out.iter_mut().zip(tile) {
                     *out += tile.as_f64();

@@ -147,7 +147,7 @@ pub fn dense(
                     let coming = x[ahead.clone()].chunks(share).nth(p);
                     micro::prefetch::<false, f32>(coming.unwrap_or_default().as_flattened());
                     micro::prefetch::<false, f32>(shares.next().unwrap_or_default().as_flattened());
-                    kernel.down(&x[depth.clone()], panel, sums);
+                    kernel.down(&x[depth.clone()], panel, sums, &mut ());
                 }
             }
         }

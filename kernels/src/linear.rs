@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::layout::{ColumnPanels, PANEL, PackedRows, Panels, ROW_BLOCK};
-use crate::micro::{self, Blocks, Kernel, Pass, Tile};
+use crate::micro::{self, Beside, Blocks, Kernel, Pass, STEPS_PER_SHARE, Tile};
 use crate::parallel;
 use crate::real::Real;
 use crate::view::{MatMut, MatRef, Rectangle};
@@ -68,6 +68,10 @@ fn forward_part<T: Real>(
     let (first_block, first_panel) = (y.first_row / ROW_BLOCK, y.first_col / PANEL);
     for from in (0..x.cols().max(1)).step_by(DEPTH) {
         let depth = from..x.cols().min(from + DEPTH);
+        let blocks = y.rows.len().div_ceil(ROW_BLOCK);
+        let shares = (kernel.parts() * depth.len() / STEPS_PER_SHARE).max(1);
+        let near_share = (DEPTH * ROW_BLOCK).div_ceil(shares);
+        let far_share = (DEPTH * PANEL).div_ceil(shares * blocks.max(1));
         for (p, col) in (0..y.width()).step_by(PANEL).enumerate() {
             let panel = &w.panel(first_panel + p)[depth.clone()];
             let cols = col..y.width().min(col + PANEL);
@@ -77,10 +81,13 @@ fn forward_part<T: Real>(
             } else {
                 &w.panel(first_panel)[depth.end..w.cols().min(depth.end + DEPTH)]
             };
-            let mut shares =
-                next.chunks(next.len().div_ceil(y.rows.len().div_ceil(ROW_BLOCK)).max(1));
+            let mut arriving = Arriving {
+                near: &[],
+                near_share,
+                far: next.as_flattened(),
+                far_share,
+            };
             for (block, rows) in y.rows.chunks_mut(ROW_BLOCK).enumerate() {
-                micro::prefetch::<false, T>(shares.next().unwrap_or_default().as_flattened());
                 let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
                 for (tile, y) in tile.0.iter_mut().zip(rows.iter()) {
                     // The first pass starts from the bias, the others go on from Y.
@@ -89,16 +96,55 @@ fn forward_part<T: Real>(
                         Some(bias) => &bias[y_cols(first_panel, &cols)],
                         None => continue,
                     };
-                    tile[..cols.len()].copy_from_slice(start);
+                    copy_row(start, &mut tile[..cols.len()]);
                 }
+                let next = if block + 1 < blocks { block + 1 } else { 0 };
+                arriving.near = x.block(first_block + next)[depth.clone()].as_flattened();
                 let x = &x.block(first_block + block)[depth.clone()];
-                T::down(kernel, x, panel, &mut tile);
+                T::down(kernel, x, panel, &mut tile, &mut arriving);
                 for (tile, y) in tile.0.iter().zip(rows) {
-                    y[cols.clone()].copy_from_slice(&tile[..cols.len()]);
+                    copy_row(&tile[..cols.len()], &mut y[cols.clone()]);
                 }
             }
         }
     }
+}
+
+/// Copies a row of a tile; a whole one goes through registers.
+#[inline(always)]
+fn copy_row<T: Real>(from: &[T], to: &mut [T]) {
+    match (
+        <&[T; PANEL]>::try_from(from),
+        <&mut [T; PANEL]>::try_from(&mut *to),
+    ) {
+        (Ok(from), Ok(to)) => *to = *from,
+        _ => to.copy_from_slice(from),
+    }
+}
+
+/// Values that are prefetched beside a product: some into the first-level cache, others into the
+/// second.
+struct Arriving<'a, T> {
+    near: &'a [T],
+    near_share: usize,
+    far: &'a [T],
+    far_share: usize,
+}
+
+impl<T> Beside for Arriving<'_, T> {
+    #[inline(always)]
+    fn share(&mut self) {
+        micro::prefetch::<true, T>(take(&mut self.near, self.near_share));
+        micro::prefetch::<false, T>(take(&mut self.far, self.far_share));
+    }
+}
+
+/// Cuts off the first `count` values, or what there is.
+#[inline(always)]
+fn take<'a, T>(values: &mut &'a [T], count: usize) -> &'a [T] {
+    let (now, later) = values.split_at(count.min(values.len()));
+    *values = later;
+    now
 }
 
 /// Columns of a rectangle as columns of the matrix.
@@ -205,7 +251,7 @@ fn add_input_gradient<T: Real>(
             data: &w.as_slice()[(panels.start * w.cols() + input) * PANEL..],
             stride: w.cols() * PANEL,
         };
-        T::across::<PANEL>(kernel, blocks, dy, tile);
+        T::across::<PANEL, _>(kernel, blocks, dy, tile, &mut ());
         return;
     }
     // The last inputs of a matrix, with zeros up to 8.
@@ -216,7 +262,7 @@ fn add_input_gradient<T: Real>(
             data: edge.as_flattened(),
             stride: 0,
         };
-        T::across::<PANEL>(kernel, blocks, dy, tile);
+        T::across::<PANEL, _>(kernel, blocks, dy, tile, &mut ());
     }
 }
 
@@ -238,7 +284,7 @@ pub fn linear_backward_weight<T: Real>(dy: MatRef<'_, T>, x: &PackedRows<T>, dw:
         let panel = dy.panel(dw.first_row / PANEL);
         for col in (0..dw.width()).step_by(ROW_BLOCK) {
             let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
-            add_weight_gradient(kernel, panel, x, dw.first_col + col, &mut tile);
+            add_weight_gradient(kernel, panel, x, dw.first_col + col, &mut tile, &mut ());
             let (tiles, rows) = (&[tile], &mut dw.rows[..]);
             kernel.run(AddTransposed { tiles, rows, col });
         }
@@ -248,12 +294,13 @@ pub fn linear_backward_weight<T: Real>(dy: MatRef<'_, T>, x: &PackedRows<T>, dw:
 /// Adds to `tile` the gradient of the weights from inputs `input .. input + 8` (0 where there is no
 /// such input) to the 32 outputs of a panel of `dY`.
 #[inline]
-pub(crate) fn add_weight_gradient<T: Real>(
+pub(crate) fn add_weight_gradient<T: Real, B: Beside>(
     kernel: Kernel,
     dy: &[[T; PANEL]],
     x: &PackedRows<T>,
     input: usize,
     tile: &mut Tile<T>,
+    beside: &mut B,
 ) {
     let count = (x.cols() - input).min(ROW_BLOCK);
     if count == ROW_BLOCK && x.rows() > 0 {
@@ -261,7 +308,7 @@ pub(crate) fn add_weight_gradient<T: Real>(
             data: &x.as_slice()[input * ROW_BLOCK..],
             stride: x.cols() * ROW_BLOCK,
         };
-        T::across::<ROW_BLOCK>(kernel, blocks, dy, tile);
+        T::across::<ROW_BLOCK, B>(kernel, blocks, dy, tile, beside);
         return;
     }
     // The last inputs of a matrix, with zeros up to 8.
@@ -272,6 +319,6 @@ pub(crate) fn add_weight_gradient<T: Real>(
             data: edge.as_flattened(),
             stride: 0,
         };
-        T::across::<ROW_BLOCK>(kernel, blocks, dy, tile);
+        T::across::<ROW_BLOCK, B>(kernel, blocks, dy, tile, beside);
     }
 }

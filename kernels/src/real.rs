@@ -40,7 +40,7 @@ impl Real for f64 {
 pub(crate) mod sealed {
     use crate::layout::{PANEL, ROW_BLOCK};
     use crate::micro::portable::{Across, BASELINE_FUSES, Down};
-    use crate::micro::{Blocks, Kernel, Tile};
+    use crate::micro::{Beside, Blocks, Kernel, Tile};
     use crate::pack::STAGED;
     use crate::turn::{turn, turn_stored};
 
@@ -49,19 +49,21 @@ pub(crate) mod sealed {
     /// portable one for it.
     pub trait Tiles: Sized {
         /// [`crate::micro::MicroKernel::down`].
-        fn down(
+        fn down<B: Beside>(
             kernel: Kernel,
             a: &[[Self; ROW_BLOCK]],
             b: &[[Self; PANEL]],
             tile: &mut Tile<Self>,
+            beside: &mut B,
         );
 
         /// [`crate::micro::MicroKernel::across`].
-        fn across<const W: usize>(
+        fn across<const W: usize, B: Beside>(
             kernel: Kernel,
             a: Blocks<'_, Self>,
             b: &[[Self; PANEL]],
             tile: &mut Tile<Self>,
+            beside: &mut B,
         );
 
         /// `out[c][r] = rows[r][c]`, widened where `Self` is wider.
@@ -91,18 +93,25 @@ pub(crate) mod sealed {
         }
 
         #[inline]
-        fn down(kernel: Kernel, a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
-            kernel.down(a, b, tile);
+        fn down<B: Beside>(
+            kernel: Kernel,
+            a: &[[f32; ROW_BLOCK]],
+            b: &[[f32; PANEL]],
+            tile: &mut Tile<f32>,
+            beside: &mut B,
+        ) {
+            kernel.down(a, b, tile, beside);
         }
 
         #[inline]
-        fn across<const W: usize>(
+        fn across<const W: usize, B: Beside>(
             kernel: Kernel,
             a: Blocks<'_, f32>,
             b: &[[f32; PANEL]],
             tile: &mut Tile<f32>,
+            beside: &mut B,
         ) {
-            kernel.across::<W>(a, b, tile);
+            kernel.across::<W, B>(a, b, tile, beside);
         }
 
         #[inline]
@@ -113,24 +122,31 @@ pub(crate) mod sealed {
 
     // Four rows of so many columns of f64 fill eight vectors.
     impl Tiles for f64 {
-        fn down(kernel: Kernel, a: &[[f64; ROW_BLOCK]], b: &[[f64; PANEL]], tile: &mut Tile<f64>) {
+        fn down<B: Beside>(
+            kernel: Kernel,
+            a: &[[f64; ROW_BLOCK]],
+            b: &[[f64; PANEL]],
+            tile: &mut Tile<f64>,
+            beside: &mut B,
+        ) {
             match kernel.vector_bits() {
-                512 => kernel.run(Down::<_, true, 16> { a, b, tile }),
-                256 => kernel.run(Down::<_, true, 8> { a, b, tile }),
-                _ => kernel.run(Down::<_, BASELINE_FUSES, 4> { a, b, tile }),
+                512 => kernel.run(Down::<_, _, true, 16> { a, b, tile, beside }),
+                256 => kernel.run(Down::<_, _, true, 8> { a, b, tile, beside }),
+                _ => kernel.run(Down::<_, _, BASELINE_FUSES, 4> { a, b, tile, beside }),
             }
         }
 
-        fn across<const W: usize>(
+        fn across<const W: usize, B: Beside>(
             kernel: Kernel,
             a: Blocks<'_, f64>,
             b: &[[f64; PANEL]],
             tile: &mut Tile<f64>,
+            beside: &mut B,
         ) {
             match kernel.vector_bits() {
-                512 => kernel.run(Across::<_, true, W, 16> { a, b, tile }),
-                256 => kernel.run(Across::<_, true, W, 8> { a, b, tile }),
-                _ => kernel.run(Across::<_, BASELINE_FUSES, W, 4> { a, b, tile }),
+                512 => kernel.run(Across::<_, _, true, W, 16> { a, b, tile, beside }),
+                256 => kernel.run(Across::<_, _, true, W, 8> { a, b, tile, beside }),
+                _ => kernel.run(Across::<_, _, BASELINE_FUSES, W, 4> { a, b, tile, beside }),
             }
         }
 

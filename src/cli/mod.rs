@@ -1,9 +1,11 @@
 //! The command line. Each command is one file: its flags, its help, and a `run` that parses, calls
 //! the library and prints.
 
+mod ablate;
 mod args;
 mod bench;
 mod console;
+mod cv;
 mod decode;
 mod decoding;
 mod demo;
@@ -12,8 +14,11 @@ mod evaluate;
 mod inspect;
 mod numbers;
 mod openface;
+mod plan_args;
+mod plan_progress;
 mod predict;
 mod progress;
+mod repro;
 mod score;
 mod synth;
 mod train;
@@ -39,6 +44,7 @@ Start with:  blendfuse demo
 Your data:   blendfuse inspect DATA      (what is in it, and what is wrong with it)
              blendfuse train DATA --out runs/fold0 --fold 0
              blendfuse predict runs/fold0 DATA --split test --out predictions.zip
+All at once: blendfuse repro DATA --out runs/repro
 
 Exit codes: 0 done, 1 failed while running, 2 wrong usage or bad input.
 BLENDFUSE_KERNEL=portable|avx2|avx512 forces the kernel of the matrix products."
@@ -55,6 +61,9 @@ enum Command {
     #[command(name = "openface")]
     OpenFace(openface::OpenFace),
     Train(Box<train::Train>),
+    Cv(Box<cv::CrossValidate>),
+    Ablate(Box<ablate::Ablate>),
+    Repro(Box<repro::Repro>),
     Predict(predict::Predict),
     Evaluate(evaluate::Evaluate),
     Decode(decode::Decode),
@@ -70,6 +79,9 @@ impl Command {
             Command::Inspect(command) => command.run(),
             Command::OpenFace(command) => command.run(),
             Command::Train(command) => command.run(),
+            Command::Cv(command) => command.run(),
+            Command::Ablate(command) => command.run(),
+            Command::Repro(command) => command.run(),
             Command::Predict(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Decode(command) => command.run(),

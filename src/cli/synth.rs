@@ -10,7 +10,7 @@ use super::numbers::{bytes, count, counted};
 use super::{console, progress};
 use crate::Result;
 use crate::data::npz_write::Precision;
-use crate::data::synth::{self, Preset, SynthOptions};
+use crate::data::synth::{self, Preset, Scenario, SynthOptions};
 
 /// Write a synthetic data set with the shape of BlEmoRE
 ///
@@ -52,6 +52,22 @@ pub struct Synth {
     /// Share of the clips that each encoder lacks, from 0 to below 1 [default: 0]
     #[arg(long, value_name = "SHARE")]
     missing: Option<f64>,
+    /// Encoders that see nothing of the emotion [default: one in six]
+    #[arg(long, value_name = "N")]
+    blind: Option<usize>,
+    /// Share of the clips whose face is hidden, and of those whose voice is masked, up to 0.5
+    /// [default: 0.2]
+    #[arg(long, value_name = "SHARE")]
+    hidden: Option<f64>,
+    /// Share of the clips on which each encoder sees nothing, clip by clip [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    lost: Option<f64>,
+    /// How strongly encoders that cannot see or hear see another emotion instead [default: 0]
+    #[arg(long, value_name = "STRENGTH")]
+    distraction: Option<f64>,
+    /// How far the whole test part is shifted in what encoders see [default: 0.4]
+    #[arg(long, value_name = "LENGTH")]
+    domain_shift: Option<f64>,
     /// Write the test labels into test_metadata.csv too, where the challenge hides them
     #[arg(long)]
     test_labels: bool,
@@ -154,6 +170,13 @@ impl Synth {
             missing: self.missing.unwrap_or(preset.missing),
             test_labels: self.test_labels || preset.test_labels,
             frames: self.frames.or(preset.frames),
+            scenario: Scenario {
+                blind: self.blind.or(preset.scenario.blind),
+                hidden: self.hidden.unwrap_or(preset.scenario.hidden),
+                lost: self.lost.unwrap_or(preset.scenario.lost),
+                distraction: self.distraction.unwrap_or(preset.scenario.distraction),
+                domain_shift: self.domain_shift.unwrap_or(preset.scenario.domain_shift),
+            },
         }
     }
 }

@@ -120,6 +120,7 @@ impl Train {
             max_steps: self.max_steps,
             no_shuffle: self.no_shuffle,
             resume: self.resume,
+            inputs: None,
         };
         let run = Run::prepare(&dataset, &config, options)?;
         let clips = run.clips();

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::features::Features;
 use super::filename::clip_key;
-use super::label::Classes;
+use super::label::{Blend, Classes};
 use super::metadata::{Clip, Metadata};
 use super::registry::{Modality, arrange};
 use crate::kernels::pack::StoredRows;
@@ -66,6 +66,28 @@ impl Dataset {
         [Some(&self.train), self.test.as_ref()]
             .into_iter()
             .flatten()
+    }
+
+    /// What the test clips show, where their metadata say it: to score predictions, once nothing is
+    /// trained any more. Empty without a test part.
+    ///
+    /// # Errors
+    /// As [`Metadata::read_against`]; [`Error::Data`] if the table lists other clips by now.
+    pub fn test_truths(&self) -> Result<Vec<Option<Blend>>> {
+        let Some(test) = &self.test else {
+            return Ok(Vec::new());
+        };
+        let labelled = Metadata::read_against(&test.metadata, &self.classes)?;
+        let names = |clips: &[Clip]| clips.iter().map(|clip| clip.filename.clone()).collect();
+        let (now, opened): (Vec<String>, Vec<String>) =
+            (names(&labelled.clips), names(&test.clips));
+        if now != opened {
+            return Err(Error::Data(format!(
+                "{}: lists other clips than when the data set was opened; start again",
+                test.metadata.display()
+            )));
+        }
+        Ok(labelled.clips.into_iter().map(|clip| clip.truth).collect())
     }
 
     /// Refuses features that another program changed since they were opened.

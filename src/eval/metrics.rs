@@ -1,5 +1,7 @@
 //! The official accuracies of BlEmoRE: presence, salience and their mean.
 
+use serde::{Deserialize, Serialize};
+
 use crate::data::label::{Blend, Part};
 
 /// Counts behind the official accuracies; adds up clip by clip.
@@ -7,7 +9,7 @@ use crate::data::label::{Blend, Part};
 /// Both accuracies are in [0, 1], over the clips that were counted: a clip left out of a
 /// prediction file is not in the denominator, as in the official code, so a caller shows what
 /// [`crate::eval::join`] reports as missing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Clips counted.
     pub clips: usize,
@@ -42,6 +44,14 @@ impl Accuracy {
             self.blends += 1;
             self.salience_correct += usize::from(correct);
         }
+    }
+
+    /// Adds another's counts so many times.
+    pub(super) fn add_times(&mut self, other: &Self, times: usize) {
+        self.clips += times * other.clips;
+        self.blends += times * other.blends;
+        self.presence_correct += times * other.presence_correct;
+        self.salience_correct += times * other.salience_correct;
     }
 
     /// ACC_presence: the share of clips whose set of emotions is right. `None` without clips

@@ -1,7 +1,7 @@
 //! From probabilities to emotions and from emotions to scores: alignment, decoding, threshold
 //! search, the official metrics, and the files that carry probabilities and predictions.
 //!
-//! Uses `error` and `data` only, so metrics and files stand alone.
+//! Uses `error`, `rng` and `data` only, so metrics and files stand alone.
 
 pub mod align;
 pub mod confusion;
@@ -16,6 +16,7 @@ pub mod metrics;
 mod ordered_json;
 pub mod probabilities;
 mod ranked;
+pub mod statistics;
 pub mod submission;
 pub mod thresholds;
 pub mod truth;

@@ -36,7 +36,25 @@ impl Config {
 
     /// Every dotted key with its default.
     pub fn keys() -> Vec<(String, Value)> {
-        leaves(&serde_json::to_value(Self::default()).unwrap_or(Value::Null))
+        Self::default().entries()
+    }
+
+    /// Every dotted key with its value here.
+    pub fn entries(&self) -> Vec<(String, Value)> {
+        leaves(&serde_json::to_value(self).unwrap_or(Value::Null))
+    }
+
+    /// What has to be set over `base` to arrive here, as `key=value`; a key that is set in `base`
+    /// alone is `key=null`.
+    pub fn changes_from(&self, base: &Config) -> Vec<String> {
+        let base = base.entries();
+        let changed = self
+            .entries()
+            .into_iter()
+            .filter(|entry| !base.contains(entry));
+        changed
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect()
     }
 }
 
@@ -132,6 +150,15 @@ mod tests {
         config.check().unwrap();
         let value = serde_json::to_value(&config).unwrap();
         assert_eq!(Config::from_overrides(&[value]).unwrap(), config);
+    }
+
+    #[test]
+    fn changes_are_told_as_assignments_that_make_them() {
+        let base = Config::default();
+        assert!(base.changes_from(&base).is_empty());
+        let other = with("model.gate=uniform").unwrap();
+        assert_eq!(other.changes_from(&base), ["model.gate=\"uniform\""]);
+        assert_eq!(with(&other.changes_from(&base)[0]).unwrap(), other);
     }
 
     #[test]

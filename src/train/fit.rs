@@ -5,23 +5,21 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::checkpoint::{ChosenThresholds, Description, EncoderEntry, FORMAT_VERSION};
+use super::checkpoint::{ChosenThresholds, Description, FORMAT_VERSION};
 use super::decoding::unsearched;
 use super::early_stopping::EarlyStopping;
+use super::epoch::EpochEnd;
 use super::files::Files;
 use super::history;
-use super::manifest::{Environment, Manifest};
-use super::progress::{EpochEnd, Progress, Sums, record};
+use super::manifest::Manifest;
+use super::progress::{Progress, record};
 use super::run::{Observer, Outcome, PROGRAM, Run};
 use super::state::{self, LoopState};
-use super::step::{Stepped, inputs, train_step};
 use super::weights_file::save_weights;
 use crate::autograd::Tensor;
-use crate::data::batch::{Batch, Rows, epoch_order, training_batches};
-use crate::data::dataset::Split;
-use crate::data::fingerprint::{Fingerprint, InputFile, digest};
+use crate::data::batch::Batch;
 use crate::error::{Error, Result};
-use crate::nn::{Mode, Plateau, PlateauConfig};
+use crate::nn::{Plateau, PlateauConfig};
 
 /// How often the history on disk follows a run. Each write waits for the disk, which short epochs
 /// need not do.
@@ -42,7 +40,10 @@ impl Run<'_> {
         for warning in &self.warnings {
             observer.warning(warning);
         }
-        let inputs = self.dataset.inputs()?;
+        let inputs = match self.options.inputs.take() {
+            Some(inputs) => inputs,
+            None => self.dataset.inputs()?,
+        };
         // Who owns the folder is settled before anything in it is read or replaced.
         let manifest = match files.begun(self.options.resume)? {
             Some(manifest) => {
@@ -181,38 +182,6 @@ impl Run<'_> {
         })
     }
 
-    /// What the run is made from, before its first step.
-    fn manifest(&self, inputs: Vec<InputFile>) -> Result<Manifest> {
-        Ok(Manifest {
-            program: PROGRAM.to_owned(),
-            seed: self.config.train.seed,
-            fold: self.options.fold,
-            no_shuffle: self.options.no_shuffle,
-            init: self.hash_of_init()?,
-            encoders: self.encoder_entries(),
-            classes: self.dataset.classes.names().to_vec(),
-            clips: self.clips(),
-            parameters: self.parameters(),
-            finished: false,
-            stopped: "not yet".to_owned(),
-            best_epoch: 0,
-            thresholds: unsearched(&self.config.decode),
-            best: None,
-            warnings: self.warnings.clone(),
-            inputs,
-            environment: Environment::here(&self.dataset.path),
-            config: self.config.clone(),
-        })
-    }
-
-    /// The hash of the weights that the run starts from.
-    fn hash_of_init(&self) -> Result<Option<String>> {
-        let Some(path) = &self.options.init else {
-            return Ok(None);
-        };
-        Ok(Some(Fingerprint::of_file(path)?.sha256()))
-    }
-
     /// The first parameter or running statistic that holds NaN or an infinity.
     fn weight_not_finite(&self) -> Option<String> {
         let finite = |tensor: &Tensor<f32>| match tensor {
@@ -264,85 +233,6 @@ impl Run<'_> {
         }
     }
 
-    /// One pass over the training rows.
-    fn epoch(&mut self, progress: &mut Progress, observer: &mut dyn Observer) -> Result<EpochEnd> {
-        let train = &self.config.train;
-        let order = epoch_order(
-            &self.train,
-            train.seed,
-            progress.epoch,
-            !self.options.no_shuffle,
-        );
-        let batches = training_batches(&order, train.batch_size);
-        observer.epoch_begins(progress.epoch + 1, batches.len());
-        let mut sums = Sums::default();
-        for (i, clips) in batches.enumerate() {
-            if self
-                .options
-                .max_steps
-                .is_some_and(|most| progress.steps >= most)
-            {
-                break;
-            }
-            let drawn = self
-                .target
-                .as_mut()
-                .map(|target| target.stream.take(clips.len()));
-            let target = self
-                .target
-                .as_ref()
-                .zip(drawn.as_deref())
-                .map(|(target, clips)| Rows {
-                    split: target.split(self.dataset),
-                    clips,
-                });
-            let source = Rows {
-                split: &self.dataset.train,
-                clips,
-            };
-            progress.batch.gather(source, target, self.stats.as_deref());
-            let inputs = inputs(&progress.batch);
-            let targets = progress
-                .batch
-                .targets
-                .take()
-                .ok_or_else(|| unlabelled(&self.dataset.train, clips))?;
-            let mode = Mode::Train {
-                seed: train.seed,
-                step: progress.steps,
-            };
-            match train_step(
-                &mut self.net,
-                &mut self.adam,
-                &inputs,
-                &targets,
-                mode,
-                train.clip_norm,
-            )? {
-                Stepped::Done(losses, _) => {
-                    progress.steps += 1;
-                    sums.add(&losses, clips.len());
-                    observer.step(&losses);
-                }
-                Stepped::NotFinite { what, began } => {
-                    return Ok(EpochEnd::NotFinite {
-                        what,
-                        began,
-                        batch: i + 1,
-                    });
-                }
-            }
-        }
-        let reached_max_steps = self
-            .options
-            .max_steps
-            .is_some_and(|most| progress.steps >= most);
-        Ok(EpochEnd::Done {
-            losses: sums.means(),
-            reached_max_steps,
-        })
-    }
-
     fn begin(&mut self, files: &Files) -> Result<Progress> {
         let train = &self.config.train;
         let plateau = PlateauConfig {
@@ -380,40 +270,6 @@ impl Run<'_> {
         Ok(progress)
     }
 
-    /// Refuses to go on with a run that was made from something else.
-    fn check_same(&self, file: &Path, manifest: &Manifest, inputs: &[InputFile]) -> Result<()> {
-        // How long to train and how often to save may change between parts of one run.
-        let mut comparable = manifest.config.clone();
-        comparable.train.max_epochs = self.config.train.max_epochs;
-        comparable.train.checkpoint_seconds = self.config.train.checkpoint_seconds;
-        let here = Environment::here(&self.dataset.path);
-        let init = self.hash_of_init()?;
-        let differs = if comparable != self.config {
-            "another configuration"
-        } else if manifest.fold != self.options.fold {
-            "another fold"
-        } else if digest(&manifest.inputs) != digest(inputs) {
-            "other input files"
-        } else if manifest.no_shuffle != self.options.no_shuffle {
-            "another order of rows (--no-shuffle)"
-        } else if manifest.init != init {
-            "other weights to start from (--init)"
-        } else if !manifest.finished && manifest.environment.kernel != here.kernel {
-            "another micro-kernel (BLENDFUSE_KERNEL), which changes the last bits"
-        } else if !manifest.finished && manifest.program != PROGRAM {
-            "another version of this program"
-        } else {
-            return Ok(());
-        };
-        Err(Error::File {
-            path: file.to_owned(),
-            key: None,
-            reason: format!(
-                "was written with {differs}; resume with the same, or choose another --out"
-            ),
-        })
-    }
-
     fn loop_state(&self, progress: &Progress) -> LoopState {
         LoopState {
             epoch: progress.epoch,
@@ -430,15 +286,6 @@ impl Run<'_> {
             history: progress.history.clone(),
             adam_steps: Default::default(),
         }
-    }
-
-    fn encoder_entries(&self) -> Vec<EncoderEntry> {
-        let entries = self.dataset.encoders.iter().map(|encoder| EncoderEntry {
-            name: encoder.name.clone(),
-            modality: encoder.modality.to_string(),
-            width: encoder.cols,
-        });
-        entries.collect()
     }
 
     fn save(&self, path: &Path, epoch: usize, thresholds: ChosenThresholds) -> Result<()> {
@@ -468,15 +315,4 @@ impl Run<'_> {
             &description,
         )
     }
-}
-
-fn unlabelled(split: &Split, clips: &[usize]) -> Error {
-    let name = clips
-        .iter()
-        .map(|&clip| &split.clips[clip])
-        .find(|clip| clip.target.is_none());
-    Error::Data(format!(
-        "clip {} has no label to train on",
-        name.map_or("?", |clip| &clip.filename)
-    ))
 }

@@ -43,51 +43,6 @@ impl Progress {
     }
 }
 
-/// How an epoch ended.
-pub(super) enum EpochEnd {
-    Done {
-        losses: StepLosses,
-        reached_max_steps: bool,
-    },
-    NotFinite {
-        what: &'static str,
-        began: String,
-        batch: usize,
-    },
-}
-
-/// Losses summed over clips.
-#[derive(Default)]
-pub(super) struct Sums {
-    clips: f64,
-    total: f64,
-    presence: f64,
-    salience: f64,
-    domain: Option<f64>,
-}
-
-impl Sums {
-    pub(super) fn add(&mut self, losses: &StepLosses, clips: usize) {
-        let clips = clips as f64;
-        self.clips += clips;
-        self.total += clips * losses.total;
-        self.presence += clips * losses.presence;
-        self.salience += clips * losses.salience;
-        if let Some(domain) = losses.domain {
-            *self.domain.get_or_insert(0.0) += clips * domain;
-        }
-    }
-
-    pub(super) fn means(&self) -> StepLosses {
-        StepLosses {
-            total: self.total / self.clips,
-            presence: self.presence / self.clips,
-            salience: self.salience / self.clips,
-            domain: self.domain.map(|domain| domain / self.clips),
-        }
-    }
-}
-
 /// One line of the history.
 pub(super) fn record(
     progress: &Progress,

@@ -10,6 +10,7 @@ use super::step::StepLosses;
 use super::target::{Target, target};
 use super::validation::ValidationFold;
 use crate::data::dataset::Dataset;
+use crate::data::fingerprint::InputFile;
 use crate::data::folds::{fold, shared_actors};
 use crate::data::standardise::{self, ColumnStats};
 use crate::error::{Error, Result};
@@ -33,6 +34,8 @@ pub struct Options {
     pub no_shuffle: bool,
     /// Go on from the saved state in the output folder, if there is one.
     pub resume: bool,
+    /// Hashes of the data set's files, where they are known; none: they are read and hashed.
+    pub inputs: Option<Vec<InputFile>>,
 }
 
 /// Follows a run. The library prints nothing; whoever calls it does.

@@ -2,6 +2,7 @@
 
 use blendfuse_kernels::inference::BatchRows;
 use ndarray::{Array2, Axis, Slice};
+use serde::{Deserialize, Serialize};
 
 use crate::autograd::Tape;
 use crate::data::batch::{Rows, soft_labels};
@@ -12,9 +13,9 @@ use crate::eval::align::align;
 use crate::model::heads::{presence_probabilities, salience_probabilities};
 use crate::model::{Evaluation, FusionNet};
 
-/// Clips that go through the network at once: four bands of rows, so that threads find work in every layer; more would not fit into the cache
-/// between layers.
-pub(super) const BATCH: usize = 1024;
+/// Clips that go through the network at once: four bands of rows, so that threads find work in every
+/// layer; more would not fit into the cache between layers.
+pub(crate) const BATCH: usize = 1024;
 
 /// What the network says of N clips.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +33,7 @@ pub struct Scores {
 }
 
 /// Mean losses over clips, in nats.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MeanLosses {
     /// L_task (paper eq. 10).
     pub task: f64,
@@ -43,7 +44,8 @@ pub struct MeanLosses {
 }
 
 /// Runs clips of a split through a network in evaluation mode, their heads aligned with `alpha`
-/// (eq. 14). Gives their losses as well where all have labels and `with_losses` is set. `dropped[m]` leaves encoder m out of every clip.
+/// (eq. 14). Gives their losses as well where all have labels and `with_losses` is set. `dropped[m]`
+/// leaves encoder m out of every clip.
 ///
 /// # Errors
 /// [`Error::Shape`] if the network does not fit the split, [`Error::Data`] naming a clip that is left

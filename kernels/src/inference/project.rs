@@ -219,7 +219,7 @@ fn band(kernel: Kernel, scratch: &mut Scratch, task: Task<'_, '_>) {
                 for (source, row) in coming.by_ref().take(rows_per_tile) {
                     source.prefetch(*row, ahead.clone());
                 }
-                kernel.down(x, panel, sums);
+                kernel.down(x, panel, sums, &mut ());
             }
         }
     }

@@ -5,7 +5,7 @@ use std::arch::x86_64::{
     __m256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
 };
 
-use super::{Blocks, MicroKernel, Pass, Tile};
+use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Tile};
 use crate::layout::{PANEL, ROW_BLOCK};
 
 /// Values in a vector.
@@ -32,17 +32,30 @@ impl Avx2Fma {
 
 impl MicroKernel for Avx2Fma {
     const NAME: &'static str = "avx2";
+    const PARTS: usize = (ROW_BLOCK / PART_ROWS) * (PANEL / PART_COLS);
 
     #[inline]
-    fn down(self, a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+    fn down<B: Beside>(
+        self,
+        a: &[[f32; ROW_BLOCK]],
+        b: &[[f32; PANEL]],
+        tile: &mut Tile<f32>,
+        beside: &mut B,
+    ) {
         // SAFETY: a value of this type proves that the features are there.
-        unsafe { down(a, b, tile) }
+        unsafe { down(a, b, tile, beside) }
     }
 
     #[inline]
-    fn across<const W: usize>(self, a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+    fn across<const W: usize, B: Beside>(
+        self,
+        a: Blocks<'_, f32>,
+        b: &[[f32; PANEL]],
+        tile: &mut Tile<f32>,
+        beside: &mut B,
+    ) {
         // SAFETY: a value of this type proves that the features are there.
-        unsafe { across::<W>(a, b, tile) }
+        unsafe { across::<W, B>(a, b, tile, beside) }
     }
 
     #[inline]
@@ -58,13 +71,25 @@ fn run<P: Pass>(pass: P) -> P::Output {
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn down(a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+fn down<B: Beside>(
+    a: &[[f32; ROW_BLOCK]],
+    b: &[[f32; PANEL]],
+    tile: &mut Tile<f32>,
+    beside: &mut B,
+) {
+    let depth = a.len().min(b.len());
+    let (a, b) = (&a[..depth], &b[..depth]);
     for col in 0..PANEL / PART_COLS {
         for row in 0..ROW_BLOCK / PART_ROWS {
             let mut sums = load_part(tile, row, col);
-            for (a, b) in a.iter().zip(b) {
-                let a = a.as_chunks::<PART_ROWS>().0[row];
-                multiply_add(&mut sums, a, part_of(b, col));
+            for (a, b) in a.chunks(STEPS_PER_SHARE).zip(b.chunks(STEPS_PER_SHARE)) {
+                for (a, b) in a.iter().zip(b) {
+                    let a = a.as_chunks::<PART_ROWS>().0[row];
+                    multiply_add(&mut sums, a, part_of(b, col));
+                }
+                if a.len() == STEPS_PER_SHARE {
+                    beside.share();
+                }
             }
             store_part(&sums, tile, row, col);
         }
@@ -72,7 +97,12 @@ fn down(a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn across<const W: usize>(a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+fn across<const W: usize, B: Beside>(
+    a: Blocks<'_, f32>,
+    b: &[[f32; PANEL]],
+    tile: &mut Tile<f32>,
+    beside: &mut B,
+) {
     for col in 0..PANEL / PART_COLS {
         for row in 0..ROW_BLOCK / PART_ROWS {
             let mut sums = load_part(tile, row, col);
@@ -82,6 +112,7 @@ fn across<const W: usize>(a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Til
                     let a = [a[0][d], a[1][d], a[2][d], a[3][d]];
                     multiply_add(&mut sums, a, part_of(b, col));
                 }
+                beside.share();
             }
             store_part(&sums, tile, row, col);
         }

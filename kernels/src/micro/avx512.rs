@@ -5,7 +5,7 @@ use std::arch::x86_64::{
 };
 use std::hint::black_box;
 
-use super::{Blocks, MicroKernel, Pass, Tile};
+use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Tile};
 use crate::layout::{PANEL, ROW_BLOCK};
 
 /// Values in a vector.
@@ -33,17 +33,30 @@ impl Avx512 {
 
 impl MicroKernel for Avx512 {
     const NAME: &'static str = "avx512";
+    const PARTS: usize = 1;
 
     #[inline]
-    fn down(self, a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+    fn down<B: Beside>(
+        self,
+        a: &[[f32; ROW_BLOCK]],
+        b: &[[f32; PANEL]],
+        tile: &mut Tile<f32>,
+        beside: &mut B,
+    ) {
         // SAFETY: a value of this type proves that the features are there.
-        unsafe { down(a, b, tile) }
+        unsafe { down(a, b, tile, beside) }
     }
 
     #[inline]
-    fn across<const W: usize>(self, a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+    fn across<const W: usize, B: Beside>(
+        self,
+        a: Blocks<'_, f32>,
+        b: &[[f32; PANEL]],
+        tile: &mut Tile<f32>,
+        beside: &mut B,
+    ) {
         // SAFETY: a value of this type proves that the features are there.
-        unsafe { across::<W>(a, b, tile) }
+        unsafe { across::<W, B>(a, b, tile, beside) }
     }
 
     #[inline]
@@ -59,16 +72,37 @@ fn run<P: Pass>(pass: P) -> P::Output {
 }
 
 #[target_feature(enable = "avx512f")]
-fn down(a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+fn down<B: Beside>(
+    a: &[[f32; ROW_BLOCK]],
+    b: &[[f32; PANEL]],
+    tile: &mut Tile<f32>,
+    beside: &mut B,
+) {
+    let depth = a.len().min(b.len());
+    let (a, last_a) = a[..depth].as_chunks::<STEPS_PER_SHARE>();
+    let (b, last_b) = b[..depth].as_chunks::<STEPS_PER_SHARE>();
     let mut sums = load_tile(tile);
     for (a, b) in a.iter().zip(b) {
+        for (a, b) in a.iter().zip(b) {
+            multiply_add(&mut sums, *a, b);
+        }
+        beside.share();
+    }
+    for (a, b) in last_a.iter().zip(last_b) {
         multiply_add(&mut sums, *a, b);
     }
     store_tile(&sums, tile);
 }
 
+// No more features than these: with gathers of narrow vectors LLVM would fetch the broadcast values
+// by one of them and shuffle, at half the speed.
 #[target_feature(enable = "avx512f")]
-fn across<const W: usize>(a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
+fn across<const W: usize, B: Beside>(
+    a: Blocks<'_, f32>,
+    b: &[[f32; PANEL]],
+    tile: &mut Tile<f32>,
+    beside: &mut B,
+) {
     // Were the width known, LLVM would fetch a column of a narrow block by masked loads of whole
     // rows and shuffles, at half the speed of eight broadcasts from memory.
     let width = black_box(W);
@@ -80,6 +114,7 @@ fn across<const W: usize>(a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Til
             let value = |i| unsafe { *block.get_unchecked(i * width + d) };
             multiply_add(&mut sums, std::array::from_fn(value), b);
         }
+        beside.share();
     }
     store_tile(&sums, tile);
 }

@@ -69,20 +69,57 @@ pub trait Pass {
     fn run(self) -> Self::Output;
 }
 
+/// Work that a micro-kernel does along with a reduction, a share after every few steps: prefetches of
+/// what comes next, which would stall the processor if all were asked for at once, or slow
+/// arithmetic of a former tile, which the multiply-adds hide.
+///
+/// `share` must be `#[inline(always)]`, else it is compiled for the baseline alone. It must not rely
+/// on how often it is called: short reductions have fewer shares.
+pub trait Beside {
+    /// One share.
+    fn share(&mut self);
+}
+
+/// Nothing beside.
+impl Beside for () {
+    #[inline(always)]
+    fn share(&mut self) {}
+}
+
+/// Steps of a reduction between two shares of what is done beside it.
+pub const STEPS_PER_SHARE: usize = 8;
+
 /// The inner loops for one instruction set. A value of an implementing type exists only where the
 /// processor has that instruction set, so every method is safe.
 pub trait MicroKernel: Copy + fmt::Debug + Send + Sync {
     /// The name that [`KERNEL_VARIABLE`] knows it by.
     const NAME: &'static str;
 
-    /// `tile[i][j] += Σ_k a[k][i] b[k][j]`, over the shorter of `a` and `b`, in the order of k.
-    fn down(self, a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>);
+    /// Parts of a tile, each of which passes over the whole reduction.
+    const PARTS: usize;
 
-    /// `tile[i][j] += Σ_n Σ_d a_n[i][d] b[n W + d][j]` over `b.len() / W` blocks, in that order.
+    /// `tile[i][j] += Σ_k a[k][i] b[k][j]`, over the shorter of `a` and `b`, in the order of k, with
+    /// a share of `beside` after every [`STEPS_PER_SHARE`] whole steps of each part.
+    fn down<B: Beside>(
+        self,
+        a: &[[f32; ROW_BLOCK]],
+        b: &[[f32; PANEL]],
+        tile: &mut Tile<f32>,
+        beside: &mut B,
+    );
+
+    /// `tile[i][j] += Σ_n Σ_d a_n[i][d] b[n W + d][j]` over `b.len() / W` blocks, in that order,
+    /// with a share of `beside` after each block of each part.
     ///
     /// # Panics
     /// If a block leaves the data of `a`.
-    fn across<const W: usize>(self, a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Tile<f32>);
+    fn across<const W: usize, B: Beside>(
+        self,
+        a: Blocks<'_, f32>,
+        b: &[[f32; PANEL]],
+        tile: &mut Tile<f32>,
+        beside: &mut B,
+    );
 
     /// Runs a pass compiled for this instruction set.
     fn run<P: Pass>(self, pass: P) -> P::Output;
@@ -133,8 +170,14 @@ impl Kernel {
 
     /// [`MicroKernel::down`].
     #[inline]
-    pub fn down(self, a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
-        dispatch!(self, k => k.down(a, b, tile));
+    pub fn down<B: Beside>(
+        self,
+        a: &[[f32; ROW_BLOCK]],
+        b: &[[f32; PANEL]],
+        tile: &mut Tile<f32>,
+        beside: &mut B,
+    ) {
+        dispatch!(self, k => k.down(a, b, tile, beside));
     }
 
     /// [`MicroKernel::across`].
@@ -142,19 +185,29 @@ impl Kernel {
     /// # Panics
     /// If a block leaves the data of `a`.
     #[inline]
-    pub fn across<const W: usize>(
+    pub fn across<const W: usize, B: Beside>(
         self,
         a: Blocks<'_, f32>,
         b: &[[f32; PANEL]],
         tile: &mut Tile<f32>,
+        beside: &mut B,
     ) {
-        dispatch!(self, k => k.across::<W>(a, b, tile));
+        dispatch!(self, k => k.across::<W, B>(a, b, tile, beside));
     }
 
     /// [`MicroKernel::run`].
     #[inline]
     pub fn run<P: Pass>(self, pass: P) -> P::Output {
         dispatch!(self, k => k.run(pass))
+    }
+
+    /// [`MicroKernel::PARTS`].
+    #[inline]
+    pub fn parts(self) -> usize {
+        fn parts<K: MicroKernel>(_: K) -> usize {
+            K::PARTS
+        }
+        dispatch!(self, k => parts(k))
     }
 
     /// Width of its vectors in bits, by which generic loops choose how much to hold in them.

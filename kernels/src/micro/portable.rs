@@ -1,7 +1,7 @@
 //! Plain Rust that the compiler vectorises: the kernel of processors without one of their own, and
 //! of `f64` on all.
 
-use super::{Blocks, MicroKernel, Pass, Tile};
+use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Tile};
 use crate::layout::{PANEL, ROW_BLOCK};
 use crate::real::Real;
 
@@ -21,13 +21,26 @@ pub struct Portable;
 
 impl MicroKernel for Portable {
     const NAME: &'static str = "portable";
+    const PARTS: usize = (ROW_BLOCK / SUB_ROWS) * (PANEL / SUB_COLS);
 
-    fn down(self, a: &[[f32; ROW_BLOCK]], b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
-        Down::<_, BASELINE_FUSES, SUB_COLS> { a, b, tile }.run();
+    fn down<B: Beside>(
+        self,
+        a: &[[f32; ROW_BLOCK]],
+        b: &[[f32; PANEL]],
+        tile: &mut Tile<f32>,
+        beside: &mut B,
+    ) {
+        Down::<_, _, BASELINE_FUSES, SUB_COLS> { a, b, tile, beside }.run();
     }
 
-    fn across<const W: usize>(self, a: Blocks<'_, f32>, b: &[[f32; PANEL]], tile: &mut Tile<f32>) {
-        Across::<_, BASELINE_FUSES, W, SUB_COLS> { a, b, tile }.run();
+    fn across<const W: usize, B: Beside>(
+        self,
+        a: Blocks<'_, f32>,
+        b: &[[f32; PANEL]],
+        tile: &mut Tile<f32>,
+        beside: &mut B,
+    ) {
+        Across::<_, _, BASELINE_FUSES, W, SUB_COLS> { a, b, tile, beside }.run();
     }
 
     fn run<P: Pass>(self, pass: P) -> P::Output {
@@ -36,24 +49,33 @@ impl MicroKernel for Portable {
 }
 
 /// [`MicroKernel::down`] for any scalar, in parts of 4 × `C` sums.
-pub(crate) struct Down<'a, T, const FUSES: bool, const C: usize> {
+pub(crate) struct Down<'a, T, B, const FUSES: bool, const C: usize> {
     pub(crate) a: &'a [[T; ROW_BLOCK]],
     pub(crate) b: &'a [[T; PANEL]],
     pub(crate) tile: &'a mut Tile<T>,
+    pub(crate) beside: &'a mut B,
 }
 
-impl<T: Real, const FUSES: bool, const C: usize> Pass for Down<'_, T, FUSES, C> {
+impl<T: Real, B: Beside, const FUSES: bool, const C: usize> Pass for Down<'_, T, B, FUSES, C> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
+        let depth = self.a.len().min(self.b.len());
+        let (a, b) = (&self.a[..depth], &self.b[..depth]);
         for row in (0..ROW_BLOCK).step_by(SUB_ROWS) {
             for col in (0..PANEL).step_by(C) {
                 let mut part = load::<T, C>(self.tile, row, col);
-                for (a, b) in self.a.iter().zip(self.b) {
-                    let b = &b.as_chunks::<C>().0[col / C];
-                    let a = &a.as_chunks::<SUB_ROWS>().0[row / SUB_ROWS];
-                    multiply_add::<T, FUSES, C>(&mut part, *a, *b);
+                let groups = a.chunks(STEPS_PER_SHARE).zip(b.chunks(STEPS_PER_SHARE));
+                for (a, b) in groups {
+                    for (a, b) in a.iter().zip(b) {
+                        let b = &b.as_chunks::<C>().0[col / C];
+                        let a = &a.as_chunks::<SUB_ROWS>().0[row / SUB_ROWS];
+                        multiply_add::<T, FUSES, C>(&mut part, *a, *b);
+                    }
+                    if a.len() == STEPS_PER_SHARE {
+                        self.beside.share();
+                    }
                 }
                 store(self.tile, row, col, &part);
             }
@@ -62,14 +84,15 @@ impl<T: Real, const FUSES: bool, const C: usize> Pass for Down<'_, T, FUSES, C> 
 }
 
 /// [`MicroKernel::across`] for any scalar.
-pub(crate) struct Across<'a, T, const FUSES: bool, const W: usize, const C: usize> {
+pub(crate) struct Across<'a, T, B, const FUSES: bool, const W: usize, const C: usize> {
     pub(crate) a: Blocks<'a, T>,
     pub(crate) b: &'a [[T; PANEL]],
     pub(crate) tile: &'a mut Tile<T>,
+    pub(crate) beside: &'a mut B,
 }
 
-impl<T: Real, const FUSES: bool, const W: usize, const C: usize> Pass
-    for Across<'_, T, FUSES, W, C>
+impl<T: Real, B: Beside, const FUSES: bool, const W: usize, const C: usize> Pass
+    for Across<'_, T, B, FUSES, W, C>
 {
     type Output = ();
 
@@ -85,6 +108,7 @@ impl<T: Real, const FUSES: bool, const W: usize, const C: usize> Pass
                         let a = [a[row][d], a[row + 1][d], a[row + 2][d], a[row + 3][d]];
                         multiply_add::<T, FUSES, C>(&mut part, a, *b);
                     }
+                    self.beside.share();
                 }
                 store(self.tile, row, col, &part);
             }

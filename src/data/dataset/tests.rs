@@ -145,6 +145,24 @@ fn a_bad_value_counts_only_in_a_row_that_is_used() {
     assert!(Dataset::open(folder.path(), None).is_ok());
 }
 
+/// Scoring comes after training, and asks for the labels then.
+#[test]
+fn labels_of_the_test_part_are_read_when_asked_for() {
+    let folder = fixture::folder();
+    let data = Dataset::open(folder.path(), None).unwrap();
+    assert_eq!(data.test_truths().unwrap(), [None, None]);
+    let metadata = folder.path().join("test_metadata.csv");
+    let rows = "filename,mix,emotion_1,emotion_2,emotion_1_salience,emotion_2_salience\n\
+        test_0001.mov,1,hap,sad,70,30\ntest_0002.mov,0,ang,,,\n";
+    std::fs::write(&metadata, rows).unwrap();
+    let truths = data.test_truths().unwrap();
+    assert_eq!(truths.len(), 2);
+    assert!(truths.iter().all(Option::is_some) && truths[0] != truths[1]);
+    std::fs::write(&metadata, "filename\ntest_0001.mov\n").unwrap();
+    let message = data.test_truths().unwrap_err().to_string();
+    assert!(message.contains("lists other clips"), "{message}");
+}
+
 /// Of the test part training sees names and features: whatever labels it has, impossible ones too,
 /// change neither what is read nor the record of what was read.
 #[test]

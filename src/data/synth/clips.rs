@@ -198,7 +198,7 @@ impl Cast {
                 let (actor, played) = (n % actors, n / actors);
                 let script = scripts[actor][played % scripts[actor].len()];
                 let version = 1 + played / scripts[actor].len();
-                SynthClip::draw(options.seed, first + actor, script, version, n)
+                SynthClip::draw(options, first + actor, script, version, n)
             };
             (0..count).map(clip).collect()
         };
@@ -218,15 +218,22 @@ impl Cast {
 }
 
 impl SynthClip {
-    fn draw(seed: u64, actor: usize, script: Script, version: usize, n: usize) -> SynthClip {
+    fn draw(
+        options: &SynthOptions,
+        actor: usize,
+        script: Script,
+        version: usize,
+        n: usize,
+    ) -> SynthClip {
         let actor_name = format!("A{}", 101 + actor);
         let name = script.name(&actor_name, version);
         // Training clips have even numbers, test clips odd ones.
         let number = 2 * n + usize::from(actor >= TRAIN_ACTORS);
-        let mut stream = stream(seed, Draw::Clip, number);
+        let mut stream = stream(options.seed, Draw::Clip, number);
+        let hidden = options.scenario.hidden;
         let condition = match stream.uniform() {
-            u if u < 0.6 => Condition::Clear,
-            u if u < 0.8 => Condition::FaceHidden,
+            u if u < 1.0 - 2.0 * hidden => Condition::Clear,
+            u if u < 1.0 - hidden => Condition::FaceHidden,
             _ => Condition::VoiceMasked,
         };
         let intensity = match script {

@@ -8,6 +8,7 @@
 
 mod clips;
 mod frames;
+mod scenario;
 mod signal;
 mod truth;
 
@@ -18,6 +19,8 @@ use rayon::prelude::*;
 use super::npz_write::{self, Precision};
 use super::registry::{REGISTRY, find};
 use crate::{Error, Result};
+
+pub use scenario::Scenario;
 
 use clips::{Cast, SynthClip};
 use signal::{Encoder, World};
@@ -70,6 +73,8 @@ pub struct SynthOptions {
     pub test_labels: bool,
     /// Write frames, about so many a clip, instead of aggregated features.
     pub frames: Option<usize>,
+    /// What encoders see.
+    pub scenario: Scenario,
 }
 
 impl SynthOptions {
@@ -90,6 +95,7 @@ impl SynthOptions {
             missing: 0.0,
             test_labels: false,
             frames: None,
+            scenario: Scenario::default(),
         }
     }
 
@@ -103,6 +109,7 @@ impl SynthOptions {
         if !(1..=REGISTRY.len()).contains(&self.encoders) {
             return fault("encoders", "expected 1 to 36");
         }
+        self.scenario.check(self.encoders)?;
         if self.width_divisor == 0 {
             return fault("width_divisor", "expected at least 1");
         }
@@ -194,7 +201,7 @@ pub fn write(
         move |source| Error::Write { path, source }
     };
     let cast = Cast::draw(options);
-    let world = World::draw(options.seed);
+    let world = World::draw(options);
     let encoders = encoders(options);
     for part in ["train", "test"] {
         if options.frames.is_some() {
@@ -242,7 +249,7 @@ pub fn write(
         })
         .collect();
     let bytes = written.into_iter().sum::<Result<u64>>()?;
-    let test_truth = truth::write(path, options, &cast, &encoders)?;
+    let test_truth = truth::write(path, options, &cast, &world, &encoders)?;
     Ok(Summary {
         train_clips: cast.train.len(),
         test_clips: cast.test.len(),
@@ -266,7 +273,7 @@ fn chosen(options: &SynthOptions) -> Vec<usize> {
 
 fn encoders(options: &SynthOptions) -> Vec<Encoder> {
     let chosen = chosen(options);
-    let blind = signal::blind(options.seed, chosen.len());
+    let blind = signal::blind(options, chosen.len());
     let encoders = chosen.into_iter().enumerate();
     encoders
         .map(|(place, index)| {

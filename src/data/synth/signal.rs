@@ -7,6 +7,7 @@
 //! sⱼ = exp(Bⱼ·z), and its columns are those of the seven temporal statistics: mⱼ, sⱼ and the
 //! percentiles mⱼ + q sⱼ of a normal distribution, each with measurement noise.
 
+use super::SynthOptions;
 use super::clips::{Condition, Draw, SynthClip, TRAIN_ACTORS, normal, stream};
 use crate::data::label::CHALLENGE_CLASSES;
 use crate::data::registry::REGISTRY;
@@ -25,10 +26,14 @@ const QUANTILES: [f64; 5] = [-1.281_552, -0.674_490, 0.0, 0.674_490, 1.281_552];
 
 /// Spread of an actor's look and voice, of training and of test actors.
 const ACTOR_SPREAD: [f64; 2] = [0.5, 0.7];
-/// Length of the shift of the whole test part.
-const DOMAIN_SHIFT: f64 = 0.4;
+/// Length of the sign by which an encoder shows that it sees nothing.
+const NOTICED: f64 = 1.5;
 /// Noise that a family shares.
 const SHARED_NOISE: f64 = 0.55;
+/// Item of the streams that draw whose emotion a blinded family sees: after those of all encoders.
+const DISTRACTOR: usize = Draw::Row as usize + 3 * REGISTRY.len();
+/// Spread of each factor of an encoder that sees nothing.
+const BLIND_NOISE: f64 = 1.2;
 /// Measurement noise of one column, in units of its spread over clips.
 const COLUMN_NOISE: f64 = 0.8;
 
@@ -97,6 +102,8 @@ fn family_of(name: &str) -> usize {
 /// What all encoders share.
 pub struct World {
     seed: u64,
+    lost: f64,
+    distraction: f64,
     families: Vec<Factors>,
 }
 
@@ -112,7 +119,8 @@ struct Factors {
 
 impl World {
     /// Draws the families.
-    pub fn draw(seed: u64) -> World {
+    pub fn draw(options: &SynthOptions) -> World {
+        let seed = options.seed;
         let families = (0..FAMILIES.len())
             .map(|family| {
                 let mut stream = stream(seed, Draw::World, family);
@@ -123,12 +131,17 @@ impl World {
                 };
                 Factors {
                     classes: std::array::from_fn(|_| direction(3.6)),
-                    conditions: std::array::from_fn(|_| direction(1.5)),
-                    domain: direction(DOMAIN_SHIFT),
+                    conditions: std::array::from_fn(|_| direction(NOTICED)),
+                    domain: direction(options.scenario.domain_shift),
                 }
             })
             .collect();
-        World { seed, families }
+        World {
+            seed,
+            lost: options.scenario.lost,
+            distraction: options.scenario.distraction,
+            families,
+        }
     }
 
     /// A family's factors of a clip: the same for all its encoders.
@@ -143,13 +156,25 @@ impl World {
         let steps = FAMILIES.len();
         let mut actor = stream(self.seed, Draw::World, (1 + clip.actor) * steps + family);
         let mut noise = stream(self.seed, Draw::Shared, clip.number * steps + family);
+        // The same distractor for all families: it is seen, or heard, where the clip is not.
+        let distractor =
+            Stream::new(self.seed, Purpose::Synth, DISTRACTOR, clip.number).below(CLASSES);
         std::array::from_fn(|k| {
             let classes = 0..CLASSES;
             let told: f64 = classes
                 .map(|c| kind.usefulness[c] * clip.shown[c] * directions.classes[c][k])
                 .sum();
-            let blind = hidden.map_or(0.0, |which| (1.0 - left) * directions.conditions[which][k]);
+            let noticed = if self.distraction > 0.0 {
+                left
+            } else {
+                1.0 - left
+            };
+            let blind = hidden.map_or(0.0, |which| noticed * directions.conditions[which][k]);
             left * told
+                + (1.0 - left)
+                    * self.distraction
+                    * kind.usefulness[distractor]
+                    * directions.classes[distractor][k]
                 + blind
                 + ACTOR_SPREAD[test] * normal(&mut actor)
                 + test as f64 * directions.domain[k]
@@ -158,15 +183,11 @@ impl World {
     }
 }
 
-/// Which of so many encoders see nothing of the emotion: one in six, at least one from four on.
-pub fn blind(seed: u64, encoders: usize) -> Vec<bool> {
-    let count = if encoders < 4 {
-        0
-    } else {
-        (encoders / 6).max(1)
-    };
+/// Which of so many encoders see nothing of the emotion.
+pub fn blind(options: &SynthOptions, encoders: usize) -> Vec<bool> {
+    let count = options.scenario.blind_of(encoders);
     let mut order: Vec<usize> = (0..encoders).collect();
-    stream(seed, Draw::Blind, 0).shuffle(&mut order);
+    stream(options.seed, Draw::Blind, 0).shuffle(&mut order);
     let mut blind = vec![false; encoders];
     order[..count].iter().for_each(|&place| blind[place] = true);
     blind
@@ -178,6 +199,8 @@ pub struct Encoder {
     family: usize,
     blind: bool,
     quality: f64,
+    /// Its factors, on average, where it sees nothing of a clip.
+    noticed: [f64; SHARED],
     features: Vec<FrameFeature>,
 }
 
@@ -206,7 +229,11 @@ impl Encoder {
                 spread: std::array::from_fn(|_| 0.1 * normal(&mut stream)),
             })
             .collect();
+        let mut stream = self::stream(seed, Draw::Weights, REGISTRY.len() + index);
+        let raw: [f64; SHARED] = std::array::from_fn(|_| normal(&mut stream));
+        let norm = raw.iter().map(|x| x * x).sum::<f64>().sqrt();
         Encoder {
+            noticed: raw.map(|x| NOTICED * x / norm),
             index,
             family: family_of(REGISTRY[index].name),
             blind,
@@ -245,6 +272,13 @@ impl Encoder {
         self.blind
     }
 
+    /// Whether it sees nothing of this clip, although it is not blind.
+    pub fn loses(&self, world: &World, clip: &SynthClip) -> bool {
+        let item = Draw::Row as usize + 2 * REGISTRY.len() + self.index;
+        let mut stream = Stream::new(world.seed, Purpose::Synth, item, clip.number);
+        !self.blind && stream.uniform() < world.lost
+    }
+
     /// Fills the row `(cols)` of a clip.
     pub fn fill(&self, world: &World, clip: &SynthClip, out: &mut [f64]) {
         let key = stream_key(
@@ -261,10 +295,12 @@ impl Encoder {
             Draw::Row as usize + REGISTRY.len() + self.index,
             clip.number,
         );
+        let lost = self.loses(world, clip);
         let z: [f64; FACTORS] = std::array::from_fn(|k| match shared.get(k) {
+            Some(_) if lost => self.noticed[k] + BLIND_NOISE * normal(&mut private),
             Some(&seen) if !self.blind => self.quality * seen,
             // A blind encoder has strong factors too, but nobody else's.
-            Some(_) => 1.2 * normal(&mut private),
+            Some(_) => BLIND_NOISE * normal(&mut private),
             None => 0.7 * normal(&mut private),
         });
         let size = self.features.len();

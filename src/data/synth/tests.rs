@@ -195,6 +195,67 @@ fn nothing_is_written_over_and_impossible_options_are_refused() {
 }
 
 #[test]
+fn a_scenario_says_what_encoders_see() {
+    let options = SynthOptions {
+        scenario: Scenario {
+            blind: Some(4),
+            hidden: 0.5,
+            lost: 0.4,
+            distraction: 1.0,
+            domain_shift: 2.0,
+        },
+        ..tiny()
+    };
+    let (folder, _) = written(&options, 2);
+    let truth = std::fs::read(folder.path().join("ground_truth.json")).unwrap();
+    let truth: serde_json::Value = serde_json::from_slice(&truth).unwrap();
+    assert_eq!(truth["scenario"]["domain_shift"], 2.0);
+    let encoders = truth["encoders"].as_array().unwrap();
+    let blind = encoders.iter().filter(|encoder| encoder["noise"] == true);
+    assert_eq!(blind.count(), 4);
+    let table = std::fs::read_to_string(folder.path().join("ground_truth_clips.csv")).unwrap();
+    let (header, rows) = table.split_once('\n').unwrap();
+    assert!(header.ends_with(",lost"), "{header}");
+    assert!(!rows.contains(",clear,"));
+    // Two encoders that are not blind, 232 clips: 0.4 give or take four standard errors.
+    let lost = rows.lines().map(|row| {
+        let names = row.rsplit(',').next().unwrap();
+        names.split(' ').filter(|name| !name.is_empty()).count()
+    });
+    let share = lost.sum::<usize>() as f64 / (2.0 * 232.0);
+    assert!((share - 0.4).abs() <= 0.09, "{share}");
+    Dataset::open(folder.path(), None).unwrap();
+    for wrong in [
+        Scenario {
+            blind: Some(6),
+            ..Scenario::default()
+        },
+        Scenario {
+            hidden: 0.6,
+            ..Scenario::default()
+        },
+        Scenario {
+            lost: 1.0,
+            ..Scenario::default()
+        },
+        Scenario {
+            distraction: -0.1,
+            ..Scenario::default()
+        },
+        Scenario {
+            domain_shift: f64::NAN,
+            ..Scenario::default()
+        },
+    ] {
+        let options = SynthOptions {
+            scenario: wrong,
+            ..tiny()
+        };
+        assert!(planned_bytes(&options).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
 fn frames_scatter_around_the_columns_and_are_the_same_for_any_number_of_threads() {
     use crate::data::npy::read_numbers;
     use crate::data::npy_header::Header;
@@ -226,7 +287,7 @@ fn frames_scatter_around_the_columns_and_are_the_same_for_any_number_of_threads(
     });
     let encoder = encoders(&options).swap_remove(1);
     let cast = Cast::draw(&options);
-    let world = World::draw(options.seed);
+    let world = World::draw(&options);
     assert!(!folders[0].path().join("features").exists());
     assert!(
         folders[0]

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::SynthOptions;
 use super::clips::{Cast, SynthClip};
-use super::signal::Encoder;
+use super::signal::{Encoder, World};
 use crate::data::label::CHALLENGE_CLASSES;
 use crate::{Result, atomic};
 
@@ -26,21 +26,29 @@ pub fn write(
     path: &Path,
     options: &SynthOptions,
     cast: &Cast,
+    world: &World,
     encoders: &[Encoder],
 ) -> Result<PathBuf> {
     let json = ground_truth(options, encoders);
     atomic::write(&path.join("ground_truth.json"), |out| {
         serde_json::to_writer_pretty(out, &json).map_err(io::Error::from)
     })?;
-    clips(&path.join("ground_truth_clips.csv"), cast)?;
+    clips(
+        &path.join("ground_truth_clips.csv"),
+        options,
+        cast,
+        world,
+        encoders,
+    )?;
     let truth = path.join("ground_truth_test.csv");
-    metadata(&truth, &cast.test, true)?;
+    metadata(&truth, &cast.test, true, true)?;
     metadata(
         &path.join("test_metadata.csv"),
         &cast.test,
         options.test_labels,
+        false,
     )?;
-    metadata(&path.join("train_metadata.csv"), &cast.train, true)?;
+    metadata(&path.join("train_metadata.csv"), &cast.train, true, false)?;
     Ok(truth)
 }
 
@@ -72,17 +80,28 @@ fn ground_truth(options: &SynthOptions, encoders: &[Encoder]) -> serde_json::Val
         "train_clips": options.train_clips,
         "test_clips": options.test_clips,
         "missing": options.missing,
+        "scenario": options.scenario,
         "classes": CHALLENGE_CLASSES,
         "encoders": encoders,
     })
 }
 
 /// Every clip's latent state.
-fn clips(path: &Path, cast: &Cast) -> Result<()> {
+fn clips(
+    path: &Path,
+    options: &SynthOptions,
+    cast: &Cast,
+    world: &World,
+    encoders: &[Encoder],
+) -> Result<()> {
     let mut header = vec!["filename", "split", "actor", "challenge_name", "condition"];
     header.extend(CHALLENGE_CLASSES);
     let shown = ["ang", "disg", "fea", "hap", "sad", "neu"].map(|class| format!("shown_{class}"));
     header.extend(shown.iter().map(String::as_str));
+    let some_lost = options.scenario.lost > 0.0;
+    if some_lost {
+        header.push("lost");
+    }
     let parts = [("train", &cast.train), ("test", &cast.test)];
     let rows = parts.into_iter().flat_map(|(part, clips)| {
         clips.iter().map(move |clip| {
@@ -95,24 +114,35 @@ fn clips(path: &Path, cast: &Cast) -> Result<()> {
             ];
             let numbers = clip.script.mixture().into_iter().chain(clip.shown);
             let start = start.into_iter().map(str::to_string);
-            start.chain(numbers.map(|x| format!("{x:.6}"))).collect()
+            let lost = encoders.iter().filter(|encoder| encoder.loses(world, clip));
+            let lost: Vec<&str> = lost.map(Encoder::name).collect();
+            let lost = some_lost.then(|| lost.join(" "));
+            let numbers = numbers.map(|x| format!("{x:.6}"));
+            start.chain(numbers).chain(lost).collect()
         })
     });
     table(path, &header, rows)
 }
 
-/// The challenge's metadata; without labels only names are left.
-fn metadata(path: &Path, clips: &[SynthClip], labels: bool) -> Result<()> {
+/// The challenge's metadata; without labels only names are left. Names of test clips hide the actor,
+/// who has a column where `actors` asks for it.
+fn metadata(path: &Path, clips: &[SynthClip], labels: bool, actors: bool) -> Result<()> {
     let mut header = vec!["filename"];
     if labels {
         header.push("fold");
         header.extend(LABELS);
+    }
+    if actors {
+        header.push("actor");
     }
     let rows = clips.iter().map(|clip| {
         let mut row = vec![clip.name.clone()];
         if labels {
             row.push(clip.fold.map_or_else(String::new, |fold| fold.to_string()));
             row.extend(clip.script.label_cells());
+        }
+        if actors {
+            row.push(clip.actor_name.clone());
         }
         row
     });

@@ -1,0 +1,47 @@
+//! The challenge's baselines on every fold of a data folder: one JSON object per line and training.
+//!
+//! ```text
+//! cargo run --release --example baselines -- DATA trivial-single,mlp-256:clip 5 > ours.jsonl
+//! ```
+//!
+//! Arguments: the data folder, baselines by name, seeds (default 1), epochs and learning rate (default:
+//! the challenge's). `benches/peers/baselines.py` compares the output with PyTorch's.
+
+use std::path::Path;
+
+use blendfuse::data::dataset::Dataset;
+use blendfuse::data::folds::folds;
+use blendfuse::experiments::baseline::{Baseline, BaselineSpec, Recipe};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [data, names, rest @ ..] = arguments.as_slice() else {
+        return Err("expected DATA and BASELINE,… [SEEDS [EPOCHS [LR]]]".into());
+    };
+    let seeds: u64 = rest.first().map_or(Ok(1), |seeds| seeds.parse())?;
+    let mut recipe = Recipe::default();
+    if let Some(epochs) = rest.get(1) {
+        recipe.epochs = epochs.parse()?;
+    }
+    if let Some(lr) = rest.get(2) {
+        recipe.lr = lr.parse()?;
+    }
+    let dataset = Dataset::open(Path::new(data), None)?;
+    for name in names.split(',') {
+        let spec: BaselineSpec = name.parse()?;
+        let seeds = if spec.is_random() { seeds } else { 1 };
+        for seed in 0..seeds {
+            for fold in folds(&dataset.train) {
+                let baseline = Baseline {
+                    dataset: &dataset,
+                    spec: &spec,
+                    recipe: &recipe,
+                    seed,
+                };
+                let outcome = baseline.validate(fold, &mut |_| ())?;
+                println!("{}", serde_json::to_string(&outcome)?);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Flags of the commands that run many trainings, and their folder.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::args::{ConfigArgs, Threads};
+use super::console;
+use super::progress::working;
+use crate::experiments::plan_folder::Found;
+use crate::experiments::{DataFolder, PlanFolder, Scheduler};
+use crate::model::Config;
+use crate::{Error, Result};
+
+/// What every plan needs.
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// Data folder: train_metadata.csv with folds, features/train/NAME.npz, … (docs/formats.md)
+    pub data: PathBuf,
+    /// Folder for the results; made if need be, refused if it holds anything else
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Train everything with so many seeds: the seed, the seed + 1, …
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub seeds: NonZeroUsize,
+    /// Trainings side by side [default: as many as cores and memory allow]; changes no result
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub threads: Threads,
+    /// Go on with the plan in --out: trainings that have a result are not repeated, whatever else
+    /// changed in data or configuration is trained anew
+    #[arg(long)]
+    pub resume: bool,
+    /// Print the result as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// An opened plan.
+pub struct Prepared {
+    /// The configuration.
+    pub config: Config,
+    /// The data; opened as the configuration takes them, so that opening them so again costs nothing.
+    pub data: DataFolder,
+    /// Where results go.
+    pub folder: PlanFolder,
+}
+
+impl PlanArgs {
+    /// Opens data and folder; nothing is trained yet. `asked` is what the command's own flags say.
+    ///
+    /// # Errors
+    /// Those of the library.
+    pub fn prepare(&self, command: &str, asked: impl Serialize) -> Result<Prepared> {
+        self.threads.build()?;
+        let config = self.config.load()?;
+        PlanFolder::check(&self.out, command, self.resume)?;
+        let data = DataFolder::new(&self.data);
+        let spinner = working("reading and checking the data");
+        let opened = data.open(&config.data);
+        spinner.finish_and_clear();
+        let opened = opened?;
+        let asked = serde_json::to_value(asked)
+            .map_err(|error| Error::Data(format!("{command}: {error}")))?;
+        let settings = self.settings(&config, &opened.digest, asked);
+        let folder = PlanFolder::open(&self.out, command, settings, self.resume)?;
+        match folder.found {
+            Found::Changed => console::note(
+                "data, configuration or flags differ from the plan in --out: trainings that are the same are reused, all others are trained",
+            ),
+            Found::New if self.resume => console::note(&format!(
+                "--resume: nothing stands in {} yet; the plan begins",
+                self.out.display()
+            )),
+            Found::New | Found::Same => {}
+        }
+        Ok(Prepared {
+            config,
+            data,
+            folder,
+        })
+    }
+
+    fn settings(&self, config: &Config, digest: &str, asked: Value) -> Value {
+        json!({
+            "data": digest,
+            "config": config,
+            "seeds": self.seeds,
+            "asked": asked,
+        })
+    }
+
+    /// What runs the trials.
+    pub fn scheduler<'a>(&self, folder: &'a PlanFolder, config: &Config) -> Scheduler<'a> {
+        let threads = NonZeroUsize::new(rayon::current_num_threads());
+        Scheduler {
+            folder,
+            jobs: self.jobs,
+            threads: threads.unwrap_or(NonZeroUsize::MIN),
+            checkpoint_seconds: config.train.checkpoint_seconds,
+        }
+    }
+}
+
+/// Files as a user finds them: inside the folder by their names alone.
+pub fn names(files: &[PathBuf], folder: &Path) -> String {
+    let name = |file: &PathBuf| {
+        let inside = file.strip_prefix(folder).unwrap_or(file);
+        inside.display().to_string()
+    };
+    files.iter().map(name).collect::<Vec<_>>().join(", ")
+}

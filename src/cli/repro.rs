@@ -1,0 +1,84 @@
+//! `blendfuse repro`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::args::quoted;
+use super::console;
+use super::plan_args::{PlanArgs, names};
+use super::plan_progress::PlanProgress;
+use crate::Result;
+use crate::experiments::Protocol;
+use crate::experiments::repro::{Reproduction, reproduce};
+use crate::report::reproduction;
+
+/// The paper's tables, a final model and a submission, from one's own data
+///
+/// Cross-validates the full model, the same with domain adaptation, the ablations of Table II and
+/// the numbers of kept encoders of Table V, all in one plan; trains the first two on all clips; and
+/// predicts the test part. The configuration is the base of all of them.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Writes into --out: tables.md, tables.json, table_1.csv, table_2.csv, table_5.csv, final/ and
+final_uda/ (models with their test predictions), submission.zip (of the one with the higher
+validation average), and trials/ID.json for each training.
+
+Examples:
+  blendfuse repro DATA --out runs/repro
+  blendfuse repro DATA --out runs/repro --resume           (after an interruption: goes on)
+  blendfuse repro DATA --out runs/repro --seeds 5 --resume (adds four seeds to the first)
+  blendfuse repro DATA --out runs/try --quick              (little time: does everything run?)")]
+pub struct Repro {
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// At most 3 epochs and 3 numbers of kept encoders, to see that everything runs; the figures
+    /// mean nothing
+    #[arg(long)]
+    quick: bool,
+    /// Keep every model's weights; otherwise only those of Table I stay
+    #[arg(long)]
+    keep_weights: bool,
+}
+
+impl Repro {
+    /// Reproduces.
+    ///
+    /// # Errors
+    /// Those of the library.
+    pub fn run(&self) -> Result<()> {
+        let asked = json!({ "quick": self.quick, "keep_weights": self.keep_weights });
+        let prepared = self.plan.prepare("repro", asked)?;
+        let (config, folder) = (&prepared.config, &prepared.folder);
+        let opened = prepared.data.open(&config.data)?;
+        let encoders = opened.dataset.encoders.len();
+        let seeds = self.plan.seeds.get();
+        let protocol = Protocol::of(&opened.dataset, config.train.seed, seeds)?;
+        let mut asked = Reproduction::new(config, encoders);
+        if self.quick {
+            asked = asked.quick();
+        }
+        asked.keep_weights = self.keep_weights;
+        let scheduler = self.plan.scheduler(folder, config);
+        let mut progress = PlanProgress::new();
+        let found = reproduce(&scheduler, &asked, &opened, &protocol, &mut progress)?;
+        let files = reproduction::write(&found, folder, encoders)?;
+        folder.wrote(&files)?;
+        if self.plan.json {
+            let mut value = reproduction::json(&found, encoders);
+            value["out"] = json!(self.plan.out);
+            value["files"] = json!(files);
+            progress.add_to(&mut value);
+            console::print_json(&value)?;
+        } else {
+            let tables = reproduction::tables(&found, encoders);
+            let tables = tables.map(|table| table.markdown());
+            console::print(&format!(
+                "{}\nwrote {}/: {}\n",
+                tables.join("\n"),
+                quoted(&self.plan.out),
+                names(&files, folder.path())
+            ))?;
+        }
+        found.outcomes.check()
+    }
+}

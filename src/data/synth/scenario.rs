@@ -1,0 +1,106 @@
+//! What is hard about a synthetic data set.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// Settings of what encoders see; the defaults are those of every preset.
+///
+/// | Name | Default | Purpose | Range |
+/// |---|---|---|---|
+/// | `blind` | one in six, at least one from four on | encoders that see nothing of the emotion | below the number of encoders |
+/// | `hidden` | 0.2 | share of clips whose face is hidden, and share of clips whose voice is masked | [0, 0.5] |
+/// | `lost` | 0 | share of clips on which each other encoder sees nothing, clip by clip | [0, 1) |
+/// | `distraction` | 0 | how strongly a family that is blinded sees another emotion instead | [0, 2] |
+/// | `domain_shift` | 0.4 | length of the shift of the whole test part in each family's factors | [0, 10] |
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Encoders that see nothing of the emotion; none: one in six.
+    pub blind: Option<usize>,
+    /// Share of clips whose face is hidden, and share of clips whose voice is masked.
+    pub hidden: f64,
+    /// Share of clips on which each encoder that is not blind sees nothing.
+    pub lost: f64,
+    /// How strongly a family that is blinded sees another emotion instead: somebody else's face, another
+    /// voice. In units of what it would have seen; where it is above 0, the family does not notice that
+    /// it is blinded, while all other families do.
+    pub distraction: f64,
+    /// Length of the shift of the test part. A class of full usefulness has length 3.6, an actor's look
+    /// a spread of 0.5 in each of eight factors (0.7 of test actors).
+    pub domain_shift: f64,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            blind: None,
+            hidden: 0.2,
+            lost: 0.0,
+            distraction: 0.0,
+            domain_shift: 0.4,
+        }
+    }
+}
+
+impl Scenario {
+    /// How many of so many encoders are blind.
+    pub fn blind_of(&self, encoders: usize) -> usize {
+        match self.blind {
+            Some(count) => count,
+            None if encoders < 4 => 0,
+            None => (encoders / 6).max(1),
+        }
+    }
+
+    /// Refuses what cannot be generated.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the value.
+    pub fn check(&self, encoders: usize) -> Result<()> {
+        let fault = |field: &str, reason: String| {
+            Err(Error::Config {
+                field: format!("synth.{field}"),
+                reason,
+            })
+        };
+        if self.blind.is_some_and(|blind| blind >= encoders) {
+            return fault(
+                "blind",
+                format!(
+                    "expected fewer than the {encoders} encoders: somebody has to see something"
+                ),
+            );
+        }
+        if !(0.0..=0.5).contains(&self.hidden) {
+            return fault(
+                "hidden",
+                format!("found {}, expected a share from 0 to 0.5", self.hidden),
+            );
+        }
+        if !(0.0..1.0).contains(&self.lost) {
+            return fault(
+                "lost",
+                format!("found {}, expected a share from 0 to below 1", self.lost),
+            );
+        }
+        if !(0.0..=2.0).contains(&self.distraction) {
+            return fault(
+                "distraction",
+                format!(
+                    "found {}, expected a strength from 0 to 2",
+                    self.distraction
+                ),
+            );
+        }
+        if !(0.0..=10.0).contains(&self.domain_shift) {
+            return fault(
+                "domain_shift",
+                format!(
+                    "found {}, expected a length from 0 to 10",
+                    self.domain_shift
+                ),
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! Two configurations on the same clips: the difference, its interval, whether it may be chance.
+
+use serde::{Deserialize, Serialize};
+
+use super::bootstrap::{MEASURES, interval, samples};
+use super::permutation::{SignFlip, sign_flip_test};
+use super::{ActorScores, Interval, Resampling, Unit};
+use crate::error::{Error, Result};
+
+/// Fewer actors than this are too few for an interval to be trusted.
+const FEW_ACTORS: usize = 10;
+
+/// A difference of accuracies, the first configuration's minus the second's.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// In [−1, 1].
+    pub estimate: f64,
+    /// Its interval; none with one actor.
+    pub interval: Option<Interval>,
+}
+
+/// What can be said of a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The first is better beyond noise.
+    Better,
+    /// The first is worse beyond noise.
+    Worse,
+    /// The difference may be chance.
+    WithinNoise,
+}
+
+/// Two configurations on the same clips.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// In ACC_presence.
+    pub presence: Option<Difference>,
+    /// In ACC_salience; none where no clip is a blend.
+    pub salience: Option<Difference>,
+    /// In ½ ACC_presence + ½ ACC_salience, an undefined one counted 0.
+    pub average: Difference,
+    /// Whether the difference of the averages may be chance.
+    pub test: SignFlip,
+    /// What was drawn and exchanged as a whole.
+    pub unit: Unit,
+    /// How many of them.
+    pub actors: usize,
+    /// Seeds of the first and of the second.
+    pub seeds: [usize; 2],
+    /// Confidence of the intervals; the test rejects below 1 minus this.
+    pub level: f64,
+}
+
+/// Compares `first` with `second`. The intervals resample actors and seeds; the test exchanges the two
+/// configurations actor by actor, each with its mean over seeds.
+///
+/// # Errors
+/// [`Error::Data`] if they do not score the same clips; as [`Resampling::check`].
+pub fn compare(
+    first: &ActorScores,
+    second: &ActorScores,
+    resampling: &Resampling,
+) -> Result<Comparison> {
+    resampling.check()?;
+    if !first.same_clips(second) {
+        return Err(Error::Data(
+            "statistics: two configurations can be compared on the same clips only".into(),
+        ));
+    }
+    let samples = samples([first, second], resampling);
+    let [presence, salience, average] = MEASURES.map(|measure| {
+        let estimate = measure(&first.total())? - measure(&second.total())?;
+        let drawn = samples
+            .iter()
+            .filter_map(|[first, second]| Some(measure(first)? - measure(second)?));
+        Some(Difference {
+            estimate,
+            interval: interval(estimate, drawn, first, resampling),
+        })
+    });
+    Ok(Comparison {
+        presence,
+        salience,
+        average: average.ok_or_else(|| Error::Data("statistics: no clip with a truth".into()))?,
+        test: sign_flip_test(&differences(first, second), resampling),
+        unit: first.unit(),
+        actors: first.actors(),
+        seeds: [first.seeds(), second.seeds()],
+        level: resampling.level,
+    })
+}
+
+/// Each actor's part in the difference of the averages, as whole numbers with one common divisor: with
+/// P, S the correct clips and blends, N, B their counts over all actors and K the seeds, the actor adds
+/// ½ (P₁/K₁ − P₂/K₂)/N + ½ (S₁/K₁ − S₂/K₂)/B, here times 2 N B K₁ K₂.
+fn differences(first: &ActorScores, second: &ActorScores) -> Vec<i128> {
+    let whole = |count: usize| count as i128;
+    let total = first.total();
+    let seeds = [first, second].map(|scores| whole(scores.seeds()));
+    let (clips, blends) = (
+        whole(total.clips) / seeds[0],
+        whole(total.blends) / seeds[0],
+    );
+    (0..first.actors())
+        .map(|actor| {
+            let (a, b) = (first.actor(actor), second.actor(actor));
+            let difference = |a: usize, b: usize| whole(a) * seeds[1] - whole(b) * seeds[0];
+            let presence = difference(a.presence_correct, b.presence_correct);
+            let salience = difference(a.salience_correct, b.salience_correct);
+            presence * blends.max(1) + salience * clips
+        })
+        .collect()
+}
+
+impl Comparison {
+    /// What can be said of the difference in the averages: it is beyond noise only where the interval
+    /// excludes 0 and the test rejects chance.
+    pub fn verdict(&self) -> Verdict {
+        let interval = self.average.interval;
+        let beyond = interval.is_some_and(|interval| !interval.includes_zero())
+            && self.test.p <= 1.0 - self.level + 1e-12;
+        match beyond {
+            false => Verdict::WithinNoise,
+            true if self.average.estimate > 0.0 => Verdict::Better,
+            true => Verdict::Worse,
+        }
+    }
+
+    /// One sentence for a table: the difference, its interval, the p-value and what follows.
+    pub fn sentence(&self, first: &str, second: &str) -> String {
+        let Difference { estimate, interval } = self.average;
+        let relation = if estimate < 0.0 { "below" } else { "above" };
+        let interval = interval.map_or_else(
+            || "no interval".to_owned(),
+            |interval| {
+                let percent = 100.0 * self.level;
+                format!(
+                    "{percent:.0} % interval {:+.3} to {:+.3}",
+                    interval.low, interval.high
+                )
+            },
+        );
+        let verdict = match self.verdict() {
+            Verdict::WithinNoise => "within noise",
+            Verdict::Better | Verdict::Worse => "beyond noise",
+        };
+        format!(
+            "{first} is {:.3} {relation} {second} in the average ({interval} over {}, p = {}): {verdict}{}",
+            estimate.abs(),
+            self.unit.counted(self.actors),
+            shown(self.test.p),
+            self.caveat(),
+        )
+    }
+
+    /// What the reader should know besides; starts with punctuation, may be empty.
+    fn caveat(&self) -> String {
+        let mut caveats = Vec::new();
+        if self.seeds.contains(&1) {
+            caveats.push("one seed: the noise of training is not in it");
+        }
+        if self.unit != Unit::Actor {
+            caveats.push("clips of an unknown actor are taken as independent");
+        }
+        if self.actors < FEW_ACTORS {
+            caveats.push("few to draw from: a rough interval");
+        }
+        match caveats.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", caveats.join("; ")),
+        }
+    }
+}
+
+fn shown(p: f64) -> String {
+    if p < 0.001 {
+        "less than 0.001".into()
+    } else {
+        format!("{p:.3}")
+    }
+}
+
+/// Holm's (1979) adjustment of the p-values of one table: below 0.05 after it, the chance that any row
+/// of the table errs is at most 5 %.
+pub fn holm(p: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
+    let mut adjusted = vec![0.0; p.len()];
+    let mut least: f64 = 0.0;
+    for (rank, &at) in order.iter().enumerate() {
+        least = least.max(p[at] * (p.len() - rank) as f64).min(1.0);
+        adjusted[at] = least;
+    }
+    adjusted
+}

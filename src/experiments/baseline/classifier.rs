@@ -1,0 +1,85 @@
+//! The challenge's classifiers: one linear layer, or two with a ReLU between.
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+
+use super::{BaselineModel, Recipe};
+use crate::autograd::{Tape, Var};
+use crate::error::Result;
+use crate::kernels::layout::PackedRows;
+use crate::model::heads::salience_probabilities;
+use crate::nn::params::WeightLayout;
+use crate::nn::{Adam, AdamConfig, Linear, Params};
+
+/// A classifier and its parameters.
+#[derive(Clone, Debug)]
+pub struct Classifier {
+    params: Params<f32>,
+    layers: Vec<Linear>,
+}
+
+impl Classifier {
+    /// With PyTorch's initial weights.
+    pub fn new(model: BaselineModel, inputs: usize, classes: usize, seed: u64) -> Self {
+        let mut params = Params::new(WeightLayout::Packed);
+        let layers = match model {
+            BaselineModel::Linear => vec![Linear::new(&mut params, "fc.0", inputs, classes, seed)],
+            BaselineModel::Mlp { width } => vec![
+                Linear::new(&mut params, "fc.0", inputs, width, seed),
+                Linear::new(&mut params, "fc.2", width, classes, seed),
+            ],
+        };
+        Self { params, layers }
+    }
+
+    /// Trainable numbers.
+    pub fn parameters(&self) -> usize {
+        self.params.trainable_count()
+    }
+
+    fn logits(&self, tape: &mut Tape<f32>, x: Arc<PackedRows<f32>>) -> Result<Var> {
+        let mut x = tape.rows(x);
+        for (depth, layer) in self.layers.iter().enumerate() {
+            if depth > 0 {
+                x = tape.relu(x);
+            }
+            x = layer.forward(tape, &self.params, x)?;
+        }
+        Ok(x)
+    }
+
+    /// One step on the soft cross-entropy, whose gradient is that of the Kullback-Leibler divergence;
+    /// gives the mean cross-entropy in nats. Takes no step if that is not finite.
+    pub fn step(
+        &mut self,
+        adam: &mut Adam<f32>,
+        x: Arc<PackedRows<f32>>,
+        targets: Array2<f32>,
+    ) -> Result<f64> {
+        let mut tape = Tape::new();
+        let logits = self.logits(&mut tape, x)?;
+        let loss = tape.soft_cross_entropy(logits, targets)?;
+        let value = f64::from(tape.scalar(loss));
+        if value.is_finite() {
+            adam.step(&mut self.params, &tape.backward(loss)?);
+        }
+        Ok(value)
+    }
+
+    /// Softmax of the outputs, `(rows, classes)`.
+    pub fn distribution(&self, x: &Arc<PackedRows<f32>>) -> Result<Array2<f64>> {
+        let mut tape = Tape::new();
+        let logits = self.logits(&mut tape, Arc::clone(x))?;
+        Ok(salience_probabilities(tape.value(logits)).mapv(f64::from))
+    }
+}
+
+/// The recipe's optimiser.
+pub fn adam(recipe: &Recipe) -> Adam<f32> {
+    Adam::new(AdamConfig {
+        lr: recipe.lr,
+        weight_decay: recipe.weight_decay,
+        ..AdamConfig::default()
+    })
+}

@@ -1,0 +1,213 @@
+//! The scores of every clip by the model that did not train on it.
+
+use ndarray::{Array2, Axis, concatenate};
+
+use super::result::{ScoreRows, TrialResult};
+use super::trial::TrialKind;
+use crate::data::dataset::Dataset;
+use crate::data::folds::fold;
+use crate::data::label::Blend;
+use crate::error::{Error, Result};
+use crate::eval::grid::Grid;
+use crate::eval::metrics::Accuracy;
+use crate::eval::probabilities::ProbabilityTable;
+use crate::eval::thresholds::Searcher;
+use crate::train::checkpoint::ChosenThresholds;
+use crate::train::decoding::{PRESENCE_WEIGHT, choose, rules};
+
+/// Out-of-fold scores of one seed, clips in the order of the metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutOfFold {
+    /// The seed.
+    pub seed: u64,
+    /// Places of the clips in the training part.
+    pub clips: Vec<usize>,
+    /// The fold of each.
+    pub folds: Vec<usize>,
+    /// The scores as the models gave them.
+    pub rows: ScoreRows,
+    /// Aligned with the α of each clip's own fold.
+    pub aligned: Array2<f64>,
+    /// Decoded with the thresholds of each clip's own fold.
+    pub decided: Vec<Blend>,
+    /// What the clips show.
+    pub truths: Vec<Blend>,
+}
+
+/// One clip on its way from its fold to its place among all.
+struct Part<'a> {
+    place: usize,
+    fold: usize,
+    rows: &'a ScoreRows,
+    row: usize,
+    aligned: Vec<f64>,
+    decided: Blend,
+    truth: Blend,
+}
+
+impl Part<'_> {
+    /// Presence, or salience where `second` is set; the distribution where there are no heads.
+    fn head(&self, second: bool) -> Vec<f64> {
+        let rows = match self.rows {
+            ScoreRows::Heads { salience, .. } if second => salience,
+            ScoreRows::Heads { presence, .. } => presence,
+            ScoreRows::Distribution(rows) => rows,
+        };
+        rows.row(self.row).to_vec()
+    }
+}
+
+impl OutOfFold {
+    /// From the results of one seed's folds.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a result does not fit the data set or its fold has none of its clips.
+    pub fn of(results: &[&TrialResult], dataset: &Dataset) -> Result<Self> {
+        let mut parts = Vec::new();
+        for result in results {
+            let unfit = |what: &str| {
+                Error::Data(format!(
+                    "trial {}: {what}; remove its file, and it is trained again",
+                    result.id
+                ))
+            };
+            let scores = result
+                .held_out
+                .as_ref()
+                .ok_or_else(|| unfit("its result has no held-out scores"))?;
+            let number = result.trial.fold.unwrap_or_default();
+            let places = fold(&dataset.train, number)?.validation;
+            let names = places
+                .iter()
+                .map(|&place| &dataset.train.clips[place].filename);
+            if !names.eq(&scores.clips) {
+                return Err(unfit("its result holds other clips than its fold"));
+            }
+            let aligned = scores.rows.aligned(result.thresholds.alpha)?;
+            let decided = rules(&result.trial.kind.decode()).decode_rows(
+                aligned.view(),
+                &dataset.classes,
+                result.thresholds.as_thresholds(),
+            )?;
+            for (row, (place, decided)) in places.into_iter().zip(decided).enumerate() {
+                let truth = dataset.train.clips[place].truth.clone();
+                parts.push(Part {
+                    place,
+                    fold: number,
+                    rows: &scores.rows,
+                    row,
+                    aligned: aligned.row(row).to_vec(),
+                    decided,
+                    truth: truth.ok_or_else(|| unfit("its result names a clip without a label"))?,
+                });
+            }
+        }
+        parts.sort_by_key(|part| part.place);
+        let matrix = |values: Vec<Vec<f64>>| {
+            let shape = (values.len(), dataset.classes.len());
+            Array2::from_shape_vec(shape, values.into_iter().flatten().collect())
+                .map_err(|error| Error::Data(format!("out-of-fold scores: {error}")))
+        };
+        let first = matrix(parts.iter().map(|part| part.head(false)).collect())?;
+        let rows = match parts.first().map(|part| part.rows) {
+            Some(ScoreRows::Heads { .. }) => ScoreRows::Heads {
+                presence: first,
+                salience: matrix(parts.iter().map(|part| part.head(true)).collect())?,
+            },
+            _ => ScoreRows::Distribution(first),
+        };
+        Ok(Self {
+            seed: results.first().map_or(0, |result| result.trial.seed),
+            clips: parts.iter().map(|part| part.place).collect(),
+            folds: parts.iter().map(|part| part.fold).collect(),
+            rows,
+            aligned: matrix(parts.iter().map(|part| part.aligned.clone()).collect())?,
+            decided: parts.iter().map(|part| part.decided.clone()).collect(),
+            truths: parts.into_iter().map(|part| part.truth).collect(),
+        })
+    }
+
+    /// Official counts over all clips, each decoded with its own fold's thresholds.
+    pub fn accuracy(&self) -> Accuracy {
+        Accuracy::of(self.truths.iter().zip(&self.decided))
+    }
+
+    /// As a table that `decode` and `evaluate` read.
+    pub fn table(&self, dataset: &Dataset) -> ProbabilityTable {
+        let (presence, salience) = match &self.rows {
+            ScoreRows::Heads { presence, salience } => {
+                (Some(presence.clone()), Some(salience.clone()))
+            }
+            ScoreRows::Distribution(_) => (None, None),
+        };
+        ProbabilityTable {
+            filenames: self.names(dataset),
+            classes: dataset.classes.clone(),
+            presence,
+            salience,
+            aligned: self.aligned.clone(),
+        }
+    }
+
+    /// The clips' names.
+    pub fn names(&self, dataset: &Dataset) -> Vec<String> {
+        let name = |&clip: &usize| dataset.train.clips[clip].filename.clone();
+        self.clips.iter().map(name).collect()
+    }
+}
+
+/// Chooses one setting of (t_p, t_s, α) on the out-of-fold scores of all seeds together, and gives
+/// the accuracy that it reaches on them.
+///
+/// # Errors
+/// As [`choose`].
+pub fn pooled(
+    kind: &TrialKind,
+    seeds: &[OutOfFold],
+    dataset: &Dataset,
+) -> Result<(ChosenThresholds, Accuracy)> {
+    let decode = kind.decode();
+    let truths: Vec<Blend> = seeds.iter().flat_map(|seed| seed.truths.clone()).collect();
+    let stacked = |part: &dyn Fn(&OutOfFold) -> Array2<f64>| {
+        let parts: Vec<_> = seeds.iter().map(part).collect();
+        let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+        concatenate(Axis(0), &views)
+            .map_err(|error| Error::Data(format!("out-of-fold scores: {error}")))
+    };
+    let head = |second: bool| {
+        stacked(&|seed| match &seed.rows {
+            ScoreRows::Heads { salience, .. } if second => salience.clone(),
+            ScoreRows::Heads { presence, .. } => presence.clone(),
+            ScoreRows::Distribution(rows) => rows.clone(),
+        })
+    };
+    let first = head(false)?;
+    if matches!(
+        seeds.first().map(|seed| &seed.rows),
+        Some(ScoreRows::Heads { .. })
+    ) {
+        let second = head(true)?;
+        return choose(
+            &decode,
+            &dataset.classes,
+            first.view(),
+            second.view(),
+            &truths,
+        );
+    }
+    let rules = rules(&decode);
+    let searcher = Searcher {
+        rules,
+        grid: &Grid::for_rules(rules),
+        presence_weight: PRESENCE_WEIGHT,
+        classes: &dataset.classes,
+    };
+    let best = searcher.search(first.view(), &truths)?.best;
+    let chosen = ChosenThresholds {
+        presence: best.thresholds.presence,
+        salience: best.thresholds.salience,
+        alpha: crate::eval::align::USUAL_ALPHA,
+        searched: true,
+    };
+    Ok((chosen, best.accuracy))
+}

@@ -1,0 +1,73 @@
+//! An ordered list of trials, each once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::data_folder::Opened;
+use super::trial::Trial;
+use crate::error::Result;
+
+/// A trial with its name and its data.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The trial's name (see [`Trial::id`]).
+    pub id: String,
+    /// What it belongs to, for people: a configuration's name.
+    pub label: String,
+    /// What is trained.
+    pub trial: Trial,
+    /// Whether its weights stay after its scores are taken.
+    pub keep_weights: bool,
+    /// On what.
+    pub data: Arc<Opened>,
+}
+
+/// Trials in the order in which they were asked for. One that is asked for twice runs once.
+#[derive(Debug, Default)]
+pub struct Plan {
+    trials: Vec<Planned>,
+    places: BTreeMap<String, usize>,
+    asked: usize,
+}
+
+impl Plan {
+    /// Adds a trial and gives its name. A trial that is in the plan already keeps its place and
+    /// label; its weights are kept if either asks for it.
+    ///
+    /// # Errors
+    /// As [`Trial::id`].
+    pub fn add(
+        &mut self,
+        label: &str,
+        trial: Trial,
+        data: &Arc<Opened>,
+        keep_weights: bool,
+    ) -> Result<String> {
+        let id = trial.id(&data.digest)?;
+        self.asked += 1;
+        match self.places.get(&id) {
+            Some(&place) => self.trials[place].keep_weights |= keep_weights,
+            None => {
+                self.places.insert(id.clone(), self.trials.len());
+                self.trials.push(Planned {
+                    id: id.clone(),
+                    label: label.to_owned(),
+                    trial,
+                    keep_weights,
+                    data: Arc::clone(data),
+                });
+            }
+        }
+        Ok(id)
+    }
+
+    /// The trials, each once.
+    pub fn trials(&self) -> &[Planned] {
+        &self.trials
+    }
+
+    /// How many trials were added that were in the plan already.
+    pub fn duplicates(&self) -> usize {
+        self.asked - self.trials.len()
+    }
+}

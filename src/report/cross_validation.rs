@@ -1,0 +1,218 @@
+//! Tables and files of one cross-validation.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::table::{Cell, Table, write_json, write_markdown};
+use crate::error::Result;
+use crate::eval::metrics::Accuracy;
+use crate::eval::submission::Predictions;
+use crate::experiments::CrossValidation;
+use crate::experiments::cross_validate::Summary;
+use crate::train::checkpoint::ChosenThresholds;
+
+/// One row for each trial, then the means, then the pooled setting.
+pub fn folds(found: &CrossValidation) -> Table {
+    let columns = [
+        ("seed", "Seed"),
+        ("fold", "Fold"),
+        ("acc_presence", "ACC_presence"),
+        ("acc_salience", "ACC_salience"),
+        ("average", "Average"),
+        ("task_loss", "Loss"),
+        ("presence_loss", "Presence loss"),
+        ("salience_loss", "Salience loss"),
+        ("presence_threshold", "t_p"),
+        ("salience_threshold", "t_s"),
+        ("alpha", "α"),
+        ("best_epoch", "Best epoch"),
+        ("epochs", "Epochs"),
+        ("clips", "Clips"),
+        ("blends", "Blends"),
+        ("trial", "Trial"),
+    ];
+    let mut table = Table::new(
+        format!("Cross-validation: {}", found.candidate.name),
+        &columns,
+    );
+    for score in &found.folds {
+        let losses = score.losses;
+        table.row(vec![
+            Cell::Count(score.seed),
+            Cell::Count(score.fold as u64),
+            Cell::number(score.accuracy.presence()),
+            Cell::number(score.accuracy.salience()),
+            Cell::number(score.accuracy.average()),
+            Cell::number(losses.map(|losses| losses.task)),
+            Cell::number(losses.map(|losses| losses.presence)),
+            Cell::number(losses.map(|losses| losses.salience)),
+            Cell::Number(score.thresholds.presence, 3),
+            Cell::Number(score.thresholds.salience, 3),
+            Cell::Number(score.thresholds.alpha, 2),
+            Cell::Count(score.best_epoch as u64),
+            Cell::Count(score.epochs as u64),
+            Cell::Count(score.accuracy.clips as u64),
+            Cell::Count(score.accuracy.blends as u64),
+            Cell::text(&score.id),
+        ]);
+    }
+    table
+}
+
+/// What all folds and seeds come to: means and spreads, and the pooled setting.
+pub fn summary(found: &CrossValidation) -> Table {
+    let columns = [
+        ("what", "Thresholds"),
+        ("acc_presence", "ACC_presence"),
+        ("acc_salience", "ACC_salience"),
+        ("average", "Average"),
+        ("presence_threshold", "t_p"),
+        ("salience_threshold", "t_s"),
+        ("alpha", "α"),
+        ("task_loss", "Loss"),
+        ("presence_loss", "Presence loss"),
+        ("salience_loss", "Salience loss"),
+        ("best_epoch", "Best epoch"),
+    ];
+    let mut table = Table::new(format!("Summary: {}", found.candidate.name), &columns);
+    let means = |name: String, summary: &Summary, over_seeds: bool| {
+        let spread = |spread: Option<_>| Cell::spread(spread, over_seeds);
+        let std = |spread: &crate::experiments::score::Spread| {
+            if over_seeds {
+                spread.std_seeds
+            } else {
+                spread.std_folds
+            }
+        };
+        vec![
+            Cell::Text(name),
+            spread(summary.acc_presence.as_ref()),
+            spread(summary.acc_salience.as_ref()),
+            spread(Some(&summary.average)),
+            Cell::Empty,
+            Cell::Empty,
+            Cell::Empty,
+            spread(summary.task_loss.as_ref()),
+            spread(summary.presence_loss.as_ref()),
+            spread(summary.salience_loss.as_ref()),
+            Cell::Spread(summary.best_epoch.mean, std(&summary.best_epoch), 1),
+        ]
+    };
+    let several = found.by_seed.len() > 1;
+    for (seed, summary) in found.by_seed.iter().filter(|_| several) {
+        table.row(means(
+            format!("each fold's, seed {seed}: mean ± std over folds"),
+            summary,
+            false,
+        ));
+    }
+    table.row(means(
+        "each fold's: mean ± std over folds".into(),
+        &found.summary,
+        false,
+    ));
+    if several {
+        table.row(means(
+            "each fold's: mean ± std over seeds".into(),
+            &found.summary,
+            true,
+        ));
+    }
+    let pooled = |name: &str, accuracy: &Accuracy, thresholds: Option<&ChosenThresholds>| {
+        let threshold = |value: fn(&ChosenThresholds) -> f64, digits| {
+            thresholds.map_or(Cell::Empty, |t| Cell::Number(value(t), digits))
+        };
+        vec![
+            Cell::text(name),
+            Cell::number(accuracy.presence()),
+            Cell::number(accuracy.salience()),
+            Cell::number(accuracy.average()),
+            threshold(|t| t.presence, 3),
+            threshold(|t| t.salience, 3),
+            threshold(|t| t.alpha, 2),
+            Cell::Empty,
+            Cell::Empty,
+            Cell::Empty,
+            Cell::Empty,
+        ]
+    };
+    table.row(pooled(
+        "each fold's, all clips in one count",
+        &found.accuracy(),
+        None,
+    ));
+    table.row(pooled(
+        "one setting, chosen on all out-of-fold scores",
+        &found.pooled_accuracy,
+        Some(&found.pooled_thresholds),
+    ));
+    if found.summary.acc_salience.is_none() {
+        table.notes.push(
+            "No clip shows exactly two emotions: ACC_salience is undefined and counts 0 in the average."
+                .into(),
+        );
+    }
+    table
+}
+
+/// Everything but the out-of-fold scores, as JSON.
+pub fn json(found: &CrossValidation) -> Value {
+    json!({
+        "name": found.candidate.name,
+        "kind": found.candidate.kind,
+        "data": found.candidate.data.digest,
+        "folds": found.folds,
+        "summary": found.summary,
+        "by_seed": found
+            .by_seed
+            .iter()
+            .map(|(seed, summary)| json!({ "seed": seed, "summary": summary }))
+            .collect::<Vec<_>>(),
+        "pooled": {
+            "thresholds": found.pooled_thresholds,
+            "accuracy": found.pooled_accuracy,
+            "acc_presence": found.pooled_accuracy.presence(),
+            "acc_salience": found.pooled_accuracy.salience(),
+            "average": found.pooled_accuracy.average(),
+        },
+        "median_best_epoch": found.median_best_epoch,
+    })
+}
+
+/// Writes `summary.json`, `folds.csv`, `summary.csv`, `tables.md` and the out-of-fold predictions and
+/// probabilities into a folder, and gives their names.
+///
+/// # Errors
+/// [`crate::Error::Write`].
+pub fn write(found: &CrossValidation, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
+    let mut path = |name: String| {
+        let path = folder.join(name);
+        written.push(path.clone());
+        path
+    };
+    let (folds, summary) = (folds(found), summary(found));
+    folds.write_csv(&path("folds.csv".into()))?;
+    summary.write_csv(&path("summary.csv".into()))?;
+    write_markdown(&path("tables.md".into()), &[&summary, &folds])?;
+    let dataset = &found.candidate.data.dataset;
+    for seed in &found.out_of_fold {
+        let stem = if found.out_of_fold.len() > 1 {
+            format!("out_of_fold_seed{}", seed.seed)
+        } else {
+            "out_of_fold".to_owned()
+        };
+        let clips = seed.names(dataset).into_iter().zip(seed.decided.clone());
+        let predictions = Predictions {
+            clips: clips.collect(),
+        };
+        predictions.write(&path(format!("{stem}.json")), &dataset.classes)?;
+        let table = seed.table(dataset);
+        table.write_csv(&path(format!("{stem}.csv")))?;
+        table.write_npz(&path(format!("{stem}.npz")))?;
+    }
+    // Last: where it stands, everything stands.
+    write_json(&path("summary.json".into()), &json(found))?;
+    Ok(written)
+}

@@ -1,0 +1,331 @@
+//! One table, three forms: Markdown to read, CSV and JSON to compute with. Numbers take their form
+//! here and nowhere else.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde_json::{Map, Number, Value};
+
+use crate::error::Result;
+use crate::experiments::score::Spread;
+
+/// Digits of accuracies and losses after the point.
+pub const DIGITS: usize = 4;
+
+/// One cell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// Nothing, because it does not exist.
+    Empty,
+    /// Words.
+    Text(String),
+    /// A whole number.
+    Count(u64),
+    /// A number, shown with so many digits after the point.
+    Number(f64, usize),
+    /// A mean with its standard deviation, where there is one.
+    Spread(f64, Option<f64>, usize),
+}
+
+impl Cell {
+    /// Words.
+    pub fn text(text: impl Into<String>) -> Self {
+        Cell::Text(text.into())
+    }
+
+    /// A number with the usual digits, empty where it is undefined.
+    pub fn number(value: impl Into<Option<f64>>) -> Self {
+        value
+            .into()
+            .map_or(Cell::Empty, |x| Cell::Number(x, DIGITS))
+    }
+
+    /// A mean with its spread over folds, or over seeds where `over_seeds` is set.
+    pub fn spread(spread: Option<&Spread>, over_seeds: bool) -> Self {
+        spread.map_or(Cell::Empty, |spread| {
+            let std = if over_seeds {
+                spread.std_seeds
+            } else {
+                spread.std_folds
+            };
+            Cell::Spread(spread.mean, std, DIGITS)
+        })
+    }
+
+    /// As people read it.
+    fn shown(&self) -> String {
+        match self {
+            Cell::Empty => "–".into(),
+            Cell::Text(text) => text.clone(),
+            Cell::Count(n) => n.to_string(),
+            Cell::Number(x, digits) | Cell::Spread(x, None, digits) => fixed(*x, *digits),
+            Cell::Spread(mean, Some(std), digits) => {
+                format!("{} ± {}", fixed(*mean, *digits), fixed(*std, *digits))
+            }
+        }
+    }
+
+    /// In full precision.
+    fn exact(&self) -> [String; 2] {
+        match self {
+            Cell::Empty => [String::new(), String::new()],
+            Cell::Text(text) => [text.clone(), String::new()],
+            Cell::Count(n) => [n.to_string(), String::new()],
+            Cell::Number(x, _) => [format!("{x:?}"), String::new()],
+            Cell::Spread(mean, std, _) => [
+                format!("{mean:?}"),
+                std.map_or_else(String::new, |std| format!("{std:?}")),
+            ],
+        }
+    }
+
+    fn json(&self) -> [Value; 2] {
+        let number = |x: f64| Number::from_f64(x).map_or(Value::Null, Value::Number);
+        match self {
+            Cell::Empty => [Value::Null, Value::Null],
+            Cell::Text(text) => [Value::String(text.clone()), Value::Null],
+            Cell::Count(n) => [Value::Number((*n).into()), Value::Null],
+            Cell::Number(x, _) => [number(*x), Value::Null],
+            Cell::Spread(mean, std, _) => [number(*mean), std.map_or(Value::Null, number)],
+        }
+    }
+}
+
+fn fixed(x: f64, digits: usize) -> String {
+    if x.is_finite() {
+        format!("{x:.digits$}")
+    } else {
+        "not finite".into()
+    }
+}
+
+/// A table with a title, named columns and notes below.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    /// Above the table, and its name in JSON.
+    pub title: String,
+    columns: Vec<(String, String)>,
+    rows: Vec<Vec<Cell>>,
+    /// Below the table, a line each.
+    pub notes: Vec<String>,
+}
+
+impl Table {
+    /// An empty table; a column is its name in CSV and JSON, and its heading for people.
+    pub fn new(title: impl Into<String>, columns: &[(&str, &str)]) -> Self {
+        Self {
+            title: title.into(),
+            columns: columns
+                .iter()
+                .map(|(key, heading)| ((*key).to_owned(), (*heading).to_owned()))
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// One more row.
+    ///
+    /// # Panics
+    /// If it has not one cell for each column.
+    pub fn row(&mut self, cells: Vec<Cell>) {
+        assert_eq!(cells.len(), self.columns.len(), "one cell for each column");
+        self.rows.push(cells);
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> &[Vec<Cell>] {
+        &self.rows
+    }
+
+    /// As Markdown, columns lined up so that it reads well as plain text too.
+    pub fn markdown(&self) -> String {
+        let shown: Vec<Vec<String>> = self
+            .rows
+            .iter()
+            .map(|row| row.iter().map(|cell| escaped(&cell.shown())).collect())
+            .collect();
+        let width = |column: usize| {
+            let cells = shown.iter().map(|row| row[column].chars().count());
+            let heading = self.columns[column].1.chars().count();
+            cells.chain([heading, 3]).max().unwrap_or(3)
+        };
+        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
+        let right: Vec<bool> = (0..self.columns.len())
+            .map(|column| {
+                let mut cells = self.rows.iter().map(|row| &row[column]);
+                !cells.any(|cell| matches!(cell, Cell::Text(_)))
+            })
+            .collect();
+        let line = |cells: &[String]| {
+            let cells = cells.iter().enumerate().map(|(column, cell)| {
+                let blanks = " ".repeat(widths[column].saturating_sub(cell.chars().count()));
+                if right[column] {
+                    format!("{blanks}{cell}")
+                } else {
+                    format!("{cell}{blanks}")
+                }
+            });
+            format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+        };
+        let headings: Vec<String> = self
+            .columns
+            .iter()
+            .map(|(_, heading)| heading.clone())
+            .collect();
+        let mut text = format!("### {}\n\n{}", self.title, line(&headings));
+        for (width, right) in widths.iter().zip(&right) {
+            let dashes = "-".repeat(width + 1);
+            text += &format!("|{dashes}{}", if *right { ":" } else { "-" });
+        }
+        text += "|\n";
+        for row in &shown {
+            text += &line(row);
+        }
+        for note in &self.notes {
+            text += &format!("\n{note}\n");
+        }
+        text
+    }
+
+    /// Whether any cell of a column has a standard deviation: then CSV and JSON have a column
+    /// NAME_std beside it.
+    fn has_std(&self, column: usize) -> bool {
+        let mut cells = self.rows.iter().map(|row| &row[column]);
+        cells.any(|cell| matches!(cell, Cell::Spread(..)))
+    }
+
+    /// As CSV, every number in full.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn csv(&self, out: impl Write) -> io::Result<()> {
+        let mut csv = csv::Writer::from_writer(out);
+        let with_std: Vec<bool> = (0..self.columns.len()).map(|c| self.has_std(c)).collect();
+        let mut header = Vec::new();
+        for ((key, _), with_std) in self.columns.iter().zip(&with_std) {
+            header.push(key.clone());
+            if *with_std {
+                header.push(format!("{key}_std"));
+            }
+        }
+        csv.write_record(&header)?;
+        for row in &self.rows {
+            let mut record = Vec::new();
+            for (cell, with_std) in row.iter().zip(&with_std) {
+                let [value, std] = cell.exact();
+                record.push(value);
+                if *with_std {
+                    record.push(std);
+                }
+            }
+            csv.write_record(&record)?;
+        }
+        csv.flush()
+    }
+
+    /// As JSON: title, rows as objects, notes.
+    pub fn json(&self) -> Value {
+        let rows = self.rows.iter().map(|row| {
+            let mut object = Map::new();
+            for (column, (cell, (key, _))) in row.iter().zip(&self.columns).enumerate() {
+                let [value, std] = cell.json();
+                object.insert(key.clone(), value);
+                if self.has_std(column) {
+                    object.insert(format!("{key}_std"), std);
+                }
+            }
+            Value::Object(object)
+        });
+        serde_json::json!({
+            "title": self.title,
+            "rows": rows.collect::<Vec<_>>(),
+            "notes": self.notes,
+        })
+    }
+
+    /// Writes the CSV form.
+    ///
+    /// # Errors
+    /// [`crate::Error::Write`].
+    pub fn write_csv(&self, path: &Path) -> Result<()> {
+        crate::atomic::write(path, |out| self.csv(out))
+    }
+}
+
+/// Writes tables one below the other as Markdown.
+///
+/// # Errors
+/// [`crate::Error::Write`].
+pub fn write_markdown(path: &Path, tables: &[&Table]) -> Result<()> {
+    let texts: Vec<String> = tables.iter().map(|table| table.markdown()).collect();
+    crate::atomic::write(path, |out| out.write_all(texts.join("\n").as_bytes()))
+}
+
+/// Writes any JSON value, indented.
+///
+/// # Errors
+/// [`crate::Error::Write`].
+pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
+    crate::atomic::write(path, |out| {
+        serde_json::to_writer_pretty(&mut *out, value)?;
+        out.write_all(b"\n")
+    })
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let columns = [("name", "Model"), ("average", "Average"), ("n", "Clips")];
+        let mut table = Table::new("Table I", &columns);
+        let third = 1.0 / 3.0;
+        table.row(vec![
+            Cell::text("a|b"),
+            Cell::Spread(third, Some(0.25), 4),
+            Cell::Count(7),
+        ]);
+        table.row(vec![
+            Cell::text("c"),
+            Cell::Spread(0.5, None, 4),
+            Cell::Empty,
+        ]);
+        table.notes.push("A note.".into());
+        table
+    }
+
+    #[test]
+    fn markdown_lines_up_and_rounds() {
+        let expected = "### Table I\n\n\
+            | Model | Average         | Clips |\n\
+            |-------|-----------------|------:|\n";
+        let text = table().markdown();
+        assert!(
+            text.contains("| a\\|b  | 0.3333 ± 0.2500 |     7 |\n"),
+            "{text}"
+        );
+        assert!(text.contains("0.5000 |     – |\n"), "{text}");
+        assert!(text.ends_with("|\n\nA note.\n"), "{text}");
+        assert_eq!(text.lines().next(), expected.lines().next());
+    }
+
+    #[test]
+    fn csv_and_json_hold_the_same_numbers_in_full() {
+        let mut bytes = Vec::new();
+        table().csv(&mut bytes).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert_eq!(
+            text,
+            "name,average,average_std,n\na|b,0.3333333333333333,0.25,7\nc,0.5,,\n"
+        );
+        let json = table().json();
+        assert_eq!(json["rows"][0]["average"].as_f64(), Some(1.0 / 3.0));
+        assert_eq!(json["rows"][0]["average_std"].as_f64(), Some(0.25));
+        assert_eq!(json["rows"][1]["n"], Value::Null);
+        assert_eq!(json["rows"][1]["average_std"], Value::Null);
+    }
+}
