@@ -12,6 +12,7 @@ mod demo;
 mod encoder_output;
 mod evaluate;
 mod inspect;
+mod inspect_encoders;
 mod numbers;
 mod openface;
 mod plan_args;
