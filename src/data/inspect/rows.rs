@@ -1,7 +1,6 @@
 //! What the rows of one feature file look like beside each other: equal ones, and far-off ones.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::data::features::Features;
 use crate::data::standardise::ColumnStats;
@@ -90,14 +89,15 @@ impl Rows {
     }
 }
 
+/// Equal for equal rows, nearly always different for others; [`equal`] makes sure. A sum, so that no
+/// step waits for the one before.
 fn hash(values: &[f32]) -> u64 {
-    // Its keys are fixed: the same rows, the same order of comparisons.
-    let mut hasher = DefaultHasher::new();
-    for &value in values {
+    let factors = (0..).map(|n: u64| (2 * n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let terms = values.iter().zip(factors).map(|(&value, factor)| {
         // Both zeros are equal.
-        (value + 0.0).to_bits().hash(&mut hasher);
-    }
-    hasher.finish()
+        u64::from((value + 0.0).to_bits()).wrapping_mul(factor)
+    });
+    terms.fold(0, u64::wrapping_add)
 }
 
 /// The first of some rows that equals `values`.
@@ -111,13 +111,18 @@ fn equal(features: &Features, values: &[f32], rows: Option<&Vec<u32>>) -> Option
 
 /// Root mean square of a standardised row.
 fn length(values: &[f32], stats: &ColumnStats) -> f64 {
+    const LANES: usize = 16;
     let kernel = stats.as_kernel();
-    let columns = values.iter().zip(kernel.mean).zip(kernel.inv_std);
-    let squares = columns.map(|((x, mean), inv_std)| {
-        let z = f64::from((x - mean) * inv_std);
-        z * z
-    });
-    (squares.sum::<f64>() / values.len() as f64).sqrt()
+    let mut squares = [0.0f64; LANES];
+    let columns = values.chunks(LANES).zip(kernel.mean.chunks(LANES));
+    for ((values, means), inv_stds) in columns.zip(kernel.inv_std.chunks(LANES)) {
+        let columns = values.iter().zip(means).zip(inv_stds);
+        for (square, ((x, mean), inv_std)) in squares.iter_mut().zip(columns) {
+            let z = f64::from((x - mean) * inv_std);
+            *square += z * z;
+        }
+    }
+    (squares.iter().sum::<f64>() / values.len() as f64).sqrt()
 }
 
 /// Distances from the median in units of the median distance; 0 where that is 0.

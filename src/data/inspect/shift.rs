@@ -26,6 +26,8 @@ use crate::rng::{Purpose, Stream};
 const MAX_CLIPS: usize = 512;
 /// Columns standardised at a time.
 const COLUMNS: usize = 2048;
+/// Rows whose products with all before them are one matrix product.
+const ROWS: usize = 128;
 /// Random divisions of the training actors.
 const DIVISIONS: usize = 999;
 /// The stream item of these divisions.
@@ -113,9 +115,15 @@ fn distances(rows: &[(StoredRows<'_>, u32)], stats: &ColumnStats) -> Vec<f64> {
                 *x = (*x - mean) * inv_std;
             }
         }
-        let rows = MatRef::row_major(block, n, width);
-        let products = MatMut::row_major(&mut products, n, n);
-        gemm(1.0, rows, rows.transposed(), 1.0, products);
+        let all = MatRef::row_major(block, n, width);
+        // Only on and below the diagonal: the rest is its mirror image.
+        for first in (0..n).step_by(ROWS) {
+            let rows = first..n.min(first + ROWS);
+            let below = &mut products[first * n..rows.end * n];
+            let out = MatMut::new(below, rows.len(), rows.end, n);
+            let before = all.part(0..rows.end, 0..width);
+            gemm(1.0, all.part(rows, 0..width), before.transposed(), 1.0, out);
+        }
     }
     let product = |a: usize, b: usize| f64::from(products[a * n + b]);
     let mut distances = vec![0.0; n * n];
