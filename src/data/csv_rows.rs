@@ -134,16 +134,17 @@ impl CsvRows {
         if text.is_empty() {
             return Ok(None);
         }
-        let number = text.parse().or_else(|_| match text {
+        let number = match text {
             // As C++ writes them on Windows.
-            "-nan(ind)" | "nan(ind)" | "-nan" => Ok(f64::NAN),
-            _ => Err(()),
-        });
-        let no_number = |()| {
-            let shown: String = text.chars().take(20).collect();
-            self.cell_fault(column, format!("expected a number, found {shown:?}"))
+            "-nan(ind)" | "nan(ind)" | "-nan" => Some(f64::NAN),
+            _ => text.parse().ok(),
         };
-        number.map(Some).map_err(no_number)
+        if number.is_none() {
+            let shown: String = text.chars().take(20).collect();
+            let reason = format!("expected a number, found {shown:?}");
+            return Err(self.cell_fault(column, reason));
+        }
+        Ok(number)
     }
 
     /// The line of the row, the header being line 1.

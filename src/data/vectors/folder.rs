@@ -17,6 +17,9 @@ use crate::{Error, Result};
 /// Longest vector; the paper's longest has 57,344 values.
 const MAX_LENGTH: usize = 1 << 24;
 
+/// A vector, and the names of its values where the file has them.
+type Named = (Vec<f32>, Option<Vec<String>>);
+
 /// Reads a folder of `.npy` files, or else of `.csv` files.
 pub(super) fn read(folder: &Path, options: &Options) -> Result<Vectors> {
     let (npy, csv) = (holds(folder, "npy")?, holds(folder, "csv")?);
@@ -27,7 +30,7 @@ pub(super) fn read(folder: &Path, options: &Options) -> Result<Vectors> {
         )));
     }
     let files = list(folder, if csv { "csv" } else { "npy" })?;
-    let read: Vec<Result<(Vec<f32>, Option<Vec<String>>)>> = files
+    let read: Vec<Result<Named>> = files
         .par_iter()
         .map(|file| {
             if csv {
