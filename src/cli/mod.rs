@@ -1,6 +1,7 @@
 //! The command line. Each command is one file: its flags, its help, and a `run` that parses, calls
 //! the library and prints.
 
+mod aggregate;
 mod args;
 mod bench;
 mod console;
@@ -49,6 +50,7 @@ struct Cli {
 enum Command {
     Demo(demo::Demo),
     Inspect(inspect::Inspect),
+    Aggregate(Box<aggregate::Aggregate>),
     Train(Box<train::Train>),
     Predict(predict::Predict),
     Evaluate(evaluate::Evaluate),
@@ -62,6 +64,7 @@ impl Command {
         match self {
             Command::Demo(command) => command.run(),
             Command::Inspect(command) => command.run(),
+            Command::Aggregate(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::Predict(command) => command.run(),
             Command::Evaluate(command) => command.run(),

@@ -138,6 +138,15 @@ pub fn bytes(total: u64) -> ProgressBar {
     bar
 }
 
+/// A bar over clips; hidden where stderr is no terminal.
+pub fn clips(total: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    bar.set_style(style(
+        "  [{bar:30}] {human_pos}/{human_len} clips  {per_sec:.0}  {eta} left",
+    ));
+    bar
+}
+
 /// A line that says what is being done, for what takes a while; only on a terminal.
 pub fn working(text: &str) -> ProgressBar {
     let bar = if std::io::stderr().is_terminal() {
