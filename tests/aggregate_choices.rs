@@ -210,6 +210,31 @@ fn files_of_the_user_are_not_replaced_unasked() {
     assert!(error.contains("none: expected a folder"), "{error}");
 }
 
+#[test]
+fn an_output_among_the_frames_is_no_clip() {
+    let place = Place::new();
+    folder(&place, "frames", [1, 2]);
+    let args = ["aggregate", "frames", "--out", "frames/x.npz", "--append"];
+    place.ok(&args);
+    folder(&place, "frames", [3]);
+    place.ok(&args);
+    assert_rows(&place.path("frames/x.npz"), &[1, 2, 3]);
+    // A folder and a link that leads nowhere are clips of nothing.
+    fs::create_dir(place.path("frames/clip_004.npy")).unwrap();
+    #[cfg(unix)]
+    {
+        let link = place.path("frames/clip_005.npy");
+        std::os::unix::fs::symlink("nowhere", link).unwrap();
+        let ran = place.run(&args);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("clip_005.npy: cannot be read"),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
 /// The `.npy` files of a shared collection, and whether each is to be read; frames of them with
 /// two axes or one of length 1 more.
 fn collection(name: &str, manifest: &str) -> Option<(PathBuf, Value)> {

@@ -12,7 +12,7 @@ use super::numbers::{count, counted, duration};
 use super::{console, progress};
 use crate::data::aggregate::folder::{FrameFolder, Selection, stem};
 use crate::data::aggregate::frames::FrameSource;
-use crate::data::aggregate::split::PartOfClip;
+use crate::data::aggregate::split::{PARTS, PartOfClip, part_path};
 use crate::data::aggregate::{Options, Outcome, Target, aggregate, sidecar, statistics};
 use crate::data::npz_write::Precision;
 use crate::kernels::aggregate::Aggregation;
@@ -137,6 +137,7 @@ impl Aggregate {
                 folders_in_names: matches!(self.names, NamesArg::Path),
                 clip: &named,
                 array: self.array.as_deref(),
+                except: &self.outputs(),
             },
         )?;
         let targets = self.targets(&folder)?;
@@ -158,6 +159,15 @@ impl Aggregate {
         bar.finish_and_clear();
         let outcome = outcome?;
         self.tell(&outcome, began.elapsed().as_secs_f64())
+    }
+
+    /// Whatever may be written.
+    fn outputs(&self) -> Vec<PathBuf> {
+        let mut paths = vec![self.out.clone()];
+        if self.split_by.is_some() {
+            paths.extend(PARTS.map(|part| part_path(&self.out, part)));
+        }
+        paths
     }
 
     /// The files to write; says what the metadata and the frames lack of each other.

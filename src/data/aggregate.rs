@@ -11,6 +11,8 @@ mod output;
 pub mod split;
 mod spool;
 pub mod statistics;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -304,6 +304,14 @@ pub(super) fn with_file<T>(
         path: path.to_path_buf(),
         source,
     };
+    // Asked before it is opened: opening a pipe would wait for someone to write.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Error::Npz {
+            path: path.to_path_buf(),
+            array: None,
+            reason: "is no file; expected an .npy array".into(),
+        });
+    }
     let file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
     let mut reader = BufReader::new(file);

@@ -127,11 +127,11 @@ pub fn benchmark_aggregate(
     } = options;
     require("rounds", rounds >= 1, "expected at least 1")?;
     require("aggregate", clips >= 1, "expected at least 1 clip")?;
-    let bytes = frames
+    let values = frames
         .checked_mul(columns)
-        .filter(|&n| n >= 1 && n <= 1 << 26);
+        .filter(|n| (1..=1 << 26).contains(n));
     let each = "expected at least 1 frame and column, and at most 2^26 values";
-    require("frames, columns", bytes.is_some(), each)?;
+    require("frames, columns", values.is_some(), each)?;
     let kernel = kernel()?;
     let different = DIFFERENT
         .min(clips)

@@ -20,6 +20,8 @@ pub struct Selection<'a> {
     pub clip: &'a dyn Fn(&str) -> Option<String>,
     /// The array to take of each `.npz`, whose clip then has the name of its file.
     pub array: Option<&'a str>,
+    /// Files that are no frames though they may lie among them: those that are going to be written.
+    pub except: &'a [PathBuf],
 }
 
 /// The usual names: of `clip.npy` and `clip.npz` the part before the ending, in any case.
@@ -32,7 +34,7 @@ pub fn stem(file: &str) -> Option<String> {
     (known && !stem.is_empty()).then(|| stem.to_owned())
 }
 
-/// Clips of a folder, sorted by name.
+/// Clips of a folder, sorted by name; hidden files and folders (`.…`) are left out.
 ///
 /// Each `.npy` holds one clip. An `.npz` holds one clip too, if one array is in it or one was asked
 /// for; otherwise each of its arrays is a clip and has that array's name.
@@ -63,8 +65,12 @@ impl FrameFolder {
     /// # Errors
     /// [`Error::Read`] if a folder cannot be listed; [`Error::Data`] if there are no frames.
     pub fn open(path: &Path, selection: &Selection<'_>) -> Result<FrameFolder> {
+        let except = selection.except.iter();
         let mut search = Search {
             selection,
+            except: except
+                .filter_map(|path| fs::canonicalize(path).ok())
+                .collect(),
             clips: Vec::new(),
             seen: HashSet::new(),
             folders: 0,
@@ -108,6 +114,8 @@ struct Search<'a> {
     clips: Vec<(String, Place)>,
     /// Folders that were entered, by their true path: a link may lead back.
     seen: HashSet<PathBuf>,
+    /// True paths of the files to leave out.
+    except: HashSet<PathBuf>,
     /// Folders that were not entered.
     folders: usize,
     /// Files that are no frames.
@@ -158,6 +166,7 @@ impl Search<'_> {
             let clip = stem(name).and_then(|_| (self.selection.clip)(name));
             match clip {
                 None => self.others += 1,
+                Some(_) if self.is_output(&entry) => {}
                 Some(clip) if is_archive(name) => {
                     self.archive(entry.clone(), Some(clip), prefix);
                 }
@@ -168,6 +177,11 @@ impl Search<'_> {
             }
         }
         Ok(())
+    }
+
+    fn is_output(&self, file: &Path) -> bool {
+        let is_one = |path| self.except.contains(&path);
+        !self.except.is_empty() && fs::canonicalize(file).is_ok_and(is_one)
     }
 
     fn archive(&mut self, archive: PathBuf, clip: Option<String>, prefix: &str) {

@@ -1,7 +1,7 @@
 //! Which clips are for training and which for test.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Target;
 use super::frames::FrameSource;
@@ -9,8 +9,14 @@ use crate::data::filename::clip_key;
 use crate::data::table::Table;
 use crate::{Error, Result};
 
-/// A part of a data folder, and its name there.
+/// The parts of a data folder, as their folders and tables are called.
 pub const PARTS: [&str; 2] = ["train", "test"];
+
+/// `DIR/PART/NAME.npz` for `DIR/NAME.npz`.
+pub fn part_path(path: &Path, part: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    path.with_file_name(part).join(name)
+}
 
 /// The part of each clip.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,8 +86,8 @@ impl PartOfClip {
                 (Some(part), _) => part,
                 (None, split) => {
                     let word = split.map_or("", |split| row.cell(split));
-                    let known = |part: &&str| part.eq_ignore_ascii_case(word);
-                    PARTS.iter().position(|part| known(&part)).ok_or_else(|| {
+                    let known = |part: &str| part.eq_ignore_ascii_case(word);
+                    PARTS.iter().position(|part| known(part)).ok_or_else(|| {
                         let reason = format!(
                             "{word:?}; expected train or test (validation clips are training \
                              clips with a fold)"
@@ -105,9 +111,8 @@ impl PartOfClip {
 
     /// Shares out a source's clips; `path` is `DIR/NAME.npz`.
     pub fn share(&self, source: &dyn FrameSource, path: &Path) -> Shared {
-        let name = path.file_name().unwrap_or_default();
         let mut targets = PARTS.map(|part| Target {
-            path: path.with_file_name(part).join(name),
+            path: part_path(path, part),
             clips: Vec::new(),
         });
         let (mut unlisted, mut listed) = (0, HashSet::new());
