@@ -2,6 +2,7 @@
 //! the library and prints.
 
 mod ablate;
+mod aggregate;
 mod args;
 mod bench;
 mod console;
@@ -61,6 +62,7 @@ enum Command {
     Inspect(inspect::Inspect),
     #[command(name = "openface")]
     OpenFace(openface::OpenFace),
+    Aggregate(Box<aggregate::Aggregate>),
     Train(Box<train::Train>),
     Cv(Box<cv::CrossValidate>),
     Ablate(Box<ablate::Ablate>),
@@ -79,6 +81,7 @@ impl Command {
             Command::Demo(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::OpenFace(command) => command.run(),
+            Command::Aggregate(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::Cv(command) => command.run(),
             Command::Ablate(command) => command.run(),

@@ -75,8 +75,10 @@ impl OpenFace {
             )));
         }
         let plan = self.output.plan(&self.overwrite)?;
-        let bar = progress::clips();
-        let found = aggregate_folder(&self.folder, &options, &Aggregation::default(), &|| {
+        let bar = progress::clips(0);
+        let seven = Aggregation::default();
+        let found = aggregate_folder(&self.folder, &options, &seven, &|total| {
+            bar.set_length(total as u64);
             bar.inc(1);
         });
         bar.finish_and_clear();

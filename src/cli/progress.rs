@@ -138,10 +138,12 @@ pub fn bytes(total: u64) -> ProgressBar {
     bar
 }
 
-/// Counts clips as they are read; hidden where stderr is no terminal.
-pub fn clips() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    bar.set_style(style("  {spinner} {pos} clips  {per_sec}"));
+/// A bar over clips; hidden where stderr is no terminal.
+pub fn clips(total: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    bar.set_style(style(
+        "  [{bar:30}] {human_pos}/{human_len} clips  {per_sec:.0}  {eta} left",
+    ));
     bar
 }
 

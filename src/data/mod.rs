@@ -1,5 +1,6 @@
 //! Feature files, metadata, folds and batches.
 
+pub mod aggregate;
 pub mod batch;
 mod clip_files;
 mod csv_rows;

@@ -54,8 +54,8 @@ pub enum Outcome {
     Bad(String),
 }
 
-/// Aggregates every `.csv` of a folder, on all threads, each by `aggregation`. `progress` is
-/// called after each clip, from any thread. Frames are in memory for one clip a thread, rows for
+/// Aggregates every `.csv` of a folder, on all threads, each by `aggregation`. `progress` gets
+/// the number of clips after each of them, from any thread. Frames are in memory for one clip a thread, rows for
 /// all clips.
 ///
 /// All clips must have the columns that most of them have; files that cannot be used are reported,
@@ -68,7 +68,7 @@ pub fn aggregate_folder(
     folder: &Path,
     options: &Options,
     aggregation: &Aggregation,
-    progress: &(dyn Fn() + Sync),
+    progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Folder> {
     let mut files = list(folder, "csv")?;
     for file in &mut files {
@@ -80,7 +80,7 @@ pub fn aggregate_folder(
         .par_iter()
         .map_init(Scratch::new, |scratch, file| {
             let clip = one(file, options, aggregation, scratch);
-            progress();
+            progress(files.len());
             clip
         })
         .collect();
