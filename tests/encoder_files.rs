@@ -31,7 +31,7 @@ fn openface_writes_a_row_for_each_clip_with_a_face() {
     assert_eq!(told["clips"][0]["frames"]["kept"], 21);
     assert_eq!(told["clips"][0]["frames"]["no_face"], 3);
     assert_eq!(told["clips"][2]["outcome"], "missing");
-    assert_eq!(told["written"][0]["rows"], 2);
+    assert_eq!(told["written"][0]["clips"], 2);
     let features = Features::open(&place.path("openface2.npz")).unwrap();
     assert_eq!(features.names(), ["a", "b"]);
     assert_eq!((features.cols(), features.type_name()), (7 * 40, "f4"));
@@ -72,7 +72,7 @@ fn openface_writes_both_parts_at_once() {
         "split.csv",
     ];
     let told = place.json(&args);
-    assert_eq!(told["written"][0]["missing"], 1);
+    assert_eq!(told["absent"], 1);
     for (part, clip) in [("train", "a"), ("test", "b")] {
         let path = place.path("features").join(part).join("o.npz");
         assert_eq!(Features::open(&path).unwrap().names(), [clip]);
@@ -86,7 +86,7 @@ fn openface_writes_both_parts_at_once() {
     let error = place.refused(&[&args[..], &["--force"]].concat());
     assert_eq!(
         error,
-        "split.csv, line 3, column split: expected train or test, found \"dev\""
+        "split.csv, line 3, column split: \"dev\"; expected train or test (validation clips are training clips with a fold)"
     );
 }
 
@@ -107,6 +107,11 @@ fn a_bad_file_ends_the_run_unless_it_may_be_skipped() {
     assert!(!place.path("o.npz").exists());
     let told = place.json(&[&args[..], &["--skip-bad"]].concat());
     assert_eq!(told["clips"][3]["outcome"], "bad");
+    let list = fs::read_to_string(place.path("o.skipped.json")).unwrap();
+    assert!(
+        list.contains("\"d\"") && list.contains("has 2 cells"),
+        "{list}"
+    );
     let features = Features::open(&place.path("o.npz")).unwrap();
     assert_eq!(features.names(), ["a", "b"]);
 }
@@ -118,10 +123,7 @@ fn nothing_is_written_where_no_clip_has_a_face() {
     let from = Path::new(FIXTURES).join("openface2_no_face.csv");
     fs::copy(from, place.path("faces/c.csv")).unwrap();
     let error = place.refused(&["openface", "faces", "--out", "o.npz"]);
-    assert_eq!(
-        error,
-        "o.npz: would have no row: no clip at all has features"
-    );
+    assert_eq!(error, "no clip has features: nothing was written");
     assert!(!place.path("o.npz").exists());
 }
 
@@ -149,4 +151,24 @@ fn vectors_become_a_feature_file() {
     let mut row = [0.0; 2];
     features.source().read(0, 0, &mut row);
     assert_eq!(row, [1.5, 2.0]);
+}
+
+#[test]
+fn frames_of_synth_become_a_data_folder() {
+    let place = Place::with_data(&["--encoders", "2", "--frames", "5", "--missing", "0.1"]);
+    for encoder in ["clip", "wavlm_large"] {
+        let frames = format!("data/frames/{encoder}");
+        let out = format!("data/features/{encoder}.npz");
+        let told = place.json(&["aggregate", &frames, "--out", &out, "--split-by", "data"]);
+        assert_eq!(told["written"].as_array().unwrap().len(), 2);
+    }
+    let told = place.json(&["inspect", "data"]);
+    assert_eq!(told["usable"], true, "{told}");
+    assert_eq!(told["encoders"].as_array().unwrap().len(), 2);
+    assert!(
+        told["encoders"][0]["train"]["missing_clips"]
+            .as_u64()
+            .unwrap()
+            > 0
+    );
 }

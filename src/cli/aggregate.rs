@@ -178,7 +178,7 @@ impl Aggregate {
                 clips: (0..folder.clips().len()).collect(),
             }]);
         };
-        let shared = PartOfClip::read(metadata)?.share(folder, &self.out);
+        let shared = PartOfClip::read(metadata)?.share(folder.clips(), &self.out);
         if shared.targets.is_empty() {
             return Err(Error::Data(format!(
                 "{}: lists none of the {} in {}, such as {:?}",

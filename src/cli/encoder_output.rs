@@ -1,13 +1,15 @@
 //! The flags and the output of the commands that write one encoder's feature file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::args::{Overwrite, quoted};
 use super::console;
 use super::numbers::{count, counted};
-use crate::data::encoder_file::{FilePlan, WrittenFile};
+use crate::data::aggregate::split::{PARTS, PartOfClip, part_path};
+use crate::data::aggregate::{BadClip, sidecar};
+use crate::data::encoder_file::{EncoderRows, Output};
 use crate::{Error, Result};
 
 /// Bad clips that are named one by one.
@@ -16,85 +18,96 @@ const SHOWN: usize = 20;
 /// Where features go, and what happens to clips that give none.
 #[derive(Args, Debug)]
 pub struct EncoderOutput {
-    /// Feature file to write: X, one row a clip, and filenames
+    /// Feature file to write (.npz); with --split-by DIR/NAME.npz stands for DIR/train/NAME.npz and
+    /// DIR/test/NAME.npz
     #[arg(long, value_name = "FILE.npz")]
     out: PathBuf,
-    /// Write DIR/train/NAME.npz and DIR/test/NAME.npz in place of DIR/NAME.npz: a CSV with the
-    /// columns filename and split (train or test), or a data folder, by its two metadata files
-    #[arg(long, value_name = "CSV|DATA")]
+    /// Write the training and the test part at once: a data folder with train_metadata.csv and
+    /// test_metadata.csv, or a CSV with columns filename and split (train or test)
+    #[arg(long, value_name = "METADATA")]
     split_by: Option<PathBuf>,
-    /// Leave out clips that cannot be used, and say which; without it they end the run
+    /// Leave out clips that cannot be used and list them in NAME.skipped.json beside the output
     #[arg(long)]
     skip_bad: bool,
 }
 
 impl EncoderOutput {
-    /// Which clips go where; refuses outputs that could not be written at the end.
+    /// Which clip is of which part, where that was asked for; refuses outputs that could not be
+    /// written at the end.
     ///
     /// # Errors
-    /// [`Error::Data`] for such a path; those of [`FilePlan::split`].
-    pub fn plan(&self, overwrite: &Overwrite) -> Result<FilePlan> {
+    /// [`Error::Data`] for such a path; those of [`PartOfClip::read`].
+    pub fn parts(&self, overwrite: &Overwrite) -> Result<Option<PartOfClip>> {
         let Some(by) = &self.split_by else {
-            overwrite.check("--out", &self.out, &["npz"])?;
-            return Ok(FilePlan::whole(&self.out));
+            self.check(&self.out, overwrite)?;
+            return Ok(None);
         };
-        let plan = FilePlan::split(&self.out, by)?;
-        for path in plan.paths() {
-            // Its folder is made; the others' rules hold.
-            if path.parent().is_some_and(std::path::Path::is_dir) || path.exists() {
-                overwrite.check("--out", path, &["npz"])?;
+        for path in PARTS.map(|part| part_path(&self.out, part)) {
+            // The folder of a part is made.
+            if path.parent().is_some_and(Path::is_dir) {
+                self.check(&path, overwrite)?;
             }
         }
-        Ok(plan)
+        PartOfClip::read(by).map(Some)
     }
 
-    /// Names clips that cannot be used, on stderr.
+    fn check(&self, path: &Path, overwrite: &Overwrite) -> Result<()> {
+        overwrite.check("--out", path, &["npz"])?;
+        if self.skip_bad {
+            overwrite.check("--skip-bad", &sidecar(path), &["json"])?;
+        }
+        Ok(())
+    }
+
+    /// Names clips that cannot be used, on stderr, and writes the others.
     ///
     /// # Errors
-    /// [`Error::Data`] if there are any and they are not to be skipped.
-    pub fn check_bad(&self, reasons: &[&str]) -> Result<()> {
-        if reasons.is_empty() {
-            return Ok(());
+    /// [`Error::Data`] if there are any and they are not to be skipped; those of
+    /// [`EncoderRows::write`].
+    pub fn write(
+        &self,
+        rows: &EncoderRows,
+        bad: &[BadClip],
+        parts: Option<&PartOfClip>,
+    ) -> Result<Output> {
+        for clip in bad.iter().take(SHOWN) {
+            console::warning(&clip.reason);
         }
-        for reason in reasons.iter().take(SHOWN) {
-            console::warning(reason);
+        if bad.len() > SHOWN {
+            console::warning(&format!("… and {} more", count(bad.len() - SHOWN)));
         }
-        if reasons.len() > SHOWN {
-            console::warning(&format!("… and {} more", count(reasons.len() - SHOWN)));
+        if bad.is_empty() || self.skip_bad {
+            return rows.write(&self.out, parts, self.skip_bad.then_some(bad));
         }
-        if self.skip_bad {
-            return Ok(());
-        }
-        let clips = counted(reasons.len(), "clip");
+        let clips = counted(bad.len(), "clip");
         Err(Error::Data(format!(
             "{clips} cannot be used, listed above; repair them, or leave them out with --skip-bad"
         )))
     }
+}
 
-    /// What was written, for a reader.
-    pub fn text(&self, written: &[WrittenFile], unlisted: usize) -> String {
-        let mut text = String::new();
-        for file in written {
-            text += &format!(
-                "wrote {}: {}, {}",
-                quoted(&file.file),
-                counted(file.rows, "clip"),
-                counted(file.columns, "column")
-            );
-            if file.missing > 0 {
-                text += &format!(
-                    "; {} of its part without a row",
-                    counted(file.missing, "clip")
-                );
-            }
-            text += "\n";
-        }
-        if unlisted > 0 {
-            text += &format!(
-                "{} in neither part, not written\n",
-                counted(unlisted, "clip")
-            );
-        }
-        text
+/// What was written, for a reader.
+pub fn text(output: &Output) -> String {
+    let mut text = String::new();
+    for file in &output.written {
+        text += &format!(
+            "wrote {}: {}, {}\n",
+            quoted(&file.path),
+            counted(file.clips, "clip"),
+            counted(file.columns, "column")
+        );
     }
+    if output.absent > 0 {
+        text += &format!(
+            "{} of the metadata without a row: the encoder will count as missing there\n",
+            counted(output.absent, "clip")
+        );
+    }
+    if output.unlisted > 0 {
+        text += &format!(
+            "{} in neither part, not written\n",
+            counted(output.unlisted, "clip")
+        );
+    }
+    text
 }

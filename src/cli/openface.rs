@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::args::{Overwrite, Threads, quoted};
 use super::encoder_output::EncoderOutput;
-use super::numbers::counted;
-use super::{console, progress};
+use super::numbers::{count, counted, cut};
+use super::{console, encoder_output, progress};
 use crate::data::openface::{Folder, Options, Outcome, Selection, aggregate_folder};
 use crate::kernels::aggregate::Aggregation;
 use crate::{Error, Result};
@@ -74,7 +74,7 @@ impl OpenFace {
                 "--min-confidence {least}: expected a number from 0 to 1"
             )));
         }
-        let plan = self.output.plan(&self.overwrite)?;
+        let parts = self.output.parts(&self.overwrite)?;
         let bar = progress::clips(0);
         let seven = Aggregation::default();
         let found = aggregate_folder(&self.folder, &options, &seven, &|total| {
@@ -83,26 +83,19 @@ impl OpenFace {
         });
         bar.finish_and_clear();
         let found = found?;
-        let bad: Vec<&str> = found
-            .clips
-            .iter()
-            .filter_map(|clip| match &clip.outcome {
-                Outcome::Bad(reason) => Some(reason.as_str()),
-                _ => None,
-            })
-            .collect();
-        self.output.check_bad(&bad)?;
-        let written = found.rows.write_all(&plan)?;
+        let output = self
+            .output
+            .write(&found.rows, &found.bad(), parts.as_ref())?;
         if self.json {
             return console::print_json(&json!({
-                "written": written,
-                "unlisted": found.rows.unlisted(&plan),
+                "written": output.written,
+                "unlisted": output.unlisted,
+                "absent": output.absent,
                 "frame_columns": found.columns,
                 "clips": found.clips,
             }));
         }
-        console::print(&text(&found))?;
-        console::print(&self.output.text(&written, found.rows.unlisted(&plan)))
+        console::print(&(text(&found) + &encoder_output::text(&output)))
     }
 }
 
@@ -122,16 +115,13 @@ fn text(found: &Folder) -> String {
     let [frames, kept, no_face, unsure, interpolated, others] = sum;
     let mut text = format!(
         "{} of {} kept: {} without a face, {} with too little confidence",
-        super::numbers::count(kept),
+        count(kept),
         counted(frames, "frame"),
-        super::numbers::count(no_face),
-        super::numbers::count(unsure)
+        count(no_face),
+        count(unsure)
     );
     if interpolated > 0 {
-        text += &format!(
-            "; {} of the kept interpolated",
-            super::numbers::count(interpolated)
-        );
+        text += &format!("; {} of the kept interpolated", count(interpolated));
     }
     if others > 0 {
         text += &format!(
@@ -150,7 +140,7 @@ fn text(found: &Folder) -> String {
         text += &format!(
             "no good frame, so no row: {} ({})\n",
             counted(missing.len(), "clip"),
-            super::numbers::cut(&missing.join(", "), 60)
+            cut(&missing.join(", "), 60)
         );
     }
     text

@@ -131,7 +131,7 @@ impl Synth {
         let columns: usize = written.encoders.iter().map(|(_, columns)| columns).sum();
         let out = quoted(&self.out);
         let next = if self.frames.is_some() {
-            "blendfuse aggregate --help".to_owned()
+            "for each ENCODER: blendfuse aggregate OUT/frames/ENCODER --out OUT/features/ENCODER.npz --split-by OUT".replace("OUT", &out)
         } else {
             format!("blendfuse inspect {out}\n  blendfuse train {out} --out run --fold 0")
         };

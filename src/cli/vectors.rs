@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::{Overwrite, Threads};
-use super::console;
 use super::encoder_output::EncoderOutput;
+use super::{console, encoder_output};
 use crate::Result;
 use crate::data::vectors::{Options, read};
 
@@ -54,24 +54,22 @@ impl Vectors {
     /// given.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
-        let plan = self.output.plan(&self.overwrite)?;
+        let parts = self.output.parts(&self.overwrite)?;
         let options = Options {
             name_column: self.name_column.clone(),
             drop: self.drop.clone(),
         };
         let found = read(&self.input, &options)?;
-        let bad: Vec<&str> = found.bad.iter().map(String::as_str).collect();
-        self.output.check_bad(&bad)?;
-        let written = found.rows.write_all(&plan)?;
-        let unlisted = found.rows.unlisted(&plan);
+        let output = self.output.write(&found.rows, &found.bad, parts.as_ref())?;
         if self.json {
             return console::print_json(&json!({
-                "written": written,
-                "unlisted": unlisted,
+                "written": output.written,
+                "unlisted": output.unlisted,
+                "absent": output.absent,
                 "columns": found.columns,
                 "bad": found.bad,
             }));
         }
-        console::print(&self.output.text(&written, unlisted))
+        console::print(&encoder_output::text(&output))
     }
 }

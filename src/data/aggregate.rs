@@ -28,7 +28,7 @@ use frames::FrameSource;
 use output::Existing;
 use spool::Spool;
 
-pub use output::sidecar;
+pub use output::{sidecar, write_skipped};
 
 /// How to aggregate.
 #[derive(Clone, Debug)]
@@ -197,12 +197,14 @@ fn check_names(source: &dyn FrameSource, clips: &[usize]) -> Result<()> {
     Ok(())
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder of a file; `.` where the path names none.
+pub(super) fn folder_of(path: &Path) -> &Path {
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     folder.unwrap_or(Path::new("."))
 }
 
-fn make_folder(folder: &Path) -> Result<()> {
+/// Makes a folder and those above it.
+pub(super) fn make_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|source| Error::Write {
         path: folder.to_path_buf(),
         source,

@@ -178,7 +178,14 @@ fn write_list(
     let bad = super::bad_clips(source, spool);
     let mine = |(number, _): &(usize, BadClip)| target.clips.binary_search(number).is_ok();
     let bad = bad.into_iter().filter(mine).map(|(_, clip)| clip);
-    let skipped: Vec<BadClip> = bad.collect();
+    write_skipped(path, &bad.collect::<Vec<BadClip>>())
+}
+
+/// Lists clips that were skipped.
+///
+/// # Errors
+/// [`Error::Write`].
+pub fn write_skipped(path: &Path, skipped: &[BadClip]) -> Result<()> {
     let text = serde_json::to_string_pretty(&json!({ "skipped": skipped }));
     let text = text.map_err(|error| Error::Write {
         path: path.to_path_buf(),

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::Target;
-use super::frames::FrameSource;
 use crate::data::filename::clip_key;
 use crate::data::table::Table;
 use crate::{Error, Result};
@@ -25,14 +24,14 @@ pub struct PartOfClip {
     parts: HashMap<String, usize>,
 }
 
-/// A source's clips, shared out.
+/// Clips, shared out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shared {
     /// One for each part that has a clip: `DIR/train/NAME.npz` and `DIR/test/NAME.npz`.
     pub targets: Vec<Target>,
-    /// Clips with frames that no table lists.
+    /// Clips that no table lists.
     pub unlisted: usize,
-    /// Clips of the tables without frames.
+    /// Clips of the tables that are not among them.
     pub absent: usize,
 }
 
@@ -109,14 +108,14 @@ impl PartOfClip {
         Ok(())
     }
 
-    /// Shares out a source's clips; `path` is `DIR/NAME.npz`.
-    pub fn share(&self, source: &dyn FrameSource, path: &Path) -> Shared {
+    /// Shares out clips by their names; `path` is `DIR/NAME.npz`.
+    pub fn share(&self, clips: &[String], path: &Path) -> Shared {
         let mut targets = PARTS.map(|part| Target {
             path: part_path(path, part),
             clips: Vec::new(),
         });
         let (mut unlisted, mut listed) = (0, HashSet::new());
-        for (number, clip) in source.clips().iter().enumerate() {
+        for (number, clip) in clips.iter().enumerate() {
             match self.parts.get_key_value(clip_key(clip)) {
                 Some((key, part)) => {
                     targets[*part].clips.push(number);

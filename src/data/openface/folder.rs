@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Counts, FaceFrames, Options, Tool, read};
+use crate::data::aggregate::BadClip;
 use crate::data::clip_files::{ClipFile, list};
 use crate::data::encoder_file::EncoderRows;
 use crate::kernels::aggregate::{Aggregation, Scratch};
@@ -24,6 +25,21 @@ pub struct Folder {
     pub rows: EncoderRows,
     /// What became of each clip, by name.
     pub clips: Vec<ClipReport>,
+}
+
+impl Folder {
+    /// The clips whose files cannot be used.
+    pub fn bad(&self) -> Vec<BadClip> {
+        let bad = self.clips.iter().filter_map(|clip| match &clip.outcome {
+            Outcome::Bad(reason) => Some(BadClip {
+                clip: clip.clip.clone(),
+                file: clip.file.display().to_string(),
+                reason: reason.clone(),
+            }),
+            _ => None,
+        });
+        bad.collect()
+    }
 }
 
 /// What became of a clip.

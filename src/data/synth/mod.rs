@@ -203,12 +203,14 @@ pub fn write(
     let cast = Cast::draw(options);
     let world = World::draw(options);
     let encoders = encoders(options);
-    for part in ["train", "test"] {
-        if options.frames.is_some() {
-            break;
-        }
-        let folder = path.join("features").join(part);
-        std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    let features = path.join("features");
+    let made: &[PathBuf] = match options.frames {
+        None => &["train", "test"].map(|part| features.join(part)),
+        // Empty, for what becomes of the frames.
+        Some(_) => &[features],
+    };
+    for folder in made {
+        std::fs::create_dir_all(folder).map_err(failed(folder))?;
     }
     // Widest first, so that no thread is left alone with the largest file at the end.
     let mut jobs: Vec<(usize, bool)> = (0..encoders.len())

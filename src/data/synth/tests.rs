@@ -288,7 +288,7 @@ fn frames_scatter_around_the_columns_and_are_the_same_for_any_number_of_threads(
     let encoder = encoders(&options).swap_remove(1);
     let cast = Cast::draw(&options);
     let world = World::draw(&options);
-    assert!(!folders[0].path().join("features").exists());
+    assert!(!folders[0].path().join("features/train").exists());
     assert!(
         folders[0]
             .path()

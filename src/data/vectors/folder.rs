@@ -8,6 +8,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::{Options, Vectors, table};
+use crate::data::aggregate::BadClip;
 use crate::data::clip_files::{ClipFile, holds, list};
 use crate::data::encoder_file::EncoderRows;
 use crate::data::npy::read_numbers;
@@ -54,19 +55,25 @@ pub(super) fn read(folder: &Path, options: &Options) -> Result<Vectors> {
         bad: Vec::new(),
     };
     for (ClipFile { clip, path }, read) in files.into_iter().zip(read) {
-        match read {
-            Err(error) => vectors.bad.push(error.to_string()),
-            Ok((row, _)) if row.len() != length => vectors.bad.push(format!(
-                "{}: has {} values; most files have {length}",
-                path.display(),
-                row.len()
-            )),
-            Ok((_, names)) if names != vectors.columns => vectors.bad.push(format!(
-                "{}: its columns have other names, or another order, than those of most files",
-                path.display()
-            )),
-            Ok((row, _)) => vectors.rows.push(clip, &row),
-        }
+        let shown = path.display();
+        let reason = match read {
+            Err(error) => error.to_string(),
+            Ok((row, _)) if row.len() != length => {
+                format!(
+                    "{shown}: has {} values; most files have {length}",
+                    row.len()
+                )
+            }
+            Ok((_, names)) if names != vectors.columns => format!(
+                "{shown}: its columns have other names, or another order, than those of most files"
+            ),
+            Ok((row, _)) => {
+                vectors.rows.push(clip, &row);
+                continue;
+            }
+        };
+        let file = shown.to_string();
+        vectors.bad.push(BadClip { clip, file, reason });
     }
     Ok(vectors)
 }

@@ -8,6 +8,7 @@ mod table;
 
 use std::path::Path;
 
+use super::aggregate::BadClip;
 use super::encoder_file::EncoderRows;
 use crate::Result;
 
@@ -46,8 +47,8 @@ pub struct Vectors {
     pub rows: EncoderRows,
     /// Names of the columns, where the files have names.
     pub columns: Option<Vec<String>>,
-    /// What could not be used, each in one line that names its place.
-    pub bad: Vec<String>,
+    /// What could not be used; reasons name their place.
+    pub bad: Vec<BadClip>,
 }
 
 /// Reads a table or a folder.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{NAME_COLUMNS, NO_FEATURES, Options, Vectors, clip_name};
 use crate::Result;
+use crate::data::aggregate::BadClip;
 use crate::data::csv_rows::CsvRows;
 use crate::data::encoder_file::EncoderRows;
 
@@ -43,7 +44,11 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
         }
         match fill(&table, &features, &mut row) {
             Ok(()) => rows.push(clip, &row),
-            Err(error) => bad.push(error.to_string()),
+            Err(error) => bad.push(BadClip {
+                clip,
+                file: path.display().to_string(),
+                reason: error.to_string(),
+            }),
         }
     }
     Ok(Vectors {

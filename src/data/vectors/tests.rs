@@ -47,13 +47,13 @@ fn bad_rows_are_told_and_the_others_kept() {
     let vectors = table(text, &Options::default()).unwrap();
     assert_eq!(vectors.rows.names(), ["a", "f"]);
     assert_eq!(vectors.bad.len(), 4);
-    for (reason, place) in vectors.bad.iter().zip([
+    for (bad, place) in vectors.bad.iter().zip([
         "line 3, column x: expected a finite number",
         "line 4, column y: expected a number, found \"loud\"",
         "line 5, column x: expected a finite number",
         "line 6, column x: expected a finite number",
     ]) {
-        assert!(reason.contains(place), "{reason}");
+        assert!(bad.reason.contains(place), "{bad:?}");
     }
 }
 
@@ -131,10 +131,10 @@ fn a_folder_has_one_file_a_clip() {
     assert_eq!(vectors.columns, None);
     let expected = ["[2, 2]", "has 3 values", "value 1", "", "found 0"];
     assert_eq!(vectors.bad.len(), expected.len());
-    for (reason, expected) in vectors.bad.iter().zip(expected) {
+    for (bad, expected) in vectors.bad.iter().zip(expected) {
         assert!(
-            reason.contains(expected) && !reason.contains('\n'),
-            "{reason}"
+            bad.reason.contains(expected) && !bad.reason.contains('\n'),
+            "{bad:?}"
         );
     }
     put("h.csv", b"x\n1\n");
@@ -157,12 +157,12 @@ fn a_folder_of_tables_takes_names_from_its_files() {
     let vectors = read(folder.path(), &Options::default()).unwrap();
     assert_eq!(vectors.rows.names(), ["a", "b"]);
     assert_eq!(vectors.rows.row(1), [3.0, 4.0]);
-    for (reason, expected) in vectors
+    for (bad, expected) in vectors
         .bad
         .iter()
         .zip(["another order", "a second row", "no row"])
     {
-        assert!(reason.contains(expected), "{reason}");
+        assert!(bad.reason.contains(expected), "{bad:?}");
     }
     assert_eq!(vectors.bad.len(), 3);
 }
