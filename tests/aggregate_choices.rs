@@ -65,6 +65,47 @@ fn training_and_test_part_are_written_at_once() {
 }
 
 #[test]
+fn parts_are_continued_each_with_its_list_of_skipped_clips() {
+    let place = Place::new();
+    folder(&place, "frames", 0..4);
+    let table = "filename,split\nclip_000,train\nclip_001,train\nclip_002,test\nclip_003,test\n";
+    fs::write(place.path("all.csv"), table).unwrap();
+    let some: Vec<&str> = table.lines().take(2).collect();
+    fs::write(place.path("some.csv"), some.join("\n")).unwrap();
+    let args = [
+        "aggregate",
+        "frames",
+        "--out",
+        "x.npz",
+        "--append",
+        "--skip-bad",
+        "--split-by",
+    ];
+    place.ok(&[&args[..], &["some.csv", "--dtype", "f16"]].concat());
+    assert!(!place.path("test").exists());
+    npy(&place.path("frames/clip_003.npy"), &[0, 3], &[]);
+    let found = place.json(&[&args[..], &["all.csv"]].concat());
+    assert_eq!(found["clips"], 3);
+    for (part, clips, new, skipped) in [("train", 2, 1, 0), ("test", 1, 1, 1)] {
+        let written = found["written"].as_array().unwrap().iter();
+        let path = format!("{part}/x.npz");
+        let [written] = written.filter(|w| w["path"] == path).collect::<Vec<_>>()[..] else {
+            panic!("{found}");
+        };
+        assert_eq!(
+            (&written["clips"], &written["new_clips"]),
+            (&clips.into(), &new.into())
+        );
+        // The new part takes the precision of the one that was there.
+        let features = Features::open(&place.path(&path)).unwrap();
+        assert_eq!(features.type_name(), "f2");
+        let list = fs::read_to_string(place.path(part).join("x.skipped.json")).unwrap();
+        let list: Value = serde_json::from_str(&list).unwrap();
+        assert_eq!(list["skipped"].as_array().unwrap().len(), skipped, "{part}");
+    }
+}
+
+#[test]
 fn patterns_and_folders_choose_and_name_clips() {
     let place = Place::new();
     folder(&place, "frames/a", [1]);
@@ -189,6 +230,17 @@ fn statistics_and_precision_are_a_choice() {
         "{}",
         ran.stderr
     );
+}
+
+#[test]
+fn the_benchmark_of_aggregation_reports_clips_a_second() {
+    let place = Place::new();
+    let size = ["--frames", "5", "--columns", "7", "--rounds", "1"];
+    let found = place.json(&[&["bench", "--aggregate", "3"], &size[..]].concat());
+    assert_eq!((&found["clips"], &found["columns"]), (&3.into(), &7.into()));
+    assert!(found["clips_per_second"].as_f64() > Some(0.0));
+    let ran = place.run(&["bench", "--frames", "5"]);
+    assert_eq!(ran.code, 2);
 }
 
 #[test]

@@ -214,7 +214,8 @@ impl Aggregate {
             force: self.overwrite.force || self.append,
         };
         if is_made {
-            return overwrite.check("--out", &self.out, &["npz"]);
+            // Its ending and its folder; a file of this very name is not touched.
+            return Overwrite { force: true }.check("--out", &self.out, &["npz"]);
         }
         overwrite.check("--out", path, &["npz"])?;
         if self.skip_bad {
@@ -272,6 +273,9 @@ impl Aggregate {
                 }
                 _ => format!("wrote {path}: {rows}, {columns} columns\n"),
             };
+        }
+        if outcome.clips == 0 {
+            return console::print(&text);
         }
         text += &format!(
             "{} frames of {} in {}, {} clips a second\n",

@@ -25,7 +25,7 @@ Examples:
   blendfuse bench --batch 128 --uda --threads 2 --json
   blendfuse bench --preset small --rounds 50
   blendfuse bench --predict 1 --rounds 50        (one clip; as many as 3050 take 4.4 GiB of features)
-  blendfuse bench --aggregate 200                (clips of 300 frames of 1024 values)")]
+  blendfuse bench --aggregate 800 --threads 2      (clips of 300 frames of 1024 values)")]
 pub struct Bench {
     /// Size: paper (36 encoders, 97.6 million parameters) or small (their widths divided by 16)
     #[arg(long, value_enum, default_value_t = Preset::Paper)]

@@ -110,6 +110,12 @@ pub fn aggregate(
         existing.then(open).transpose()
     });
     let existing = existing.collect::<Result<Vec<Option<Existing>>>>()?;
+    // A part that is new is written as the one that is there.
+    let precision = existing.iter().flatten().map(Existing::precision).next();
+    let options = &Options {
+        precision: options.precision.or(precision),
+        ..options.clone()
+    };
     let widths: Vec<usize> = existing
         .iter()
         .flatten()

@@ -19,6 +19,7 @@ pub mod metadata;
 mod metadata_labels;
 pub mod npy;
 pub mod npy_header;
+mod npy_order;
 pub mod npz;
 pub mod npz_write;
 pub mod openface;

@@ -8,6 +8,7 @@ use half::f16;
 
 use super::dtype::Dtype;
 use super::npy_header::{Header, fill};
+use super::npy_order::to_c_order;
 use crate::kernels::pack::RowValues;
 use crate::{Error, Result};
 
@@ -204,30 +205,6 @@ fn elements<const N: usize, T: Copy + Default>(
         values = to_c_order(&values, &header.shape);
     }
     Ok(values)
-}
-
-/// From first axis fastest to last axis fastest.
-fn to_c_order<T: Copy + Default>(values: &[T], shape: &[usize]) -> Vec<T> {
-    // Stride of each axis in the output.
-    let mut strides = vec![1; shape.len()];
-    for axis in (0..shape.len() - 1).rev() {
-        strides[axis] = strides[axis + 1] * shape[axis + 1];
-    }
-    let mut out = vec![T::default(); values.len()];
-    let (mut place, mut at) = (vec![0; shape.len()], 0);
-    for &value in values {
-        out[at] = value;
-        for axis in 0..shape.len() {
-            place[axis] += 1;
-            at += strides[axis];
-            if place[axis] < shape[axis] {
-                break;
-            }
-            at -= strides[axis] * shape[axis];
-            place[axis] = 0;
-        }
-    }
-    out
 }
 
 /// Reads the text elements that follow a header; trailing NULs are padding, as for numpy.
