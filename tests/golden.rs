@@ -395,7 +395,9 @@ fn check_all(files: &[PathBuf]) {
 
 #[test]
 fn the_repositorys_own_files_agree() {
-    let files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"));
+    let mut files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"));
+    let is_golden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("golden_");
+    files.retain(|path| path.file_name().is_some_and(is_golden));
     assert!(files.len() >= 8, "golden files are missing from fixtures/");
     check_all(&files);
 }

@@ -8,9 +8,10 @@ use super::numbers::{count, counted};
 use super::progress::working;
 use crate::Result;
 use crate::train::benchmark::{BenchmarkOptions, BenchmarkReport, benchmark};
+use crate::train::benchmark_aggregate::{AggregateOptions, AggregateReport, benchmark_aggregate};
 use crate::train::benchmark_predict::{PredictOptions, PredictReport, benchmark_predict};
 
-/// Time training steps, or predictions, on this machine
+/// Time training steps, predictions, or the aggregation of frames, on this machine
 ///
 /// Steps on random data: forward, backward and optimiser at the paper's size, beside the most
 /// multiply-adds that the same threads reach in the same run.
@@ -23,7 +24,8 @@ Examples:
   blendfuse bench
   blendfuse bench --batch 128 --uda --threads 2 --json
   blendfuse bench --preset small --rounds 50
-  blendfuse bench --predict 1 --rounds 50        (one clip; as many as 3050 take 4.4 GiB of features)")]
+  blendfuse bench --predict 1 --rounds 50        (one clip; as many as 3050 take 4.4 GiB of features)
+  blendfuse bench --aggregate 800 --threads 2      (clips of 300 frames of 1024 values)")]
 pub struct Bench {
     /// Size: paper (36 encoders, 97.6 million parameters) or small (their widths divided by 16)
     #[arg(long, value_enum, default_value_t = Preset::Paper)]
@@ -37,7 +39,16 @@ pub struct Bench {
     /// Predict so many clips instead of training, from features in memory to scores
     #[arg(long, value_name = "CLIPS", conflicts_with_all = ["batch", "uda"])]
     predict: Option<usize>,
-    /// Steps timed, after two that are not; with --predict, rounds over all clips, after one
+    /// Aggregate so many clips instead, from f32 frames in memory to the seven statistics
+    #[arg(long, value_name = "CLIPS", conflicts_with_all = ["batch", "uda", "predict", "preset"])]
+    aggregate: Option<usize>,
+    /// With --aggregate: frames of a clip
+    #[arg(long, value_name = "T", default_value_t = 300, requires = "aggregate")]
+    frames: usize,
+    /// With --aggregate: columns of a frame
+    #[arg(long, value_name = "D", default_value_t = 1024, requires = "aggregate")]
+    columns: usize,
+    /// Steps timed, after two that are not; otherwise rounds over all clips, after one that is not
     #[arg(long, value_name = "N", default_value_t = 9)]
     rounds: usize,
     #[command(flatten)]
@@ -60,6 +71,9 @@ impl Bench {
     /// Those of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
+        if let Some(clips) = self.aggregate {
+            return self.aggregate(clips);
+        }
         let divisor = match self.preset {
             Preset::Small => 16,
             Preset::Paper => 1,
@@ -100,6 +114,43 @@ impl Bench {
             console::print(&predict_text(&report))
         }
     }
+
+    fn aggregate(&self, clips: usize) -> Result<()> {
+        let options = AggregateOptions {
+            clips,
+            frames: self.frames,
+            columns: self.columns,
+            rounds: self.rounds,
+        };
+        let spinner = working("timing aggregation");
+        let report = benchmark_aggregate(&options, || spinner.tick());
+        spinner.finish_and_clear();
+        let report = report?;
+        if self.json {
+            console::print_json(&report)
+        } else {
+            console::print(&aggregate_text(&report))
+        }
+    }
+}
+
+fn aggregate_text(report: &AggregateReport) -> String {
+    format!(
+        "{} of {} frames of {} values; {} kernel, {} threads\n\
+         aggregation  {:.1} ms (median of {}; {:.1} to {:.1}), {} clips a second, {:.1} GB/s\n{}",
+        counted(report.clips, "clip"),
+        count(report.frames),
+        count(report.columns),
+        report.kernel,
+        report.threads,
+        report.aggregate_ms,
+        report.rounds,
+        report.aggregate_min_ms,
+        report.aggregate_max_ms,
+        count(report.clips_per_second as usize),
+        report.gigabytes_per_second,
+        memory(report.peak_rss_mib),
+    )
 }
 
 fn memory(mib: Option<f64>) -> String {

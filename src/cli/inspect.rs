@@ -1,29 +1,38 @@
 //! `blendfuse inspect`.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::Threads;
-use super::console;
+use super::args::{Overwrite, Threads};
 use super::numbers::{Table, count, counted, cut};
-use crate::data::inspect::{FileReport, Inspection, PartReport, inspect};
-use crate::{Error, Result};
+use super::{console, inspect_encoders};
+use crate::data::inspect::{Inspection, PartReport, inspect};
+use crate::report::inspection_figure;
+use crate::{Error, Result, atomic};
 
 /// Say what a data folder holds, and what is wrong with it
 ///
 /// Goes on after a fault, so that all faults show at once: unreadable files, NaN, labels that do not
-/// add up, clips without features, actors on both sides of a fold. Nothing is written.
+/// add up, clips without features, actors on both sides of a fold. Says for each encoder which rows
+/// are equal or far off, and how far the test part is shifted. Nothing is written but the figure.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Exit code 0 where training can use the folder as it is, 2 where it cannot.
 
 Examples:
   blendfuse inspect DATA
+  blendfuse inspect DATA --figure data.svg
   blendfuse inspect DATA --json | jq .problems")]
 pub struct Inspect {
     /// Data folder: train_metadata.csv, features/train/NAME.npz, … (docs/formats.md)
     data: PathBuf,
+    /// Draw missing clips and shift of every encoder
+    #[arg(long, value_name = "FILE.svg")]
+    figure: Option<PathBuf>,
+    #[command(flatten)]
+    overwrite: Overwrite,
     #[command(flatten)]
     threads: Threads,
     /// Print everything as one JSON object on stdout
@@ -38,7 +47,11 @@ impl Inspect {
     /// [`Error::Data`] if the folder cannot be used as it is.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
+        if let Some(path) = &self.figure {
+            self.overwrite.check("--figure", path, &["svg"])?;
+        }
         let found = inspect(&self.data);
+        self.draw(&found)?;
         if self.json {
             console::print_json(&found)?;
         } else {
@@ -52,6 +65,23 @@ impl Inspect {
             "{} cannot be used as it is: {problems}, listed above",
             self.data.display()
         )))
+    }
+
+    fn draw(&self, found: &Inspection) -> Result<()> {
+        let Some(path) = &self.figure else {
+            return Ok(());
+        };
+        let drawn = inspection_figure::svg(found).map_err(|reason| Error::Write {
+            path: path.clone(),
+            source: std::io::Error::other(reason),
+        })?;
+        match drawn {
+            Some(svg) => atomic::write(path, |out| out.write_all(svg.as_bytes())),
+            None => {
+                console::warning(&format!("{}: no encoder to draw", path.display()));
+                Ok(())
+            }
+        }
     }
 }
 
@@ -70,7 +100,7 @@ fn text(found: &Inspection) -> String {
     }
     text += &labels(found);
     text += &folds(found);
-    text += &encoders(found);
+    text += &inspect_encoders::text(found);
     text += &list("warnings", &found.warnings);
     text += &list("problems", &found.problems);
     if found.usable {
@@ -105,25 +135,42 @@ fn labels(found: &Inspection) -> String {
     if found.classes.is_empty() {
         return String::new();
     }
+    let test = found.test.as_ref().filter(|test| test.labelled > 0);
     let mut text = format!("\n{} classes (training clips)\n", found.classes.len());
-    let mut table = Table::new(["", "alone", "blended"]);
-    for class in &found.classes {
+    let mut header = vec!["", "alone", "blended"];
+    if test.is_some() {
+        header.extend(["test alone", "blended"]);
+    }
+    let mut table = Table::new(header);
+    for (place, class) in found.classes.iter().enumerate() {
         let neutral = if class.neutral { " (neutral)" } else { "" };
-        table.row([
+        let mut row = vec![
             cut(&class.name, 40) + neutral,
             count(class.alone),
             count(class.in_blends),
-        ]);
+        ];
+        if let Some(class) = test.and_then(|test| test.classes.get(place)) {
+            row.extend([count(class.alone), count(class.in_blends)]);
+        }
+        table.row(row);
     }
     text += &table.text();
-    if !found.proportions.is_empty() {
-        let each = found.proportions.iter();
-        let each: Vec<_> = each
-            .map(|(name, n)| format!("{name}: {}", count(*n)))
-            .collect();
-        text += &format!("  blends: {}\n", cut(&each.join(", "), 68));
+    text += &blends("blends", &found.proportions);
+    if let Some(test) = test {
+        text += &blends("test blends", &test.proportions);
     }
     text
+}
+
+fn blends(title: &str, proportions: &[(String, usize)]) -> String {
+    if proportions.is_empty() {
+        return String::new();
+    }
+    let each = proportions.iter();
+    let each: Vec<_> = each
+        .map(|(name, n)| format!("{name}: {}", count(*n)))
+        .collect();
+    format!("  {title}: {}\n", cut(&each.join(", "), 68))
 }
 
 fn folds(found: &Inspection) -> String {
@@ -157,53 +204,6 @@ fn folds(found: &Inspection) -> String {
         );
     }
     text
-}
-
-fn encoders(found: &Inspection) -> String {
-    if found.encoders.is_empty() {
-        return String::new();
-    }
-    let columns: usize = found.encoders.iter().filter_map(|e| e.width).sum();
-    let text = format!(
-        "\n{}, {} columns; missing: clips of the metadata without a row\n",
-        counted(found.encoders.len(), "encoder"),
-        count(columns)
-    );
-    let has_test = found.encoders.iter().any(|encoder| encoder.test.is_some());
-    let mut header = vec![
-        "", "modality", "width", "type", "constant", "rows", "missing",
-    ];
-    if has_test {
-        header.extend(["test", "missing"]);
-    }
-    header.push("NaN/inf");
-    let mut table = Table::new(header);
-    let cell = |n: Option<usize>| n.map_or_else(|| "?".to_owned(), count);
-    for encoder in &found.encoders {
-        let of = |file: &Option<FileReport>, pick: fn(&FileReport) -> usize| {
-            cell(file.as_ref().map(pick))
-        };
-        let mut row = vec![
-            cut(&encoder.name, 22),
-            match encoder.modality.as_str() {
-                "multimodal" => "multi".to_owned(),
-                other => other.to_owned(),
-            },
-            cell(encoder.width),
-            encoder.dtype.clone().unwrap_or_else(|| "?".into()),
-            cell(encoder.constant_columns),
-            of(&encoder.train, |file| file.rows),
-            of(&encoder.train, |file| file.missing_clips),
-        ];
-        if has_test {
-            row.push(of(&encoder.test, |file| file.rows));
-            row.push(of(&encoder.test, |file| file.missing_clips));
-        }
-        let files = [&encoder.train, &encoder.test].into_iter().flatten();
-        row.push(count(files.map(|file| file.non_finite).sum()));
-        table.row(row);
-    }
-    text + &table.text()
 }
 
 fn list(title: &str, lines: &[String]) -> String {

@@ -2,6 +2,7 @@
 //! the library and prints.
 
 mod ablate;
+mod aggregate;
 mod args;
 mod bench;
 mod console;
@@ -9,9 +10,12 @@ mod cv;
 mod decode;
 mod decoding;
 mod demo;
+mod encoder_output;
 mod evaluate;
 mod inspect;
+mod inspect_encoders;
 mod numbers;
+mod openface;
 mod plan_args;
 mod plan_progress;
 mod predict;
@@ -20,6 +24,7 @@ mod repro;
 mod score;
 mod synth;
 mod train;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -55,6 +60,9 @@ struct Cli {
 enum Command {
     Demo(demo::Demo),
     Inspect(inspect::Inspect),
+    #[command(name = "openface")]
+    OpenFace(openface::OpenFace),
+    Aggregate(Box<aggregate::Aggregate>),
     Train(Box<train::Train>),
     Cv(Box<cv::CrossValidate>),
     Ablate(Box<ablate::Ablate>),
@@ -63,6 +71,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Decode(decode::Decode),
     Synth(synth::Synth),
+    Vectors(vectors::Vectors),
     Bench(bench::Bench),
 }
 
@@ -71,6 +80,8 @@ impl Command {
         match self {
             Command::Demo(command) => command.run(),
             Command::Inspect(command) => command.run(),
+            Command::OpenFace(command) => command.run(),
+            Command::Aggregate(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::Cv(command) => command.run(),
             Command::Ablate(command) => command.run(),
@@ -79,6 +90,7 @@ impl Command {
             Command::Evaluate(command) => command.run(),
             Command::Decode(command) => command.run(),
             Command::Synth(command) => command.run(),
+            Command::Vectors(command) => command.run(),
             Command::Bench(command) => command.run(),
         }
     }

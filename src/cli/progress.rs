@@ -1,12 +1,13 @@
 //! Follows a training run on stderr: a bar on a terminal, otherwise one plain line an epoch.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::console;
-use super::numbers::{duration, share};
+use super::numbers::{count, duration, share};
 use crate::train::Observer;
 use crate::train::history::EpochRecord;
 use crate::train::step::StepLosses;
@@ -136,6 +137,19 @@ pub fn bytes(total: u64) -> ProgressBar {
         "  [{bar:30}] {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left",
     ));
     bar
+}
+
+/// A bar over clips; hidden where stderr is no terminal.
+pub fn clips(total: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    let template = "  [{bar:30}] {human_pos}/{human_len} clips  {rate}  {eta} left";
+    bar.set_style(style(template).with_key("rate", clips_per_second));
+    bar
+}
+
+fn clips_per_second(state: &ProgressState, out: &mut dyn Write) {
+    // A bar that cannot be written is none.
+    let _ = write!(out, "{} clips/s", count(state.per_sec() as usize));
 }
 
 /// A line that says what is being done, for what takes a while; only on a terminal.

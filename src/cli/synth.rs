@@ -22,7 +22,8 @@ use crate::data::synth::{self, Preset, Scenario, SynthOptions};
 Examples:
   blendfuse synth --out data --preset tiny
   blendfuse synth --out data --preset small --missing 0.1 --seed 7
-  blendfuse synth --out data --preset paper --encoders 12")]
+  blendfuse synth --out data --preset paper --encoders 12
+  blendfuse synth --out data --preset paper --encoders 1 --frames 300")]
 pub struct Synth {
     /// Data folder to write; made if need be, refused if it holds anything
     #[arg(long, value_name = "DATA")]
@@ -70,6 +71,9 @@ pub struct Synth {
     /// Write the test labels into test_metadata.csv too, where the challenge hides them
     #[arg(long)]
     test_labels: bool,
+    /// Write frames, about N a clip, as frames/ENCODER/CLIP.npy instead of feature files
+    #[arg(long, value_name = "N")]
+    frames: Option<usize>,
     #[command(flatten)]
     threads: Threads,
     /// Print what was written as one JSON object on stdout
@@ -126,10 +130,15 @@ impl Synth {
         }
         let columns: usize = written.encoders.iter().map(|(_, columns)| columns).sum();
         let out = quoted(&self.out);
+        let next = if self.frames.is_some() {
+            "for each ENCODER: blendfuse aggregate OUT/frames/ENCODER --out OUT/features/ENCODER.npz --split-by OUT".replace("OUT", &out)
+        } else {
+            format!("blendfuse inspect {out}\n  blendfuse train {out} --out run --fold 0")
+        };
         console::print(&format!(
             "wrote {out}/: {} training and {} test clips, {} with {} columns in all, {}\n\
              truth of the test part: {}\n\
-             next:\n  blendfuse inspect {out}\n  blendfuse train {out} --out run --fold 0\n",
+             next:\n  {next}\n",
             count(written.train_clips),
             count(written.test_clips),
             counted(written.encoders.len(), "encoder"),
@@ -160,6 +169,7 @@ impl Synth {
                 }),
             missing: self.missing.unwrap_or(preset.missing),
             test_labels: self.test_labels || preset.test_labels,
+            frames: self.frames.or(preset.frames),
             scenario: Scenario {
                 blind: self.blind.or(preset.scenario.blind),
                 hidden: self.hidden.unwrap_or(preset.scenario.hidden),

@@ -1,6 +1,6 @@
 //! What a data folder holds and what is wrong with it, without stopping at the first fault.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -11,6 +11,11 @@ use super::metadata::{Clip, Metadata};
 use crate::Result;
 
 mod encoders;
+mod labels;
+mod rows;
+mod shift;
+
+pub use shift::Shift;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -23,9 +28,9 @@ pub struct Inspection {
     pub problems: Vec<String>,
     /// What stops nothing but should be known before results are believed.
     pub warnings: Vec<String>,
-    /// Classes in the order of every probability vector.
+    /// Classes of the training part, in the order of every probability vector.
     pub classes: Vec<ClassCount>,
-    /// How many blends of exactly two emotions have each proportion, larger share first.
+    /// How many blends of exactly two emotions of the training part have each proportion, larger share first.
     pub proportions: Vec<(String, usize)>,
     /// The training part; none where its metadata are unreadable.
     pub train: Option<PartReport>,
@@ -48,9 +53,9 @@ pub struct ClassCount {
     pub name: String,
     /// Whether it is the neutral class.
     pub neutral: bool,
-    /// Training clips that show it alone.
+    /// Clips that show it alone.
     pub alone: usize,
-    /// Training clips that show it with others.
+    /// Clips that show it with others.
     pub in_blends: usize,
 }
 
@@ -69,6 +74,10 @@ pub struct PartReport {
     pub actors: usize,
     /// Clips whose actor is not known.
     pub clips_without_actor: usize,
+    /// How often its clips show each class.
+    pub classes: Vec<ClassCount>,
+    /// How many of its blends of exactly two have each proportion, larger share first.
+    pub proportions: Vec<(String, usize)>,
 }
 
 /// One fold.
@@ -87,7 +96,7 @@ pub struct FoldReport {
 }
 
 /// One encoder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EncoderReport {
     /// Name of its files.
     pub name: String,
@@ -103,19 +112,36 @@ pub struct EncoderReport {
     pub train: Option<FileReport>,
     /// Its test file, where readable.
     pub test: Option<FileReport>,
+    /// How far the test part lies from the training part; none where it cannot be told.
+    pub shift: Option<Shift>,
 }
 
 /// One feature file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FileReport {
+    /// Its size on disk.
+    pub bytes: u64,
     /// Rows of the file.
     pub rows: usize,
     /// Clips of the metadata that it lacks.
     pub missing_clips: usize,
+    /// The same as a share of the clips, 0 to 1.
+    pub missing_share: f64,
     /// Rows that no clip of the metadata uses.
     pub unused_rows: usize,
     /// NaN and infinite values in rows that are used.
     pub non_finite: usize,
+    /// Columns with such a value.
+    pub non_finite_columns: usize,
+    /// Used rows that equal an earlier one.
+    pub duplicate_rows: usize,
+    /// The first of these, and the clip that it equals.
+    pub first_duplicate: Option<[String; 2]>,
+    /// Used rows whose length after standardisation has a modified z-score beyond 3.5 (Iglewicz and
+    /// Hoaglin 1993).
+    pub norm_outliers: usize,
+    /// The clip that is farthest off among these.
+    pub farthest_clip: Option<String>,
 }
 
 /// Inspects a folder. Whatever can be read is reported; the rest stands in `problems`.
@@ -149,12 +175,12 @@ pub fn inspect(path: &Path) -> Inspection {
         None
     };
     if let Some(train) = &train {
-        found.labels(train);
+        (found.classes, found.proportions) = labels::count(&train.clips, &train.classes);
         found.folds(&train.clips);
-        found.train = Some(part(&train.clips));
+        found.train = Some(part(train));
     }
     if let Some(test) = &test {
-        found.test = Some(part(&test.clips));
+        found.test = Some(part(test));
     }
     if let (Some(train), Some(test)) = (&train, &test) {
         found.compare_parts(&train.clips, &test.clips);
@@ -170,39 +196,6 @@ impl Inspection {
         result
             .map_err(|error| self.problems.push(error.to_string()))
             .ok()
-    }
-
-    fn labels(&mut self, train: &Metadata) {
-        let mut proportions: BTreeMap<String, usize> = BTreeMap::new();
-        self.classes = train
-            .classes
-            .names()
-            .iter()
-            .enumerate()
-            .map(|(class, name)| ClassCount {
-                name: name.clone(),
-                neutral: train.classes.neutral() == Some(class),
-                alone: 0,
-                in_blends: 0,
-            })
-            .collect();
-        for truth in train.clips.iter().filter_map(|clip| clip.truth.as_ref()) {
-            for part in truth.parts() {
-                let count = &mut self.classes[part.class];
-                *if truth.parts().len() == 1 {
-                    &mut count.alone
-                } else {
-                    &mut count.in_blends
-                } += 1;
-            }
-            if let [a, b] = truth.parts() {
-                let (high, low) = (a.salience.max(b.salience), a.salience.min(b.salience));
-                *proportions
-                    .entry(format!("{high:.0}/{low:.0}"))
-                    .or_default() += 1;
-            }
-        }
-        self.proportions = proportions.into_iter().collect();
     }
 
     fn folds(&mut self, clips: &[Clip]) {
@@ -262,9 +255,13 @@ impl Inspection {
     }
 }
 
-fn part(clips: &[Clip]) -> PartReport {
+fn part(metadata: &Metadata) -> PartReport {
+    let clips = &metadata.clips;
     let all: Vec<&Clip> = clips.iter().collect();
+    let (classes, proportions) = labels::count(clips, &metadata.classes);
     PartReport {
+        classes,
+        proportions,
         clips: clips.len(),
         labelled: clips.iter().filter(|clip| clip.truth.is_some()).count(),
         blends: of_size(&all, |size| size == 2),

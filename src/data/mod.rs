@@ -1,8 +1,12 @@
 //! Feature files, metadata, folds and batches.
 
+pub mod aggregate;
 pub mod batch;
+mod clip_files;
+mod csv_rows;
 pub mod dataset;
 pub mod dtype;
+pub mod encoder_file;
 pub mod features;
 pub mod filename;
 pub mod fingerprint;
@@ -15,8 +19,10 @@ pub mod metadata;
 mod metadata_labels;
 pub mod npy;
 pub mod npy_header;
+mod npy_order;
 pub mod npz;
 pub mod npz_write;
+pub mod openface;
 pub mod part;
 pub mod registry;
 mod scan;
@@ -24,3 +30,4 @@ pub mod standardise;
 mod stored;
 pub mod synth;
 mod table;
+pub mod vectors;

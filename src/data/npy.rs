@@ -8,6 +8,7 @@ use half::f16;
 
 use super::dtype::Dtype;
 use super::npy_header::{Header, fill};
+use super::npy_order::to_c_order;
 use crate::kernels::pack::RowValues;
 use crate::{Error, Result};
 
@@ -59,6 +60,30 @@ impl Values {
         }
     }
 
+    /// The memory, if it is of this type.
+    fn halves(self) -> Vec<f16> {
+        match self {
+            Values::F16(values) => values,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The memory, if it is of this type.
+    fn singles(self) -> Vec<f32> {
+        match self {
+            Values::F32(values) => values,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The memory, if it is of this type.
+    fn doubles(self) -> Vec<f64> {
+        match self {
+            Values::F64(values) => values,
+            _ => Vec::new(),
+        }
+    }
+
     /// The type's name as numpy spells it: `f2`, `f4` or `f8`.
     pub fn type_name(&self) -> &'static str {
         match self {
@@ -66,6 +91,13 @@ impl Values {
             Values::F32(_) => "f4",
             Values::F64(_) => "f8",
         }
+    }
+}
+
+impl Default for Values {
+    /// None.
+    fn default() -> Self {
+        Values::F32(Vec::new())
     }
 }
 
@@ -83,37 +115,64 @@ pub struct Array {
 /// # Errors
 /// The reason, when the elements are text, when they end too early or when memory runs out.
 pub fn read_numbers(reader: &mut dyn Read, header: &Header) -> Result<Values, String> {
+    read_numbers_into(reader, header, Values::default())
+}
+
+/// As [`read_numbers`], into the memory of old values where their type is the same.
+///
+/// # Errors
+/// As [`read_numbers`].
+pub fn read_numbers_into(
+    reader: &mut dyn Read,
+    header: &Header,
+    memory: Values,
+) -> Result<Values, String> {
     match header.dtype {
-        Dtype::F16 => elements(reader, header, f16::from_le_bytes).map(Values::F16),
-        Dtype::F32 => elements(reader, header, f32::from_le_bytes).map(Values::F32),
-        Dtype::F64 => elements(reader, header, f64::from_le_bytes).map(Values::F64),
-        Dtype::Bool => {
-            elements(reader, header, |[x]: [u8; 1]| f32::from(u8::from(x != 0))).map(Values::F32)
+        Dtype::F16 => {
+            elements(reader, header, memory.halves(), f16::from_le_bytes).map(Values::F16)
         }
-        Dtype::Int(1) => {
-            elements(reader, header, |x| f32::from(i8::from_le_bytes(x))).map(Values::F32)
+        Dtype::F32 => {
+            elements(reader, header, memory.singles(), f32::from_le_bytes).map(Values::F32)
         }
-        Dtype::Int(2) => {
-            elements(reader, header, |x| f32::from(i16::from_le_bytes(x))).map(Values::F32)
+        Dtype::F64 => {
+            elements(reader, header, memory.doubles(), f64::from_le_bytes).map(Values::F64)
         }
-        Dtype::Int(4) => {
-            elements(reader, header, |x| f64::from(i32::from_le_bytes(x))).map(Values::F64)
-        }
-        Dtype::Int(_) => {
-            elements(reader, header, |x| i64::from_le_bytes(x) as f64).map(Values::F64)
-        }
-        Dtype::Uint(1) => {
-            elements(reader, header, |x| f32::from(u8::from_le_bytes(x))).map(Values::F32)
-        }
-        Dtype::Uint(2) => {
-            elements(reader, header, |x| f32::from(u16::from_le_bytes(x))).map(Values::F32)
-        }
-        Dtype::Uint(4) => {
-            elements(reader, header, |x| f64::from(u32::from_le_bytes(x))).map(Values::F64)
-        }
-        Dtype::Uint(_) => {
-            elements(reader, header, |x| u64::from_le_bytes(x) as f64).map(Values::F64)
-        }
+        Dtype::Bool => elements(reader, header, memory.singles(), |[x]: [u8; 1]| {
+            f32::from(u8::from(x != 0))
+        })
+        .map(Values::F32),
+        Dtype::Int(1) => elements(reader, header, memory.singles(), |x| {
+            f32::from(i8::from_le_bytes(x))
+        })
+        .map(Values::F32),
+        Dtype::Int(2) => elements(reader, header, memory.singles(), |x| {
+            f32::from(i16::from_le_bytes(x))
+        })
+        .map(Values::F32),
+        Dtype::Int(4) => elements(reader, header, memory.doubles(), |x| {
+            f64::from(i32::from_le_bytes(x))
+        })
+        .map(Values::F64),
+        Dtype::Int(_) => elements(reader, header, memory.doubles(), |x| {
+            i64::from_le_bytes(x) as f64
+        })
+        .map(Values::F64),
+        Dtype::Uint(1) => elements(reader, header, memory.singles(), |x| {
+            f32::from(u8::from_le_bytes(x))
+        })
+        .map(Values::F32),
+        Dtype::Uint(2) => elements(reader, header, memory.singles(), |x| {
+            f32::from(u16::from_le_bytes(x))
+        })
+        .map(Values::F32),
+        Dtype::Uint(4) => elements(reader, header, memory.doubles(), |x| {
+            f64::from(u32::from_le_bytes(x))
+        })
+        .map(Values::F64),
+        Dtype::Uint(_) => elements(reader, header, memory.doubles(), |x| {
+            u64::from_le_bytes(x) as f64
+        })
+        .map(Values::F64),
         Dtype::Unicode(_) | Dtype::Bytes(_) => Err(format!(
             "holds text (type {}); expected numbers, e.g. f4",
             header.descr
@@ -124,10 +183,11 @@ pub fn read_numbers(reader: &mut dyn Read, header: &Header) -> Result<Values, St
 fn elements<const N: usize, T: Copy + Default>(
     reader: &mut dyn Read,
     header: &Header,
+    mut values: Vec<T>,
     decode: impl Fn([u8; N]) -> T,
 ) -> Result<Vec<T>, String> {
     let total = header.elements();
-    let mut values = Vec::new();
+    values.clear();
     values
         .try_reserve_exact(total)
         .map_err(|_| format!("{} bytes do not fit into memory", header.data_bytes()))?;
@@ -145,30 +205,6 @@ fn elements<const N: usize, T: Copy + Default>(
         values = to_c_order(&values, &header.shape);
     }
     Ok(values)
-}
-
-/// From first axis fastest to last axis fastest.
-fn to_c_order<T: Copy + Default>(values: &[T], shape: &[usize]) -> Vec<T> {
-    // Stride of each axis in the output.
-    let mut strides = vec![1; shape.len()];
-    for axis in (0..shape.len() - 1).rev() {
-        strides[axis] = strides[axis + 1] * shape[axis + 1];
-    }
-    let mut out = vec![T::default(); values.len()];
-    let (mut place, mut at) = (vec![0; shape.len()], 0);
-    for &value in values {
-        out[at] = value;
-        for axis in 0..shape.len() {
-            place[axis] += 1;
-            at += strides[axis];
-            if place[axis] < shape[axis] {
-                break;
-            }
-            at -= strides[axis] * shape[axis];
-            place[axis] = 0;
-        }
-    }
-    out
 }
 
 /// Reads the text elements that follow a header; trailing NULs are padding, as for numpy.
@@ -237,7 +273,7 @@ pub fn read_names_file(path: &Path) -> Result<Vec<String>> {
     with_file(path, |reader, header| read_names(reader, &header))
 }
 
-fn with_file<T>(
+pub(super) fn with_file<T>(
     path: &Path,
     read: impl FnOnce(&mut BufReader<File>, Header) -> Result<T, String>,
 ) -> Result<T> {
@@ -245,6 +281,14 @@ fn with_file<T>(
         path: path.to_path_buf(),
         source,
     };
+    // Asked before it is opened: opening a pipe would wait for someone to write.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Error::Npz {
+            path: path.to_path_buf(),
+            array: None,
+            reason: "is no file; expected an .npy array".into(),
+        });
+    }
     let file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
     let mut reader = BufReader::new(file);

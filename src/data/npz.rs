@@ -9,7 +9,7 @@ use zip::read::{ZipFile, ZipReadOptions};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::npy::{Array, read_names, read_numbers};
+use super::npy::{Array, Values, read_names, read_numbers_into};
 use super::npy_header::Header;
 use crate::{Error, Result};
 
@@ -149,8 +149,16 @@ impl Npz {
     /// # Errors
     /// As [`Npz::header`], and if the array holds text or is damaged.
     pub fn numbers(&mut self, array: &str) -> Result<Array> {
+        self.numbers_into(array, Values::default())
+    }
+
+    /// As [`Npz::numbers`], into the memory of old values where their type is the same.
+    ///
+    /// # Errors
+    /// As [`Npz::numbers`].
+    pub fn numbers_into(&mut self, array: &str, memory: Values) -> Result<Array> {
         self.with(array, |reader, header| {
-            let values = read_numbers(reader, &header)?;
+            let values = read_numbers_into(reader, &header, memory)?;
             finished(reader)?;
             Ok(Array {
                 shape: header.shape,

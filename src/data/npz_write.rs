@@ -35,7 +35,8 @@ impl Precision {
         }
     }
 
-    fn descr(self) -> &'static str {
+    /// The type as numpy spells it.
+    pub(super) fn descr(self) -> &'static str {
         match self {
             Precision::F16 => "<f2",
             Precision::F32 => "<f4",
@@ -45,7 +46,7 @@ impl Precision {
 
     /// Appends values in little-endian order. Halves are rounded by way of `f32`, which every
     /// machine does alike.
-    fn encode(self, values: &[f64], out: &mut Vec<u8>) {
+    pub(super) fn encode(self, values: &[f64], out: &mut Vec<u8>) {
         let start = out.len();
         out.resize(start + values.len() * self.size(), 0);
         let out = &mut out[start..];
@@ -179,7 +180,7 @@ impl NpzWriter<'_, '_> {
 }
 
 /// Format 1.0, padded with blanks to a multiple of 64 bytes as numpy does.
-fn npy_header(descr: &str, shape: &str) -> Vec<u8> {
+pub(super) fn npy_header(descr: &str, shape: &str) -> Vec<u8> {
     let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
     let length = (10 + text.len() + 1).next_multiple_of(ALIGNMENT) - 10;
     let mut header = b"\x93NUMPY\x01\x00".to_vec();

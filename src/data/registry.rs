@@ -241,6 +241,18 @@ mod tests {
     }
 
     #[test]
+    fn each_has_its_recipe() {
+        let recipes = include_str!("../../docs/encoders.md");
+        for known in REGISTRY {
+            let row = format!(
+                "| `{}` | {} | {} |",
+                known.name, known.modality, known.frame_size
+            );
+            assert_eq!(recipes.matches(&row).count(), 1, "{row}");
+        }
+    }
+
+    #[test]
     fn every_name_means_one_encoder() {
         let mut seen = HashMap::new();
         for (at, known) in REGISTRY.iter().enumerate() {

@@ -11,8 +11,8 @@ use crate::{Error, Result};
 
 /// A table of a million clips takes about 100 MiB.
 const MAX_BYTES: u64 = 128 << 20;
-const MAX_LINE: usize = 1 << 20;
-const MAX_COLUMNS: usize = 10_000;
+pub(super) const MAX_LINE: usize = 1 << 20;
+pub(super) const MAX_COLUMNS: usize = 10_000;
 
 /// A table: named columns, rows of trimmed cells.
 #[derive(Debug)]

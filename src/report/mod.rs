@@ -3,6 +3,8 @@
 pub mod comparison;
 pub mod cross_validation;
 pub mod final_model;
+#[cfg(feature = "cli")]
+pub mod inspection_figure;
 pub mod reproduction;
 pub mod table;
 

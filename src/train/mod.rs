@@ -1,6 +1,7 @@
 //! Training: the loop, its schedules, its files.
 
 pub mod benchmark;
+pub mod benchmark_aggregate;
 pub mod benchmark_predict;
 pub mod checkpoint;
 pub mod decoding;

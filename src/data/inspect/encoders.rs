@@ -1,9 +1,12 @@
 //! The feature files of a folder, one at a time, each told apart by its own faults.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::rows::Rows;
+use super::shift::{self, Sample, Shift};
 use super::{EncoderReport, FileReport, Inspection};
 use crate::data::dataset::feature_files;
 use crate::data::features::Features;
@@ -15,8 +18,8 @@ use crate::error::{Error, Result};
 /// The names of the parts in their paths.
 const PARTS: [&str; 2] = ["train", "test"];
 
-/// A feature file as it was read.
-struct Read {
+/// A feature file that could be read, without its values.
+struct Told {
     cols: usize,
     dtype: &'static str,
     constant_columns: Option<usize>,
@@ -24,6 +27,14 @@ struct Read {
     /// For each clip whether it is there.
     has: Vec<bool>,
     problem: Option<String>,
+}
+
+/// The files of one encoder, and how far apart they lie.
+struct Files {
+    parts: [Option<Result<Told>>; 2],
+    shift: Option<Shift>,
+    /// Test clips whose rows equal those of training clips, the first two named.
+    twins: Option<(usize, String, String)>,
 }
 
 impl Inspection {
@@ -39,32 +50,36 @@ impl Inspection {
             // The built-in order serves where the folder's own listing is at fault.
             None => arrange(names, &listing.join("none")).unwrap_or_default(),
         };
-        let read = |encoder: &(String, Modality), part: usize| {
+        let actors = Actors::of(&clips);
+        let open = |encoder: &(String, Modality), part: usize| {
             let file = folders[part].join(format!("{}.npz", encoder.0));
-            read(&file, clips[part].as_deref(), part == 0)
+            match Open::read(&file, clips[part].as_deref()) {
+                Err(Error::Read { path, source })
+                    if part == 1 && source.kind() == std::io::ErrorKind::NotFound =>
+                {
+                    Err(Error::Data(format!(
+                        "{}: not there, but the training part has this encoder; add the file or leave the encoder out (data.encoders)",
+                        path.display()
+                    )))
+                }
+                read => read,
+            }
         };
         // Encoder by encoder and not all at once: a folder larger than memory can be inspected.
-        let files: Vec<[Option<Result<Read>>; 2]> = arranged
+        let files: Vec<Files> = arranged
             .par_iter()
             .map(|encoder| {
-                let test = has_test.then(|| match read(encoder, 1) {
-                    Err(Error::Read { path, source })
-                        if source.kind() == std::io::ErrorKind::NotFound =>
-                    {
-                        Err(Error::Data(format!(
-                            "{}: not there, but the training part has this encoder; add the file or leave the encoder out (data.encoders)",
-                            path.display()
-                        )))
-                    }
-                    read => read,
-                });
-                [Some(read(encoder, 0)), test]
+                let test = has_test.then(|| open(encoder, 1));
+                look(open(encoder, 0), test, &actors)
             })
             .collect();
         let mut has: [Option<Vec<bool>>; 2] = [None, None];
         let mut complete = true;
+        let mut twins = Vec::new();
         for ((name, modality), files) in arranged.into_iter().zip(files) {
-            let [train, test] = files.map(|file| file.and_then(|file| self.note(file)));
+            let [train, test] = files
+                .parts
+                .map(|file| file.and_then(|file| self.note(file)));
             complete &= train.is_some();
             for (part, file) in [&train, &test].into_iter().enumerate() {
                 let Some(file) = file else { continue };
@@ -83,6 +98,7 @@ impl Inspection {
                 ));
             }
             self.warn_of(&name, train.as_ref());
+            twins.extend(files.twins.map(|found| (name.clone(), found)));
             self.encoders.push(EncoderReport {
                 name,
                 modality: modality.to_string(),
@@ -91,7 +107,15 @@ impl Inspection {
                 constant_columns: train.as_ref().and_then(|file| file.constant_columns),
                 train: train.map(|file| file.report),
                 test: test.map(|file| file.report),
+                shift: files.shift,
             });
+        }
+        if let Some((name, (count, test, train))) = twins.first() {
+            self.warnings.push(format!(
+                "test rows equal training rows in {} of {} encoders: {name} has {count}, the first {test:?} that of {train:?}",
+                twins.len(),
+                self.encoders.len()
+            ));
         }
         if complete {
             for ((part, clips), has) in PARTS.iter().zip(&clips).zip(has) {
@@ -100,7 +124,7 @@ impl Inspection {
         }
     }
 
-    fn warn_of(&mut self, name: &str, train: Option<&Read>) {
+    fn warn_of(&mut self, name: &str, train: Option<&Told>) {
         let Some(file) = train else { return };
         if file.constant_columns == Some(file.cols) {
             self.warnings.push(format!(
@@ -129,50 +153,174 @@ impl Inspection {
     }
 }
 
-fn read(path: &Path, clips: Option<&[Clip]>, with_constants: bool) -> Result<Read> {
-    let features = Features::open(path)?;
-    let wanted = clips.unwrap_or_default();
-    let rows: Vec<Option<u32>> = wanted
-        .iter()
-        .map(|clip| features.row(&clip.filename))
-        .collect();
-    let mut used: Vec<u32> = rows.iter().copied().flatten().collect();
-    if clips.is_none() {
-        used = (0..features.rows() as u32).collect();
+/// The actors of all clips by number.
+struct Actors([Vec<Option<usize>>; 2]);
+
+impl Actors {
+    fn of(clips: &[Option<Vec<Clip>>; 2]) -> Actors {
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        Actors([0, 1].map(|part| {
+            let clips = clips[part].as_deref().unwrap_or_default();
+            let number = |clip| {
+                let clip: &Clip = clip;
+                let next = numbers.len();
+                Some(*numbers.entry(clip.actor.as_deref()?).or_insert(next))
+            };
+            clips.iter().map(number).collect()
+        }))
     }
-    let none = !wanted.is_empty() && used.is_empty();
-    let problem = if none {
-        Some(format!(
-            "{}: has none of the {} clips of the metadata: its filenames look like {:?}, those there like {:?}",
-            path.display(),
-            wanted.len(),
-            features.names()[0],
-            wanted[0].filename
-        ))
-    } else {
-        let checked = features.check_finite(used.iter().copied());
-        checked.err().map(|error| error.to_string())
+
+    /// Those of some clips of a part; none are known where there are no metadata.
+    fn pick(&self, part: usize, clips: &[usize]) -> Vec<Option<usize>> {
+        let of = |&clip: &usize| self.0[part].get(clip).copied().flatten();
+        clips.iter().map(of).collect()
+    }
+}
+
+/// A feature file with its values.
+struct Open {
+    features: Features,
+    /// The places of the clips that it has, and their rows; all rows where no clips are known.
+    clips: Vec<usize>,
+    used: Vec<u32>,
+    has: Vec<bool>,
+    bytes: u64,
+    problem: Option<String>,
+}
+
+impl Open {
+    fn read(path: &Path, clips: Option<&[Clip]>) -> Result<Open> {
+        let features = Features::open(path)?;
+        let wanted = clips.unwrap_or_default();
+        let rows: Vec<Option<u32>> = wanted
+            .iter()
+            .map(|clip| features.row(&clip.filename))
+            .collect();
+        let places = rows.iter().enumerate();
+        let (clips, used): (Vec<usize>, Vec<u32>) = match clips {
+            Some(_) => places.filter_map(|(at, row)| Some((at, (*row)?))).unzip(),
+            None => (0..features.rows()).map(|row| (row, row as u32)).unzip(),
+        };
+        let none = !wanted.is_empty() && used.is_empty();
+        let problem = if none {
+            Some(format!(
+                "{}: has none of the {} clips of the metadata: its filenames look like {:?}, those there like {:?}",
+                path.display(),
+                wanted.len(),
+                features.names()[0],
+                wanted[0].filename
+            ))
+        } else {
+            let checked = features.check_finite(used.iter().copied());
+            checked.err().map(|error| error.to_string())
+        };
+        Ok(Open {
+            bytes: std::fs::metadata(path).map_or(0, |file| file.len()),
+            features,
+            clips,
+            used,
+            has: rows.iter().map(Option::is_some).collect(),
+            problem,
+        })
+    }
+
+    fn told(self, rows: Rows, constant_columns: Option<usize>) -> Told {
+        let name = |row: u32| self.features.names()[row as usize].clone();
+        let missing_clips = self.has.iter().filter(|here| !**here).count();
+        let report = FileReport {
+            bytes: self.bytes,
+            rows: self.features.rows(),
+            missing_clips,
+            missing_share: missing_clips as f64 / self.has.len().max(1) as f64,
+            unused_rows: self.features.rows() - self.used.len(),
+            non_finite: (self.features.non_finite(self.used.iter().copied()))
+                .map_or(0, |found| found.values),
+            non_finite_columns: rows.non_finite_columns,
+            duplicate_rows: rows.duplicates.len(),
+            first_duplicate: rows.duplicates.first().map(|&(a, b)| [name(a), name(b)]),
+            norm_outliers: rows.outliers.len(),
+            farthest_clip: rows.outliers.first().map(|&(row, _)| name(row)),
+        };
+        Told {
+            cols: self.features.cols(),
+            dtype: self.features.type_name(),
+            constant_columns,
+            report,
+            has: self.has,
+            problem: self.problem,
+        }
+    }
+}
+
+/// Looks at both files of an encoder, each beside itself and one beside the other.
+fn look(train: Result<Open>, test: Option<Result<Open>>, actors: &Actors) -> Files {
+    let train = match train {
+        Ok(train) => train,
+        Err(error) => {
+            let told = |open: Open| {
+                let rows = Rows::look(&open.features, &open.used, None);
+                open.told(rows, None)
+            };
+            return Files {
+                parts: [Some(Err(error)), test.map(|test| test.map(told))],
+                shift: None,
+                twins: None,
+            };
+        }
     };
-    let non_finite = features
-        .non_finite(used.iter().copied())
-        .map_or(0, |found| found.values);
-    let constant_columns = (with_constants && non_finite == 0 && !used.is_empty()).then(|| {
-        let stats = ColumnStats::fit(features.source(), &used);
-        (0..features.cols())
-            .filter(|&column| stats.is_constant(column))
-            .count()
+    let non_finite = train.features.non_finite(train.used.iter().copied());
+    let is_finite = |row: &u32| train.features.non_finite([*row]).is_none();
+    let finite: Vec<u32> = train.used.iter().copied().filter(is_finite).collect();
+    let stats = (!finite.is_empty()).then(|| ColumnStats::fit(train.features.source(), &finite));
+    let constant = stats
+        .as_ref()
+        .filter(|_| non_finite.is_none())
+        .map(|stats| {
+            let columns = 0..train.features.cols();
+            columns.filter(|&column| stats.is_constant(column)).count()
+        });
+    let train_rows = Rows::look(&train.features, &train.used, stats.as_ref());
+    let (mut shift, mut twins) = (None, None);
+    let test = test.map(|test| {
+        let test = test?;
+        let stats = stats
+            .as_ref()
+            .filter(|_| train.features.cols() == test.features.cols());
+        let rows = Rows::look(&test.features, &test.used, stats);
+        let same = train_rows.twins(&train.features, &test.features, &rows.finite);
+        twins = same.first().map(|&(of_test, of_train)| {
+            let name = |open: &Open, row: u32| open.features.names()[row as usize].clone();
+            (same.len(), name(&test, of_test), name(&train, of_train))
+        });
+        if let Some(stats) = stats {
+            shift = measure([&train, &test], [&train_rows, &rows], stats, actors);
+        }
+        Ok(test.told(rows, None))
     });
-    Ok(Read {
-        cols: features.cols(),
-        dtype: features.type_name(),
-        constant_columns,
-        report: FileReport {
-            rows: features.rows(),
-            missing_clips: rows.iter().filter(|row| row.is_none()).count(),
-            unused_rows: features.rows() - used.len(),
-            non_finite,
-        },
-        has: rows.iter().map(Option::is_some).collect(),
-        problem,
-    })
+    Files {
+        parts: [Some(Ok(train.told(train_rows, constant))), test],
+        shift,
+        twins,
+    }
+}
+
+fn measure(
+    files: [&Open; 2],
+    rows: [&Rows; 2],
+    stats: &ColumnStats,
+    actors: &Actors,
+) -> Option<Shift> {
+    let clips = [0, 1].map(|part| {
+        let file = files[part];
+        let used = file.clips.iter().zip(&file.used);
+        let finite = used.filter(|(_, row)| file.features.non_finite([**row]).is_none());
+        let clips: Vec<usize> = finite.map(|(&clip, _)| clip).collect();
+        actors.pick(part, &clips)
+    });
+    let [train, test] = [0, 1].map(|part| Sample {
+        source: files[part].features.source(),
+        rows: &rows[part].finite,
+        actors: &clips[part],
+    });
+    shift::measure(&train, &test, stats)
 }

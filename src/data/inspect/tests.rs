@@ -127,3 +127,32 @@ fn a_clip_that_no_encoder_has_and_another_width_are_problems() {
         wider.problems
     );
 }
+
+#[test]
+fn rows_that_stand_in_both_parts_are_told() {
+    let found = found(|path| {
+        let copied = Path::new("features/train/beta.npz");
+        let features = crate::data::features::Features::open(&path.join(copied)).unwrap();
+        let mut row = vec![0.0; features.cols()];
+        features.source().read(0, 0, &mut row);
+        write(&path.join("features/test/beta.npz"), |npz| {
+            npz.rows("X", Precision::F32, [1, row.len()], |_, out| {
+                out.iter_mut()
+                    .zip(&row)
+                    .for_each(|(out, &x)| *out = f64::from(x));
+            })?;
+            npz.names("filenames", &["test_0001"])
+        })
+        .unwrap();
+    });
+    let warning = &found.warnings[0];
+    assert!(
+        warning.contains("in 1 of 2 encoders: beta has 1"),
+        "{warning}"
+    );
+    let beta = &found.encoders[1];
+    assert!(beta.train.as_ref().unwrap().bytes > 0);
+    assert!((beta.train.as_ref().unwrap().missing_share - 1.0 / 6.0).abs() < 1e-12);
+    // One test clip is no distribution.
+    assert_eq!(beta.shift, None);
+}

@@ -7,6 +7,7 @@
 //! whole in memory.
 
 mod clips;
+mod frames;
 mod scenario;
 mod signal;
 mod truth;
@@ -70,6 +71,8 @@ pub struct SynthOptions {
     pub missing: f64,
     /// Whether the test metadata carry the labels, which the challenge hides.
     pub test_labels: bool,
+    /// Write frames, about so many a clip, instead of aggregated features.
+    pub frames: Option<usize>,
     /// What encoders see.
     pub scenario: Scenario,
 }
@@ -91,6 +94,7 @@ impl SynthOptions {
             precision,
             missing: 0.0,
             test_labels: false,
+            frames: None,
             scenario: Scenario::default(),
         }
     }
@@ -121,6 +125,12 @@ impl SynthOptions {
         if self.test_clips < clips::TEST_ACTORS {
             return fault("test_clips", "expected at least 11, one for each actor");
         }
+        if self
+            .frames
+            .is_some_and(|frames| !(1..=100_000).contains(&frames))
+        {
+            return fault("frames", "expected 1 to 100,000");
+        }
         let most = 1_000_000;
         if self.train_clips > most || self.test_clips > most {
             return fault("train_clips, test_clips", "expected at most 1,000,000 each");
@@ -136,7 +146,7 @@ pub struct Summary {
     pub train_clips: usize,
     /// Test clips.
     pub test_clips: usize,
-    /// Encoders, in registry order, with the columns of each.
+    /// Encoders, in registry order, with the columns of each after aggregation.
     pub encoders: Vec<(&'static str, usize)>,
     /// Bytes of all feature values.
     pub bytes: u64,
@@ -152,10 +162,18 @@ pub fn planned_bytes(options: &SynthOptions) -> Result<u64> {
     options.check()?;
     let cast = Cast::draw(options);
     let bytes = |clips: &[SynthClip], test| -> u64 {
-        let rows = |place: usize| rows(options, clips, test, place).len() as u64;
+        let values = |(place, index)| -> u64 {
+            let rows = rows(options, clips, test, place);
+            let Some(mean) = options.frames else {
+                return (rows.len() * width(options, index)) as u64;
+            };
+            let frames = rows
+                .iter()
+                .map(|&row| frames::count(options.seed, mean, index, &clips[row]));
+            (frames.sum::<usize>() * frame_size(options, index)) as u64
+        };
         let encoders = chosen(options).into_iter().enumerate();
-        let bytes = encoders.map(|(place, index)| rows(place) * width(options, index) as u64);
-        bytes.sum::<u64>() * options.precision.size() as u64
+        encoders.map(values).sum::<u64>() * options.precision.size() as u64
     };
     Ok(bytes(&cast.train, false) + bytes(&cast.test, true))
 }
@@ -164,6 +182,9 @@ pub fn planned_bytes(options: &SynthOptions) -> Result<u64> {
 /// and `ground_truth_test.csv` (the test metadata with labels). `progress` gets the bytes of each
 /// row as it is written, from any thread. The training metadata come last, so that a folder that
 /// opens is complete.
+///
+/// With [`SynthOptions::frames`] it writes `frames/ENCODER/CLIP.npy`, each `(T, d)`, of both parts,
+/// instead of feature files; aggregated, they make the feature files of the same folder.
 ///
 /// # Errors
 /// [`Error::Config`] for options out of range; [`Error::Data`] if `path` is a file or a folder that
@@ -182,9 +203,14 @@ pub fn write(
     let cast = Cast::draw(options);
     let world = World::draw(options);
     let encoders = encoders(options);
-    for part in ["train", "test"] {
-        let folder = path.join("features").join(part);
-        std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    let features = path.join("features");
+    let made: &[PathBuf] = match options.frames {
+        None => &["train", "test"].map(|part| features.join(part)),
+        // Empty, for what becomes of the frames.
+        Some(_) => &[features],
+    };
+    for folder in made {
+        std::fs::create_dir_all(folder).map_err(failed(folder))?;
     }
     // Widest first, so that no thread is left alone with the largest file at the end.
     let mut jobs: Vec<(usize, bool)> = (0..encoders.len())
@@ -206,6 +232,11 @@ pub fn write(
                 .join(part)
                 .join(format!("{}.npz", encoder.name()));
             let rows = rows(options, clips, test, place);
+            if let Some(mean) = options.frames {
+                let folder = path.join("frames").join(encoder.name());
+                let clips: Vec<&SynthClip> = rows.iter().map(|&row| &clips[row]).collect();
+                return frames::write(&folder, options, mean, (&world, encoder), &clips, progress);
+            }
             let row_bytes = (encoder.cols() * options.precision.size()) as u64;
             npz_write::write(&file, |npz| {
                 let shape = [rows.len(), encoder.cols()];

@@ -242,6 +242,11 @@ impl Encoder {
         }
     }
 
+    /// Its place in the registry.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
     /// Name of its feature file.
     pub fn name(&self) -> &'static str {
         REGISTRY[self.index].name
@@ -316,7 +321,7 @@ impl Encoder {
 
 /// Noise of unit variance, symmetric and triangular: a thousand million of these are drawn at the
 /// paper's size, so one random word each and no logarithm.
-struct Noise {
+pub struct Noise {
     key: StreamKey,
     block: u64,
     words: [u32; 4],
@@ -324,7 +329,8 @@ struct Noise {
 }
 
 impl Noise {
-    fn new(key: StreamKey) -> Self {
+    /// From its beginning.
+    pub fn new(key: StreamKey) -> Self {
         Self {
             key,
             block: 0,
@@ -333,7 +339,8 @@ impl Noise {
         }
     }
 
-    fn draw(&mut self) -> f64 {
+    /// The next number.
+    pub fn draw(&mut self) -> f64 {
         if self.left == 0 {
             self.words = self.key.block(self.block);
             self.block += 1;

@@ -254,3 +254,71 @@ fn a_scenario_says_what_encoders_see() {
         assert!(planned_bytes(&options).is_err(), "{wrong:?}");
     }
 }
+
+#[test]
+fn frames_scatter_around_the_columns_and_are_the_same_for_any_number_of_threads() {
+    use crate::data::npy::read_numbers;
+    use crate::data::npy_header::Header;
+
+    let options = SynthOptions {
+        train_clips: 94,
+        test_clips: 11,
+        encoders: 2,
+        frames: Some(400),
+        precision: Precision::F16,
+        ..SynthOptions::preset(Preset::Tiny)
+    };
+    let folders = [1, 3].map(|threads| {
+        let folder = tempfile::tempdir().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let told = AtomicU64::new(0);
+        let progress = |bytes| {
+            told.fetch_add(bytes, Ordering::Relaxed);
+        };
+        let written = pool
+            .install(|| write(folder.path(), &options, &progress))
+            .unwrap();
+        assert_eq!(written.bytes, told.into_inner());
+        assert_eq!(written.bytes, planned_bytes(&options).unwrap());
+        folder
+    });
+    let encoder = encoders(&options).swap_remove(1);
+    let cast = Cast::draw(&options);
+    let world = World::draw(&options);
+    assert!(!folders[0].path().join("features/train").exists());
+    assert!(
+        folders[0]
+            .path()
+            .join("frames")
+            .join(encoder.name())
+            .join("test_0001.npy")
+            .exists()
+    );
+    for clip in &cast.train[..5] {
+        let bytes = |folder: &tempfile::TempDir| {
+            let file = format!("frames/{}/{}.npy", encoder.name(), clip.name);
+            std::fs::read(folder.path().join(file)).unwrap()
+        };
+        let first = bytes(&folders[0]);
+        assert_eq!(first, bytes(&folders[1]));
+        let length = first.len() as u64;
+        let mut reader = &first[..];
+        let header = Header::read(&mut reader, length).unwrap();
+        let &[frames, size] = &header.shape[..] else {
+            panic!("{:?}", header.shape);
+        };
+        assert!((200..=600).contains(&frames) && 7 * size == encoder.cols());
+        let values = read_numbers(&mut reader, &header).unwrap().to_f64();
+        let mut columns = vec![0.0; encoder.cols()];
+        encoder.fill(&world, clip, &mut columns);
+        for column in 0..size {
+            let mean = values.iter().skip(column).step_by(size).sum::<f64>() / frames as f64;
+            let (expected, spread) = (columns[column], columns[size + column]);
+            // Five standard errors of 200 frames, and the rounding of halves.
+            assert!((mean - expected).abs() < 0.36 * spread + 2e-3 * expected.abs());
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Aggregation of 200 clips of 300 × 1,024 frames on all threads, and of other lengths, in clips a
+//! second. What is timed is first compared with the slow reference.
+//!
+//! `benches/peers/aggregate.py` times numpy and PyTorch beside.
+
+use std::time::Duration;
+
+use blendfuse::kernels::aggregate::{Aggregation, SEVEN, Scratch, reference};
+use blendfuse::train::benchmark_aggregate::Frames;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+
+/// The first clip by the reference, and by what is timed: each rounds an `f64` once, so that they
+/// differ by a unit in the last place at most.
+fn check(data: &Frames) {
+    let (seven, clip) = (Aggregation::default(), data.clip(0));
+    let mut found = vec![0.0; seven.output_len(clip.cols)];
+    let run = seven.run(clip, &mut Scratch::new(), &mut found);
+    run.expect("whole frames");
+    for (ours, slow) in found.iter().zip(reference(clip, &SEVEN)) {
+        assert!(
+            (ours - slow).abs() <= 1e-6 * slow.abs().max(1.0),
+            "{ours} and {slow}"
+        );
+    }
+}
+
+fn aggregate(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("aggregate (clips)");
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(5));
+    for (frames, columns, clips) in [
+        (300, 1024, 200),
+        (30, 1024, 2000),
+        (3000, 1024, 20),
+        (300, 19, 4000),
+        (300, 8192, 25),
+    ] {
+        group.throughput(Throughput::Elements(clips as u64));
+        let name = format!("{frames} x {columns}");
+        group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
+            let data = Frames::random(clips.min(64), frames, columns);
+            check(&data);
+            bencher.iter(|| data.aggregate(clips));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, aggregate);
+criterion_main!(benches);
