@@ -6,6 +6,7 @@ pub mod cka;
 pub mod cluster;
 pub mod co_selection;
 pub mod correlation;
+pub mod error_type;
 #[cfg(test)]
 mod fixture;
 pub mod importance;

@@ -2,6 +2,7 @@
 //! the library and prints.
 
 mod ablate;
+mod analyze;
 mod args;
 mod bench;
 mod console;
@@ -60,6 +61,7 @@ enum Command {
     Ablate(Box<ablate::Ablate>),
     Repro(Box<repro::Repro>),
     Predict(predict::Predict),
+    Analyze(analyze::Analyze),
     Evaluate(evaluate::Evaluate),
     Decode(decode::Decode),
     Synth(synth::Synth),
@@ -76,6 +78,7 @@ impl Command {
             Command::Ablate(command) => command.run(),
             Command::Repro(command) => command.run(),
             Command::Predict(command) => command.run(),
+            Command::Analyze(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Decode(command) => command.run(),
             Command::Synth(command) => command.run(),

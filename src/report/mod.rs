@@ -1,7 +1,9 @@
 //! Tables and files of what the experiments return. Layer: uses everything but the command line.
 
+pub mod analysis;
 pub mod comparison;
 pub mod cross_validation;
+pub mod figure;
 pub mod final_model;
 pub mod reproduction;
 pub mod table;
