@@ -104,7 +104,10 @@ pub struct ModalityReliance {
     pub kept: f64,
 }
 
-/// The modalities in the order in which they first occur.
+/// Modalities in the paper's order; others follow as they first occur.
+const ORDER: [&str; 3] = ["video", "audio", "multimodal"];
+
+/// The modalities: video, audio, multimodal, then others in the order in which they first occur.
 pub fn by_modality(encoders: &[Reliance], modalities: &[String]) -> Vec<ModalityReliance> {
     let mut found: Vec<ModalityReliance> = Vec::new();
     let share = 1.0 / encoders.len().max(1) as f64;
@@ -126,6 +129,11 @@ pub fn by_modality(encoders: &[Reliance], modalities: &[String]) -> Vec<Modality
         found.uniform += share;
         found.kept += encoder.selected;
     }
+    let place = |group: &ModalityReliance| {
+        let known = ORDER.iter().position(|known| *known == group.modality);
+        known.unwrap_or(ORDER.len())
+    };
+    found.sort_by_key(place);
     found
 }
 
@@ -211,9 +219,9 @@ mod tests {
         let modalities = ["audio", "video", "audio"].map(str::to_owned);
         let all = reliance(&seen, &[0, 1, 2, 3]);
         let groups = by_modality(&all, &modalities);
-        assert_eq!((groups[0].importance, groups[1].importance), (0.75, 0.25));
-        assert_eq!((groups[0].encoders, groups[0].kept), (2, 1.5));
-        assert_eq!(representatives(&all, &modalities), [0, 2, 1]);
+        assert_eq!((groups[0].importance, groups[1].importance), (0.25, 0.75));
+        assert_eq!((groups[1].encoders, groups[1].kept), (2, 1.5));
+        assert_eq!(representatives(&all, &modalities), [1, 0, 2]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod plan_args;
 mod plan_progress;
 mod predict;
 mod progress;
+mod report;
 mod repro;
 mod score;
 mod synth;
@@ -62,6 +63,7 @@ enum Command {
     Repro(Box<repro::Repro>),
     Predict(predict::Predict),
     Analyze(analyze::Analyze),
+    Report(report::Report),
     Evaluate(evaluate::Evaluate),
     Decode(decode::Decode),
     Synth(synth::Synth),
@@ -79,6 +81,7 @@ impl Command {
             Command::Repro(command) => command.run(),
             Command::Predict(command) => command.run(),
             Command::Analyze(command) => command.run(),
+            Command::Report(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Decode(command) => command.run(),
             Command::Synth(command) => command.run(),

@@ -5,6 +5,8 @@ pub mod comparison;
 pub mod cross_validation;
 pub mod figure;
 pub mod final_model;
+#[cfg(feature = "cli")]
+pub mod page;
 pub mod reproduction;
 pub mod table;
 

@@ -1,7 +1,7 @@
 //! Figures with a row for each encoder or group.
 
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE};
-use super::frame::Frame;
+use super::frame::{Frame, signed};
 use super::scale::range;
 use super::{Figure, encoder_title, modality_ink, modality_key, widest};
 use crate::analysis::Analysis;
@@ -209,7 +209,7 @@ fn encoder_bars(
         let [from, to] = [value.min(0.0), value.max(0.0)].map(|x| frame.x.at(x));
         let ink = modality_ink(&found.modalities[*m]);
         canvas.bar([from, y + 1.5], [to - from, ROW - 3.0], ink);
-        let label = format!("{value:.digits$}");
+        let label = signed(*value, digits);
         canvas.text(
             [ONE_COLUMN - 3.0, y + 7.5],
             &label,

@@ -231,7 +231,7 @@ pub fn text_width(text: &str, size: f64) -> f64 {
         c if c.is_uppercase() => 0.70,
         _ => 0.56,
     };
-    size * text.chars().map(width).sum::<f64>()
+    1.06 * size * text.chars().map(width).sum::<f64>()
 }
 
 #[cfg(test)]

@@ -48,9 +48,22 @@ pub fn kept_curve(found: &Analysis) -> Option<Figure> {
         let height = frame.y.at(100.0 * score.mean);
         let line = [[36.0, height], [ONE_COLUMN - 10.0, height]];
         canvas.line(line, modality_ink("audio"), 1.1, "4 2");
-        let label = format!("uniform fusion, {:.1} %", 100.0 * score.mean);
-        let place = [ONE_COLUMN - 11.0, height - 3.0];
-        canvas.text(place, &label, Anchor::End, LABEL, modality_ink("audio"));
+        // At the lower right no score comes near.
+        let (y, label) = (
+            146.0,
+            format!("uniform fusion, {:.1} %", 100.0 * score.mean),
+        );
+        let right = ONE_COLUMN - 14.0;
+        canvas.text(
+            [right, y],
+            &label,
+            Anchor::End,
+            LABEL,
+            modality_ink("audio"),
+        );
+        let start = right - text_width(&label, LABEL) - 20.0;
+        let key = [[start, y - 2.5], [start + 16.0, y - 2.5]];
+        canvas.line(key, modality_ink("audio"), 1.1, "4 2");
     }
     let place = |kept: usize, average: f64| frame.at(kept as f64, 100.0 * average);
     for score in &curve.scores {

@@ -1,6 +1,6 @@
 //! A plot's frame: axes with ticks, titles and light lines to read values by.
 
-use super::canvas::{Anchor, Canvas, GRID, INK, LABEL, MUTED, TITLE};
+use super::canvas::{Anchor, Canvas, GRID, INK, LABEL, MUTED, TITLE, text_width};
 use super::scale::Scale;
 
 /// A plot area with its two scales.
@@ -33,7 +33,7 @@ impl Frame {
     /// The axis below, with light lines upwards.
     pub fn x_axis(&self, canvas: &mut Canvas, title: &str, ticks: usize) {
         let (values, digits) = self.x.ticks(ticks);
-        let labels = values.iter().map(|x| (*x, format!("{x:.digits$}")));
+        let labels = values.iter().map(|x| (*x, signed(*x, digits)));
         self.x_ticks(canvas, title, &labels.collect::<Vec<_>>());
     }
 
@@ -46,7 +46,11 @@ impl Frame {
             canvas.text([x, bottom + 10.0], label, Anchor::Middle, LABEL, INK);
         }
         canvas.line([[left, bottom], [right, bottom]], INK, 0.6, "");
-        let middle = (left + right) / 2.0;
+        // Centred below the plot where that is wide enough, otherwise inside the drawing.
+        let half = text_width(title, TITLE) / 2.0;
+        let middle = ((left + right) / 2.0)
+            .min(canvas.width - 4.0 - half)
+            .max(half + 2.0);
         canvas.text([middle, bottom + 22.0], title, Anchor::Middle, TITLE, INK);
     }
 
@@ -56,7 +60,7 @@ impl Frame {
         let (values, digits) = self.y.ticks(ticks);
         for value in &values {
             let y = self.y.at(*value);
-            let label = format!("{value:.digits$}");
+            let label = signed(*value, digits);
             canvas.line([[left, y], [right, y]], GRID, 0.5, "");
             canvas.text([left - 4.0, y + 2.5], &label, Anchor::End, LABEL, INK);
         }
@@ -71,4 +75,9 @@ impl Frame {
         canvas.line([[x, top - 2.0], [x, bottom]], MUTED, 0.8, "3 2");
         canvas.text([x, top - 4.0], label, Anchor::Middle, LABEL, MUTED);
     }
+}
+
+/// A number with the minus sign that print has.
+pub fn signed(value: f64, digits: usize) -> String {
+    format!("{value:.digits$}").replace('-', "−")
 }

@@ -248,11 +248,11 @@ pub fn cka_clustered(found: &Analysis) -> Figure {
         "Linear CKA",
         sequential,
     );
-    let axis = [start + branch / 2.0, top + side + 10.0];
+    let axis = [width - 3.0, top + side + 10.0];
     canvas.text(
         axis,
         &format!("1 − CKA, 0 to {farthest:.2}"),
-        Anchor::Middle,
+        Anchor::End,
         LABEL,
         MUTED,
     );

@@ -88,11 +88,11 @@ pub fn encoder_title(name: &str) -> String {
     find(name).map_or_else(|| name.to_owned(), |at| REGISTRY[at].title.to_owned())
 }
 
-/// Modality colours, from the palette of Okabe and Ito (2008).
+/// Modality colours after the palette of Okabe and Ito (2008), dark enough to be read as text.
 fn modality_ink(modality: &str) -> Ink {
     let (colour, class) = match modality {
         "video" => ("#0072b2", "video"),
-        "audio" => ("#d55e00", "audio"),
+        "audio" => ("#b84e00", "audio"),
         "multimodal" => ("#007a59", "multimodal"),
         _ => ("#666666", "other"),
     };

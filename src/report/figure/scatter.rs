@@ -13,7 +13,7 @@ use crate::eval::statistics::Interval;
 pub fn co_selection(found: &Analysis) -> Figure {
     let pairs = &found.co_selection.pairs;
     let mut canvas = Canvas::new(ONE_COLUMN, 216.0);
-    let x = range(pairs.iter().map(|pair| pair.cka), false);
+    let x = range(pairs.iter().map(|pair| pair.cka), true);
     let y = range(pairs.iter().map(|pair| 100.0 * pair.together), true);
     let frame = Frame::new(
         [36.0, ONE_COLUMN - 8.0, 34.0, 184.0],
@@ -117,7 +117,7 @@ pub fn calibration(found: &Analysis) -> Figure {
     let counts = Frame::new(
         [36.0, ONE_COLUMN - 12.0, 190.0, 232.0],
         [0.0, 1.0],
-        [0.0, most],
+        [0.0, 1.5 * most],
     );
     counts.x_axis(&mut canvas, "Presence probability p", 5);
     for bin in &calibration.bins {
@@ -126,14 +126,14 @@ pub fn calibration(found: &Analysis) -> Figure {
         canvas.bar([left + 0.7, top], [right - left - 1.4, 232.0 - top], ink);
     }
     canvas.text(
-        [ONE_COLUMN - 13.0, 198.0],
+        [ONE_COLUMN - 13.0, 196.0],
         "number of pairs of clip and emotion",
         Anchor::End,
         LABEL,
         MUTED,
     );
     canvas.text(
-        [32.0, 196.0],
+        [32.0, counts.y.at(most) + 2.5],
         &format!("{most:.0}"),
         Anchor::End,
         LABEL,
