@@ -11,6 +11,7 @@ mod decode;
 mod decoding;
 mod demo;
 mod evaluate;
+mod event_log;
 mod inspect;
 mod numbers;
 mod plan_args;

@@ -3,6 +3,8 @@
 pub mod analysis;
 pub mod comparison;
 pub mod cross_validation;
+#[cfg(feature = "cli")]
+pub mod event_file;
 pub mod figure;
 pub mod final_model;
 #[cfg(feature = "cli")]
