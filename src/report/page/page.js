@@ -39,5 +39,7 @@ function search() {
   const shown = found > MOST ? `, the first ${MOST} shown` : "";
   document.getElementById("clip-count").textContent = `${found} of ${rows.length} clips${shown}`;
 }
-for (const id of ["clip-name", "clip-error"]) document.getElementById(id)?.addEventListener("input", search);
+for (const id of ["clip-name", "clip-error"]) {
+  for (const event of ["input", "change"]) document.getElementById(id)?.addEventListener(event, search);
+}
 search();
