@@ -87,7 +87,7 @@ impl Trend {
             xy += (x - mean_x) * (y - mean_y);
         }
         let slope = xy / xx;
-        slope.is_finite().then(|| Self {
+        slope.is_finite().then_some(Self {
             slope,
             intercept: mean_y - slope * mean_x,
         })

@@ -107,8 +107,15 @@ fn widest<'a>(labels: impl IntoIterator<Item = &'a String>, size: f64) -> f64 {
     widths.fold(0.0, f64::max)
 }
 
-/// The modalities in use, as a line of direct labels from the left.
-fn modality_key(canvas: &mut Canvas, found: &Analysis, [mut x, y]: [f64; 2]) {
+/// The modalities in use, as a line of direct labels, which ends before the drawing does.
+fn modality_key(canvas: &mut Canvas, found: &Analysis, [left, y]: [f64; 2]) {
+    let width = |name: &str| 18.5 + canvas::text_width(name, canvas::LABEL);
+    let whole: f64 = found
+        .by_modality
+        .iter()
+        .map(|group| width(&group.modality))
+        .sum();
+    let mut x = left.min(canvas.width - whole);
     for group in &found.by_modality {
         let ink = modality_ink(&group.modality);
         canvas.bar([x, y - 5.5], [6.0, 6.0], ink);
@@ -119,7 +126,7 @@ fn modality_key(canvas: &mut Canvas, found: &Analysis, [mut x, y]: [f64; 2]) {
             canvas::LABEL,
             canvas::INK,
         );
-        x += 8.5 + canvas::text_width(&group.modality, canvas::LABEL) + 10.0;
+        x += width(&group.modality);
     }
 }
 

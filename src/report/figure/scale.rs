@@ -130,7 +130,7 @@ mod tests {
         let (ticks, digits) = Scale::new([0.0, 36.0], [0.0, 1.0]).ticks(6);
         assert_eq!((ticks, digits), (vec![0.0, 10.0, 20.0, 30.0], 0));
         let (ticks, digits) = Scale::new([0.588, 0.612], [0.0, 1.0]).ticks(4);
-        assert_eq!((ticks.len(), digits), (2, 2));
+        assert_eq!((ticks.len(), digits), (3, 2));
     }
 
     #[test]

@@ -136,7 +136,7 @@ fn summary(plan: Option<&Value>, manifest: Option<&Value>, found: Option<&Value>
         }
     }
     if let Some(clips) = found.and_then(|found| found["accuracy"]["clips"].as_u64()) {
-        tiles.push(("Clips judged".into(), clips.to_string()));
+        tiles.push(("Clips judged".into(), grouped(&clips.to_string())));
     }
     let command = plan.map_or("train".into(), |plan| plain(&plan["command"]));
     tiles.push(("Command".into(), command));
@@ -147,7 +147,10 @@ fn summary(plan: Option<&Value>, manifest: Option<&Value>, found: Option<&Value>
             "Encoders kept, k".into(),
             plain(&manifest["config"]["model"]["top_k"]),
         ));
-        tiles.push(("Parameters".into(), plain(&manifest["parameters"])));
+        tiles.push((
+            "Parameters".into(),
+            grouped(&plain(&manifest["parameters"])),
+        ));
     }
     let tiles = tiles.iter().map(|(name, value)| {
         format!(
@@ -176,6 +179,18 @@ fn summary(plan: Option<&Value>, manifest: Option<&Value>, found: Option<&Value>
         Some(_) => {}
     }
     html
+}
+
+/// Digits in groups of three.
+fn grouped(digits: &str) -> String {
+    let mut shown = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
 }
 
 fn results(run: &Path) -> Result<String> {
