@@ -75,8 +75,8 @@ pub fn calibration(observations: &Observations) -> Calibration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::observations;
     use super::*;
+    use crate::analysis::fixture::observations;
 
     #[test]
     fn every_probability_is_in_one_bin() {

@@ -158,8 +158,8 @@ fn interval(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::observations;
     use super::*;
+    use crate::analysis::fixture::observations;
     use ndarray::array;
 
     #[test]

@@ -190,8 +190,8 @@ pub fn percentile(ascending: &[f64], percent: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::observations;
     use super::*;
+    use crate::analysis::fixture::observations;
 
     #[test]
     fn weights_and_selections_are_means_over_clips() {

@@ -69,8 +69,8 @@ pub fn by_ratio(observations: &Observations) -> Vec<RatioError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::observations;
     use super::*;
+    use crate::analysis::fixture::observations;
 
     #[test]
     fn a_70_30_clip_decided_even_is_a_pair_without_its_saliences() {

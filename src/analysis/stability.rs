@@ -48,9 +48,9 @@ pub fn mean_of(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::observations;
-    use super::super::importance::by_model;
     use super::*;
+    use crate::analysis::fixture::observations;
+    use crate::analysis::importance::by_model;
 
     #[test]
     fn every_pair_of_folds_is_compared_once() {
