@@ -1,6 +1,7 @@
 //! A run on one page: an HTML file that needs nothing but itself. Its content security policy forbids
 //! every request.
 
+mod drawings;
 mod tables;
 
 use std::path::Path;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use super::figure::canvas::escaped;
 use crate::analysis::run::read_json_if_any;
 use crate::error::{Error, Result};
+use drawings::figures;
 use tables::{CsvTable, pairs};
 
 /// Tables that the commands write, with what they hold.
@@ -206,69 +208,6 @@ fn results(run: &Path) -> Result<String> {
     Ok(html)
 }
 
-fn figures(found: &Value, analysis: &Path) -> Result<String> {
-    let mut html = "<div class=\"figures\">\n".to_owned();
-    for figure in found["figures"].as_array().into_iter().flatten() {
-        let name = plain(&figure["name"]);
-        let path = analysis.join(format!("{name}.svg"));
-        let svg = std::fs::read_to_string(&path).map_err(|source| Error::Read {
-            path: path.clone(),
-            source,
-        })?;
-        // The file may have been edited; what stands in a page must only draw.
-        let lower = svg.to_lowercase();
-        let foreign = [
-            "<script",
-            "<foreignobject",
-            "<image",
-            "<style",
-            " on",
-            "href",
-            "url(",
-        ];
-        if !lower.starts_with("<svg") || foreign.iter().any(|part| has_active(&lower, part)) {
-            return Err(Error::File {
-                path,
-                key: None,
-                reason: "not a figure as analyze draws it; run analyze again with --force".into(),
-            });
-        }
-        let wide = svg
-            .split("viewBox=\"0 0 ")
-            .nth(1)
-            .and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
-        let class = if wide.is_some_and(|width| width > 300.0) {
-            " class=\"wide\""
-        } else {
-            ""
-        };
-        html += &format!(
-            "<figure{class} id=\"{}\">{svg}<figcaption><strong>{}</strong>{}</figcaption></figure>\n",
-            escaped(&name),
-            escaped(&plain(&figure["title"])),
-            escaped(&plain(&figure["caption"]))
-        );
-    }
-    Ok(html + "</div>\n")
-}
-
-/// Whether a tag of the drawing (not its text) has this part.
-fn has_active(svg: &str, part: &str) -> bool {
-    svg.split('<').skip(1).any(|tag| {
-        let tag = tag.split('>').next().unwrap_or(tag);
-        match part {
-            // An event handler is an attribute on…=.
-            " on" => tag.split(" on").skip(1).any(|rest| {
-                let name = rest.split('=').next().unwrap_or("");
-                rest.contains('=')
-                    && !name.is_empty()
-                    && name.chars().all(|c| c.is_ascii_alphabetic())
-            }),
-            part => format!("<{tag}").contains(part),
-        }
-    })
-}
-
 fn analysis_tables(found: &Value, analysis: &Path) -> Result<String> {
     let mut html = String::new();
     for table in found["tables"].as_array().into_iter().flatten() {
@@ -388,14 +327,6 @@ fn markdown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_drawing_that_acts_is_told_from_one_whose_text_does() {
-        let text = "<svg><text x=\"1\">on click=run <b url(</text></svg>".replace("<b ", "&lt;b ");
-        assert!(!has_active(&text, " on") && !has_active(&text, "url("));
-        assert!(has_active("<svg onload=\"x()\">", " on"));
-        assert!(has_active("<svg><script>", "<script"));
-    }
 
     #[test]
     fn a_run_without_an_analysis_still_has_a_page_with_its_text_escaped() {
