@@ -32,11 +32,13 @@
 //! ```
 //!
 //! A trained run: [`train::Predictor`]. A data folder: [`data::dataset::Dataset`]. Scores:
-//! [`eval::metrics`]. Many trainings and their tables: [`experiments`]. Modules use only what stands
+//! [`eval::metrics`]. Many trainings and their tables: [`experiments`].
+//! What a model learned: [`analysis`]. Modules use only what stands
 //! to their left: `kernels ← error, rng, atomic ← autograd ← nn ← model ← data ← eval ← train ←
-//! experiments ← report ← cli`, and `data` and `eval` use none of `autograd`, `nn` and `model`.
+//! experiments ← analysis ← report ← cli`, and `data` and `eval` use none of `autograd`, `nn` and `model`.
 #![forbid(unsafe_code)]
 
+pub mod analysis;
 pub mod atomic;
 pub mod autograd;
 #[cfg(feature = "cli")]

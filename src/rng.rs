@@ -21,7 +21,7 @@ pub enum Purpose {
     Synth = 5,
     /// Random directions of the gradient check and other tests.
     Test = 6,
-    /// Bootstrap samples: item 0 draws actors, 1 seeds; the step is the sample.
+    /// Bootstrap samples: item 0 draws actors, 1 seeds, 2 encoders; the step is the sample.
     Bootstrap = 7,
     /// Exchanges of two configurations; the step is the exchange.
     Permutation = 8,

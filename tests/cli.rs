@@ -86,6 +86,7 @@ fn the_whole_chain() {
     assert_eq!(explained.lines().count(), 1 + 33 * 6);
     assert!(explained.contains(",kept,") && explained.contains(",not_kept,"));
     assert!(explained.contains(",missing,0.000000,0.000000,"));
+    assert!(explained.contains("t_p 0."));
 }
 
 #[test]

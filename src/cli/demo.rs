@@ -159,6 +159,7 @@ impl Demo {
             test,
             (&clips, &scores, &decisions),
             &[],
+            description.thresholds.as_thresholds(),
         )?;
         let names: Vec<String> = test
             .clips

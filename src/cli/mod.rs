@@ -3,6 +3,7 @@
 
 mod ablate;
 mod aggregate;
+mod analyze;
 mod args;
 mod bench;
 mod console;
@@ -12,6 +13,7 @@ mod decoding;
 mod demo;
 mod encoder_output;
 mod evaluate;
+mod event_log;
 mod inspect;
 mod inspect_encoders;
 mod numbers;
@@ -20,6 +22,7 @@ mod plan_args;
 mod plan_progress;
 mod predict;
 mod progress;
+mod report;
 mod repro;
 mod score;
 mod synth;
@@ -68,6 +71,8 @@ enum Command {
     Ablate(Box<ablate::Ablate>),
     Repro(Box<repro::Repro>),
     Predict(predict::Predict),
+    Analyze(analyze::Analyze),
+    Report(report::Report),
     Evaluate(evaluate::Evaluate),
     Decode(decode::Decode),
     Synth(synth::Synth),
@@ -87,6 +92,8 @@ impl Command {
             Command::Ablate(command) => command.run(),
             Command::Repro(command) => command.run(),
             Command::Predict(command) => command.run(),
+            Command::Analyze(command) => command.run(),
+            Command::Report(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Decode(command) => command.run(),
             Command::Synth(command) => command.run(),

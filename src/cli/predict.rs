@@ -47,7 +47,7 @@ pub struct Predict {
     #[arg(long, value_name = "FILE")]
     probs: Option<PathBuf>,
     /// Why: for every clip and encoder its importance, its weight after selection, and whether it
-    /// was kept or is missing; .csv
+    /// was kept or is missing, the scores, and the decoding steps in words; .csv
     #[arg(long, value_name = "FILE.csv")]
     explain: Option<PathBuf>,
     /// Leave out an encoder, as if every clip lacked it; repeatable
@@ -118,7 +118,7 @@ impl Predict {
         }
         if let Some(path) = &self.explain {
             let rows = (&clips[..], &scores, &decisions[..]);
-            explain::write_csv(path, &model, &part.split, rows, &self.drop)?;
+            explain::write_csv(path, &model, &part.split, rows, &self.drop, thresholds)?;
         }
         if self.json {
             return console::print_json(&json!({

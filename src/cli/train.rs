@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::args::{ConfigArgs, Threads, check_new_folder, holds_anything, quoted};
 use super::console;
+use super::event_log::EventLog;
 use super::numbers::{count, counted, duration, share, threshold};
 use super::progress::{TrainingProgress, working};
 use crate::Result;
@@ -29,6 +30,7 @@ Examples:
   blendfuse train DATA --out runs/uda --fold 0 --set uda.enabled=true --seed 3
   blendfuse train DATA --out runs/all --set train.max_epochs=14 \\
       --set decode.presence_threshold=0.2 --set decode.salience_threshold=0.06
+  blendfuse train DATA --out runs/fold0 --fold 0 --log-dir logs/fold0   (tensorboard --logdir logs)
   blendfuse train DATA --out runs/fold0 --fold 0 --resume      (go on after an interruption)")]
 pub struct Train {
     /// Data folder: train_metadata.csv, features/train/NAME.npz, … (docs/formats.md)
@@ -56,6 +58,10 @@ pub struct Train {
     /// that of a run without the interruption, bit for bit
     #[arg(long)]
     resume: bool,
+    /// Write TensorBoard event files here while training: losses, accuracies, learning rate and
+    /// temperature, and with --fold histograms of the gate's weights
+    #[arg(long, value_name = "DIR")]
+    log_dir: Option<PathBuf>,
     /// Print the result as one JSON object on stdout
     #[arg(long)]
     json: bool,
@@ -136,9 +142,13 @@ impl Train {
             }
         ));
         let mut progress = TrainingProgress::new(config.train.max_epochs);
-        let outcome = run.train(&self.out, &mut progress);
+        let encoders = dataset.encoders.iter().map(|encoder| encoder.name.clone());
+        let mut log = EventLog::new(&mut progress, self.log_dir.as_deref(), encoders.collect())?;
+        let outcome = run.train(&self.out, &mut log);
+        let logged = log.finish();
         progress.finish();
         let outcome = outcome?;
+        logged?;
         let seconds = begun.elapsed().as_secs_f64();
         if self.json {
             console::print_json(&self.report(&outcome, seconds, &progress))

@@ -6,6 +6,7 @@
 pub mod align;
 pub mod confusion;
 pub mod decode;
+pub mod decoding_steps;
 pub mod distribution;
 pub mod evaluation;
 pub mod filename;

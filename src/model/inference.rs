@@ -71,12 +71,12 @@ impl FusionNet<f32> {
 }
 
 impl Inference<'_> {
-    /// Runs a batch: for each encoder where its features lie and which rows to take. A row with no
-    /// encoder at all gives a meaningless result: the data layer refuses such clips by name.
+    /// The projected embeddings H = [h₁, …, h_M] of a batch `(B, M P)`: for each encoder where its
+    /// features lie and which rows to take; an encoder that a row lacks has zeros there.
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if the features do not fit the encoders.
-    pub fn run(&mut self, inputs: &[BatchRows<'_>]) -> Result<Evaluation> {
+    pub fn project(&mut self, inputs: &[BatchRows<'_>]) -> Result<&PackedRows<f32>> {
         let encoders = self.projections.len();
         if inputs.len() != encoders {
             return Err(shape_error(
@@ -99,12 +99,6 @@ impl Inference<'_> {
                 ));
             }
         }
-        let complete = inputs
-            .iter()
-            .all(|input| input.rows.iter().all(Option::is_some));
-        let present = (!complete)
-            .then(|| Array2::from_shape_fn((rows, encoders), |(r, m)| inputs[m].rows[r].is_some()));
-        // H = [h₁, …, h_M]
         let layers = self.projections.iter().zip(inputs);
         let layers: Vec<_> = layers
             .map(|(layer, input)| layer.projection(*input))
@@ -112,6 +106,23 @@ impl Inference<'_> {
         let width = self.projections[0].outputs();
         fit(&mut self.joined, rows, encoders * width);
         project(&layers, &mut self.joined);
+        Ok(&self.joined)
+    }
+
+    /// Runs a batch, given as to [`Inference::project`]. A row with no encoder at all gives a
+    /// meaningless result: the data layer refuses such clips by name.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the features do not fit the encoders.
+    pub fn run(&mut self, inputs: &[BatchRows<'_>]) -> Result<Evaluation> {
+        self.project(inputs)?;
+        let (rows, encoders) = (self.joined.rows(), self.projections.len());
+        let width = self.projections[0].outputs();
+        let complete = inputs
+            .iter()
+            .all(|input| input.rows.iter().all(Option::is_some));
+        let present = (!complete)
+            .then(|| Array2::from_shape_fn((rows, encoders), |(r, m)| inputs[m].rows[r].is_some()));
         // g, a and ã
         let logits = self
             .gate_layers

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
+use super::decoding::rules;
 use super::predict::Predictor;
 use super::score::Scores;
 use crate::data::dataset::Split;
 use crate::data::label::{Blend, Classes, Part};
 use crate::error::Result;
+use crate::eval::decode::Thresholds;
+use crate::eval::decoding_steps::decoding_steps;
 
 /// What became of an encoder on a clip.
 fn status(missing: bool, dropped: bool, kept: f64) -> &'static str {
@@ -30,7 +33,8 @@ pub fn decision(blend: &Blend, classes: &Classes) -> String {
 }
 
 /// Writes `filename, encoder, modality, status, importance, kept_weight, decision`, followed by
-/// presence, salience and aligned score of each class, which repeat for every encoder of a clip.
+/// presence, salience and aligned score of each class and by the decoding `steps` in words, which repeat
+/// for every encoder of a clip.
 /// `importance` is a (eq. 3), `kept_weight` is ã (eq. 4); `status` is `kept`, `not_kept`, `missing`
 /// (the encoder lacks the clip) or `dropped` (left out on request). `clips`, `scores` and
 /// `decisions` go together row by row.
@@ -43,9 +47,11 @@ pub fn write_csv(
     split: &Split,
     (clips, scores, decisions): (&[usize], &Scores, &[Blend]),
     dropped: &[String],
+    thresholds: Thresholds,
 ) -> Result<()> {
     let description = model.description();
     let classes = model.classes();
+    let rules = rules(&description.config.decode);
     let heads = [
         ("presence", &scores.presence),
         ("salience", &scores.salience),
@@ -65,9 +71,17 @@ pub fn write_csv(
         let columns = heads
             .iter()
             .flat_map(|(head, _)| classes.names().iter().map(move |c| format!("{head}_{c}")));
-        csv.write_record(fixed.map(str::to_owned).into_iter().chain(columns))?;
+        csv.write_record(
+            fixed
+                .map(str::to_owned)
+                .into_iter()
+                .chain(columns)
+                .chain(["steps".to_owned()]),
+        )?;
         for (row, &clip) in clips.iter().enumerate() {
             let shown = decision(&decisions[row], &classes);
+            let aligned = scores.aligned.row(row).to_vec();
+            let steps = decoding_steps(rules, &aligned, &classes, thresholds);
             for (m, encoder) in description.encoders.iter().enumerate() {
                 let kept = scores.kept[[row, m]];
                 let missing = split.rows(m)[clip].is_none();
@@ -83,7 +97,7 @@ pub fn write_csv(
                 let values = heads
                     .iter()
                     .flat_map(|(_, scores)| scores.row(row).into_iter().copied().map(number));
-                csv.write_record(cells.into_iter().chain(values))?;
+                csv.write_record(cells.into_iter().chain(values).chain([steps.clone()]))?;
             }
         }
         csv.flush()

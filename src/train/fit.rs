@@ -122,6 +122,9 @@ impl Run<'_> {
                 self.save(&files.weights, progress.epoch, progress.thresholds)?;
             }
             observer.epoch(&record);
+            if let Some(validation) = &validation {
+                observer.gate_weights(progress.epoch, &validation.weights);
+            }
             let loss = validation
                 .as_ref()
                 .map_or(record.train_loss, |validation| validation.losses.task);

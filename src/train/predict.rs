@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use ndarray::Array2;
+
 use super::checkpoint::{Checkpoint, Description};
-use super::score::{Scores, score};
+use super::score::{Scores, embed, score};
 use crate::data::dataset::Split;
 use crate::data::label::Classes;
 use crate::data::standardise::ColumnStats;
@@ -108,9 +110,30 @@ impl Predictor {
     /// [`Error::Data`] for an unknown name in `drop`, for a split with other encoders, or for a clip
     /// that is left without any; [`Error::Npz`] if another program changed a feature file meanwhile.
     pub fn score(&self, split: &Split, clips: &[usize], drop: &[String]) -> Result<Scores> {
-        let encoders = &self.description.encoders;
         let dropped = self.dropped(drop)?;
-        for (m, encoder) in encoders.iter().enumerate() {
+        self.check_fit(split)?;
+        let stats = self.stats.as_deref();
+        let alpha = self.description.thresholds.alpha;
+        let (scores, _) = score(&self.net, split, clips, stats, &dropped, alpha, false)?;
+        split.check_unchanged()?;
+        Ok(scores)
+    }
+
+    /// The projected embeddings h_m (paper eq. 1) of clips: for each encoder `(N, P)`; the rows of
+    /// clips that it lacks are 0.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a split with other encoders; [`Error::Npz`] if another program changed a
+    /// feature file meanwhile.
+    pub fn embeddings(&self, split: &Split, clips: &[usize]) -> Result<Vec<Array2<f32>>> {
+        self.check_fit(split)?;
+        let embeddings = embed(&self.net, split, clips, self.stats.as_deref())?;
+        split.check_unchanged()?;
+        Ok(embeddings)
+    }
+
+    fn check_fit(&self, split: &Split) -> Result<()> {
+        for (m, encoder) in self.description.encoders.iter().enumerate() {
             let found = (m < split.encoders()).then(|| split.source(m).cols);
             if found != Some(encoder.width) {
                 let found = found.map_or("no such encoder".to_owned(), |cols| {
@@ -122,10 +145,6 @@ impl Predictor {
                 )));
             }
         }
-        let stats = self.stats.as_deref();
-        let alpha = self.description.thresholds.alpha;
-        let (scores, _) = score(&self.net, split, clips, stats, &dropped, alpha, false)?;
-        split.check_unchanged()?;
-        Ok(scores)
+        Ok(())
     }
 }

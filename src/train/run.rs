@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use ndarray::Array2;
+
 use super::checkpoint::Checkpoint;
 use super::history::EpochRecord;
 use super::manifest::{ClipCounts, Manifest};
@@ -48,6 +50,8 @@ pub trait Observer {
     fn step(&mut self, _losses: &StepLosses) {}
     /// An epoch ended.
     fn epoch(&mut self, _record: &EpochRecord) {}
+    /// The gate's weights a `(N, M)` on the validation fold after an epoch, where there is one.
+    fn gate_weights(&mut self, _epoch: usize, _weights: &Array2<f64>) {}
 }
 
 /// Follows nothing.

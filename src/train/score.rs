@@ -65,16 +65,7 @@ pub fn score(
     for (i, chunk) in clips.chunks(BATCH).enumerate() {
         let rows = stored_rows(split, chunk, dropped);
         check_any_encoder(&rows, split, chunk)?;
-        let inputs: Vec<BatchRows<'_>> = rows
-            .iter()
-            .enumerate()
-            .map(|(encoder, rows)| BatchRows {
-                features: split.source(encoder),
-                rows,
-                standardise: stats.map(|stats| stats[encoder].as_kernel()),
-            })
-            .collect();
-        let found = inference.run(&inputs)?;
+        let found = inference.run(&batch_rows(split, &rows, stats))?;
         let batch = Rows {
             split,
             clips: chunk,
@@ -110,6 +101,50 @@ pub fn score(
         salience: sums.salience / count,
     });
     Ok((scores, losses))
+}
+
+/// The projected embeddings h_m of clips of a split in evaluation mode: for each encoder `(N, P)`; the
+/// rows of clips that it lacks are 0.
+///
+/// # Errors
+/// [`Error::Shape`] if the network does not fit the split.
+pub fn embed(
+    net: &FusionNet<f32>,
+    split: &Split,
+    clips: &[usize],
+    stats: Option<&[ColumnStats]>,
+) -> Result<Vec<Array2<f32>>> {
+    let encoders = split.encoders();
+    let width = net.config().model.projection_dim;
+    let mut embeddings = vec![Array2::zeros((clips.len(), width)); encoders];
+    let mut inference = net.inference();
+    for (i, chunk) in clips.chunks(BATCH).enumerate() {
+        let rows = stored_rows(split, chunk, &[]);
+        let joined = inference.project(&batch_rows(split, &rows, stats))?;
+        for (m, embedding) in embeddings.iter_mut().enumerate() {
+            for r in 0..chunk.len() {
+                let mut row = embedding.row_mut(i * BATCH + r);
+                for (c, x) in row.iter_mut().enumerate() {
+                    *x = joined.get(r, m * width + c);
+                }
+            }
+        }
+    }
+    Ok(embeddings)
+}
+
+/// A batch as the network takes it.
+fn batch_rows<'a>(
+    split: &'a Split,
+    rows: &'a [Vec<Option<usize>>],
+    stats: Option<&'a [ColumnStats]>,
+) -> Vec<BatchRows<'a>> {
+    let of_encoder = |(encoder, rows): (usize, &'a Vec<Option<usize>>)| BatchRows {
+        features: split.source(encoder),
+        rows,
+        standardise: stats.map(|stats| stats[encoder].as_kernel()),
+    };
+    rows.iter().enumerate().map(of_encoder).collect()
 }
 
 impl Scores {

@@ -16,7 +16,7 @@ use crate::model::FusionNet;
 use crate::model::config::Monitor;
 
 /// One epoch's validation.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Validation {
     /// Mean losses over the fold's clips.
     pub losses: MeanLosses,
@@ -26,6 +26,8 @@ pub struct Validation {
     pub kl: f64,
     /// Thresholds chosen on this fold.
     pub thresholds: ChosenThresholds,
+    /// a `(N, M)`: the gate's weights before selection.
+    pub weights: Array2<f64>,
 }
 
 /// The clips of a validation fold with their truths.
@@ -112,6 +114,7 @@ impl ValidationFold {
             accuracy,
             kl,
             thresholds,
+            weights: scores.weights,
         })
     }
 }

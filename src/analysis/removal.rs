@@ -1,0 +1,78 @@
+//! What each encoder is worth at prediction time: the scores without it, nothing else changed.
+
+use serde::Serialize;
+
+use super::observations::{Observations, clips_of, decide, truth};
+use super::run::AnalysedRun;
+use crate::data::dataset::Split;
+use crate::error::Result;
+use crate::eval::metrics::Accuracy;
+
+/// The scores without one encoder.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Removal {
+    /// Its place.
+    pub encoder: usize,
+    /// Official counts without it, each model with its own thresholds.
+    pub accuracy: Accuracy,
+    /// Mean total variation between aligned scores with and without it: ½ Σ_c |f_c − f'_c|, in
+    /// [0, 1].
+    pub moved: f64,
+    /// Clips that have no other encoder, and are decided as with it.
+    pub alone: usize,
+}
+
+/// Leaves out each encoder in turn, on the clips that speak for each model. `done` hears how many
+/// encoders are done.
+///
+/// # Errors
+/// As [`Predictor::score`](crate::train::Predictor::score).
+pub fn removals(
+    run: &AnalysedRun,
+    split: &Split,
+    observations: &Observations,
+    mut done: impl FnMut(usize),
+) -> Result<Vec<Removal>> {
+    let encoders = split.encoders();
+    let mut found = Vec::new();
+    // Without its only encoder a model has nothing to say.
+    for encoder in (0..encoders).filter(|_| encoders > 1) {
+        let mut removal = Removal {
+            encoder,
+            accuracy: Accuracy::default(),
+            moved: 0.0,
+            alone: 0,
+        };
+        for (place, model) in run.models.iter().enumerate() {
+            let clips = clips_of(model, split)?;
+            let rows = observations.rows_of(place);
+            let has_other =
+                |clip: usize| (0..encoders).any(|m| m != encoder && split.rows(m)[clip].is_some());
+            let (kept, alone): (Vec<usize>, Vec<usize>) =
+                (0..clips.len()).partition(|&i| has_other(clips[i]));
+            for i in &alone {
+                let row = rows[*i];
+                let (truth, decided) = (&observations.truths[row], &observations.decided[row]);
+                removal.accuracy.count(truth, decided);
+            }
+            removal.alone += alone.len();
+            if kept.is_empty() {
+                continue;
+            }
+            let name = model.predictor.description().encoders[encoder].name.clone();
+            let scored: Vec<usize> = kept.iter().map(|&i| clips[i]).collect();
+            let scores = model.predictor.score(split, &scored, &[name])?;
+            let decided = decide(model, &scores.aligned)?;
+            for (i, (&clip, decided)) in scored.iter().zip(&decided).enumerate() {
+                removal.accuracy.count(&truth(split, clip)?, decided);
+                let before = observations.aligned.row(rows[kept[i]]);
+                let gaps = before.iter().zip(scores.aligned.row(i));
+                removal.moved += 0.5 * gaps.map(|(a, b)| (a - b).abs()).sum::<f64>();
+            }
+        }
+        removal.moved /= observations.len().max(1) as f64;
+        found.push(removal);
+        done(encoder + 1);
+    }
+    Ok(found)
+}

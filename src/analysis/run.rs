@@ -1,0 +1,203 @@
+//! What a run folder holds that can be analysed: one model, or the models of a cross-validation.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::experiments::result::TrialResult;
+use crate::model::Config;
+use crate::train::Predictor;
+use crate::train::history::{EpochRecord, read_json_lines};
+use crate::train::manifest::Manifest;
+
+/// A trained model with the record of its training.
+#[derive(Debug)]
+pub struct TrainedModel {
+    /// Its run folder.
+    pub path: PathBuf,
+    /// The model.
+    pub predictor: Predictor,
+    /// Its record.
+    pub manifest: Manifest,
+    /// All epochs.
+    pub history: Vec<EpochRecord>,
+}
+
+impl TrainedModel {
+    /// Loads a run folder as `train` writes it.
+    ///
+    /// # Errors
+    /// [`Error::Read`], or [`Error::File`] for what this program did not write.
+    pub fn load(path: &Path) -> Result<Self> {
+        let history = path.join("history.jsonl");
+        Ok(Self {
+            path: path.to_owned(),
+            predictor: Predictor::load(path)?,
+            manifest: Manifest::read(&path.join("manifest.json"))?,
+            history: read_json_lines(&history)?,
+        })
+    }
+
+    /// The held-out fold.
+    pub fn fold(&self) -> Option<usize> {
+        self.manifest.fold
+    }
+}
+
+/// A run that can be analysed.
+#[derive(Debug)]
+pub struct AnalysedRun {
+    /// The folder.
+    pub path: PathBuf,
+    /// The command that made it.
+    pub command: String,
+    /// One model, or one for each fold, by fold; all of one configuration and seed.
+    pub models: Vec<TrainedModel>,
+    /// Every result of a plan's trials, in the order of the plan.
+    pub results: Vec<TrialResult>,
+    /// What to know before the figures are believed.
+    pub notes: Vec<String>,
+}
+
+/// What `plan.json` says of its trials.
+#[derive(Deserialize)]
+struct PlanFile {
+    command: String,
+    trials: Vec<ListedTrial>,
+}
+
+#[derive(Deserialize)]
+struct ListedTrial {
+    id: String,
+    label: String,
+    fold: Option<usize>,
+    seed: u64,
+}
+
+impl AnalysedRun {
+    /// Opens the folder of `train`, or of `cv`, `ablate` or `repro`. Of a plan's models the first
+    /// configuration's of the first seed are taken.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the folder holds neither, or a plan whose models' weights were dropped;
+    /// [`Error::Read`] and [`Error::File`] for faulty files.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path.join("plan.json").is_file() {
+            return Self::open_plan(path);
+        }
+        if !path.join("manifest.json").is_file() {
+            let found = if path.is_dir() {
+                "it holds neither manifest.json nor plan.json"
+            } else {
+                "there is no such folder"
+            };
+            return Err(Error::Data(format!(
+                "{}: expected the folder of train, cv, ablate or repro; {found}",
+                path.display()
+            )));
+        }
+        let model = TrainedModel::load(path)?;
+        let mut notes = Vec::new();
+        if model.fold().is_none() {
+            notes.push(
+                "The model trained on all clips that are analysed here: what concerns its errors flatters it."
+                    .into(),
+            );
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            command: "train".into(),
+            models: vec![model],
+            results: Vec::new(),
+            notes,
+        })
+    }
+
+    fn open_plan(path: &Path) -> Result<Self> {
+        let plan: PlanFile = read_json(&path.join("plan.json"))?;
+        let trials = path.join("trials");
+        let mut results = Vec::new();
+        for trial in &plan.trials {
+            let file = trials.join(format!("{}.json", trial.id));
+            results.extend(TrialResult::read(&file, &trial.id)?);
+        }
+        let first = plan.trials.iter().find(|trial| trial.fold.is_some());
+        let same = |trial: &&ListedTrial| {
+            first.is_some_and(|first| trial.label == first.label && trial.seed == first.seed)
+                && trial.fold.is_some()
+        };
+        let mut of_first: Vec<&ListedTrial> = plan.trials.iter().filter(same).collect();
+        of_first.sort_by_key(|trial| trial.fold);
+        let (mut models, mut notes) = (Vec::new(), Vec::new());
+        let wanted = of_first.len();
+        for trial in of_first {
+            let folder = trials.join(&trial.id);
+            // Before its result is written a trial may still be training.
+            let done = results.iter().any(|result| result.id == trial.id);
+            if done && folder.join("weights.safetensors").is_file() {
+                models.push(TrainedModel::load(&folder)?);
+            }
+        }
+        if models.is_empty() {
+            return Err(Error::Data(format!(
+                "{}: none of the {wanted} fold models of {} has its weights; run {} again without --drop-weights",
+                path.display(),
+                first.map_or("the plan", |trial| trial.label.as_str()),
+                plan.command
+            )));
+        }
+        if models.len() < wanted {
+            notes.push(format!(
+                "Only {} of {wanted} folds have a trained model; the others are left out.",
+                models.len()
+            ));
+        }
+        if let Some(first) = first {
+            let others = plan.trials.iter().any(|trial| trial.seed != first.seed);
+            if others {
+                notes.push(format!(
+                    "The models of seed {} alone are analysed.",
+                    first.seed
+                ));
+            }
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            command: plan.command,
+            models,
+            results,
+            notes,
+        })
+    }
+
+    /// The configuration of the analysed models.
+    pub fn config(&self) -> &Config {
+        &self.models[0].manifest.config
+    }
+}
+
+/// Reads a JSON file.
+///
+/// # Errors
+/// [`Error::Read`], or [`Error::File`] if it has another form.
+pub fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|error| Error::File {
+        path: path.to_owned(),
+        key: None,
+        reason: format!("not a file of this program ({error})"),
+    })
+}
+
+/// Reads a JSON file where there is one.
+///
+/// # Errors
+/// As [`read_json`].
+pub fn read_json_if_any(path: &Path) -> Result<Option<Value>> {
+    path.is_file().then(|| read_json(path)).transpose()
+}

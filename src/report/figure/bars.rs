@@ -1,0 +1,278 @@
+//! Figures with a row for each encoder or group.
+
+use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE};
+use super::frame::{Frame, signed};
+use super::scale::range;
+use super::{Figure, encoder_title, modality_ink, modality_key, widest};
+use crate::analysis::Analysis;
+use crate::analysis::correlation::spearman;
+
+/// Height of a row.
+const ROW: f64 = 10.0;
+
+/// Figure 3: mean importance with its spread over clips, by modality.
+pub fn importance(found: &Analysis) -> Figure {
+    let titles: Vec<String> = found
+        .encoders
+        .iter()
+        .map(|name| encoder_title(name))
+        .collect();
+    let left = widest(&titles, LABEL) + 10.0;
+    let groups = &found.by_modality;
+    let top = 10.0;
+    let height = (found.encoders.len() + groups.len()) as f64 * ROW + groups.len() as f64 * 4.0;
+    let mut canvas = Canvas::new(ONE_COLUMN, top + height + 30.0);
+    let uniform = 1.0 / found.encoders.len() as f64;
+    let ends = found.spreads.iter().map(|spread| spread.quantiles[5]);
+    let edges = [left, ONE_COLUMN - 8.0, top, top + height];
+    let frame = Frame::new(edges, range(ends.chain([uniform]), true), [0.0, 1.0]);
+    frame.x_axis(
+        &mut canvas,
+        "Importance (mean gate weight before selection)",
+        4,
+    );
+    let x = frame.x.at(uniform);
+    canvas.line([[x, top], [x, top + height]], MUTED, 0.8, "3 2");
+    let mut y = top;
+    for group in groups {
+        let ink = modality_ink(&group.modality);
+        let label = format!(
+            "{}: {:.1} % of the weight ({:.1} % if all were equal)",
+            group.modality,
+            100.0 * group.importance,
+            100.0 * group.uniform
+        );
+        y += 4.0 + ROW;
+        canvas.bar(
+            [1.0, y - 8.5],
+            [ONE_COLUMN - 9.0, ROW - 0.5],
+            super::canvas::PAPER,
+        );
+        canvas.text([2.0, y - 2.0], &label, Anchor::Start, TITLE, ink);
+        let mut members: Vec<usize> = (0..found.encoders.len())
+            .filter(|&m| found.modalities[m] == group.modality)
+            .collect();
+        let importance = |m: usize| found.reliance[m].importance;
+        members.sort_by(|&a, &b| importance(b).total_cmp(&importance(a)));
+        for m in members {
+            let middle = y + ROW / 2.0;
+            canvas.text(
+                [left - 4.0, middle + 2.5],
+                &titles[m],
+                Anchor::End,
+                LABEL,
+                INK,
+            );
+            let quantiles = found.spreads[m].quantiles;
+            let across =
+                |from: usize, to: usize| [from, to].map(|q| [frame.x.at(quantiles[q]), middle]);
+            canvas.line(across(1, 5), ink, 0.8, "");
+            canvas.line(across(2, 4), ink, 2.6, "");
+            canvas.dot([frame.x.at(importance(m)), middle], 2.4, INK, 1.0);
+            y += ROW;
+        }
+    }
+    let caption = format!(
+        "Dot: mean over {} clips; thick line: middle half of the clips; thin line: 5th to 95th percentile; dashed: all {} encoders weighing the same ({uniform:.4}). {}",
+        found.observations.len(),
+        found.encoders.len(),
+        whose_clips(found)
+    );
+    Figure::new(
+        "figure_3_importance",
+        "Encoder importance by modality",
+        caption,
+        canvas,
+    )
+}
+
+/// Which clips a number is over.
+pub fn whose_clips(found: &Analysis) -> String {
+    let held_out = found.run.models.iter().all(|model| model.fold().is_some());
+    match (held_out, found.run.models.len()) {
+        (true, 1) => "Clips of the held-out fold.".into(),
+        (true, _) => "Every clip is seen by the model that did not train on it.".into(),
+        _ => "All clips, which the model trained on.".into(),
+    }
+}
+
+/// Figure 4: how often each encoder is kept.
+pub fn selection(found: &Analysis) -> Figure {
+    let mut order: Vec<usize> = (0..found.encoders.len()).collect();
+    order.sort_by(|&a, &b| {
+        let selected = |m: usize| found.reliance[m].selected;
+        selected(b).total_cmp(&selected(a)).then(a.cmp(&b))
+    });
+    let rows = order
+        .iter()
+        .map(|&m| (m, 100.0 * found.reliance[m].selected));
+    let rows: Vec<(usize, f64)> = rows.collect();
+    let even = 100.0 * found.top_k as f64 / found.encoders.len() as f64;
+    let mut canvas = encoder_bars(
+        found,
+        &rows,
+        "Selection frequency (% of clips)",
+        [0.0, 100.0],
+        0,
+    );
+    canvas.mark(
+        even,
+        &format!("k/M = {}/{}", found.top_k, found.encoders.len()),
+    );
+    let always = rows.iter().filter(|(_, share)| *share >= 99.95).count();
+    let never = rows.iter().filter(|(_, share)| *share < 0.05).count();
+    let caption = format!(
+        "Share of {} clips that keep the encoder under top-{} selection; {always} encoders are always kept, {never} never. Dashed: what a choice by chance would give. {}",
+        found.observations.len(),
+        found.top_k,
+        whose_clips(found)
+    );
+    Figure::new(
+        "figure_4_selection",
+        "How often each encoder is kept",
+        caption,
+        canvas.canvas,
+    )
+}
+
+/// What each encoder is worth when a trained model has to do without it.
+pub fn removal(found: &Analysis) -> Figure {
+    let whole = found.accuracy.average();
+    let mut rows: Vec<(usize, f64)> = found
+        .removals
+        .iter()
+        .map(|removal| {
+            (
+                removal.encoder,
+                100.0 * (removal.accuracy.average() - whole),
+            )
+        })
+        .collect();
+    let claimed: Vec<f64> = rows
+        .iter()
+        .map(|&(m, _)| found.reliance[m].importance)
+        .collect();
+    let moved: Vec<f64> = found.removals.iter().map(|removal| removal.moved).collect();
+    let rho = spearman(&claimed, &moved);
+    rows.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+    let ends = range(rows.iter().map(|row| row.1).chain([0.0]), false);
+    let title = "Change of the average accuracy (percentage points)";
+    let mut canvas = encoder_bars(found, &rows, title, ends, 2);
+    canvas.mark(0.0, "");
+    let caption = format!(
+        "Average accuracy without the encoder at prediction time, minus {:.2} % with all; nothing is trained again. Spearman correlation of importance with how far the scores move: {}. {}",
+        100.0 * whole,
+        rho.map_or("undefined".into(), |rho| format!("{rho:.2}")),
+        whose_clips(found)
+    );
+    Figure::new(
+        "leave_one_out",
+        "The effect of leaving out an encoder",
+        caption,
+        canvas.canvas,
+    )
+}
+
+struct Bars {
+    canvas: Canvas,
+    frame: Frame,
+}
+
+impl Bars {
+    fn mark(&mut self, value: f64, label: &str) {
+        self.frame.mark_x(&mut self.canvas, value, label);
+    }
+}
+
+/// A bar from 0 for each encoder, in the order of `rows`, with its value beside it.
+fn encoder_bars(
+    found: &Analysis,
+    rows: &[(usize, f64)],
+    title: &str,
+    ends: [f64; 2],
+    digits: usize,
+) -> Bars {
+    let titles: Vec<String> = rows
+        .iter()
+        .map(|&(m, _)| encoder_title(&found.encoders[m]))
+        .collect();
+    let left = widest(&titles, LABEL) + 10.0;
+    let top = 26.0;
+    let bottom = top + rows.len() as f64 * ROW;
+    let mut canvas = Canvas::new(ONE_COLUMN, bottom + 30.0);
+    modality_key(&mut canvas, found, [left, 8.0]);
+    let frame = Frame::new([left, ONE_COLUMN - 24.0, top, bottom], ends, [0.0, 1.0]);
+    frame.x_axis(&mut canvas, title, 4);
+    for (i, ((m, value), name)) in rows.iter().zip(&titles).enumerate() {
+        let y = top + i as f64 * ROW;
+        canvas.text([left - 4.0, y + 7.5], name, Anchor::End, LABEL, INK);
+        let [from, to] = [value.min(0.0), value.max(0.0)].map(|x| frame.x.at(x));
+        let ink = modality_ink(&found.modalities[*m]);
+        canvas.bar([from, y + 1.5], [to - from, ROW - 3.0], ink);
+        let label = signed(*value, digits);
+        canvas.text(
+            [ONE_COLUMN - 3.0, y + 7.5],
+            &label,
+            Anchor::End,
+            LABEL,
+            MUTED,
+        );
+    }
+    Bars { canvas, frame }
+}
+
+/// Salience error by true ratio; nothing without blends.
+pub fn salience_error(found: &Analysis) -> Option<Figure> {
+    let rows: Vec<_> = found
+        .by_ratio
+        .iter()
+        .filter(|row| row.error.is_some())
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let (left, top) = (58.0, 12.0);
+    let row_height = 22.0;
+    let bottom = top + rows.len() as f64 * row_height;
+    let mut canvas = Canvas::new(ONE_COLUMN, bottom + 30.0);
+    let errors = rows
+        .iter()
+        .filter_map(|row| row.error)
+        .map(|error| 100.0 * error);
+    let edges = [left, ONE_COLUMN - 78.0, top, bottom];
+    let frame = Frame::new(edges, range(errors, true), [0.0, 1.0]);
+    frame.x_axis(&mut canvas, "Mean salience error (percentage points)", 4);
+    for (i, row) in rows.iter().enumerate() {
+        let y = top + i as f64 * row_height;
+        canvas.text([left - 4.0, y + 13.0], &row.ratio, Anchor::End, TITLE, INK);
+        let width = frame.x.at(100.0 * row.error.unwrap_or(0.0)) - left;
+        canvas.bar(
+            [left, y + 4.0],
+            [width, row_height - 8.0],
+            modality_ink("video"),
+        );
+        let right = 100.0 * row.correct as f64 / row.clips.max(1) as f64;
+        let label = format!("{right:.0} % right of {}", row.clips);
+        canvas.text(
+            [ONE_COLUMN - 74.0, y + 13.0],
+            &label,
+            Anchor::Start,
+            LABEL,
+            MUTED,
+        );
+    }
+    canvas.text(
+        [left - 4.0, bottom + 10.0],
+        "true ratio",
+        Anchor::End,
+        LABEL,
+        INK,
+    );
+    let caption = "Distance of the predicted share of the stronger emotion from the truth, for the true pair of emotions; at the right the share of clips with pair and saliences right.";
+    Some(Figure::new(
+        "salience_error",
+        "Salience error by true ratio",
+        caption.into(),
+        canvas,
+    ))
+}

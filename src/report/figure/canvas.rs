@@ -1,0 +1,256 @@
+//! Writes SVG: a handful of shapes and text that stays text. Lengths are in points (1/72 inch).
+//!
+//! Colours stand as attributes, which every program that reads SVG knows, and beside them a class, by
+//! which the report's style sheet gives them their dark form.
+
+use std::fmt::Write;
+
+/// Width of one column of a paper.
+pub const ONE_COLUMN: f64 = 252.0;
+/// Width of two columns.
+pub const TWO_COLUMNS: f64 = 516.0;
+/// Size of labels.
+pub const LABEL: f64 = 7.0;
+/// Size of axis titles and direct labels.
+pub const TITLE: f64 = 8.0;
+
+/// Where text stands relative to its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// It begins there.
+    Start,
+    /// It is centred there.
+    Middle,
+    /// It ends there.
+    End,
+}
+
+/// A colour with the class that the report's style sheet knows it by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ink {
+    /// `#rrggbb`.
+    pub colour: &'static str,
+    /// Class without prefix.
+    pub class: &'static str,
+}
+
+/// Text and main lines.
+pub const INK: Ink = Ink {
+    colour: "#1a1a1a",
+    class: "ink",
+};
+/// What stands back.
+pub const MUTED: Ink = Ink {
+    colour: "#5c5c5c",
+    class: "muted",
+};
+/// Lines to read values by.
+pub const GRID: Ink = Ink {
+    colour: "#d9d9d9",
+    class: "grid",
+};
+/// The ground.
+pub const PAPER: Ink = Ink {
+    colour: "#ffffff",
+    class: "paper",
+};
+
+/// A drawing of fixed size.
+#[derive(Clone, Debug)]
+pub struct Canvas {
+    /// Points.
+    pub width: f64,
+    /// Points.
+    pub height: f64,
+    body: String,
+}
+
+impl Canvas {
+    /// An empty one.
+    pub fn new(width: f64, height: f64) -> Self {
+        Self {
+            width,
+            height,
+            body: String::new(),
+        }
+    }
+
+    /// A line of text whose baseline is at y.
+    pub fn text(&mut self, [x, y]: [f64; 2], text: &str, anchor: Anchor, size: f64, ink: Ink) {
+        self.turned_text([x, y], text, anchor, size, ink, 0.0);
+    }
+
+    /// Text turned by degrees, clockwise.
+    pub fn turned_text(
+        &mut self,
+        [x, y]: [f64; 2],
+        text: &str,
+        anchor: Anchor,
+        size: f64,
+        ink: Ink,
+        degrees: f64,
+    ) {
+        let anchor = match anchor {
+            Anchor::Start => "start",
+            Anchor::Middle => "middle",
+            Anchor::End => "end",
+        };
+        let turn = if degrees == 0.0 {
+            String::new()
+        } else {
+            format!(" transform=\"rotate({degrees} {x:.2} {y:.2})\"")
+        };
+        self.push(format_args!(
+            "<text x=\"{x:.2}\" y=\"{y:.2}\" font-size=\"{size}\" text-anchor=\"{anchor}\" fill=\"{}\" class=\"f-{}\"{turn}>{}</text>\n",
+            ink.colour,
+            ink.class,
+            escaped(text)
+        ));
+    }
+
+    /// A straight line; `dash` as in `stroke-dasharray`.
+    pub fn line(&mut self, [from, to]: [[f64; 2]; 2], ink: Ink, width: f64, dash: &str) {
+        self.push(format_args!(
+            "<line x1=\"{:.2}\" y1=\"{:.2}\" x2=\"{:.2}\" y2=\"{:.2}\" stroke=\"{}\" class=\"s-{}\" stroke-width=\"{width}\"{}/>\n",
+            from[0],
+            from[1],
+            to[0],
+            to[1],
+            ink.colour,
+            ink.class,
+            dashes(dash)
+        ));
+    }
+
+    /// A line through points.
+    pub fn path(&mut self, points: &[[f64; 2]], ink: Ink, width: f64, dash: &str) {
+        let points = joined(points);
+        self.push(format_args!(
+            "<polyline points=\"{points}\" fill=\"none\" stroke=\"{}\" class=\"s-{}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"{}/>\n",
+            ink.colour,
+            ink.class,
+            dashes(dash)
+        ));
+    }
+
+    /// A filled area.
+    pub fn area(&mut self, points: &[[f64; 2]], ink: Ink, opacity: f64) {
+        let points = joined(points);
+        self.push(format_args!(
+            "<polygon points=\"{points}\" fill=\"{}\" class=\"f-{}\" fill-opacity=\"{opacity}\"/>\n",
+            ink.colour, ink.class
+        ));
+    }
+
+    /// A filled rectangle.
+    pub fn bar(&mut self, [x, y]: [f64; 2], [width, height]: [f64; 2], ink: Ink) {
+        self.push(format_args!(
+            "<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width:.2}\" height=\"{height:.2}\" fill=\"{}\" class=\"f-{}\"/>\n",
+            ink.colour, ink.class
+        ));
+    }
+
+    /// A cell of a heat map, in a colour that is a value and stays the same on a dark ground.
+    pub fn cell(&mut self, [x, y]: [f64; 2], [width, height]: [f64; 2], colour: &str) {
+        self.push(format_args!(
+            "<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width:.2}\" height=\"{height:.2}\" fill=\"{colour}\"/>\n"
+        ));
+    }
+
+    /// Text on a cell, in a colour that fits the cell's.
+    pub fn cell_text(&mut self, [x, y]: [f64; 2], text: &str, size: f64, colour: &str) {
+        self.push(format_args!(
+            "<text x=\"{x:.2}\" y=\"{y:.2}\" font-size=\"{size}\" text-anchor=\"middle\" fill=\"{colour}\">{}</text>\n",
+            escaped(text)
+        ));
+    }
+
+    /// A dot.
+    pub fn dot(&mut self, [x, y]: [f64; 2], radius: f64, ink: Ink, opacity: f64) {
+        self.push(format_args!(
+            "<circle cx=\"{x:.2}\" cy=\"{y:.2}\" r=\"{radius}\" fill=\"{}\" class=\"f-{}\" fill-opacity=\"{opacity}\"/>\n",
+            ink.colour, ink.class
+        ));
+    }
+
+    /// The whole drawing. `title` and `description` are for those who hear it.
+    pub fn svg(&self, name: &str, title: &str, description: &str) -> String {
+        let (width, height) = (self.width, self.height);
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}pt\" height=\"{height:.0}pt\" viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"Helvetica, Arial, 'Liberation Sans', sans-serif\" role=\"img\" aria-labelledby=\"{name}-title {name}-description\">\n<title id=\"{name}-title\">{}</title>\n<desc id=\"{name}-description\">{}</desc>\n<rect width=\"{width:.0}\" height=\"{height:.0}\" fill=\"{}\" class=\"f-{}\"/>\n{}</svg>\n",
+            escaped(title),
+            escaped(description),
+            PAPER.colour,
+            PAPER.class,
+            self.body
+        )
+    }
+
+    fn push(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = self.body.write_fmt(text);
+    }
+}
+
+fn joined(points: &[[f64; 2]]) -> String {
+    let points = points.iter().map(|[x, y]| format!("{x:.2},{y:.2}"));
+    points.collect::<Vec<_>>().join(" ")
+}
+
+fn dashes(dash: &str) -> String {
+    if dash.is_empty() {
+        String::new()
+    } else {
+        format!(" stroke-dasharray=\"{dash}\"")
+    }
+}
+
+/// Text as it stands in SVG and HTML.
+pub fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            // No XML file may hold other control characters.
+            c if c.is_control() && !matches!(c, '\n' | '\t') => safe.push('\u{fffd}'),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// About how wide text is in the usual sans-serif fonts, a little on the wide side.
+pub fn text_width(text: &str, size: f64) -> f64 {
+    let width = |c: char| match c {
+        'i' | 'j' | 'l' | 'f' | 't' | 'I' | '.' | ',' | ':' | ' ' | '(' | ')' | '-' | '/' => 0.33,
+        'm' | 'w' | 'M' | 'W' => 0.88,
+        c if c.is_uppercase() => 0.70,
+        _ => 0.56,
+    };
+    1.06 * size * text.chars().map(width).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_users_cannot_leave_its_place() {
+        let mut canvas = Canvas::new(10.0, 10.0);
+        let name = "<script>\"a'&\u{7}";
+        canvas.text([0.0, 0.0], name, Anchor::Start, LABEL, INK);
+        let svg = canvas.svg("x", name, name);
+        assert!(!svg.contains("<script>") && !svg.contains('\u{7}'));
+        assert_eq!(svg.matches("&lt;script&gt;&quot;a&#39;&amp;").count(), 3);
+    }
+
+    #[test]
+    fn longer_text_is_wider() {
+        assert!(text_width("WavLM Large", 7.0) > text_width("CLIP", 7.0));
+        assert_eq!(text_width("", 7.0), 0.0);
+    }
+}

@@ -1,0 +1,90 @@
+//! The drawings of an analysis, for a page: read from their files, and refused if they do more than
+//! draw.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::plain;
+use crate::error::{Error, Result};
+use crate::report::figure::canvas::escaped;
+
+/// All figures that an analysis lists, with their captions.
+///
+/// # Errors
+/// [`Error::Read`]; [`Error::File`] for a drawing that could act.
+pub fn figures(found: &Value, analysis: &Path) -> Result<String> {
+    let mut html = "<div class=\"figures\">\n".to_owned();
+    for figure in found["figures"].as_array().into_iter().flatten() {
+        let name = plain(&figure["name"]);
+        let path = analysis.join(format!("{name}.svg"));
+        let svg = std::fs::read_to_string(&path).map_err(|source| Error::Read {
+            path: path.clone(),
+            source,
+        })?;
+        // The file may have been edited; what stands in a page must only draw.
+        let lower = svg.to_lowercase();
+        let foreign = [
+            "<script",
+            "<foreignobject",
+            "<image",
+            "<style",
+            " on",
+            "href",
+            "url(",
+        ];
+        if !lower.starts_with("<svg") || foreign.iter().any(|part| has_active(&lower, part)) {
+            return Err(Error::File {
+                path,
+                key: None,
+                reason: "not a figure as analyze draws it; run analyze again with --force".into(),
+            });
+        }
+        let wide = svg
+            .split("viewBox=\"0 0 ")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
+        let class = if wide.is_some_and(|width| width > 300.0) {
+            " class=\"wide\""
+        } else {
+            ""
+        };
+        html += &format!(
+            "<figure{class} id=\"{}\">{svg}<figcaption><strong>{}</strong>{}</figcaption></figure>\n",
+            escaped(&name),
+            escaped(&plain(&figure["title"])),
+            escaped(&plain(&figure["caption"]))
+        );
+    }
+    Ok(html + "</div>\n")
+}
+
+/// Whether a tag of the drawing (not its text) has this part.
+fn has_active(svg: &str, part: &str) -> bool {
+    svg.split('<').skip(1).any(|tag| {
+        let tag = tag.split('>').next().unwrap_or(tag);
+        match part {
+            // An event handler is an attribute on…=.
+            " on" => tag.split(" on").skip(1).any(|rest| {
+                let name = rest.split('=').next().unwrap_or("");
+                rest.contains('=')
+                    && !name.is_empty()
+                    && name.chars().all(|c| c.is_ascii_alphabetic())
+            }),
+            part => format!("<{tag}").contains(part),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawing_that_acts_is_told_from_one_whose_text_does() {
+        let text = "<svg><text x=\"1\">on click=run <b url(</text></svg>".replace("<b ", "&lt;b ");
+        assert!(!has_active(&text, " on") && !has_active(&text, "url("));
+        assert!(has_active("<svg onload=\"x()\">", " on"));
+        assert!(has_active("<svg><script>", "<script"));
+    }
+}
