@@ -3,6 +3,7 @@
 
 mod ablate;
 mod args;
+mod baseline;
 mod bench;
 mod console;
 mod cv;
@@ -58,6 +59,7 @@ enum Command {
     Train(Box<train::Train>),
     Cv(Box<cv::CrossValidate>),
     Ablate(Box<ablate::Ablate>),
+    Baseline(Box<baseline::Baseline>),
     Repro(Box<repro::Repro>),
     Predict(predict::Predict),
     Evaluate(evaluate::Evaluate),
@@ -74,6 +76,7 @@ impl Command {
             Command::Train(command) => command.run(),
             Command::Cv(command) => command.run(),
             Command::Ablate(command) => command.run(),
+            Command::Baseline(command) => command.run(),
             Command::Repro(command) => command.run(),
             Command::Predict(command) => command.run(),
             Command::Evaluate(command) => command.run(),

@@ -7,12 +7,14 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::args::{ConfigArgs, Threads};
+use super::args::{ConfigArgs, Threads, quoted};
 use super::console;
+use super::plan_progress::PlanProgress;
 use super::progress::working;
 use crate::experiments::plan_folder::Found;
 use crate::experiments::{DataFolder, PlanFolder, Scheduler};
 use crate::model::Config;
+use crate::report::Table;
 use crate::{Error, Result};
 
 /// What every plan needs.
@@ -94,6 +96,34 @@ impl PlanArgs {
             "seeds": self.seeds,
             "asked": asked,
         })
+    }
+
+    /// Takes note of a plan's files and prints its tables, or `value` with `--json`.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn conclude(
+        &self,
+        folder: &PlanFolder,
+        files: &[PathBuf],
+        value: &mut Value,
+        progress: &PlanProgress,
+        tables: &[&Table],
+    ) -> Result<()> {
+        folder.wrote(files)?;
+        if self.json {
+            value["out"] = json!(self.out);
+            value["files"] = json!(files);
+            progress.add_to(value);
+            return console::print_json(value);
+        }
+        let tables: Vec<String> = tables.iter().map(|table| table.markdown()).collect();
+        console::print(&format!(
+            "{}\nwrote {}/: {}\n",
+            tables.join("\n"),
+            quoted(&self.out),
+            names(files, folder.path()),
+        ))
     }
 
     /// What runs the trials.

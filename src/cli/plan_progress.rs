@@ -104,6 +104,20 @@ impl PlanObserver for PlanProgress {
         self.bar.set_position(begins.reused as u64);
     }
 
+    fn adds(&mut self, trials: usize, reused: usize) {
+        self.trials.0 += trials;
+        self.trials.1 += reused;
+        self.bar.inc_length(trials as u64);
+        let done = match reused {
+            0 => String::new(),
+            _ => format!(", {reused} of them done before and reused"),
+        };
+        self.line(&format!(
+            "{} more follow{done}",
+            counted(trials, "training")
+        ));
+    }
+
     fn epoch(&mut self, planned: &Planned, epoch: usize) {
         let text = format!("{} epoch {epoch}", name(planned));
         self.running.insert(planned.id.clone(), text);

@@ -1,5 +1,6 @@
 //! Tables and files of what the experiments return. Layer: uses everything but the command line.
 
+pub mod certainty;
 pub mod comparison;
 pub mod cross_validation;
 pub mod final_model;
