@@ -19,6 +19,7 @@ mod predict;
 mod progress;
 mod repro;
 mod score;
+mod sweep;
 mod synth;
 mod train;
 
@@ -58,6 +59,8 @@ enum Command {
     Inspect(inspect::Inspect),
     Train(Box<train::Train>),
     Cv(Box<cv::CrossValidate>),
+    Sweep(Box<sweep::Sweep>),
+    Tune(Box<sweep::Tune>),
     Ablate(Box<ablate::Ablate>),
     Baseline(Box<baseline::Baseline>),
     Repro(Box<repro::Repro>),
@@ -75,6 +78,8 @@ impl Command {
             Command::Inspect(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::Cv(command) => command.run(),
+            Command::Sweep(command) => command.run(),
+            Command::Tune(command) => command.run(),
             Command::Ablate(command) => command.run(),
             Command::Baseline(command) => command.run(),
             Command::Repro(command) => command.run(),

@@ -42,6 +42,11 @@ impl PlanProgress {
         value["warnings"] = json!(self.warnings);
     }
 
+    /// Says something that is no warning.
+    pub fn note(&self, text: &str) {
+        self.bar.suspend(|| console::note(text));
+    }
+
     fn line(&self, text: &str) {
         self.bar.suspend(|| console::line(text));
     }

@@ -25,6 +25,7 @@ pub mod result;
 pub mod retrain;
 pub mod schedule;
 pub mod score;
+pub mod sweep;
 pub mod table_1;
 pub mod test_part;
 pub mod trial;

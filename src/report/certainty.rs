@@ -6,6 +6,9 @@ use crate::experiments::CrossValidation;
 use crate::experiments::certainty::Certainty;
 use crate::experiments::comparison::Row;
 
+/// Digits of p-values: the least that random exchanges can give is 0.00001.
+const P_DIGITS: usize = 5;
+
 /// Their names and headings.
 pub const COLUMNS: [(&str, &str); 6] = [
     ("interval", "Average, 95 % interval"),
@@ -41,10 +44,10 @@ pub fn cells(row: &Row) -> [Cell; 6] {
         average,
         Cell::Difference(against.average.estimate, DIGITS),
         ends(against.average.interval.as_ref()),
-        Cell::Number(against.test.p, DIGITS),
+        Cell::Number(against.test.p, P_DIGITS),
         certainty
             .adjusted_p
-            .map_or(Cell::Empty, |p| Cell::Number(p, DIGITS)),
+            .map_or(Cell::Empty, |p| Cell::Number(p, P_DIGITS)),
         Cell::text(verdict),
     ]
 }

@@ -91,6 +91,15 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
     table.notes.extend(certainty::notes(rows));
     if tested {
         table.notes.push(final_model::PROTOCOL.into());
+        let baseline = |row: &Row| row.contender.candidate.kind.config().is_none();
+        if rows
+            .iter()
+            .any(|row| baseline(row) && row.contender.paper.is_some())
+        {
+            table
+                .notes
+                .push("The paper's figures for baselines are test averages.".into());
+        }
     }
     table
 }

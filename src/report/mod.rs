@@ -5,6 +5,7 @@ pub mod comparison;
 pub mod cross_validation;
 pub mod final_model;
 pub mod reproduction;
+pub mod sweep;
 pub mod table;
 
 pub use table::{Cell, Table};
