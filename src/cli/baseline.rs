@@ -99,18 +99,17 @@ impl Baseline {
             "model": self.recipe.baseline_model.to_string(),
             "recipe": recipe,
         });
-        let prepared = self.plan.prepare("baseline", asked)?;
+        let model = self.recipe.baseline_model;
+        let prepared = self
+            .plan
+            .prepare_checked("baseline", asked, |config, data| {
+                line_up(&self.baseline, config, data, model, &recipe).map(|_| ())
+            })?;
         let (config, folder) = (&prepared.config, &prepared.folder);
         let opened = prepared.data.open(&config.data)?;
         let seeds = self.plan.seeds.get();
         let protocol = Protocol::of(&opened.dataset, config.train.seed, seeds)?;
-        let found = line_up(
-            &self.baseline,
-            config,
-            &opened,
-            self.recipe.baseline_model,
-            &recipe,
-        )?;
+        let found = line_up(&self.baseline, config, &opened, model, &recipe)?;
         for row in &found.left_out {
             console::note(&format!("left out, {row}"));
         }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
@@ -11,8 +12,9 @@ use super::args::{ConfigArgs, Threads, quoted};
 use super::console;
 use super::plan_progress::PlanProgress;
 use super::progress::working;
+use crate::experiments::data_folder::Opened;
 use crate::experiments::plan_folder::Found;
-use crate::experiments::{DataFolder, PlanFolder, Scheduler};
+use crate::experiments::{DataFolder, PlanFolder, Protocol, Scheduler};
 use crate::model::Config;
 use crate::report::Table;
 use crate::{Error, Result};
@@ -60,6 +62,20 @@ impl PlanArgs {
     /// # Errors
     /// Those of the library.
     pub fn prepare(&self, command: &str, asked: impl Serialize) -> Result<Prepared> {
+        self.prepare_checked(command, asked, |_, _| Ok(()))
+    }
+
+    /// The same with a check of the flags against configuration and data, before the folder is made:
+    /// what is refused leaves nothing behind.
+    ///
+    /// # Errors
+    /// Those of the library and of the check.
+    pub fn prepare_checked(
+        &self,
+        command: &str,
+        asked: impl Serialize,
+        check: impl FnOnce(&Config, &Arc<Opened>) -> Result<()>,
+    ) -> Result<Prepared> {
         self.threads.build()?;
         let config = self.config.load()?;
         PlanFolder::check(&self.out, command, self.resume)?;
@@ -68,6 +84,8 @@ impl PlanArgs {
         let opened = data.open(&config.data);
         spinner.finish_and_clear();
         let opened = opened?;
+        Protocol::of(&opened.dataset, config.train.seed, self.seeds.get())?;
+        check(&config, &opened)?;
         let asked = serde_json::to_value(asked)
             .map_err(|error| Error::Data(format!("{command}: {error}")))?;
         let settings = self.settings(&config, &opened.digest, asked);

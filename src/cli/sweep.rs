@@ -14,6 +14,7 @@ use crate::experiments::Protocol;
 use crate::experiments::sweep::space::Parameter;
 use crate::experiments::sweep::tune::{CONFIGURATIONS, usual_space, write_config};
 use crate::experiments::sweep::{Search, Swept};
+use crate::model::Config;
 use crate::report::{Table, comparison, sweep};
 use crate::{Error, Result};
 
@@ -69,6 +70,18 @@ fn check(parameters: &[Parameter]) -> Result<()> {
     Ok(())
 }
 
+fn sweep_of(
+    config: &Config,
+    parameters: Vec<Parameter>,
+    search: Search,
+) -> crate::experiments::sweep::Sweep {
+    crate::experiments::sweep::Sweep {
+        base: config.clone(),
+        parameters,
+        search,
+    }
+}
+
 /// Runs it and gives the table and its JSON.
 fn run(
     plan: &PlanArgs,
@@ -80,11 +93,7 @@ fn run(
     let (config, folder) = (&prepared.config, &prepared.folder);
     let opened = prepared.data.open(&config.data)?;
     let protocol = Protocol::of(&opened.dataset, config.train.seed, plan.seeds.get())?;
-    let asked = crate::experiments::sweep::Sweep {
-        base: config.clone(),
-        parameters,
-        search,
-    };
+    let asked = sweep_of(config, parameters, search);
     let scheduler = plan.scheduler(folder, config);
     let found = asked.run(&scheduler, &prepared.data, &protocol, progress)?;
     for text in &found.same {
@@ -134,10 +143,10 @@ impl Sweep {
             });
         }
         let search = self.sweep.search(Search::Grid);
-        if search == Search::Grid {
-            crate::experiments::sweep::space::grid(parameters)?;
-        }
-        let prepared = self.plan.prepare("sweep", self.sweep.asked())?;
+        let asked = self.sweep.asked();
+        let prepared = self.plan.prepare_checked("sweep", asked, |config, _| {
+            sweep_of(config, parameters.clone(), search).check()
+        })?;
         let mut progress = PlanProgress::new();
         let (found, table, mut value) = run(
             &self.plan,
@@ -200,7 +209,10 @@ impl Tune {
         };
         let mut asked = self.sweep.asked();
         asked["grid"] = json!(self.grid);
-        let prepared = self.plan.prepare("tune", asked)?;
+        let given = &self.sweep.param;
+        let prepared = self.plan.prepare_checked("tune", asked, |config, _| {
+            sweep_of(config, given.clone(), search).check()
+        })?;
         let folder = &prepared.folder;
         let parameters = if self.sweep.param.is_empty() {
             let opened = prepared.data.open(&prepared.config.data)?;

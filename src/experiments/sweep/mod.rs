@@ -70,6 +70,28 @@ pub struct Swept {
 }
 
 impl Sweep {
+    /// Refuses values that the configuration does not take: all combinations of a grid, otherwise
+    /// every listed value and the ends of every range.
+    ///
+    /// # Errors
+    /// [`Error::Config`].
+    pub fn check(&self) -> Result<()> {
+        let points = match self.search {
+            Search::Grid => space::grid(&self.parameters)?,
+            _ => {
+                let of_one = |parameter: &Parameter| -> Vec<Point> {
+                    let values = parameter.outermost().into_iter();
+                    let point = |value| vec![(parameter.key.clone(), value)];
+                    values.map(point).collect()
+                };
+                self.parameters.iter().flat_map(of_one).collect()
+            }
+        };
+        points
+            .iter()
+            .try_for_each(|point| apply(&self.base, point).map(|_| ()))
+    }
+
     /// Cross-validates the configurations; all of a grid or a random search in one plan.
     ///
     /// # Errors

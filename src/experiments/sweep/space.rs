@@ -197,6 +197,14 @@ impl Parameter {
         Ok(values)
     }
 
+    /// Every value of a list, or both ends of a range.
+    pub fn outermost(&self) -> Vec<Value> {
+        match &self.values {
+            Values::List(list) => list.clone(),
+            Values::Range { .. } => vec![self.at(0.0), self.at(1.0)],
+        }
+    }
+
     /// The value at a place of its range, 0 the lowest and 1 the highest; of a list, the element.
     pub fn at(&self, place: f64) -> Value {
         match &self.values {
