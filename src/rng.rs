@@ -25,6 +25,8 @@ pub enum Purpose {
     Bootstrap = 7,
     /// Exchanges of two configurations; the step is the exchange.
     Permutation = 8,
+    /// Hyper-parameters that are tried; the step is the number of the configuration.
+    Sweep = 9,
 }
 
 /// The key of a stream: `item` tells layers, parameters or encoders apart (below 2²⁴).

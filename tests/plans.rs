@@ -22,7 +22,11 @@ fn plan(command: &'static str, out: &'static str, more: &[&'static str]) -> Vec<
         "--set",
         "train.checkpoint_seconds=0",
     ];
-    [&base[..], SMALL, &settings, more].concat()
+    let baselines: &[&str] = match command {
+        "repro" => &["--baseline-epochs", "4"],
+        _ => &[],
+    };
+    [&base[..], SMALL, &settings, baselines, more].concat()
 }
 
 /// All files but those that say where and when: the log, and the manifests with their environment.
@@ -81,9 +85,9 @@ fn a_killed_plan_goes_on_where_it_was_and_repeats_no_finished_trial() {
     let place = Place::with_data(&["--test-labels"]);
     place.ok(&plan("repro", "whole", &[]));
     let (mut logged, mut kills) = (0, 0);
-    // Killed after so many lines on stderr: at the start, between and within trials, between the
-    // two stages.
-    for lines in [0, 1, 2, 5, 9, 14] {
+    // Killed after so many lines on stderr: at the start, between and within trials, of baselines
+    // and of models of all clips too.
+    for lines in [0, 1, 2, 5, 9, 14, 30, 30] {
         let before = finished(&place, "parts");
         let mut child = place
             .command(&plan("repro", "parts", &["--resume"]))

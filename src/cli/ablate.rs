@@ -3,16 +3,13 @@
 use clap::Args;
 use serde_json::json;
 
-use super::args::quoted;
-use super::console;
 use super::plan_args::PlanArgs;
 use super::plan_progress::PlanProgress;
 use crate::Result;
 use crate::experiments::Protocol;
 use crate::experiments::ablate::variants;
-use crate::experiments::comparison::compare;
+use crate::experiments::comparison::{compare, compare_rows};
 use crate::report::comparison;
-use crate::report::table::{write_json, write_markdown};
 
 /// Cross-validate the model without each of its parts
 ///
@@ -53,31 +50,14 @@ impl Ablate {
         }
         let scheduler = self.plan.scheduler(folder, config);
         let mut progress = PlanProgress::new();
-        let (rows, outcomes) = compare(&scheduler, contenders, &protocol, &mut progress)?;
+        let (mut rows, outcomes) = compare(&scheduler, contenders, &protocol, &mut progress)?;
+        compare_rows(&mut rows, 0)?;
         let mut table = comparison::table("Ablations, validation", &rows);
-        if !left_out.is_empty() {
-            table.notes.push(format!(
-                "No row, because the configuration is so already: {}.",
-                left_out.join("; ")
-            ));
-        }
-        let [csv, markdown, json] =
-            ["ablation.csv", "tables.md", "ablation.json"].map(|name| folder.path().join(name));
-        table.write_csv(&csv)?;
-        write_markdown(&markdown, &[&table])?;
+        comparison::note_unchanged(&mut table, &left_out);
         let mut value = json!({ "table": table.json(), "rows": comparison::json(&rows) });
-        write_json(&json, &value)?;
-        folder.wrote(&[csv, markdown, json])?;
-        if self.plan.json {
-            progress.add_to(&mut value);
-            console::print_json(&value)?;
-        } else {
-            console::print(&format!(
-                "{}\nwrote {}/: ablation.csv, ablation.json, tables.md\n",
-                table.markdown(),
-                quoted(&self.plan.out)
-            ))?;
-        }
+        let files = comparison::write("ablation", &table, &value, folder.path())?;
+        self.plan
+            .conclude(folder, &files, &mut value, &progress, &[&table])?;
         outcomes.check()
     }
 }

@@ -8,10 +8,12 @@ use super::console;
 use super::plan_args::{PlanArgs, names};
 use super::plan_progress::PlanProgress;
 use crate::Result;
-use crate::experiments::retrain::{Retraining, retrain};
+use crate::eval::statistics::Resampling;
+use crate::experiments::certainty::certainties;
+use crate::experiments::retrain::retrain;
 use crate::experiments::{Candidate, Protocol, TrialKind, cross_validate};
 use crate::report::table::write_json;
-use crate::report::{cross_validation, final_model};
+use crate::report::{certainty, cross_validation, final_model};
 
 /// Cross-validate the fusion model on the folds of the metadata
 ///
@@ -70,24 +72,34 @@ impl CrossValidate {
         };
         let scheduler = self.plan.scheduler(folder, config);
         let mut progress = PlanProgress::new();
-        let (found, outcomes) = cross_validate(&scheduler, &[candidate], &protocol, &mut progress)?;
+        let (found, mut outcomes) =
+            cross_validate(&scheduler, &[candidate], &protocol, &mut progress)?;
         outcomes.check()?;
         for found in found.into_iter().flatten() {
-            let mut files = cross_validation::write(&found, folder.path())?;
-            let mut value = cross_validation::json(&found);
+            let certainty = certainties(&[Some(&found)], 0, &Resampling::default())?;
+            let certainty = certainty.into_iter().flatten().next();
+            let mut files = cross_validation::write(&found, certainty.as_ref(), folder.path())?;
+            let mut value = cross_validation::json(&found, certainty.as_ref());
             let mut tables = vec![
                 cross_validation::summary(&found),
                 cross_validation::folds(&found),
             ];
+            tables.extend(
+                certainty
+                    .iter()
+                    .map(|of_one| certainty::table(&found, of_one)),
+            );
             if self.retrain {
-                let retraining = Retraining {
-                    seeds: &protocol.seeds,
-                    ensemble: self.ensemble,
-                };
-                let (retrained, more) =
-                    retrain(&scheduler, &[&found], &outcomes, &retraining, &mut progress)?;
-                more.check()?;
-                for retrained in retrained.into_iter().flatten() {
+                let retrained = retrain(
+                    &scheduler,
+                    &found,
+                    &mut outcomes,
+                    &protocol,
+                    self.ensemble,
+                    &mut progress,
+                )?;
+                outcomes.check()?;
+                for retrained in retrained.into_iter() {
                     let to = folder.path().join("final");
                     files.extend(final_model::write(&retrained, folder, &to)?);
                     write_json(&to.join("final.json"), &final_model::json(&retrained))?;

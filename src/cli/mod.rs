@@ -5,6 +5,7 @@ mod ablate;
 mod aggregate;
 mod analyze;
 mod args;
+mod baseline;
 mod bench;
 mod console;
 mod cv;
@@ -25,6 +26,7 @@ mod progress;
 mod report;
 mod repro;
 mod score;
+mod sweep;
 mod synth;
 mod train;
 mod vectors;
@@ -68,7 +70,10 @@ enum Command {
     Aggregate(Box<aggregate::Aggregate>),
     Train(Box<train::Train>),
     Cv(Box<cv::CrossValidate>),
+    Sweep(Box<sweep::Sweep>),
+    Tune(Box<sweep::Tune>),
     Ablate(Box<ablate::Ablate>),
+    Baseline(Box<baseline::Baseline>),
     Repro(Box<repro::Repro>),
     Predict(predict::Predict),
     Analyze(analyze::Analyze),
@@ -89,7 +94,10 @@ impl Command {
             Command::Aggregate(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::Cv(command) => command.run(),
+            Command::Sweep(command) => command.run(),
+            Command::Tune(command) => command.run(),
             Command::Ablate(command) => command.run(),
+            Command::Baseline(command) => command.run(),
             Command::Repro(command) => command.run(),
             Command::Predict(command) => command.run(),
             Command::Analyze(command) => command.run(),

@@ -2,17 +2,21 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::args::{ConfigArgs, Threads};
+use super::args::{ConfigArgs, Threads, quoted};
 use super::console;
+use super::plan_progress::PlanProgress;
 use super::progress::working;
+use crate::experiments::data_folder::Opened;
 use crate::experiments::plan_folder::Found;
-use crate::experiments::{DataFolder, PlanFolder, Scheduler};
+use crate::experiments::{DataFolder, PlanFolder, Protocol, Scheduler};
 use crate::model::Config;
+use crate::report::Table;
 use crate::{Error, Result};
 
 /// What every plan needs.
@@ -58,6 +62,20 @@ impl PlanArgs {
     /// # Errors
     /// Those of the library.
     pub fn prepare(&self, command: &str, asked: impl Serialize) -> Result<Prepared> {
+        self.prepare_checked(command, asked, |_, _| Ok(()))
+    }
+
+    /// The same with a check of the flags against configuration and data, before the folder is made:
+    /// what is refused leaves nothing behind.
+    ///
+    /// # Errors
+    /// Those of the library and of the check.
+    pub fn prepare_checked(
+        &self,
+        command: &str,
+        asked: impl Serialize,
+        check: impl FnOnce(&Config, &Arc<Opened>) -> Result<()>,
+    ) -> Result<Prepared> {
         self.threads.build()?;
         let config = self.config.load()?;
         PlanFolder::check(&self.out, command, self.resume)?;
@@ -66,6 +84,8 @@ impl PlanArgs {
         let opened = data.open(&config.data);
         spinner.finish_and_clear();
         let opened = opened?;
+        Protocol::of(&opened.dataset, config.train.seed, self.seeds.get())?;
+        check(&config, &opened)?;
         let asked = serde_json::to_value(asked)
             .map_err(|error| Error::Data(format!("{command}: {error}")))?;
         let settings = self.settings(&config, &opened.digest, asked);
@@ -94,6 +114,34 @@ impl PlanArgs {
             "seeds": self.seeds,
             "asked": asked,
         })
+    }
+
+    /// Takes note of a plan's files and prints its tables, or `value` with `--json`.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn conclude(
+        &self,
+        folder: &PlanFolder,
+        files: &[PathBuf],
+        value: &mut Value,
+        progress: &PlanProgress,
+        tables: &[&Table],
+    ) -> Result<()> {
+        folder.wrote(files)?;
+        if self.json {
+            value["out"] = json!(self.out);
+            value["files"] = json!(files);
+            progress.add_to(value);
+            return console::print_json(value);
+        }
+        let tables: Vec<String> = tables.iter().map(|table| table.markdown()).collect();
+        console::print(&format!(
+            "{}\nwrote {}/: {}\n",
+            tables.join("\n"),
+            quoted(&self.out),
+            names(files, folder.path()),
+        ))
     }
 
     /// What runs the trials.

@@ -42,6 +42,11 @@ impl PlanProgress {
         value["warnings"] = json!(self.warnings);
     }
 
+    /// Says something that is no warning.
+    pub fn note(&self, text: &str) {
+        self.bar.suspend(|| console::note(text));
+    }
+
     fn line(&self, text: &str) {
         self.bar.suspend(|| console::line(text));
     }
@@ -102,6 +107,20 @@ impl PlanObserver for PlanProgress {
         self.line(&text);
         self.bar.set_length(begins.trials as u64);
         self.bar.set_position(begins.reused as u64);
+    }
+
+    fn adds(&mut self, trials: usize, reused: usize) {
+        self.trials.0 += trials;
+        self.trials.1 += reused;
+        self.bar.inc_length(trials as u64);
+        let done = match reused {
+            0 => String::new(),
+            _ => format!(", {reused} of them done before and reused"),
+        };
+        self.line(&format!(
+            "{} more follow{done}",
+            counted(trials, "training")
+        ));
     }
 
     fn epoch(&mut self, planned: &Planned, epoch: usize) {

@@ -3,9 +3,8 @@
 use clap::Args;
 use serde_json::json;
 
-use super::args::quoted;
-use super::console;
-use super::plan_args::{PlanArgs, names};
+use super::baseline::RecipeArgs;
+use super::plan_args::PlanArgs;
 use super::plan_progress::PlanProgress;
 use crate::Result;
 use crate::experiments::Protocol;
@@ -14,9 +13,10 @@ use crate::report::reproduction;
 
 /// The paper's tables, a final model and a submission, from one's own data
 ///
-/// Cross-validates the full model, the same with domain adaptation, the ablations of Table II and
-/// the numbers of kept encoders of Table V, all in one plan; trains the first two on all clips; and
-/// predicts the test part. The configuration is the base of all of them.
+/// Cross-validates the full model, the same with domain adaptation, the baselines of Table I as far
+/// as the data have their encoders, the ablations of Table II and the numbers of kept encoders of
+/// Table V, all in one plan; trains those of Table I on all clips; and predicts the test part. The
+/// configuration is the base of all fusion models.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Writes into --out: tables.md, tables.json, table_1.csv, table_2.csv, table_5.csv, final/ and
@@ -38,6 +38,11 @@ pub struct Repro {
     /// Keep every model's weights; otherwise only those of Table I stay
     #[arg(long)]
     keep_weights: bool,
+    /// Leave Table I's baselines out
+    #[arg(long)]
+    no_baselines: bool,
+    #[command(flatten)]
+    recipe: RecipeArgs,
 }
 
 impl Repro {
@@ -46,7 +51,13 @@ impl Repro {
     /// # Errors
     /// Those of the library.
     pub fn run(&self) -> Result<()> {
-        let asked = json!({ "quick": self.quick, "keep_weights": self.keep_weights });
+        let recipe = self.recipe.recipe()?;
+        let baselines = (!self.no_baselines).then_some((self.recipe.baseline_model, recipe));
+        let asked = json!({
+            "quick": self.quick,
+            "keep_weights": self.keep_weights,
+            "baselines": baselines.map(|(model, recipe)| json!([model.to_string(), recipe])),
+        });
         let prepared = self.plan.prepare("repro", asked)?;
         let (config, folder) = (&prepared.config, &prepared.folder);
         let opened = prepared.data.open(&config.data)?;
@@ -54,6 +65,7 @@ impl Repro {
         let seeds = self.plan.seeds.get();
         let protocol = Protocol::of(&opened.dataset, config.train.seed, seeds)?;
         let mut asked = Reproduction::new(config, encoders);
+        asked.baselines = baselines;
         if self.quick {
             asked = asked.quick();
         }
@@ -62,23 +74,10 @@ impl Repro {
         let mut progress = PlanProgress::new();
         let found = reproduce(&scheduler, &asked, &opened, &protocol, &mut progress)?;
         let files = reproduction::write(&found, folder, encoders)?;
-        folder.wrote(&files)?;
-        if self.plan.json {
-            let mut value = reproduction::json(&found, encoders);
-            value["out"] = json!(self.plan.out);
-            value["files"] = json!(files);
-            progress.add_to(&mut value);
-            console::print_json(&value)?;
-        } else {
-            let tables = reproduction::tables(&found, encoders);
-            let tables = tables.map(|table| table.markdown());
-            console::print(&format!(
-                "{}\nwrote {}/: {}\n",
-                tables.join("\n"),
-                quoted(&self.plan.out),
-                names(&files, folder.path())
-            ))?;
-        }
+        let mut value = reproduction::json(&found, encoders);
+        let [one, two, five] = reproduction::tables(&found, encoders);
+        self.plan
+            .conclude(folder, &files, &mut value, &progress, &[&one, &two, &five])?;
         found.outcomes.check()
     }
 }

@@ -47,7 +47,7 @@ impl Accuracy {
     }
 
     /// Adds another's counts so many times.
-    pub(super) fn add_times(&mut self, other: &Self, times: usize) {
+    pub(crate) fn add_times(&mut self, other: &Self, times: usize) {
         self.clips += times * other.clips;
         self.blends += times * other.blends;
         self.presence_correct += times * other.presence_correct;

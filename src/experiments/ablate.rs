@@ -37,7 +37,7 @@ pub fn variants(base: &Config, data: &Arc<Opened>) -> (Vec<Contender>, Vec<Strin
 const WITHOUT_SELECTION: &str = "without top-k (all encoders kept)";
 
 /// The rows of Table II below the full model.
-pub(super) fn of_the_paper() -> [(&'static str, Change, Option<f64>); 2] {
+fn of_the_paper() -> [(&'static str, Change, Option<f64>); 2] {
     [
         (
             "without attention (uniform averaging)",

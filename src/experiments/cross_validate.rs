@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::data_folder::Opened;
 use super::out_of_fold::{OutOfFold, pooled};
+use super::outcomes::Outcomes;
 use super::plan::Plan;
 use super::result::TrialResult;
-use super::schedule::{Outcomes, PlanObserver, Scheduler};
+use super::schedule::{PlanObserver, Scheduler};
 use super::score::{Spread, median};
 use super::trial::{Trial, TrialKind};
 use crate::data::dataset::Dataset;
@@ -63,6 +64,14 @@ impl Protocol {
             folds,
             seeds: (0..seeds as u64).map(|i| first.wrapping_add(i)).collect(),
         })
+    }
+
+    /// The seeds that a kind of training is repeated with: the first alone where all agree.
+    pub fn seeds_of(&self, kind: &TrialKind) -> &[u64] {
+        match kind.is_random() {
+            true => &self.seeds,
+            false => &self.seeds[..self.seeds.len().min(1)],
+        }
     }
 }
 
@@ -157,10 +166,20 @@ impl CrossValidation {
             .chunks(of_one_seed)
             .map(|results| OutOfFold::of(results, dataset))
             .collect::<Result<_>>()?;
-        let (pooled_thresholds, pooled_accuracy) = pooled(&candidate.kind, &out_of_fold, dataset)?;
+        // Nothing is searched for a trivial answer, which every fold decodes alike.
+        let (pooled_thresholds, pooled_accuracy) = match folds.first() {
+            Some(first) if !candidate.kind.is_random() => {
+                let mut sum = Accuracy::default();
+                for score in &folds {
+                    sum.add_times(&score.accuracy, 1);
+                }
+                (first.thresholds, sum)
+            }
+            _ => pooled(&candidate.kind, &out_of_fold, dataset)?,
+        };
         let seeds: Vec<&[FoldScore]> = folds.chunks(of_one_seed).collect();
         let nothing = || Error::Data("cross-validation without a trial".into());
-        let by_seed = protocol.seeds.iter().zip(&seeds);
+        let by_seed = protocol.seeds_of(&candidate.kind).iter().zip(&seeds);
         let by_seed = by_seed
             .map(|(&seed, scores)| Some((seed, Summary::of(&[*scores])?)))
             .collect::<Option<Vec<_>>>()
@@ -216,7 +235,7 @@ pub fn add_trials(
     let mut names = Vec::with_capacity(candidates.len());
     for candidate in candidates {
         let mut ids = Vec::new();
-        for &seed in &protocol.seeds {
+        for &seed in protocol.seeds_of(&candidate.kind) {
             for &fold in &protocol.folds {
                 let trial = Trial::new(&candidate.kind, Some(fold), seed);
                 ids.push(plan.add(

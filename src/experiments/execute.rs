@@ -2,26 +2,30 @@
 
 use std::path::Path;
 
+use super::baseline::{Baseline, BaselineEpoch};
 use super::data_folder::Opened;
 use super::plan::Planned;
 use super::result::{ClipScores, ScoreRows, TrialResult};
-use super::trial::{FORMAT_VERSION, TrialKind};
+use super::trial::{BaselineKind, FORMAT_VERSION, TrialKind};
 use crate::data::dataset::Split;
 use crate::data::folds::fold;
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
+use crate::kernels::micro::kernel_name;
 use crate::model::Config;
+use crate::train::history::EpochRecord;
 use crate::train::run::PROGRAM;
 use crate::train::score::MeanLosses;
 use crate::train::{Observer, Options, Predictor, Run, decoding};
 
 /// Trains, or goes on where a killed process stopped, and takes the scores of the held-out and the
-/// test clips. `checkpoint_seconds`: how often the state is saved.
+/// test clips. `checkpoint_seconds`: how often the state is saved; a baseline begins anew. `epoch`
+/// hears of every epoch that ends.
 pub(super) fn execute(
     planned: &Planned,
     folder: &Path,
     checkpoint_seconds: f64,
-    observer: &mut dyn Observer,
+    epoch: &mut dyn FnMut(usize),
 ) -> Result<TrialResult> {
     // What stands here without a manifest was killed before its first step, and holds nothing.
     if folder.exists() && !folder.join("manifest.json").exists() {
@@ -34,9 +38,63 @@ pub(super) fn execute(
         TrialKind::Fusion(config) => {
             let mut config = (**config).clone();
             config.train.checkpoint_seconds = checkpoint_seconds;
-            fusion(planned, &config, folder, observer)
+            fusion(planned, &config, folder, &mut Epochs(epoch))
         }
+        TrialKind::Baseline(kind) => baseline(planned, kind, epoch),
     }
+}
+
+/// Hears of epochs and nothing else; warnings come with the result.
+struct Epochs<'a>(&'a mut dyn FnMut(usize));
+
+impl Observer for Epochs<'_> {
+    fn epoch(&mut self, record: &EpochRecord) {
+        (self.0)(record.epoch);
+    }
+}
+
+fn baseline(
+    planned: &Planned,
+    kind: &BaselineKind,
+    epoch: &mut dyn FnMut(usize),
+) -> Result<TrialResult> {
+    let Opened {
+        dataset, digest, ..
+    } = &*planned.data;
+    let baseline = Baseline {
+        dataset,
+        spec: &kind.spec,
+        recipe: &kind.recipe.unwrap_or_default(),
+        seed: planned.trial.seed,
+    };
+    let mut observer = |record: &BaselineEpoch| epoch(record.epoch);
+    let outcome = match planned.trial.fold {
+        Some(fold) => baseline.validate(fold, &mut observer)?,
+        None => baseline.retrain(&mut observer)?,
+    };
+    let kernel = kernel_name().map_err(|error| Error::Data(error.to_string()))?;
+    Ok(TrialResult {
+        format_version: FORMAT_VERSION,
+        id: planned.id.clone(),
+        program: PROGRAM.to_owned(),
+        kernel: kernel.to_owned(),
+        data: digest.clone(),
+        trial: planned.trial.clone(),
+        parameters: outcome.parameters,
+        epochs: outcome.epochs,
+        best_epoch: outcome.best_epoch,
+        stopped: "the most epochs were done".to_owned(),
+        losses: None,
+        kl: outcome.loss,
+        thresholds: outcome.thresholds,
+        accuracy: outcome.accuracy,
+        classes: dataset.classes.names().to_vec(),
+        held_out: outcome.held_out,
+        test: outcome.test,
+        history: Vec::new(),
+        baseline_history: outcome.history,
+        warnings: outcome.warnings,
+    })
 }
 
 fn fusion(
@@ -122,6 +180,7 @@ fn fusion(
         held_out: scores,
         test: test.transpose()?,
         history: outcome.history,
+        baseline_history: Vec::new(),
         warnings: manifest.warnings,
     })
 }

@@ -1,7 +1,8 @@
 //! How much memory a trial takes, and how much there is.
 
+use super::baseline::{BaselineModel, BaselineSpec};
 use super::data_folder::Opened;
-use super::trial::TrialKind;
+use super::trial::{BaselineKind, TrialKind};
 use crate::model::Config;
 use crate::train::score::BATCH;
 
@@ -27,6 +28,37 @@ pub(super) struct Demand {
 pub(super) fn demand(kind: &TrialKind, data: &Opened) -> Demand {
     match kind {
         TrialKind::Fusion(config) => fusion(config, data),
+        TrialKind::Baseline(kind) => baseline(kind, data),
+    }
+}
+
+fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
+    let dataset = &data.dataset;
+    let (BaselineSpec::Encoders { model, encoders }, Some(recipe)) = (&kind.spec, &kind.recipe)
+    else {
+        return Demand {
+            bytes: BASE,
+            cost: 1.0,
+        };
+    };
+    let known = dataset.encoders.iter();
+    let columns: u64 = known
+        .filter(|encoder| encoders.contains(&encoder.name))
+        .map(|encoder| encoder.cols as u64)
+        .sum();
+    let classes = dataset.classes.len() as u64;
+    let parameters = match model {
+        BaselineModel::Linear => columns * classes,
+        BaselineModel::Mlp { width } => (columns + classes) * *width as u64,
+    };
+    // The held-out clips, or at the end those of the test part, stay gathered; the best epoch's
+    // classifier is a copy.
+    let test = dataset.test.as_ref().map_or(0, |test| test.len());
+    let rows = dataset.train.len().max(test) as u64;
+    let clips = dataset.train.len() as f64;
+    Demand {
+        bytes: BASE + parameters * (BYTES_PER_PARAMETER + 4) + rows * columns * 4,
+        cost: (1e4 + parameters as f64) * clips * recipe.epochs as f64,
     }
 }
 

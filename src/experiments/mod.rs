@@ -6,13 +6,16 @@
 
 pub mod ablate;
 pub mod baseline;
+pub mod certainty;
 pub mod comparison;
 pub mod cross_validate;
 pub mod data_folder;
 mod execute;
+pub mod line_up;
 mod log;
 mod memory;
 pub mod out_of_fold;
+pub mod outcomes;
 pub mod paper;
 pub mod plan;
 pub mod plan_folder;
@@ -22,12 +25,15 @@ pub mod result;
 pub mod retrain;
 pub mod schedule;
 pub mod score;
+pub mod sweep;
+pub mod table_1;
 pub mod test_part;
 pub mod trial;
 
 pub use cross_validate::{Candidate, CrossValidation, Protocol, cross_validate};
 pub use data_folder::DataFolder;
+pub use outcomes::Outcomes;
 pub use plan::Plan;
 pub use plan_folder::PlanFolder;
-pub use schedule::{Outcomes, PlanObserver, Scheduler};
+pub use schedule::{PlanObserver, Scheduler};
 pub use trial::{Trial, TrialKind};

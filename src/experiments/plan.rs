@@ -23,7 +23,7 @@ pub struct Planned {
 }
 
 /// Trials in the order in which they were asked for. One that is asked for twice runs once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
     trials: Vec<Planned>,
     places: BTreeMap<String, usize>,
@@ -43,6 +43,7 @@ impl Plan {
         data: &Arc<Opened>,
         keep_weights: bool,
     ) -> Result<String> {
+        let keep_weights = keep_weights && trial.kind.has_weights();
         let id = trial.id(&data.digest)?;
         self.asked += 1;
         match self.places.get(&id) {

@@ -1,5 +1,6 @@
 //! The folder of a plan: what it is, the results of its trials, and who works in it.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::log::{Event, Log};
-use super::plan::Plan;
+use super::plan::{Plan, Planned};
 use super::result::TrialResult;
 use super::trial::FORMAT_VERSION;
 use crate::error::{Error, Result};
@@ -41,6 +42,17 @@ struct Listed {
     label: String,
     fold: Option<usize>,
     seed: u64,
+}
+
+impl Listed {
+    fn of(planned: &Planned) -> Self {
+        Self {
+            id: planned.id.clone(),
+            label: planned.label.clone(),
+            fold: planned.trial.fold,
+            seed: planned.trial.seed,
+        }
+    }
 }
 
 /// How a folder was found.
@@ -79,7 +91,14 @@ impl PlanFolder {
             source,
         })?;
         let lock = lock(path)?;
-        for folder in ["", "trials", "final", "final/ensemble"] {
+        for folder in [
+            "",
+            "trials",
+            "final",
+            "final/ensemble",
+            "final_uda",
+            "final_uda/ensemble",
+        ] {
             remove_temporary(&path.join(folder))?;
         }
         let found = match &known {
@@ -149,21 +168,25 @@ impl PlanFolder {
         {
             let mut description = self.description();
             for planned in plan.trials() {
-                if !description
-                    .trials
-                    .iter()
-                    .any(|known| known.id == planned.id)
-                {
-                    description.trials.push(Listed {
-                        id: planned.id.clone(),
-                        label: planned.label.clone(),
-                        fold: planned.trial.fold,
-                        seed: planned.trial.seed,
-                    });
+                let mut known = description.trials.iter();
+                if !known.any(|known| known.id == planned.id) {
+                    description.trials.push(Listed::of(planned));
                 }
             }
         }
         self.write_description()
+    }
+
+    /// Lists a plan's trials anew, in the plan's order and with its labels; others stay in front.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(super) fn list_in_order(&self, plan: &Plan) -> Result<()> {
+        let ids: BTreeSet<&str> = plan.trials().iter().map(|p| p.id.as_str()).collect();
+        self.description()
+            .trials
+            .retain(|known| !ids.contains(known.id.as_str()));
+        self.list(plan)
     }
 
     /// Takes note of the files that the plan as a whole came to; they go when the plan changes.

@@ -28,6 +28,8 @@ struct State {
     expected: u64,
     /// How much more than that they were seen to take; at least 1.
     excess: f64,
+    /// Whether more may come.
+    open: bool,
 }
 
 /// Hands out trials to workers.
@@ -44,15 +46,12 @@ impl Queue {
     /// Of the trials at the places `waiting`. As many run side by side as there are threads and as
     /// the memory `budget` holds of the largest, or `jobs` where that is given.
     pub(super) fn new(
-        waiting: Vec<usize>,
-        demands: &[Demand],
+        mut waiting: Vec<(usize, Demand)>,
         budget: Option<u64>,
         threads: usize,
         jobs: Option<NonZeroUsize>,
     ) -> Self {
-        let mut waiting: Vec<_> = waiting.into_iter().map(|i| (i, demands[i])).collect();
-        // Stable: trials that take equally long keep the plan's order.
-        waiting.sort_by(|(_, a), (_, b)| b.cost.total_cmp(&a.cost));
+        longest_first(&mut waiting);
         let largest = waiting.iter().map(|(_, demand)| demand.bytes).max();
         let fitting = match (budget, largest) {
             (Some(budget), Some(largest)) => (budget / largest.max(1)).max(1) as usize,
@@ -60,10 +59,11 @@ impl Queue {
         };
         let wanted = jobs.map_or_else(|| threads.min(fitting), NonZeroUsize::get);
         Self {
-            jobs: wanted.clamp(1, waiting.len().max(1)),
+            jobs: wanted.max(1),
             state: Mutex::new(State {
                 waiting,
                 excess: 1.0,
+                open: true,
                 ..State::default()
             }),
             changed: Condvar::new(),
@@ -78,11 +78,33 @@ impl Queue {
         self.jobs
     }
 
-    /// The next trial, as soon as memory allows; `None` when none is left.
+    /// More trials, which take their place among those that wait.
+    pub(super) fn add(&self, more: Vec<(usize, Demand)>) {
+        let mut state = self.state();
+        state.waiting.extend(more);
+        longest_first(&mut state.waiting);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// No more will come: workers end when nothing waits.
+    pub(super) fn close(&self) {
+        self.state().open = false;
+        self.changed.notify_all();
+    }
+
+    /// Nothing that waits will run.
+    pub(super) fn abandon(&self) {
+        self.state().waiting.clear();
+        self.close();
+    }
+
+    /// The next trial, as soon as there is one and memory allows it; `None` when none is left and
+    /// none will come.
     pub(super) fn take(&self) -> Option<Taken> {
         let mut state = self.state();
         loop {
-            if state.waiting.is_empty() {
+            if state.waiting.is_empty() && !state.open {
                 return None;
             }
             if let Some(place) = self.fitting(&state) {
@@ -107,7 +129,7 @@ impl Queue {
     /// The first waiting trial that memory has room for; any, where nothing runs.
     fn fitting(&self, state: &State) -> Option<usize> {
         let Some(budget) = self.budget.filter(|_| !state.running.is_empty()) else {
-            return Some(0);
+            return (!state.waiting.is_empty()).then_some(0);
         };
         let used = state.running_bytes();
         let fits = |(_, demand): &(usize, Demand)| {
@@ -168,6 +190,11 @@ impl Queue {
     }
 }
 
+/// Stable: trials that take equally long keep the plan's order.
+fn longest_first(waiting: &mut [(usize, Demand)]) {
+    waiting.sort_by(|(_, a), (_, b)| b.cost.total_cmp(&a.cost));
+}
+
 impl State {
     fn running_bytes(&self) -> u64 {
         self.running.iter().map(|taken| taken.demand.bytes).sum()
@@ -189,8 +216,10 @@ mod tests {
             .map(|&(cost, bytes)| Demand { bytes, cost })
             .collect();
         let jobs = jobs.and_then(NonZeroUsize::new);
-        let places = (0..costs.len()).collect();
-        Queue::new(places, &demands, Some(budget), threads, jobs)
+        let waiting = demands.into_iter().enumerate().collect();
+        let queue = Queue::new(waiting, Some(budget), threads, jobs);
+        queue.close();
+        queue
     }
 
     #[test]
@@ -212,8 +241,8 @@ mod tests {
         assert_eq!(queue(&four, 15, 2, None).jobs(), 1);
         assert_eq!(queue(&four, 5, 2, None).jobs(), 1);
         assert_eq!(queue(&four, 5, 2, Some(3)).jobs(), 3);
-        assert_eq!(queue(&four[..1], 100, 8, None).jobs(), 1);
-        assert_eq!(queue(&[], 100, 8, None).jobs(), 1);
+        let one = queue(&four[..1], 100, 8, None);
+        assert_eq!(one.take().unwrap().threads, 8);
     }
 
     #[test]
@@ -226,6 +255,19 @@ mod tests {
         queue.give_back(&second);
         assert_eq!(queue.take().unwrap().threads, 4);
         assert!(queue.take().is_none());
+    }
+
+    #[test]
+    fn an_open_queue_waits_for_more_and_a_closed_one_ends() {
+        let queue = queue(&[], 100, 2, Some(2));
+        queue.state().open = true;
+        std::thread::scope(|scope| {
+            let worker = scope.spawn(|| std::iter::from_fn(|| Some(queue.take()?.index)).count());
+            let one = |bytes| Demand { bytes, cost: 1.0 };
+            queue.add(vec![(0, one(1)), (1, one(1))]);
+            queue.close();
+            assert_eq!(worker.join().unwrap(), 2);
+        });
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use super::baseline::BaselineEpoch;
 use super::trial::Trial;
 use crate::error::{Error, Result};
 use crate::eval::align::align;
@@ -91,8 +92,11 @@ pub struct TrialResult {
     pub held_out: Option<ClipScores>,
     /// Scores of the test clips, where there is a test part. No label of it was read.
     pub test: Option<ClipScores>,
-    /// All epochs.
+    /// All epochs of the fusion model; empty of a baseline.
     pub history: Vec<EpochRecord>,
+    /// All epochs of a baseline; absent otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baseline_history: Vec<BaselineEpoch>,
     /// What the user was warned of.
     pub warnings: Vec<String>,
 }

@@ -1,13 +1,16 @@
 //! The final model: trained on all clips for the median best epoch of the folds, decoded with the
 //! thresholds chosen on the out-of-fold scores.
 
-use super::cross_validate::{Candidate, CrossValidation};
+use super::baseline::Recipe;
+use super::cross_validate::{Candidate, CrossValidation, Protocol};
+use super::outcomes::Outcomes;
 use super::plan::Plan;
 use super::result::TrialResult;
-use super::schedule::{Outcomes, PlanObserver, Scheduler};
+use super::schedule::{PlanObserver, Scheduler};
 use super::test_part::TestOutcome;
 use super::trial::{Trial, TrialKind};
 use crate::error::Result;
+use crate::model::Config;
 use crate::model::config::UdaTarget;
 
 /// A cross-validated configuration, trained on everything.
@@ -35,22 +38,36 @@ pub struct Ensemble {
     pub test: TestOutcome,
 }
 
-/// What is asked for beside the final models.
-#[derive(Clone, Debug)]
-pub struct Retraining<'a> {
-    /// Train on all clips with each of these seeds.
-    pub seeds: &'a [u64],
-    /// Average the folds' models too.
-    pub ensemble: bool,
+/// What trains on everything: the fusion model with the chosen thresholds, or a baseline, for the
+/// median best epoch of the folds. And how it had to differ.
+fn final_candidate(found: &CrossValidation) -> (Candidate, Vec<String>) {
+    let epochs = found.median_best_epoch.max(1);
+    let (kind, notes) = match &found.candidate.kind {
+        TrialKind::Fusion(config) => final_fusion(config, epochs, found),
+        TrialKind::Baseline(baseline) => {
+            let recipe = baseline.recipe.map(|recipe| Recipe { epochs, ..recipe });
+            let kind = TrialKind::baseline(&baseline.spec, &recipe.unwrap_or_default());
+            (kind, Vec::new())
+        }
+    };
+    let candidate = Candidate {
+        name: format!("{}, final", found.candidate.name),
+        kind,
+        data: found.candidate.data.clone(),
+        keep_weights: true,
+    };
+    (candidate, notes)
 }
 
-/// The configuration that trains on everything; none where the fusion model is not what was
-/// cross-validated.
-pub fn final_candidate(found: &CrossValidation) -> Option<(Candidate, Vec<String>)> {
+fn final_fusion(
+    config: &Config,
+    epochs: usize,
+    found: &CrossValidation,
+) -> (TrialKind, Vec<String>) {
     let mut notes = Vec::new();
-    let mut config = found.candidate.kind.config()?.clone();
+    let mut config = config.clone();
     let dataset = &found.candidate.data.dataset;
-    config.train.max_epochs = found.median_best_epoch.max(1);
+    config.train.max_epochs = epochs;
     let thresholds = found.pooled_thresholds;
     config.decode.presence_threshold = Some(thresholds.presence);
     config.decode.salience_threshold = Some(thresholds.salience);
@@ -70,77 +87,88 @@ pub fn final_candidate(found: &CrossValidation) -> Option<(Candidate, Vec<String
             );
         }
     }
-    let candidate = Candidate {
-        name: format!("{}, final", found.candidate.name),
-        kind: TrialKind::fusion(&config, dataset.encoders.len()),
-        data: found.candidate.data.clone(),
-        keep_weights: true,
-    };
-    Some((candidate, notes))
+    (TrialKind::fusion(&config, dataset.encoders.len()), notes)
 }
 
-/// Trains each on everything, all in one plan. What cannot be trained so has no entry; a reason
-/// stands where a trial failed.
+/// The trials that train one configuration on everything.
+#[derive(Clone, Debug)]
+pub(super) struct FinalTrials {
+    candidate: Candidate,
+    notes: Vec<String>,
+    ids: Vec<String>,
+}
+
+impl FinalTrials {
+    /// Adds them to a plan, one for each seed.
+    pub(super) fn add(
+        plan: &mut Plan,
+        found: &CrossValidation,
+        protocol: &Protocol,
+    ) -> Result<Self> {
+        let (candidate, notes) = final_candidate(found);
+        let mut ids = Vec::new();
+        for &seed in protocol.seeds_of(&candidate.kind) {
+            let trial = Trial::new(&candidate.kind, None, seed);
+            let keep = candidate.keep_weights;
+            ids.push(plan.add(&candidate.name, trial, &candidate.data, keep)?);
+        }
+        Ok(Self {
+            candidate,
+            notes,
+            ids,
+        })
+    }
+
+    /// What they came to, given the outcomes of these and of the folds; the reason where one failed.
+    pub(super) fn conclude(
+        &self,
+        found: &CrossValidation,
+        outcomes: &Outcomes,
+        with_ensemble: bool,
+    ) -> Result<std::result::Result<Retrained, String>> {
+        let results = match outcomes.results(&self.ids) {
+            Ok(results) => results,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let (dataset, thresholds) = (&self.candidate.data.dataset, found.pooled_thresholds);
+        let kind = &self.candidate.kind;
+        let mut tests = Vec::new();
+        for result in &results {
+            tests.extend(TestOutcome::of(kind, &[*result], thresholds, dataset)?);
+        }
+        let ensemble = match with_ensemble {
+            true => ensemble(found, outcomes)?,
+            false => None,
+        };
+        Ok(Ok(Retrained {
+            candidate: self.candidate.clone(),
+            results: results.into_iter().cloned().collect(),
+            tests,
+            ensemble,
+            notes: self.notes.clone(),
+        }))
+    }
+}
+
+/// Trains a cross-validated configuration on everything; `outcomes` of its folds gain those of the
+/// new trials. The reason instead where a trial failed.
 ///
 /// # Errors
 /// As [`Scheduler::run`] and [`TestOutcome::of`].
 pub fn retrain(
     scheduler: &Scheduler<'_>,
-    found: &[&CrossValidation],
-    folds: &Outcomes,
-    retraining: &Retraining<'_>,
+    found: &CrossValidation,
+    outcomes: &mut Outcomes,
+    protocol: &Protocol,
+    ensemble: bool,
     observer: &mut dyn PlanObserver,
-) -> Result<(Vec<std::result::Result<Retrained, String>>, Outcomes)> {
+) -> Result<std::result::Result<Retrained, String>> {
+    // Labels that cannot be read are found now, not after hours of training.
+    found.candidate.data.dataset.test_truths()?;
     let mut plan = Plan::default();
-    let mut planned = Vec::new();
-    for found in found {
-        let Some((candidate, notes)) = final_candidate(found) else {
-            continue;
-        };
-        // Labels that cannot be read are found now, not after hours of training.
-        candidate.data.dataset.test_truths()?;
-        let mut ids = Vec::new();
-        for &seed in retraining.seeds {
-            let trial = Trial::new(&candidate.kind, None, seed);
-            ids.push(plan.add(&candidate.name, trial, &candidate.data, true)?);
-        }
-        planned.push((*found, candidate, notes, ids));
-    }
-    let outcomes = scheduler.run(&plan, observer)?;
-    let mut retrained = Vec::new();
-    for (found, candidate, notes, ids) in planned {
-        let results = match outcomes.results(&ids) {
-            Ok(results) => results,
-            Err(reason) => {
-                retrained.push(Err(reason));
-                continue;
-            }
-        };
-        let (dataset, thresholds) = (&candidate.data.dataset, found.pooled_thresholds);
-        let mut tests = Vec::new();
-        for result in &results {
-            tests.extend(TestOutcome::of(
-                &candidate.kind,
-                &[*result],
-                thresholds,
-                dataset,
-            )?);
-        }
-        let ensemble = if retraining.ensemble {
-            ensemble(found, folds)?
-        } else {
-            None
-        };
-        let results = results.into_iter().cloned().collect();
-        retrained.push(Ok(Retrained {
-            candidate,
-            results,
-            tests,
-            ensemble,
-            notes,
-        }));
-    }
-    Ok((retrained, outcomes))
+    let trials = FinalTrials::add(&mut plan, found, protocol)?;
+    outcomes.extend(scheduler.run(&plan, observer)?);
+    trials.conclude(found, outcomes, ensemble)
 }
 
 /// The models of all folds and seeds, averaged.

@@ -1,26 +1,27 @@
 //! Runs the trials of a plan side by side, each in a thread pool of its own.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::execute::execute;
 use super::log::Event;
-use super::memory;
+use super::memory::{self, Demand};
+use super::outcomes::Outcomes;
 use super::plan::{Plan, Planned};
 use super::plan_folder::PlanFolder;
 use super::queue::{Queue, Taken};
 use super::result::TrialResult;
 use crate::error::{Error, Result};
-use crate::train::Observer;
-use crate::train::history::EpochRecord;
 
 /// Follows a plan. The library prints nothing; whoever calls it does.
 pub trait PlanObserver {
     /// Work begins on so many trials, of which some have results already.
     fn begins(&mut self, _begins: &Begins) {}
+    /// So many trials follow from what others came to; some of them have results already.
+    fn adds(&mut self, _trials: usize, _reused: usize) {}
     /// A running trial ended an epoch.
     fn epoch(&mut self, _planned: &Planned, _epoch: usize) {}
     /// A trial ended well.
@@ -64,62 +65,6 @@ pub struct Progress {
     pub left: f64,
 }
 
-/// Results by the trials' names, and why others have none.
-#[derive(Debug, Default)]
-pub struct Outcomes {
-    results: BTreeMap<String, TrialResult>,
-    failures: BTreeMap<String, String>,
-}
-
-impl Outcomes {
-    /// The results of trials, in the order asked for.
-    ///
-    /// # Errors
-    /// The reason why the first of them that failed has none.
-    pub fn results(&self, ids: &[String]) -> std::result::Result<Vec<&TrialResult>, String> {
-        let result = |id: &String| {
-            self.results
-                .get(id)
-                .ok_or_else(|| match self.failures.get(id) {
-                    Some(reason) => reason.clone(),
-                    None => format!("trial {id} was not run"),
-                })
-        };
-        ids.iter().map(result).collect()
-    }
-
-    /// Nothing, or all failures as one error.
-    ///
-    /// # Errors
-    /// [`Error::Trials`].
-    pub fn check(&self) -> Result<()> {
-        if self.failures.is_empty() {
-            return Ok(());
-        }
-        let mut reasons: Vec<(&str, &str)> = Vec::new();
-        for (id, reason) in &self.failures {
-            if !reasons.iter().any(|(_, known)| known == reason) {
-                reasons.push((id, reason));
-            }
-        }
-        let reasons: Vec<String> = reasons
-            .iter()
-            .map(|(id, reason)| format!("{id}: {reason}"))
-            .collect();
-        Err(Error::Trials {
-            failed: self.failures.len(),
-            total: self.failures.len() + self.results.len(),
-            reasons: reasons.join("; "),
-        })
-    }
-
-    /// Takes over another plan's outcomes.
-    pub fn extend(&mut self, other: Outcomes) {
-        self.results.extend(other.results);
-        self.failures.extend(other.failures);
-    }
-}
-
 /// Runs plans in a folder. Bits do not depend on threads, so neither `jobs` nor `threads` changes a
 /// result.
 #[derive(Debug)]
@@ -140,6 +85,13 @@ enum Message {
     Ended(usize, f64, Result<Box<TrialResult>>),
 }
 
+/// Trials as they are added, for all threads.
+type Listed = Mutex<Vec<Arc<Planned>>>;
+
+fn listed(trials: &Listed) -> MutexGuard<'_, Vec<Arc<Planned>>> {
+    trials.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Scheduler<'_> {
     /// Runs the trials that have no result yet and gives the results of all. A result is on disk
     /// before the next trial begins; a killed process repeats no finished trial.
@@ -148,77 +100,52 @@ impl Scheduler<'_> {
     /// [`Error::Write`] or [`Error::File`] for the plan's own files. A trial that fails is no error
     /// here: see [`Outcomes::check`].
     pub fn run(&self, plan: &Plan, observer: &mut dyn PlanObserver) -> Result<Outcomes> {
-        self.folder.list(plan)?;
-        let mut outcomes = Outcomes::default();
-        let mut warned = Vec::new();
-        let (mut waiting, mut without_weights) = (Vec::new(), 0);
-        for (i, planned) in plan.trials().iter().enumerate() {
-            match self.folder.read(&planned.id)? {
-                Some(result) => {
-                    self.folder.tidy(&planned.id, planned.keep_weights)?;
-                    let lacks = planned.keep_weights && !self.folder.run(&planned.id).exists();
-                    without_weights += usize::from(lacks);
-                    warn(&result, &mut warned, observer);
-                    outcomes.results.insert(planned.id.clone(), result);
-                }
-                None => waiting.push(i),
-            }
+        self.run_and_follow(&mut plan.clone(), observer, &mut |_, _| Ok(()))
+    }
+
+    /// The same for a plan that grows: `follow` is asked at the start and whenever a trial has ended,
+    /// and adds what follows from the outcomes, which then runs beside what is left.
+    ///
+    /// # Errors
+    /// As [`Scheduler::run`], and those of `follow`; running trials end first.
+    pub fn run_and_follow(
+        &self,
+        plan: &mut Plan,
+        observer: &mut dyn PlanObserver,
+        follow: &mut dyn FnMut(&Outcomes, &mut Plan) -> Result<()>,
+    ) -> Result<Outcomes> {
+        let mut state = State::default();
+        let mut waiting = self.take_up(plan, &mut state, observer)?;
+        let (first, first_reused) = (plan.trials().len(), state.outcomes.ended());
+        // What follows from results of before is known at once.
+        while let Some(more) = self.grow(plan, &mut state, observer, follow)? {
+            waiting.extend(more);
         }
-        if without_weights > 0 {
-            observer.warning(&format!(
-                "the weights of {without_weights} trained models were removed before and are not made again; their results are reused"
-            ));
-        }
-        let demands: Vec<_> = plan
-            .trials()
-            .iter()
-            .map(|planned| memory::demand(&planned.trial.kind, &planned.data))
-            .collect();
-        let budget = memory::budget();
-        let queue = Queue::new(waiting, &demands, budget, self.threads.get(), self.jobs);
+        let queue = Queue::new(waiting, memory::budget(), self.threads.get(), self.jobs);
         let begins = Begins {
-            trials: plan.trials().len(),
+            trials: first,
             duplicates: plan.duplicates(),
-            reused: outcomes.results.len(),
-            jobs: queue.jobs(),
+            reused: first_reused,
+            jobs: queue.jobs().min((first - first_reused).max(1)),
             threads: self.threads.get(),
         };
         self.folder.log(Event::Plan {
-            trials: begins.trials,
-            reused: begins.reused,
+            trials: plan.trials().len(),
+            reused: state.outcomes.ended(),
             jobs: begins.jobs,
         })?;
         observer.begins(&begins);
-        let before = memory::held();
-        let (sender, receiver) = mpsc::channel();
-        let mut failed_to_log = None;
+        if plan.trials().len() > first {
+            let reused = state.outcomes.ended() - first_reused;
+            observer.adds(plan.trials().len() - first, reused);
+        }
+        if state.outcomes.ended() == plan.trials().len() {
+            queue.close();
+        }
+        let trials = Listed::new(plan.trials().iter().cloned().map(Arc::new).collect());
+        let mut fault = None;
         std::thread::scope(|scope| {
-            for _ in 0..queue.jobs() {
-                let (sender, queue) = (sender.clone(), &queue);
-                scope.spawn(move || {
-                    // One pool for all trials of this worker: memory that a trial frees belongs to
-                    // the threads that took it, and other threads would take more.
-                    let mut pool = None;
-                    while let Some(taken) = queue.take() {
-                        let planned = &plan.trials()[taken.index];
-                        let begun = Instant::now();
-                        let result = self.trial(planned, &taken, &mut pool, &sender);
-                        // A peak from before the first trial says nothing of the trials.
-                        if let (Some(before), Some(held)) = (before, memory::held())
-                            && held.most > before.most
-                        {
-                            queue.measured(held.most.saturating_sub(before.now));
-                        }
-                        queue.give_back(&taken);
-                        let seconds = begun.elapsed().as_secs_f64();
-                        let ended = Message::Ended(taken.index, seconds, result.map(Box::new));
-                        if sender.send(ended).is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-            drop(sender);
+            let receiver = self.workers(scope, &queue, &trials);
             for message in receiver {
                 let (index, seconds, result) = match message {
                     Message::Epoch(index, epoch) => {
@@ -227,41 +154,143 @@ impl Scheduler<'_> {
                     }
                     Message::Ended(index, seconds, result) => (index, seconds, result),
                 };
-                let planned = &plan.trials()[index];
-                let progress = |outcomes: &Outcomes| Progress {
-                    done: outcomes.results.len() + outcomes.failures.len(),
+                let planned = plan.trials()[index].clone();
+                let reason = result.as_ref().err().map(ToString::to_string);
+                if let Ok(result) = result {
+                    state.warn(&result, observer);
+                    state.outcomes.succeeded(&planned.id, *result);
+                } else if let Some(reason) = &reason {
+                    state.outcomes.failed(&planned.id, reason);
+                }
+                let known = plan.trials().len();
+                match self.grow(plan, &mut state, observer, follow) {
+                    Ok(None) => {}
+                    Ok(Some(more)) => {
+                        let new = plan.trials()[known..].iter().cloned().map(Arc::new);
+                        listed(&trials).extend(new);
+                        let waiting = more.len();
+                        queue.add(more);
+                        let added = plan.trials().len() - known;
+                        observer.adds(added, added - waiting);
+                    }
+                    Err(error) => {
+                        queue.abandon();
+                        fault = fault.take().or(Some(error));
+                    }
+                }
+                let progress = Progress {
+                    done: state.outcomes.ended(),
                     total: plan.trials().len(),
                     seconds,
                     left: queue.seconds_left(),
                 };
-                let trial = planned.id.clone();
-                let logged = match result {
-                    Ok(result) => {
-                        warn(&result, &mut warned, observer);
-                        outcomes.results.insert(trial.clone(), *result);
-                        let progress = progress(&outcomes);
-                        observer.finished(planned, &outcomes.results[&trial], &progress);
+                let trial = planned.id.as_str();
+                let logged = match (&reason, state.outcomes.get(trial)) {
+                    (None, Some(result)) => {
+                        observer.finished(&planned, result, &progress);
                         self.folder.log(Event::Finished {
-                            trial: &trial,
+                            trial,
                             seconds,
                             peak_mib: memory::held().map(|held| held.most >> 20),
                         })
                     }
-                    Err(error) => {
-                        let reason = error.to_string();
-                        outcomes.failures.insert(trial.clone(), reason.clone());
-                        observer.failed(planned, &reason, &progress(&outcomes));
-                        self.folder.log(Event::Failed {
-                            trial: &trial,
-                            reason: &reason,
-                        })
+                    (reason, _) => {
+                        let reason = reason.as_deref().unwrap_or_default();
+                        observer.failed(&planned, reason, &progress);
+                        self.folder.log(Event::Failed { trial, reason })
                     }
                 };
-                failed_to_log = failed_to_log.take().or(logged.err());
+                fault = fault.take().or(logged.err());
+                if state.outcomes.ended() == plan.trials().len() {
+                    queue.close();
+                }
             }
         });
         observer.ends();
-        failed_to_log.map_or(Ok(outcomes), Err)
+        fault.map_or(Ok(state.outcomes), Err)
+    }
+
+    /// Starts the threads that train; what they tell comes through the receiver.
+    fn workers<'scope, 'env>(
+        &'env self,
+        scope: &'scope std::thread::Scope<'scope, 'env>,
+        queue: &'env Queue,
+        trials: &'env Listed,
+    ) -> Receiver<Message> {
+        let before = memory::held();
+        let (sender, receiver) = mpsc::channel();
+        for _ in 0..queue.jobs() {
+            let sender: Sender<Message> = sender.clone();
+            scope.spawn(move || {
+                // One pool for all trials of this worker: memory that a trial frees belongs to
+                // the threads that took it, and other threads would take more.
+                let mut pool = None;
+                while let Some(taken) = queue.take() {
+                    let planned = Arc::clone(&listed(trials)[taken.index]);
+                    let begun = Instant::now();
+                    let result = self.trial(&planned, &taken, &mut pool, &sender);
+                    // A peak from before the first trial says nothing of the trials.
+                    if let (Some(before), Some(held)) = (before, memory::held())
+                        && held.most > before.most
+                    {
+                        queue.measured(held.most.saturating_sub(before.now));
+                    }
+                    queue.give_back(&taken);
+                    let seconds = begun.elapsed().as_secs_f64();
+                    let ended = Message::Ended(taken.index, seconds, result.map(Box::new));
+                    if sender.send(ended).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        receiver
+    }
+
+    /// Asks what follows; nothing, or the trials among it that have no result yet.
+    fn grow(
+        &self,
+        plan: &mut Plan,
+        state: &mut State,
+        observer: &mut dyn PlanObserver,
+        follow: &mut dyn FnMut(&Outcomes, &mut Plan) -> Result<()>,
+    ) -> Result<Option<Vec<(usize, Demand)>>> {
+        let known = plan.trials().len();
+        follow(&state.outcomes, plan)?;
+        if plan.trials().len() == known {
+            return Ok(None);
+        }
+        self.take_up(plan, state, observer).map(Some)
+    }
+
+    /// Lists new trials and takes the results that they have from before; gives the others.
+    fn take_up(
+        &self,
+        plan: &Plan,
+        state: &mut State,
+        observer: &mut dyn PlanObserver,
+    ) -> Result<Vec<(usize, Demand)>> {
+        self.folder.list(plan)?;
+        let (mut waiting, mut without_weights) = (Vec::new(), 0);
+        for (index, planned) in plan.trials().iter().enumerate().skip(state.taken_up) {
+            let Some(result) = self.folder.read(&planned.id)? else {
+                let demand = memory::demand(&planned.trial.kind, &planned.data);
+                waiting.push((index, demand));
+                continue;
+            };
+            self.folder.tidy(&planned.id, planned.keep_weights)?;
+            let lacks = planned.keep_weights && !self.folder.run(&planned.id).exists();
+            without_weights += usize::from(lacks);
+            state.warn(&result, observer);
+            state.outcomes.succeeded(&planned.id, result);
+        }
+        state.taken_up = plan.trials().len();
+        if without_weights > 0 {
+            observer.warning(&format!(
+                "the weights of {without_weights} trained models were removed before and are not made again; their results are reused"
+            ));
+        }
+        Ok(waiting)
     }
 
     /// One trial, from its first step or its saved state to its result on disk.
@@ -288,14 +317,14 @@ impl Scheduler<'_> {
                 pool.insert(new.build().map_err(failed)?)
             }
         };
-        let mut follower = Follower {
-            index: taken.index,
-            sender: sender.clone(),
+        let mut epoch = |epoch: usize| {
+            // Nobody listens any more: then the process ends anyway.
+            let _ = sender.send(Message::Epoch(taken.index, epoch));
         };
         let run = self.folder.run(&planned.id);
         let work = || {
             pool.install(|| {
-                let result = execute(planned, &run, self.checkpoint_seconds, &mut follower)?;
+                let result = execute(planned, &run, self.checkpoint_seconds, &mut epoch)?;
                 result.write(&self.folder.result(&planned.id))?;
                 self.folder.tidy(&planned.id, planned.keep_weights)?;
                 Ok(result)
@@ -307,24 +336,22 @@ impl Scheduler<'_> {
     }
 }
 
-fn warn(result: &TrialResult, warned: &mut Vec<String>, observer: &mut dyn PlanObserver) {
-    for warning in &result.warnings {
-        if !warned.contains(warning) {
-            observer.warning(warning);
-            warned.push(warning.clone());
+/// Where a running plan stands.
+#[derive(Default)]
+struct State {
+    outcomes: Outcomes,
+    /// Trials of the plan that were looked at.
+    taken_up: usize,
+    warned: Vec<String>,
+}
+
+impl State {
+    fn warn(&mut self, result: &TrialResult, observer: &mut dyn PlanObserver) {
+        for warning in &result.warnings {
+            if !self.warned.contains(warning) {
+                observer.warning(warning);
+                self.warned.push(warning.clone());
+            }
         }
-    }
-}
-
-/// Tells the plan's thread of a trial's epochs. Warnings come with the result.
-struct Follower {
-    index: usize,
-    sender: Sender<Message>,
-}
-
-impl Observer for Follower {
-    fn epoch(&mut self, record: &EpochRecord) {
-        // Nobody listens any more: then the process ends anyway.
-        let _ = self.sender.send(Message::Epoch(self.index, record.epoch));
     }
 }

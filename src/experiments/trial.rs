@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::baseline::{BaselineSpec, Recipe};
 use crate::error::{Error, Result};
 use crate::kernels::micro::kernel_name;
 use crate::model::Config;
@@ -24,9 +25,28 @@ const NAME_DIGITS: usize = 16;
 pub enum TrialKind {
     /// The fusion model with this configuration; the seed in it is the trial's.
     Fusion(Box<Config>),
+    /// A baseline of the challenge.
+    Baseline(BaselineKind),
+}
+
+/// A baseline with its recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BaselineKind {
+    /// Which one.
+    pub spec: BaselineSpec,
+    /// How its classifier learns; none of a trivial baseline, which no recipe changes.
+    pub recipe: Option<Recipe>,
 }
 
 impl TrialKind {
+    /// A baseline.
+    pub fn baseline(spec: &BaselineSpec, recipe: &Recipe) -> Self {
+        TrialKind::Baseline(BaselineKind {
+            spec: spec.clone(),
+            recipe: spec.is_random().then_some(*recipe),
+        })
+    }
+
     /// The fusion model for a data set of so many encoders. What changes no result takes one form,
     /// so that equal trainings have equal names: `train.checkpoint_seconds` is the default, and
     /// `model.top_k` at most the number of encoders.
@@ -45,6 +65,7 @@ impl TrialKind {
                 config.train.seed = seed;
                 TrialKind::Fusion(config)
             }
+            TrialKind::Baseline(_) => self.clone(),
         }
     }
 
@@ -52,13 +73,28 @@ impl TrialKind {
     pub fn config(&self) -> Option<&Config> {
         match self {
             TrialKind::Fusion(config) => Some(config),
+            TrialKind::Baseline(_) => None,
         }
+    }
+
+    /// Whether several seeds differ; those of a trivial baseline do not.
+    pub fn is_random(&self) -> bool {
+        match self {
+            TrialKind::Fusion(_) => true,
+            TrialKind::Baseline(baseline) => baseline.spec.is_random(),
+        }
+    }
+
+    /// Whether training leaves weights behind; of a baseline only the scores stay.
+    pub fn has_weights(&self) -> bool {
+        matches!(self, TrialKind::Fusion(_))
     }
 
     /// How scores become emotions.
     pub fn decode(&self) -> DecodeConfig {
         match self {
             TrialKind::Fusion(config) => config.decode.clone(),
+            TrialKind::Baseline(baseline) => baseline.spec.decode(),
         }
     }
 }

@@ -1,10 +1,14 @@
 //! A table with a row for each of several configurations.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 
-use super::cross_validation;
-use super::table::{Cell, Table};
-use crate::experiments::comparison::Row;
+use super::table::{Cell, Table, write_json, write_markdown};
+use super::{certainty, cross_validation, final_model};
+use crate::error::Result;
+use crate::experiments::TrialKind;
+use crate::experiments::comparison::{Contender, Row};
 
 /// One row each: scores as mean ± standard deviation over folds (and, of several seeds, the
 /// average's over seeds), the pooled setting's average, and the paper's average.
@@ -30,15 +34,22 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
         ("best_epoch", "Median best epoch"),
         ("folds", "Folds"),
         ("seeds", "Seeds"),
-        ("paper_average", "Average, paper"),
     ]);
+    columns.extend(certainty::COLUMNS);
+    let tested = rows.iter().any(|row| row.retrained.is_some());
+    if tested {
+        columns.extend([
+            ("test_acc_presence", "Test ACC_presence"),
+            ("test_acc_salience", "Test ACC_salience"),
+            ("test_average", "Test average"),
+        ]);
+    }
+    columns.push(("paper_average", "Average, paper"));
+    let before_certainty = columns.len() - 1 - usize::from(tested) * 3 - certainty::COLUMNS.len();
     let mut table = Table::new(title, &columns);
     for row in rows {
         let name = &row.contender.candidate.name;
-        let mut cells = vec![
-            Cell::text(name),
-            Cell::Text(changes(&row.contender.changes)),
-        ];
+        let mut cells = vec![Cell::text(name), Cell::Text(changes(&row.contender))];
         match &row.found {
             Ok(found) => {
                 let summary = &found.summary;
@@ -57,9 +68,13 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
                 ]);
             }
             Err(reason) => {
-                cells.resize(columns.len() - 1, Cell::Empty);
+                cells.resize(before_certainty, Cell::Empty);
                 table.notes.push(format!("{name} FAILED: {reason}"));
             }
+        }
+        cells.extend(certainty::cells(row));
+        if tested {
+            cells.extend(final_model::cells_of(row, &mut table.notes));
         }
         cells.push(
             row.contender
@@ -73,16 +88,42 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
         "Mean ± sample standard deviation over folds; thresholds chosen on each fold, as in the paper."
             .into(),
     );
+    table.notes.extend(certainty::notes(rows));
+    if tested {
+        table.notes.push(final_model::PROTOCOL.into());
+        let baseline = |row: &Row| row.contender.candidate.kind.config().is_none();
+        if rows
+            .iter()
+            .any(|row| baseline(row) && row.contender.paper.is_some())
+        {
+            table
+                .notes
+                .push("The paper's figures for baselines are test averages.".into());
+        }
+    }
     table
+}
+
+/// Says which variants have no row because the configuration is so already.
+pub fn note_unchanged(table: &mut Table, names: &[String]) {
+    if !names.is_empty() {
+        table.notes.push(format!(
+            "No row, because the configuration is so already: {}.",
+            names.join("; ")
+        ));
+    }
 }
 
 /// The rows' cross-validations in full, as JSON.
 pub fn json(rows: &[Row]) -> Value {
     let rows = rows.iter().map(|row| match &row.found {
         Ok(found) => {
-            let mut value = cross_validation::json(found);
+            let mut value = cross_validation::json(found, row.certainty.as_ref());
             value["changes"] = json!(row.contender.changes);
             value["paper"] = json!(row.contender.paper);
+            if let Some(retrained) = &row.retrained {
+                value["final"] = final_model::json_of(retrained);
+            }
             value
         }
         Err(reason) => json!({
@@ -95,12 +136,12 @@ pub fn json(rows: &[Row]) -> Value {
     Value::Array(rows.collect())
 }
 
-/// Changes of a configuration in one cell.
-pub(super) fn changes(changes: &[String]) -> String {
-    if changes.is_empty() {
-        "none".into()
-    } else {
-        changes.join(", ")
+/// Changes of a configuration in one cell, or which baseline it is.
+pub(super) fn changes(contender: &Contender) -> String {
+    match &contender.candidate.kind {
+        TrialKind::Baseline(baseline) => baseline.spec.to_string(),
+        TrialKind::Fusion(_) if contender.changes.is_empty() => "none".into(),
+        TrialKind::Fusion(_) => contender.changes.join(", "),
     }
 }
 
@@ -117,4 +158,22 @@ pub(super) fn seeds(seeds: impl Iterator<Item = u64>) -> String {
             .collect::<Vec<_>>()
             .join(", "),
     }
+}
+
+/// Writes STEM.csv, tables.md and STEM.json into a folder and gives their names.
+///
+/// # Errors
+/// [`crate::Error::Write`].
+pub fn write(stem: &str, table: &Table, value: &Value, folder: &Path) -> Result<Vec<PathBuf>> {
+    let names = [
+        format!("{stem}.csv"),
+        "tables.md".into(),
+        format!("{stem}.json"),
+    ];
+    let [csv, markdown, json] = names.map(|name| folder.join(name));
+    table.write_csv(&csv)?;
+    write_markdown(&markdown, &[table])?;
+    // Last: where it stands, everything stands.
+    write_json(&json, value)?;
+    Ok(vec![csv, markdown, json])
 }

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::eval::metrics::Accuracy;
 use crate::eval::submission::Predictions;
 use crate::experiments::CrossValidation;
+use crate::experiments::certainty::Certainty;
 use crate::experiments::cross_validate::Summary;
 use crate::train::checkpoint::ChosenThresholds;
 
@@ -157,7 +158,7 @@ pub fn summary(found: &CrossValidation) -> Table {
 }
 
 /// Everything but the out-of-fold scores, as JSON.
-pub fn json(found: &CrossValidation) -> Value {
+pub fn json(found: &CrossValidation, certainty: Option<&Certainty>) -> Value {
     json!({
         "name": found.candidate.name,
         "kind": found.candidate.kind,
@@ -176,6 +177,7 @@ pub fn json(found: &CrossValidation) -> Value {
             "acc_salience": found.pooled_accuracy.salience(),
             "average": found.pooled_accuracy.average(),
         },
+        "certainty": certainty,
         "median_best_epoch": found.median_best_epoch,
     })
 }
@@ -185,7 +187,11 @@ pub fn json(found: &CrossValidation) -> Value {
 ///
 /// # Errors
 /// [`crate::Error::Write`].
-pub fn write(found: &CrossValidation, folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn write(
+    found: &CrossValidation,
+    certainty: Option<&Certainty>,
+    folder: &Path,
+) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     let mut path = |name: String| {
         let path = folder.join(name);
@@ -195,7 +201,9 @@ pub fn write(found: &CrossValidation, folder: &Path) -> Result<Vec<PathBuf>> {
     let (folds, summary) = (folds(found), summary(found));
     folds.write_csv(&path("folds.csv".into()))?;
     summary.write_csv(&path("summary.csv".into()))?;
-    write_markdown(&path("tables.md".into()), &[&summary, &folds])?;
+    let certain = certainty.map(|certainty| super::certainty::table(found, certainty));
+    let tables: Vec<&Table> = [&summary, &folds].into_iter().chain(&certain).collect();
+    write_markdown(&path("tables.md".into()), &tables)?;
     let dataset = &found.candidate.data.dataset;
     for seed in &found.out_of_fold {
         let stem = if found.out_of_fold.len() > 1 {
@@ -213,6 +221,6 @@ pub fn write(found: &CrossValidation, folder: &Path) -> Result<Vec<PathBuf>> {
         table.write_npz(&path(format!("{stem}.npz")))?;
     }
     // Last: where it stands, everything stands.
-    write_json(&path("summary.json".into()), &json(found))?;
+    write_json(&path("summary.json".into()), &json(found, certainty))?;
     Ok(written)
 }

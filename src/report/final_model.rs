@@ -9,6 +9,7 @@ use super::table::{Cell, DIGITS, Table};
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
 use crate::experiments::PlanFolder;
+use crate::experiments::comparison::Row;
 use crate::experiments::retrain::Retrained;
 use crate::experiments::score::{mean, sample_std};
 use crate::experiments::test_part::TestOutcome;
@@ -141,6 +142,35 @@ pub fn test_cells(tests: &[TestOutcome]) -> [Cell; 3] {
         cell(&Accuracy::salience),
         cell(&|accuracy| Some(accuracy.average())),
     ]
+}
+
+/// How test scores come about.
+pub const PROTOCOL: &str = "Test: a model trained on all clips for the median best epoch, decoded with \
+    the thresholds chosen on all out-of-fold scores; mean ± standard deviation over seeds.";
+
+/// A row's test scores; what keeps it from having any goes into the notes.
+pub(super) fn cells_of(row: &Row, notes: &mut Vec<String>) -> [Cell; 3] {
+    let name = &row.contender.candidate.name;
+    match &row.retrained {
+        Some(Ok(retrained)) => {
+            let of_one = |note: &String| format!("{name}: {note}.");
+            notes.extend(retrained.notes.iter().map(of_one));
+            return test_cells(&retrained.tests);
+        }
+        Some(Err(reason)) if row.found.is_ok() => {
+            notes.push(format!("{name}, trained on all clips, FAILED: {reason}"))
+        }
+        _ => {}
+    }
+    [Cell::Empty, Cell::Empty, Cell::Empty]
+}
+
+/// As [`json()`], or the reason why there is no model.
+pub(super) fn json_of(retrained: &std::result::Result<Retrained, String>) -> Value {
+    match retrained {
+        Ok(retrained) => json(retrained),
+        Err(reason) => json!({ "failed": reason }),
+    }
 }
 
 /// What was trained and what it scores on the test part, as JSON.

@@ -1,6 +1,7 @@
 //! Tables and files of what the experiments return. Layer: uses everything but the command line.
 
 pub mod analysis;
+pub mod certainty;
 pub mod comparison;
 pub mod cross_validation;
 #[cfg(feature = "cli")]
@@ -12,6 +13,7 @@ pub mod inspection_figure;
 #[cfg(feature = "cli")]
 pub mod page;
 pub mod reproduction;
+pub mod sweep;
 pub mod table;
 
 pub use table::{Cell, Table};

@@ -4,21 +4,20 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::comparison;
-use super::final_model;
 use super::table::{Cell, Table, write_json, write_markdown};
+use super::{certainty, comparison, final_model};
 use crate::error::Result;
 use crate::experiments::PlanFolder;
 use crate::experiments::comparison::Row;
-use crate::experiments::paper::{ENCODERS, table_1};
-use crate::experiments::repro::Reproduced;
+use crate::experiments::paper::ENCODERS;
+use crate::experiments::repro::{MODELS, Reproduced};
 
-/// Folders of the final models, in the order of Table I.
+/// Folders of the final models, in the order of the models.
 const FINALS: [&str; 2] = ["final", "final_uda"];
 
-/// Table I: the models on validation and on the test part.
+/// Table I: baselines and models on validation and on the test part.
 pub fn table_1(found: &Reproduced) -> Table {
-    let columns = [
+    let mut columns = vec![
         ("model", "Model"),
         ("changes", "Changes"),
         ("val_acc_presence", "Validation ACC_presence"),
@@ -27,15 +26,17 @@ pub fn table_1(found: &Reproduced) -> Table {
         ("test_acc_presence", "Test ACC_presence"),
         ("test_acc_salience", "Test ACC_salience"),
         ("test_average", "Test average"),
+        ("paper_test_average", "Test average, paper"),
         ("folds", "Folds"),
         ("seeds", "Seeds"),
-        ("paper_test_average", "Test average, paper"),
     ];
+    columns.extend(certainty::COLUMNS);
     let mut table = Table::new("Table I: validation and test", &columns);
-    let paper = [table_1::ALL_ENCODERS, table_1::WITH_UDA];
-    for (i, row) in found.models.iter().enumerate() {
+    // Baselines first, as in the paper.
+    let (fusion, baselines) = found.models.split_at(MODELS.len().min(found.models.len()));
+    for row in baselines.iter().chain(fusion) {
         let name = &row.contender.candidate.name;
-        let changes = comparison::changes(&row.contender.changes);
+        let changes = comparison::changes(&row.contender);
         let mut cells = vec![Cell::text(name), Cell::text(&changes)];
         let (mut folds, mut seeds) = (Cell::Empty, Cell::Empty);
         match &row.found {
@@ -52,58 +53,40 @@ pub fn table_1(found: &Reproduced) -> Table {
                 table.notes.push(format!("{name} FAILED: {reason}"));
             }
         }
-        let retrained = found.finals.get(i).and_then(|found| found.as_ref().ok());
-        match retrained {
-            Some(retrained) => cells.extend(final_model::test_cells(&retrained.tests)),
-            None => cells.resize(8, Cell::Empty),
-        }
-        cells.extend([
-            folds.clone(),
-            seeds.clone(),
-            paper.get(i).map_or(Cell::Empty, |x| Cell::Number(*x, 3)),
-        ]);
+        cells.extend(final_model::cells_of(row, &mut table.notes));
+        let paper = row.contender.paper;
+        cells.push(paper.map_or(Cell::Empty, |x| Cell::Number(x, 3)));
+        cells.extend([folds.clone(), seeds.clone()]);
+        cells.extend(certainty::cells(row));
         table.row(cells);
-        let ensemble = retrained.and_then(|retrained| retrained.ensemble.as_ref());
-        if let Some(ensemble) = ensemble {
-            let mut cells = vec![
-                Cell::Text(format!(
-                    "{name}, ensemble of {} fold models",
-                    ensemble.models
-                )),
-                Cell::Text(changes),
-                Cell::Empty,
-                Cell::Empty,
-                Cell::Empty,
-            ];
-            cells.extend(final_model::test_cells(std::slice::from_ref(
-                &ensemble.test,
-            )));
-            cells.extend([folds, seeds, Cell::Empty]);
+        let retrained = row.retrained.as_ref().and_then(|found| found.as_ref().ok());
+        if let Some(ensemble) = retrained.and_then(|retrained| retrained.ensemble.as_ref()) {
+            let name = format!("{name}, ensemble of {} fold models", ensemble.models);
+            let mut cells = vec![Cell::Text(name), Cell::Text(changes)];
+            cells.resize(5, Cell::Empty);
+            let test = std::slice::from_ref(&ensemble.test);
+            cells.extend(final_model::test_cells(test));
+            cells.extend([Cell::Empty, folds, seeds]);
+            cells.resize(columns.len(), Cell::Empty);
             table.row(cells);
-        }
-        if let Some(Err(reason)) = found.finals.get(i)
-            && row.found.is_ok()
-        {
-            table
-                .notes
-                .push(format!("{name}, trained on all clips, FAILED: {reason}"));
-        }
-        for note in retrained.iter().flat_map(|retrained| &retrained.notes) {
-            table.notes.push(format!("{name}: {note}."));
         }
     }
     table.notes.push(
-        "Validation: mean ± sample standard deviation over folds, thresholds chosen on each fold. \
-         Test: a model trained on all clips for the median best epoch, decoded with the thresholds \
-         chosen on all out-of-fold scores; mean ± standard deviation over seeds."
+        "Validation: mean ± sample standard deviation over folds, thresholds chosen on each fold."
             .into(),
     );
-    let without_labels = found
-        .finals
+    table.notes.push(final_model::PROTOCOL.into());
+    let left_out = found.left_out.iter();
+    table
+        .notes
+        .extend(left_out.map(|row| format!("LEFT OUT, {row}.")));
+    table.notes.extend(certainty::notes(&found.models));
+    let mut tests = found
+        .models
         .iter()
-        .flatten()
-        .all(|retrained| retrained.tests.iter().all(|test| test.accuracy.is_none()));
-    if without_labels {
+        .filter_map(|row| row.retrained.as_ref()?.as_ref().ok())
+        .flat_map(|retrained| &retrained.tests);
+    if tests.all(|test| test.accuracy.is_none()) {
         table.notes.push(
             "The test part has no labels here (or is not there), so it has no scores.".into(),
         );
@@ -113,7 +96,9 @@ pub fn table_1(found: &Reproduced) -> Table {
 
 /// Table II: ablations on validation.
 pub fn table_2(found: &Reproduced) -> Table {
-    comparison::table("Table II: ablations, validation", &found.ablations)
+    let mut table = comparison::table("Table II: ablations, validation", &found.ablations);
+    comparison::note_unchanged(&mut table, &found.unchanged);
+    table
 }
 
 /// Table V: how many encoders are kept, on validation.
@@ -135,14 +120,13 @@ pub fn tables(found: &Reproduced, encoders: usize) -> [Table; 3] {
 
 /// Everything as JSON: the tables, and the cross-validations and final models behind them.
 pub fn json(found: &Reproduced, encoders: usize) -> Value {
-    let finals = found.finals.iter().map(|found| match found {
-        Ok(retrained) => final_model::json(retrained),
-        Err(reason) => json!({ "failed": reason }),
-    });
+    let fusion = || found.models.iter().take(MODELS.len());
+    let finals = fusion().map(|row| row.retrained.as_ref().map(final_model::json_of));
     let kept: Vec<Row> = found.kept.iter().map(|(_, row)| row.clone()).collect();
     json!({
         "tables": tables(found, encoders).map(|table| table.json()),
         "models": comparison::json(&found.models),
+        "left_out": found.left_out,
         "finals": finals.collect::<Vec<_>>(),
         "selected": found.selected,
         "ablations": comparison::json(&found.ablations),
@@ -159,8 +143,10 @@ pub fn json(found: &Reproduced, encoders: usize) -> Value {
 pub fn write(found: &Reproduced, folder: &PlanFolder, encoders: usize) -> Result<Vec<PathBuf>> {
     let out: &Path = folder.path();
     let mut written = Vec::new();
-    for (i, (retrained, name)) in found.finals.iter().zip(FINALS).enumerate() {
-        let Ok(retrained) = retrained else { continue };
+    for (i, (row, name)) in found.models.iter().zip(FINALS).enumerate() {
+        let Some(Ok(retrained)) = &row.retrained else {
+            continue;
+        };
         written.extend(final_model::write(retrained, folder, &out.join(name))?);
         if found.selected == Some(i)
             && let Some(test) = retrained.tests.first()

@@ -25,6 +25,10 @@ pub enum Cell {
     Number(f64, usize),
     /// A mean with its standard deviation, where there is one.
     Spread(f64, Option<f64>, usize),
+    /// A difference, shown with its sign.
+    Difference(f64, usize),
+    /// The ends of an interval.
+    Interval(f64, f64, usize),
 }
 
 impl Cell {
@@ -62,6 +66,11 @@ impl Cell {
             Cell::Spread(mean, Some(std), digits) => {
                 format!("{} ± {}", fixed(*mean, *digits), fixed(*std, *digits))
             }
+            Cell::Difference(x, digits) if x.is_finite() => format!("{x:+.digits$}"),
+            Cell::Difference(x, digits) => fixed(*x, *digits),
+            Cell::Interval(low, high, digits) => {
+                format!("{} to {}", fixed(*low, *digits), fixed(*high, *digits))
+            }
         }
     }
 
@@ -71,7 +80,8 @@ impl Cell {
             Cell::Empty => [String::new(), String::new()],
             Cell::Text(text) => [text.clone(), String::new()],
             Cell::Count(n) => [n.to_string(), String::new()],
-            Cell::Number(x, _) => [format!("{x:?}"), String::new()],
+            Cell::Number(x, _) | Cell::Difference(x, _) => [format!("{x:?}"), String::new()],
+            Cell::Interval(low, high, _) => [format!("{low:?}"), format!("{high:?}")],
             Cell::Spread(mean, std, _) => [
                 format!("{mean:?}"),
                 std.map_or_else(String::new, |std| format!("{std:?}")),
@@ -85,7 +95,8 @@ impl Cell {
             Cell::Empty => [Value::Null, Value::Null],
             Cell::Text(text) => [Value::String(text.clone()), Value::Null],
             Cell::Count(n) => [Value::Number((*n).into()), Value::Null],
-            Cell::Number(x, _) => [number(*x), Value::Null],
+            Cell::Number(x, _) | Cell::Difference(x, _) => [number(*x), Value::Null],
+            Cell::Interval(low, high, _) => [number(*low), number(*high)],
             Cell::Spread(mean, std, _) => [number(*mean), std.map_or(Value::Null, number)],
         }
     }
@@ -187,11 +198,18 @@ impl Table {
         text
     }
 
-    /// Whether any cell of a column has a standard deviation: then CSV and JSON have a column
-    /// NAME_std beside it.
-    fn has_std(&self, column: usize) -> bool {
-        let mut cells = self.rows.iter().map(|row| &row[column]);
-        cells.any(|cell| matches!(cell, Cell::Spread(..)))
+    /// Names of a column's values in CSV and JSON: a standard deviation has its own beside the mean,
+    /// an interval one for each end.
+    fn keys(&self, column: usize) -> Vec<String> {
+        let key = &self.columns[column].0;
+        let any = |wanted: fn(&Cell) -> bool| self.rows.iter().any(|row| wanted(&row[column]));
+        if any(|cell| matches!(cell, Cell::Interval(..))) {
+            vec![format!("{key}_low"), format!("{key}_high")]
+        } else if any(|cell| matches!(cell, Cell::Spread(..))) {
+            vec![key.clone(), format!("{key}_std")]
+        } else {
+            vec![key.clone()]
+        }
     }
 
     /// As CSV, every number in full.
@@ -200,25 +218,12 @@ impl Table {
     /// Those of `out`.
     pub fn csv(&self, out: impl Write) -> io::Result<()> {
         let mut csv = csv::Writer::from_writer(out);
-        let with_std: Vec<bool> = (0..self.columns.len()).map(|c| self.has_std(c)).collect();
-        let mut header = Vec::new();
-        for ((key, _), with_std) in self.columns.iter().zip(&with_std) {
-            header.push(key.clone());
-            if *with_std {
-                header.push(format!("{key}_std"));
-            }
-        }
-        csv.write_record(&header)?;
+        let keys: Vec<Vec<String>> = (0..self.columns.len()).map(|c| self.keys(c)).collect();
+        csv.write_record(keys.iter().flatten())?;
         for row in &self.rows {
-            let mut record = Vec::new();
-            for (cell, with_std) in row.iter().zip(&with_std) {
-                let [value, std] = cell.exact();
-                record.push(value);
-                if *with_std {
-                    record.push(std);
-                }
-            }
-            csv.write_record(&record)?;
+            let values = row.iter().zip(&keys);
+            let values = values.flat_map(|(cell, keys)| cell.exact().into_iter().take(keys.len()));
+            csv.write_record(values)?;
         }
         csv.flush()
     }
@@ -227,12 +232,8 @@ impl Table {
     pub fn json(&self) -> Value {
         let rows = self.rows.iter().map(|row| {
             let mut object = Map::new();
-            for (column, (cell, (key, _))) in row.iter().zip(&self.columns).enumerate() {
-                let [value, std] = cell.json();
-                object.insert(key.clone(), value);
-                if self.has_std(column) {
-                    object.insert(format!("{key}_std"), std);
-                }
+            for (column, cell) in row.iter().enumerate() {
+                object.extend(self.keys(column).into_iter().zip(cell.json()));
             }
             Value::Object(object)
         });

@@ -14,7 +14,8 @@ mod train;
 mod trivial;
 
 pub use outcome::{BaselineEpoch, BaselineOutcome};
-pub use spec::{BaselineModel, BaselineSpec, Recipe};
+pub(in crate::experiments) use spec::encoder_named;
+pub use spec::{BaselineModel, BaselineSpec, Recipe, named};
 
 use crate::data::dataset::Dataset;
 use crate::data::folds::fold as split_fold;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::data::dataset::Dataset;
+use crate::data::registry;
 use crate::error::{Error, Result};
 use crate::model::config::{DecodeConfig, DecodeRules};
 
@@ -139,6 +140,65 @@ impl BaselineSpec {
     }
 }
 
+/// The baselines that a name stands for in a data set. Beside the names of [`BaselineSpec`]:
+/// `MODEL:*` is one for each encoder, `MODEL:+` one on all encoders side by side; and an encoder may be
+/// called by any name that the paper's encoders go by (see [`registry::find`]).
+///
+/// # Errors
+/// [`Error::Config`] for what is no such name; [`Error::Data`] naming an encoder that the data lack.
+pub fn named(name: &str, dataset: &Dataset) -> Result<Vec<BaselineSpec>> {
+    let all = || dataset.encoders.iter().map(|encoder| encoder.name.clone());
+    if let Some(each) = name.strip_suffix(":*") {
+        let model: BaselineModel = each.parse()?;
+        let encoders = all().map(|name| vec![name]);
+        return Ok(encoders
+            .map(|encoders| BaselineSpec::Encoders { model, encoders })
+            .collect());
+    }
+    if let Some(joined) = name.strip_suffix(":+") {
+        let (model, encoders) = (joined.parse()?, all().collect());
+        return Ok(vec![BaselineSpec::Encoders { model, encoders }]);
+    }
+    let mut spec: BaselineSpec = name.parse()?;
+    if let BaselineSpec::Encoders { encoders, .. } = &mut spec {
+        for encoder in encoders {
+            if let Some(known) = encoder_named(encoder, dataset) {
+                encoder.clone_from(known);
+            }
+        }
+    }
+    spec.encoders(dataset)?;
+    Ok(vec![spec])
+}
+
+/// The name that a data set has for an encoder.
+pub(in crate::experiments) fn encoder_named<'a>(
+    name: &str,
+    dataset: &'a Dataset,
+) -> Option<&'a String> {
+    let names = || dataset.encoders.iter().map(|encoder| &encoder.name);
+    let known = registry::find(name);
+    let same = |other: &&String| known.is_some() && registry::find(other) == known;
+    names()
+        .find(|other| *other == name)
+        .or_else(|| names().find(same))
+}
+
+impl FromStr for BaselineModel {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name.strip_prefix("mlp-").map(str::parse) {
+            None if name == "linear" => Ok(BaselineModel::Linear),
+            Some(Ok(width)) if width > 0 && width <= 1 << 20 => Ok(BaselineModel::Mlp { width }),
+            _ => Err(Error::Config {
+                field: "baseline".into(),
+                reason: format!("found {name:?}; expected linear or mlp-WIDTH, as in mlp-512"),
+            }),
+        }
+    }
+}
+
 impl fmt::Display for BaselineModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -176,14 +236,7 @@ impl FromStr for BaselineSpec {
             _ => {}
         }
         let (model, encoders) = name.split_once(':').ok_or_else(fault)?;
-        let model = match model.strip_prefix("mlp-") {
-            None if model == "linear" => BaselineModel::Linear,
-            None => return Err(fault()),
-            Some(width) => match width.parse() {
-                Ok(width) if width > 0 && width <= 1 << 20 => BaselineModel::Mlp { width },
-                _ => return Err(fault()),
-            },
-        };
+        let model: BaselineModel = model.parse().map_err(|_| fault())?;
         let encoders: Vec<String> = encoders.split('+').map(str::to_owned).collect();
         let twice = |(at, name): (usize, &String)| encoders[..at].contains(name);
         if encoders.iter().any(String::is_empty) || encoders.iter().enumerate().any(twice) {

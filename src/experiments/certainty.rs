@@ -1,0 +1,86 @@
+//! How sure the scores of a cross-validation are: intervals over actors, and a paired comparison with
+//! a reference.
+
+use serde::Serialize;
+
+use super::cross_validate::CrossValidation;
+use crate::error::Result;
+use crate::eval::statistics::{
+    ActorScores, Comparison, Grouping, Intervals, Resampling, compare, holm, intervals,
+};
+
+/// What the statistics say of one configuration. They count all out-of-fold predictions together, each
+/// clip decoded with its own fold's thresholds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Certainty {
+    /// Of its accuracies.
+    pub intervals: Intervals,
+    /// It less the reference, on the same clips; none of the reference itself.
+    pub against: Option<Comparison>,
+    /// The comparison's p-value after Holm's adjustment for all comparisons of the table.
+    pub adjusted_p: Option<f64>,
+}
+
+/// Official counts of a cross-validation's out-of-fold predictions, by actor and seed.
+///
+/// # Errors
+/// As [`ActorScores::of`].
+pub fn actor_scores(found: &CrossValidation) -> Result<ActorScores> {
+    let grouping = Grouping::by_actor(&found.candidate.data.dataset.train.clips);
+    let seeds = found.out_of_fold.iter().map(|seed| {
+        let shown = seed.truths.iter().zip(&seed.decided);
+        let clips = seed.clips.iter().zip(shown);
+        clips.map(|(&clip, (truth, decided))| (clip, truth, decided))
+    });
+    ActorScores::of(&grouping, seeds)
+}
+
+/// The certainty of each; all others are compared with the one at the place `reference`, or with the
+/// first that has a result where that has none. All must have been validated on the same clips.
+///
+/// # Errors
+/// As [`actor_scores`], [`intervals`] and [`compare`].
+pub fn certainties(
+    found: &[Option<&CrossValidation>],
+    reference: usize,
+    resampling: &Resampling,
+) -> Result<Vec<Option<Certainty>>> {
+    let scores = found
+        .iter()
+        .map(|found| found.map(actor_scores).transpose())
+        .collect::<Result<Vec<_>>>()?;
+    let there = |place: &usize| scores.get(*place).is_some_and(Option::is_some);
+    let reference = std::iter::once(reference)
+        .chain(0..scores.len())
+        .find(there);
+    let mut certainties = Vec::with_capacity(found.len());
+    for (place, of_one) in scores.iter().enumerate() {
+        let Some(of_one) = of_one else {
+            certainties.push(None);
+            continue;
+        };
+        let other = reference.filter(|reference| *reference != place);
+        let against = match other.and_then(|reference| scores[reference].as_ref()) {
+            Some(reference) => Some(compare(of_one, reference, resampling)?),
+            None => None,
+        };
+        certainties.push(Some(Certainty {
+            intervals: intervals(of_one, resampling)?,
+            against,
+            adjusted_p: None,
+        }));
+    }
+    let mut compared: Vec<&mut Certainty> = certainties
+        .iter_mut()
+        .flatten()
+        .filter(|certainty| certainty.against.is_some())
+        .collect();
+    let p: Vec<f64> = compared
+        .iter()
+        .filter_map(|certainty| Some(certainty.against?.test.p))
+        .collect();
+    for (certainty, adjusted) in compared.iter_mut().zip(holm(&p)) {
+        certainty.adjusted_p = Some(adjusted);
+    }
+    Ok(certainties)
+}

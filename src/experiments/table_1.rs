@@ -1,0 +1,108 @@
+//! What the fusion model stands beside in the paper's Table I, as far as the data have the encoders.
+
+use std::sync::Arc;
+
+use super::baseline::{BaselineModel, BaselineSpec, Recipe, encoder_named};
+use super::comparison::Contender;
+use super::data_folder::Opened;
+use super::paper::table_1;
+use crate::data::dataset::Dataset;
+use crate::data::registry;
+
+/// One row on features: its encoders by their usual names, and the paper's test average.
+type Features = (&'static [&'static str], Option<f64>);
+
+/// The rows on features. The paper gives no figure for the last one here.
+const FEATURES: [Features; 4] = [
+    (&["imagebind"], Some(table_1::IMAGEBIND)),
+    (
+        &["imagebind", "wavlm_large"],
+        Some(table_1::IMAGEBIND_WAVLM),
+    ),
+    (&["hicmae"], Some(table_1::HICMAE)),
+    (&["videomaev2", "hubert_large"], None),
+];
+
+/// The trivial baselines with their names and the paper's test averages.
+const TRIVIAL: [(BaselineSpec, &str, f64); 2] = [
+    (
+        BaselineSpec::TrivialSingle,
+        "trivial: one single emotion",
+        table_1::TRIVIAL_SINGLE,
+    ),
+    (
+        BaselineSpec::TrivialBlend,
+        "trivial: one blend",
+        table_1::TRIVIAL_BLEND,
+    ),
+];
+
+/// Baselines, and why others are left out.
+#[derive(Clone, Debug, Default)]
+pub struct Baselines {
+    /// Those that the data allow, in the order of the table.
+    pub contenders: Vec<Contender>,
+    /// A sentence for each row that they do not allow.
+    pub left_out: Vec<String>,
+}
+
+/// The baselines of Table I; `model` is the classifier on features. `paper` is the test average.
+pub fn baselines(data: &Arc<Opened>, model: BaselineModel, recipe: &Recipe) -> Baselines {
+    let dataset = &data.dataset;
+    let mut found = Baselines::default();
+    for (spec, name, paper) in &TRIVIAL {
+        match unanswerable(spec, dataset) {
+            Some(reason) => found.left_out.push(format!("{name}: {reason}")),
+            None => {
+                found
+                    .contenders
+                    .push(Contender::baseline(*name, spec, recipe, data, Some(*paper)))
+            }
+        }
+    }
+    for (names, paper) in FEATURES {
+        let title = titles(names);
+        let encoders: Option<Vec<String>> = names
+            .iter()
+            .map(|name| encoder_named(name, dataset).cloned())
+            .collect();
+        let Some(encoders) = encoders else {
+            let missing: Vec<&str> = names
+                .iter()
+                .copied()
+                .filter(|name| encoder_named(name, dataset).is_none())
+                .collect();
+            found.left_out.push(format!(
+                "{title}: the data have no encoder {}",
+                missing.join(" and no ")
+            ));
+            continue;
+        };
+        let spec = BaselineSpec::Encoders { model, encoders };
+        let name = format!("{title} ({model})");
+        let contender = Contender::baseline(name, &spec, recipe, data, paper);
+        found.contenders.push(contender);
+    }
+    found
+}
+
+/// Why a trivial baseline has nothing to answer in a data set.
+pub fn unanswerable(spec: &BaselineSpec, dataset: &Dataset) -> Option<String> {
+    let (parts, what) = match spec {
+        BaselineSpec::TrivialSingle => (1, "one emotion alone"),
+        BaselineSpec::TrivialBlend => (2, "exactly two emotions"),
+        BaselineSpec::Encoders { .. } => return None,
+    };
+    let mut truths = dataset.train.clips.iter().filter_map(|c| c.truth.as_ref());
+    let none = !truths.any(|truth| truth.parts().len() == parts);
+    none.then(|| format!("no training clip shows {what}"))
+}
+
+/// Encoders as the paper writes them.
+fn titles(names: &[&str]) -> String {
+    let titles = names.iter().map(|&name| {
+        let known = registry::find(name);
+        known.map_or(name, |place| registry::REGISTRY[place].title)
+    });
+    titles.collect::<Vec<_>>().join(" + ")
+}

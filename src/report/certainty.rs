@@ -1,0 +1,142 @@
+//! Columns that say how sure a table's scores are.
+
+use super::table::{Cell, DIGITS, Table};
+use crate::eval::statistics::{Interval, Unit, Verdict};
+use crate::experiments::CrossValidation;
+use crate::experiments::certainty::Certainty;
+use crate::experiments::comparison::Row;
+
+/// Digits of p-values: the least that random exchanges can give is 0.00001.
+const P_DIGITS: usize = 5;
+
+/// Their names and headings.
+pub const COLUMNS: [(&str, &str); 6] = [
+    ("interval", "Average, 95 % interval"),
+    ("difference", "Difference"),
+    ("difference_interval", "Difference, 95 % interval"),
+    ("p", "p"),
+    ("p_holm", "p (Holm)"),
+    ("verdict", "Beyond noise?"),
+];
+
+/// One row's cells in them.
+pub fn cells(row: &Row) -> [Cell; 6] {
+    let Some(certainty) = &row.certainty else {
+        return COLUMNS.map(|_| Cell::Empty);
+    };
+    let average = ends(certainty.intervals.average.as_ref());
+    let Some(against) = &certainty.against else {
+        return [
+            average,
+            Cell::Empty,
+            Cell::Empty,
+            Cell::Empty,
+            Cell::Empty,
+            Cell::text("reference"),
+        ];
+    };
+    let verdict = match against.verdict() {
+        Verdict::Better => "better",
+        Verdict::Worse => "worse",
+        Verdict::WithinNoise => "within noise",
+    };
+    [
+        average,
+        Cell::Difference(against.average.estimate, DIGITS),
+        ends(against.average.interval.as_ref()),
+        Cell::Number(against.test.p, P_DIGITS),
+        certainty
+            .adjusted_p
+            .map_or(Cell::Empty, |p| Cell::Number(p, P_DIGITS)),
+        Cell::text(verdict),
+    ]
+}
+
+fn ends(interval: Option<&Interval>) -> Cell {
+    interval.map_or(Cell::Empty, |interval| {
+        Cell::Interval(interval.low, interval.high, DIGITS)
+    })
+}
+
+/// What the reader of these columns should know: what was compared with what, which differences may
+/// be chance, and what the intervals leave out.
+pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
+    let rows: Vec<(&str, &Certainty)> = rows
+        .into_iter()
+        .filter_map(|row| {
+            let name = row.contender.candidate.name.as_str();
+            Some((name, row.certainty.as_ref()?))
+        })
+        .collect();
+    let Some((_, first)) = rows.first() else {
+        return Vec::new();
+    };
+    let mut notes = vec![basis(first)];
+    let reference = rows
+        .iter()
+        .find(|(_, certainty)| certainty.against.is_none());
+    let compared: Vec<_> = rows
+        .iter()
+        .filter_map(|(name, certainty)| Some((*name, certainty.against.as_ref()?)))
+        .collect();
+    if let (Some((reference, _)), false) = (reference, compared.is_empty()) {
+        notes.push(format!(
+            "Difference: the row less \"{reference}\" on the same clips; p: exchanging the two actor by actor; Holm: adjusted for the {} comparisons of this table.",
+            compared.len()
+        ));
+        let noise: Vec<&str> = compared
+            .iter()
+            .filter(|(_, against)| against.verdict() == Verdict::WithinNoise)
+            .map(|(name, _)| *name)
+            .collect();
+        if !noise.is_empty() {
+            notes.push(format!(
+                "WITHIN NOISE, so neither better nor worse than \"{reference}\": {}.",
+                noise.join("; ")
+            ));
+        }
+    }
+    notes
+}
+
+/// What was drawn, and what that leaves out.
+fn basis(certainty: &Certainty) -> String {
+    let intervals = &certainty.intervals;
+    let mut text = format!(
+        "Intervals and differences count all held-out clips together, by bootstrap over {}",
+        intervals.unit.counted(intervals.actors)
+    );
+    text += &match intervals.seeds {
+        1 => "; one seed, so the noise of training is not in them (--seeds N)".to_owned(),
+        seeds => format!(" and {seeds} seeds"),
+    };
+    if intervals.unit != Unit::Actor {
+        text += "; clips of an unknown actor are taken as independent, which makes intervals too narrow if actors differ";
+    }
+    text + "."
+}
+
+/// One cross-validation's accuracies with their intervals.
+pub fn table(found: &CrossValidation, certainty: &Certainty) -> Table {
+    let columns = [
+        ("measure", "Measure"),
+        ("estimate", "All clips together"),
+        ("interval", "95 % interval"),
+    ];
+    let title = format!("Certainty: {}", found.candidate.name);
+    let mut table = Table::new(title, &columns);
+    let intervals = &certainty.intervals;
+    for (name, interval) in [
+        ("ACC_presence", &intervals.presence),
+        ("ACC_salience", &intervals.salience),
+        ("average", &intervals.average),
+    ] {
+        table.row(vec![
+            Cell::text(name),
+            Cell::number(interval.map(|interval| interval.estimate)),
+            ends(interval.as_ref()),
+        ]);
+    }
+    table.notes.push(basis(certainty));
+    table
+}
