@@ -155,7 +155,8 @@ impl Parzen {
         let parts = self.parts.iter().map(|(mean, std)| {
             let z = (x - mean) / std;
             let below = |end: f64| libm::erfc(-(end - mean) / std / std::f64::consts::SQRT_2) / 2.0;
-            libm::exp(-0.5 * z * z) / std / (below(1.0) - below(0.0))
+            let normal = libm::exp(-0.5 * z * z) / (std * std::f64::consts::TAU.sqrt());
+            normal / (below(1.0) - below(0.0))
         });
         parts.sum::<f64>() / self.parts.len() as f64
     }
