@@ -139,6 +139,43 @@ fn a_data_set_four_times_the_memory_limit_trains_to_the_same_bytes() {
     assert_ne!(ran.code, 0);
 }
 
+/// Whatever a header claims, a file is refused before any memory for it is taken.
+#[test]
+fn malformed_files_are_refused_within_the_memory_limit() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    for (folder, manifest) in [
+        ("npy_variants", "manifest.json"),
+        ("npy_variants_more", "manifest_dev.json"),
+    ] {
+        let folder = shared.join(folder);
+        let Ok(text) = fs::read_to_string(folder.join(manifest)) else {
+            println!("skipped: no {}", folder.display());
+            continue;
+        };
+        let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let place = Place::new();
+        let features = place.path("data/features/train");
+        fs::create_dir_all(&features).unwrap();
+        let table = "filename,fold,emotion_1\nclip0,0,ang\nclip1,1,hap\n";
+        fs::write(place.path("data/train_metadata.csv"), table).unwrap();
+        for (name, entry) in manifest.as_object().unwrap() {
+            if entry["valid"] != false || !name.ends_with(".npz") {
+                continue;
+            }
+            fs::copy(folder.join(name), features.join("alpha.npz")).unwrap();
+            let args = ["train", "data", "--out", "run", "--threads", "2"];
+            let Some(ran) = limited(&place, &args) else {
+                return;
+            };
+            assert_eq!(ran.code, 2, "{name}: {}", ran.stderr);
+            let said = ran.stderr.trim_end();
+            assert!(said.contains("alpha.npz"), "{name}: {said}");
+            assert_eq!(said.lines().count(), 1, "{name}: {said}");
+            assert!(!place.path("run").exists(), "{name}");
+        }
+    }
+}
+
 #[test]
 fn a_file_that_is_cut_short_while_training_ends_the_run_with_a_message() {
     let place = Place::new();
