@@ -30,6 +30,10 @@ pub struct Bench {
     /// Size: paper (36 encoders, 97.6 million parameters) or small (their widths divided by 16)
     #[arg(long, value_enum, default_value_t = Preset::Paper)]
     preset: Preset,
+
+    /// Divide the widths of the paper's encoders by this instead
+    #[arg(long, value_name = "N", conflicts_with = "preset")]
+    width_divisor: Option<usize>,
     /// Labelled rows of a batch, 2 or more
     #[arg(long, value_name = "N", default_value_t = 64)]
     batch: usize,
@@ -40,7 +44,7 @@ pub struct Bench {
     #[arg(long, value_name = "CLIPS", conflicts_with_all = ["batch", "uda"])]
     predict: Option<usize>,
     /// Aggregate so many clips instead, from f32 frames in memory to the seven statistics
-    #[arg(long, value_name = "CLIPS", conflicts_with_all = ["batch", "uda", "predict", "preset"])]
+    #[arg(long, value_name = "CLIPS", conflicts_with_all = ["batch", "uda", "predict", "preset", "width_divisor"])]
     aggregate: Option<usize>,
     /// With --aggregate: frames of a clip
     #[arg(long, value_name = "T", default_value_t = 300, requires = "aggregate")]
@@ -74,9 +78,10 @@ impl Bench {
         if let Some(clips) = self.aggregate {
             return self.aggregate(clips);
         }
-        let divisor = match self.preset {
-            Preset::Small => 16,
-            Preset::Paper => 1,
+        let divisor = match (self.width_divisor, self.preset) {
+            (Some(divisor), _) => divisor,
+            (None, Preset::Small) => 16,
+            (None, Preset::Paper) => 1,
         };
         if let Some(clips) = self.predict {
             return self.predict(divisor, clips);

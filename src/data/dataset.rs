@@ -207,7 +207,7 @@ impl Split {
                     )));
                 }
                 features.check_finite(rows.iter().flatten().copied())?;
-                Ok((features, rows))
+                Ok((features.without_names(), rows))
             })
             .collect();
         // In order, so that the same fault is reported whatever thread met one first.

@@ -26,6 +26,7 @@ const NAMES: &str = "filenames";
 pub struct Features {
     path: PathBuf,
     stored: Stored,
+    count: usize,
     cols: usize,
     names: Vec<String>,
     rows: HashMap<String, u32>,
@@ -82,6 +83,7 @@ impl Features {
         Ok(Features {
             path: path.to_path_buf(),
             stored,
+            count: rows,
             cols,
             names,
             rows: index,
@@ -95,11 +97,22 @@ impl Features {
         Features {
             path: path.to_path_buf(),
             stored: Stored::Memory(Values::F32(Vec::new())),
+            count: 0,
             cols,
             names: Vec::new(),
             rows: HashMap::new(),
             bad_rows: Vec::new(),
             fingerprint: None,
+        }
+    }
+
+    /// The same without the clips' names, once every clip knows its row: with many encoders and clips
+    /// they would be most of what a data set takes.
+    pub(super) fn without_names(self) -> Features {
+        Features {
+            names: Vec::new(),
+            rows: HashMap::new(),
+            ..self
         }
     }
 
@@ -110,7 +123,7 @@ impl Features {
 
     /// Rows N.
     pub fn rows(&self) -> usize {
-        self.names.len()
+        self.count
     }
 
     /// Features D of one row.
