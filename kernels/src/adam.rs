@@ -34,13 +34,28 @@ pub struct AdamStep<T> {
 }
 
 impl<T: Real> AdamStep<T> {
-    /// One element. `v_max` keeps the largest second moment (AMSGrad).
+    /// One element. `v_max` keeps the largest second moment (AMSGrad). `FUSES`: each product and the
+    /// sum it enters are rounded once, for kernels with fused multiply-adds.
     #[inline(always)]
-    pub fn apply(&self, p: &mut T, g: T, m: &mut T, v: &mut T, v_max: Option<&mut T>) {
+    pub fn apply<const FUSES: bool>(
+        &self,
+        p: &mut T,
+        g: T,
+        m: &mut T,
+        v: &mut T,
+        v_max: Option<&mut T>,
+    ) {
+        let multiply_add = |a: T, b: T, sum: T| {
+            if FUSES {
+                a.mul_add(b, sum)
+            } else {
+                a * b + sum
+            }
+        };
         *p *= self.weight_factor;
-        let g = g * self.gradient_scale + self.weight_decay * *p;
-        *m += (g - *m) * (T::one() - self.beta1);
-        *v = *v * self.beta2 + (T::one() - self.beta2) * g * g;
+        let g = multiply_add(self.weight_decay, *p, g * self.gradient_scale);
+        *m = multiply_add(g - *m, T::one() - self.beta1, *m);
+        *v = multiply_add((T::one() - self.beta2) * g, g, *v * self.beta2);
         let second = match v_max {
             Some(v_max) => {
                 // Written so that a NaN gives way to what comes after it.
@@ -107,7 +122,11 @@ pub fn adam_dense<T: Real>(
         .map(|(((p, m), v), v_max)| Part { p, m, v, v_max })
         .zip(g.chunks(ELEMENTS_PER_TASK));
     parallel::for_each(len, tasks.collect(), |(part, g)| {
-        kernel.run(Stream { step, g, part })
+        if kernel.fuses() {
+            kernel.run(Stream::<_, true> { step, g, part });
+        } else {
+            kernel.run(Stream::<_, false> { step, g, part });
+        }
     });
 }
 
@@ -152,7 +171,11 @@ pub fn adam_factored<T: Real>(
         let mut parts = parts.into_iter().peekable();
         while let Some(part) = parts.next() {
             let following = parts.peek().unwrap_or(&part).part.start();
-            factored_part(kernel, step, &factors, outputs, part, following);
+            if kernel.fuses() {
+                factored_part::<_, true>(kernel, step, &factors, outputs, part, following);
+            } else {
+                factored_part::<_, false>(kernel, step, &factors, outputs, part, following);
+            }
         }
     });
 }
@@ -208,7 +231,7 @@ fn factored_tasks<'a, T: Real>(
 }
 
 /// Forms the gradient of 8 inputs × 32 outputs at a time and consumes it.
-fn factored_part<T: Real>(
+fn factored_part<T: Real, const FUSES: bool>(
     kernel: Kernel,
     step: &AdamStep<T>,
     factors: &[(ColumnPanels<T>, &PackedRows<T>)],
@@ -236,7 +259,7 @@ fn factored_part<T: Real>(
     };
     let mut waiting = 0..0;
     for input in (0..inputs).step_by(ROW_BLOCK) {
-        let mut update = part.update(step, gradient, waiting, shares, following);
+        let mut update = part.update::<FUSES>(step, gradient, waiting, shares, following);
         *next = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
         for (dy, x) in factors {
             let dy = dy.panel(panel);
@@ -246,7 +269,7 @@ fn factored_part<T: Real>(
         (gradient, next) = (next, gradient);
         waiting = input..inputs.min(input + ROW_BLOCK);
     }
-    kernel.run(part.update(step, gradient, waiting, shares, following));
+    kernel.run(part.update::<FUSES>(step, gradient, waiting, shares, following));
     let absent = PANEL - (outputs - panel * PANEL).min(PANEL);
     if absent > 0 {
         // 0 · ∞ of an infinite input, or 0 / 0 where ε is 0, would spoil the padding.

@@ -209,7 +209,7 @@ pub fn normalise_relu_dropout_backward<T: Real>(
     }
 }
 
-/// Adam on one parameter array, as `torch.optim.Adam`.
+/// Adam on one parameter array, as `torch.optim.Adam`; rounds where the active kernel does.
 pub fn adam_dense<T: Real>(
     step: &AdamStep<T>,
     p: &mut [T],
@@ -218,9 +218,15 @@ pub fn adam_dense<T: Real>(
     v: &mut [T],
     mut v_max: Option<&mut [T]>,
 ) {
+    let fuses = crate::micro::active().fuses();
     for i in 0..p.len() {
         let v_max = v_max.as_deref_mut().map(|v_max| &mut v_max[i]);
-        step.apply(&mut p[i], g[i], &mut m[i], &mut v[i], v_max);
+        let (p, m, v) = (&mut p[i], &mut m[i], &mut v[i]);
+        if fuses {
+            step.apply::<true>(p, g[i], m, v, v_max);
+        } else {
+            step.apply::<false>(p, g[i], m, v, v_max);
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! The contract between the tape and its operations.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use blendfuse_kernels::layout::{PackedRows, Panels};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use rayon::prelude::*;
 
 use super::Scalar;
 use super::gradient::{FactorPair, Gradient};
@@ -92,6 +94,42 @@ impl<F: Scalar> Backward<'_, F> {
             // A packed weight used by an operation that forms its gradient: cannot arise, since
             // only `linear` takes packed weights.
             Gradient::Factored(_) => unreachable!("a dense gradient for a factored leaf"),
+        }
+    }
+
+    /// As [`Backward::accumulate`] for each input from `first` on, side by side where they are
+    /// different nodes; `add` is told which input.
+    pub fn accumulate_each(
+        &mut self,
+        first: usize,
+        add: impl Fn(usize, ArrayViewMut2<'_, F>) + Sync,
+    ) {
+        let inputs: Vec<usize> = (first..self.inputs()).filter(|&i| self.needs(i)).collect();
+        let nodes: BTreeSet<usize> = inputs.iter().map(|&i| self.input(i)).collect();
+        if nodes.len() < inputs.len() {
+            for i in inputs {
+                self.accumulate(i, |dx| add(i, dx));
+            }
+            return;
+        }
+        let mut gradients: Vec<_> = inputs
+            .iter()
+            .map(|&i| {
+                let id = self.input(i);
+                (i, id, self.grads[id - self.first].take())
+            })
+            .collect();
+        gradients.par_iter_mut().for_each(|(i, id, gradient)| {
+            let shape = self.nodes[*id].value.shape();
+            let gradient = gradient.get_or_insert_with(|| Gradient::Dense(Array2::zeros(shape)));
+            match gradient {
+                Gradient::Dense(dx) => add(*i, dx.view_mut()),
+                // As in `accumulate`.
+                Gradient::Factored(_) => unreachable!("a dense gradient for a factored leaf"),
+            }
+        });
+        for (_, id, gradient) in gradients {
+            self.grads[id - self.first] = gradient;
         }
     }
 

@@ -18,7 +18,7 @@ const CHUNK: usize = 16;
 const CHUNKS: usize = ROW_BLOCK * PANEL / CHUNK;
 
 /// How far ahead of an update its parameters and moments are prefetched, in elements.
-const AHEAD: usize = 2 * CHUNKS * CHUNK;
+const AHEAD: usize = 3 * CHUNKS * CHUNK;
 
 /// A stretch of a parameter and its moments.
 pub(super) struct Part<'a, T> {
@@ -32,14 +32,14 @@ impl<T: Real> Part<'_, T> {
     /// The step on some inputs of a panel, at most eight, in about so many shares. `following` is where
     /// the next part starts.
     #[inline]
-    pub fn update<'a>(
+    pub fn update<'a, const FUSES: bool>(
         &'a mut self,
         step: &AdamStep<T>,
         gradient: &'a Tile<T>,
         inputs: Range<usize>,
         shares: usize,
         following: Start<T>,
-    ) -> Update<'a, T> {
+    ) -> Update<'a, T, FUSES> {
         let (start, len) = (inputs.start * PANEL, inputs.len() * PANEL);
         let ahead = start + AHEAD;
         let next = if ahead < self.p.len() {
@@ -97,7 +97,7 @@ type Chunks<'a, T> = Zip<
 >;
 
 /// [`AdamStep::apply`] on a tile, which can be done share by share.
-pub(super) struct Update<'a, T> {
+pub(super) struct Update<'a, T, const FUSES: bool> {
     step: AdamStep<T>,
     // Gradient, parameter, first and second moment.
     chunks: Chunks<'a, T>,
@@ -107,7 +107,7 @@ pub(super) struct Update<'a, T> {
     next: Start<T>,
 }
 
-impl<T: Real> Update<'_, T> {
+impl<T: Real, const FUSES: bool> Update<'_, T, FUSES> {
     /// One chunk, and a prefetch of what stands [`AHEAD`] of it; false if there is none left.
     #[inline(always)]
     fn chunk(&mut self) -> bool {
@@ -120,7 +120,7 @@ impl<T: Real> Update<'_, T> {
             .for_each(|place| micro::prefetch_line::<false, T>(*place));
         self.next = self.next.offset(CHUNK);
         let v_max = self.v_max.as_mut().and_then(Iterator::next);
-        self.step.apply_chunk(p, g, m, v, v_max);
+        self.step.apply_chunk::<FUSES, CHUNK>(p, g, m, v, v_max);
         true
     }
 }
@@ -129,7 +129,7 @@ impl<T: Real> AdamStep<T> {
     /// So many elements at once. They are taken out by value, so that the compiler need not fear that
     /// the slices overlap.
     #[inline(always)]
-    fn apply_chunk<const N: usize>(
+    fn apply_chunk<const FUSES: bool, const N: usize>(
         &self,
         p: &mut [T; N],
         g: &[T; N],
@@ -142,14 +142,14 @@ impl<T: Real> AdamStep<T> {
             None => {
                 for i in 0..N {
                     let (p, m, v) = (&mut new_p[i], &mut new_m[i], &mut new_v[i]);
-                    self.apply(p, g[i], m, v, None);
+                    self.apply::<FUSES>(p, g[i], m, v, None);
                 }
             }
             Some(v_max) => {
                 let mut new_max = *v_max;
                 for i in 0..N {
                     let (p, m, v) = (&mut new_p[i], &mut new_m[i], &mut new_v[i]);
-                    self.apply(p, g[i], m, v, Some(&mut new_max[i]));
+                    self.apply::<FUSES>(p, g[i], m, v, Some(&mut new_max[i]));
                 }
                 *v_max = new_max;
             }
@@ -158,7 +158,7 @@ impl<T: Real> AdamStep<T> {
     }
 }
 
-impl<T: Real> Beside for Update<'_, T> {
+impl<T: Real, const FUSES: bool> Beside for Update<'_, T, FUSES> {
     #[inline(always)]
     fn share(&mut self) {
         for _ in 0..self.share {
@@ -167,7 +167,7 @@ impl<T: Real> Beside for Update<'_, T> {
     }
 }
 
-impl<T: Real> Pass for Update<'_, T> {
+impl<T: Real, const FUSES: bool> Pass for Update<'_, T, FUSES> {
     type Output = ();
 
     /// What the shares have left.
@@ -178,36 +178,42 @@ impl<T: Real> Pass for Update<'_, T> {
 }
 
 /// [`AdamStep::apply`] along slices of one length.
-pub(super) struct Stream<'a, T> {
+pub(super) struct Stream<'a, T, const FUSES: bool> {
     pub step: &'a AdamStep<T>,
     pub g: &'a [T],
     pub part: Part<'a, T>,
 }
 
-impl<T: Real> Pass for Stream<'_, T> {
+impl<T: Real, const FUSES: bool> Pass for Stream<'_, T, FUSES> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let Part { p, m, v, v_max } = self.part;
         match v_max {
-            None => stream(self.step, p, self.g, m, v),
-            Some(v_max) => stream_max(self.step, p, self.g, m, v, v_max),
+            None => stream::<T, FUSES>(self.step, p, self.g, m, v),
+            Some(v_max) => stream_max::<T, FUSES>(self.step, p, self.g, m, v, v_max),
         }
     }
 }
 
 // Slices as parameters tell the compiler that they do not overlap; as fields they would not.
 #[inline(always)]
-fn stream<T: Real>(step: &AdamStep<T>, p: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
+fn stream<T: Real, const FUSES: bool>(
+    step: &AdamStep<T>,
+    p: &mut [T],
+    g: &[T],
+    m: &mut [T],
+    v: &mut [T],
+) {
     let step = *step;
     for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
-        step.apply(p, g, m, v, None);
+        step.apply::<FUSES>(p, g, m, v, None);
     }
 }
 
 #[inline(always)]
-fn stream_max<T: Real>(
+fn stream_max<T: Real, const FUSES: bool>(
     step: &AdamStep<T>,
     p: &mut [T],
     g: &[T],
@@ -217,6 +223,6 @@ fn stream_max<T: Real>(
 ) {
     let step = *step;
     for ((((p, &g), m), v), v_max) in p.iter_mut().zip(g).zip(m).zip(v).zip(v_max) {
-        step.apply(p, g, m, v, Some(v_max));
+        step.apply::<FUSES>(p, g, m, v, Some(v_max));
     }
 }

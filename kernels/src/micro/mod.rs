@@ -210,6 +210,11 @@ impl Kernel {
         dispatch!(self, k => parts(k))
     }
 
+    /// Whether it rounds a product and the sum that it enters once.
+    pub(crate) fn fuses(self) -> bool {
+        self.vector_bits() > 128 || portable::BASELINE_FUSES
+    }
+
     /// Width of its vectors in bits, by which generic loops choose how much to hold in them.
     pub(crate) fn vector_bits(self) -> usize {
         match self {

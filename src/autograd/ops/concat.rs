@@ -1,6 +1,7 @@
 //! Values side by side: H = [h₁, …, h_M] (paper eq. 2).
 
 use ndarray::{Array2, Axis, Slice};
+use rayon::prelude::*;
 
 use crate::autograd::tape::shape_error;
 use crate::autograd::{Backward, Op, Scalar, Tape, Var};
@@ -23,13 +24,18 @@ impl<F: Scalar> Tape<F> {
         }
         let width = parts.iter().map(|&part| self.shape(part).1).sum();
         let mut y = Array2::zeros((rows, width));
-        let mut at = 0;
-        for &part in parts {
-            let x = self.value(part);
-            y.slice_axis_mut(Axis(1), Slice::from(at..at + x.ncols()))
-                .assign(&x);
-            at += x.ncols();
-        }
+        let values: Vec<_> = parts.iter().map(|&part| self.value(part)).collect();
+        y.axis_iter_mut(Axis(0))
+            .into_par_iter()
+            .enumerate()
+            .for_each(|(row, mut y)| {
+                let mut at = 0;
+                for x in &values {
+                    y.slice_axis_mut(Axis(0), Slice::from(at..at + x.ncols()))
+                        .assign(&x.row(row));
+                    at += x.ncols();
+                }
+            });
         Ok(self.push(y, parts, Concat))
     }
 }
@@ -41,14 +47,16 @@ impl<F: Scalar> Op<F> for Concat {
 
     fn backward(&self, cx: &mut Backward<'_, F>) {
         let dy = cx.take_dy();
-        let mut at = 0;
-        for i in 0..cx.inputs() {
-            let width = cx.tensor(i).shape().1;
-            cx.accumulate(i, |mut dx| {
-                dx += &dy.slice_axis(Axis(1), Slice::from(at..at + width))
-            });
-            at += width;
-        }
+        let widths = (0..cx.inputs()).map(|i| cx.tensor(i).shape().1);
+        let ends: Vec<usize> = widths
+            .scan(0, |end, width| {
+                *end += width;
+                Some(*end)
+            })
+            .collect();
+        cx.accumulate_each(0, |i, mut dx| {
+            dx += &dy.slice_axis(Axis(1), Slice::from(ends[i] - dx.ncols()..ends[i]));
+        });
     }
 }
 

@@ -2,8 +2,10 @@
 //! fixed position; a part of weight 0 contributes zeros.
 
 use ndarray::{Array2, Axis, Slice};
+use rayon::prelude::*;
 
 use crate::autograd::tape::shape_error;
+use crate::autograd::value::mat_ref;
 use crate::autograd::{Backward, Op, Scalar, Tape, Var};
 use crate::error::Result;
 
@@ -26,23 +28,30 @@ impl<F: Scalar> Tape<F> {
             ));
         }
         let width = self.shape(parts[0]).1;
+        if width == 0 {
+            return Err(shape_error("weighted_concat", "parts with columns", "none"));
+        }
         for &part in parts {
             self.expect_shape("weighted_concat", "a part", part, (rows, width))?;
         }
         let mut y = Array2::zeros((rows, count * width));
         let a = self.value(weights);
-        for (m, &part) in parts.iter().enumerate() {
-            let h = self.value(part);
-            let mut u = y.slice_axis_mut(Axis(1), Slice::from(m * width..(m + 1) * width));
-            for r in 0..rows {
-                let weight = a[(r, m)];
-                // A part that was not selected is not read: what it holds cannot matter.
-                if weight != F::zero() {
-                    u.row_mut(r)
-                        .zip_mut_with(&h.row(r), |u, &h| *u = weight * h);
+        let values: Vec<_> = parts.iter().map(|&part| self.value(part)).collect();
+        y.axis_iter_mut(Axis(0))
+            .into_par_iter()
+            .enumerate()
+            .for_each(|(r, mut u)| {
+                for ((mut u, h), &weight) in u
+                    .axis_chunks_iter_mut(Axis(0), width)
+                    .zip(&values)
+                    .zip(a.row(r))
+                {
+                    // A part that was not selected is not read: what it holds cannot matter.
+                    if weight != F::zero() {
+                        u.zip_mut_with(&h.row(r), |u, &h| *u = weight * h);
+                    }
                 }
-            }
-        }
+            });
         let inputs: Vec<Var> = std::iter::once(weights)
             .chain(parts.iter().copied())
             .collect();
@@ -61,31 +70,43 @@ impl<F: Scalar> Op<F> for WeightedConcat {
         let block = |m: usize| Slice::from(m * self.width..(m + 1) * self.width);
         // dã_m += ⟨du_m, h_m⟩
         let mut da = Array2::zeros(a.dim());
-        for m in 0..a.ncols() {
-            let (h, du) = (cx.x(m + 1), du.slice_axis(Axis(1), block(m)));
-            for r in 0..a.nrows() {
-                da[(r, m)] = h
-                    .row(r)
-                    .iter()
-                    .zip(du.row(r))
-                    .fold(F::zero(), |sum, (&h, &du)| sum + h * du);
-            }
-        }
-        cx.accumulate_array(0, da);
-        // dh_m += ã_m du_m
-        for m in 0..a.ncols() {
-            let du = du.slice_axis(Axis(1), block(m));
-            cx.accumulate(m + 1, |mut dh| {
-                for r in 0..a.nrows() {
-                    let weight = a[(r, m)];
-                    if weight != F::zero() {
-                        dh.row_mut(r)
-                            .zip_mut_with(&du.row(r), |dh, &du| *dh += weight * du);
-                    }
+        let parts: Vec<_> = (0..a.ncols()).map(|m| cx.x(m + 1)).collect();
+        let parts: Vec<_> = parts.iter().map(mat_ref).collect();
+        let width = self.width;
+        da.axis_iter_mut(Axis(0))
+            .into_par_iter()
+            .zip(mat_ref(&du.view()).data().par_chunks(width * a.ncols()))
+            .enumerate()
+            .for_each(|(r, (mut da, du))| {
+                for ((da, h), du) in da.iter_mut().zip(&parts).zip(du.chunks(width)) {
+                    *da = dot(&h.data()[r * width..(r + 1) * width], du);
                 }
             });
+        cx.accumulate_array(0, da);
+        // dh_m += ã_m du_m
+        cx.accumulate_each(1, |i, mut dh| {
+            let du = du.slice_axis(Axis(1), block(i - 1));
+            for r in 0..a.nrows() {
+                let weight = a[(r, i - 1)];
+                if weight != F::zero() {
+                    dh.row_mut(r)
+                        .zip_mut_with(&du.row(r), |dh, &du| *dh += weight * du);
+                }
+            }
+        });
+    }
+}
+
+/// ⟨a, b⟩, in sixteen sums that vectors hold.
+fn dot<F: Scalar>(a: &[F], b: &[F]) -> F {
+    const LANES: usize = 16;
+    let mut sums = [F::zero(); LANES];
+    for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
+        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
         }
     }
+    sums.iter().fold(F::zero(), |total, &sum| total + sum)
 }
 
 #[cfg(test)]
