@@ -37,10 +37,11 @@ impl<T: Real> PackedRows<T> {
         let (rows, cols) = (x.rows(), x.cols());
         let mut packed = Self::zeros(rows, cols);
         let blocks = packed.data.as_chunks_mut::<ROW_BLOCK>().0;
-        for (n, block) in blocks.chunks_mut(cols.max(1)).enumerate() {
+        let tasks = blocks.chunks_mut(cols.max(1)).enumerate().collect();
+        parallel::for_each(rows * cols, tasks, |(n, block)| {
             let first = n * ROW_BLOCK;
             interleave(x.part(first..rows.min(first + ROW_BLOCK), 0..cols), block);
-        }
+        });
         packed
     }
 

@@ -190,10 +190,6 @@ fn backward_input_part<T: Real>(
     let panels = w.rows().div_ceil(PANEL);
     for col in (0..dx.width()).step_by(STRIP) {
         let input = dx.first_col + col;
-        for panel in 0..panels {
-            let next = w.cols().min(input + STRIP)..w.cols().min(input + 2 * STRIP);
-            micro::prefetch::<false, T>(w.panel(panel)[next].as_flattened());
-        }
         for (n, rows) in dx.rows.chunks_mut(PANEL).enumerate() {
             for row in rows.iter() {
                 micro::prefetch::<false, T>(&row[col..row.len().min(col + STRIP)]);
@@ -203,12 +199,47 @@ fn backward_input_part<T: Real>(
                 let pass = first..panels.min(first + PANELS_PER_PASS);
                 let dy = &dy.panel(n)[pass.start * PANEL..pass.end * PANEL];
                 for (tile, input) in tiles.iter_mut().zip((input..w.cols()).step_by(ROW_BLOCK)) {
-                    add_input_gradient(kernel, dy, w, pass.clone(), input, tile);
+                    // The weights of the next strip arrive while these multiply; all rows use them.
+                    let mut arriving = NextStrip {
+                        place: w.as_slice()[pass.start * w.cols() * PANEL..]
+                            .as_ptr()
+                            .wrapping_add((input + STRIP) * PANEL),
+                        stride: w.cols() * PANEL,
+                        panels: if n == 0 && input + STRIP < w.cols() {
+                            pass.len()
+                        } else {
+                            0
+                        },
+                    };
+                    add_input_gradient(kernel, dy, w, pass.clone(), input, tile, &mut arriving);
                 }
             }
             let tiles = &tiles;
             kernel.run(AddTransposed { tiles, rows, col });
         }
+    }
+}
+
+/// What is prefetched beside the gradient of eight inputs: their like in the next strip, a panel a
+/// share.
+struct NextStrip<T> {
+    place: *const T,
+    stride: usize,
+    panels: usize,
+}
+
+impl<T> Beside for NextStrip<T> {
+    #[inline(always)]
+    fn share(&mut self) {
+        if self.panels == 0 {
+            return;
+        }
+        self.panels -= 1;
+        let line = ALIGNMENT / size_of::<T>();
+        for at in (0..ROW_BLOCK * PANEL).step_by(line) {
+            micro::prefetch_line::<false, T>(self.place.wrapping_add(at));
+        }
+        self.place = self.place.wrapping_add(self.stride);
     }
 }
 
@@ -243,13 +274,14 @@ impl<T: Real> Pass for AddTransposed<'_, '_, T> {
 /// Adds to `tile` the gradient of inputs `input .. input + 8` in 32 rows, by the outputs of some
 /// panels; `dy` holds `[output][32]` for those.
 #[inline]
-fn add_input_gradient<T: Real>(
+fn add_input_gradient<T: Real, B: Beside>(
     kernel: Kernel,
     dy: &[[T; PANEL]],
     w: &Panels<T>,
     panels: Range<usize>,
     input: usize,
     tile: &mut Tile<T>,
+    beside: &mut B,
 ) {
     let count = (w.cols() - input).min(ROW_BLOCK);
     if count == ROW_BLOCK {
@@ -257,7 +289,7 @@ fn add_input_gradient<T: Real>(
             data: &w.as_slice()[(panels.start * w.cols() + input) * PANEL..],
             stride: w.cols() * PANEL,
         };
-        T::across::<PANEL, _>(kernel, blocks, dy, tile, &mut ());
+        T::across::<PANEL, B>(kernel, blocks, dy, tile, beside);
         return;
     }
     // The last inputs of a matrix, with zeros up to 8.
@@ -268,7 +300,7 @@ fn add_input_gradient<T: Real>(
             data: edge.as_flattened(),
             stride: 0,
         };
-        T::across::<PANEL, _>(kernel, blocks, dy, tile, &mut ());
+        T::across::<PANEL, B>(kernel, blocks, dy, tile, beside);
     }
 }
 
