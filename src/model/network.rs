@@ -106,6 +106,18 @@ impl<F: Scalar> FusionNet<F> {
         Self::with_params(config, encoders, classes, Params::blank())
     }
 
+    /// The names and shapes of such a network's parameters, without the weight matrices.
+    ///
+    /// # Errors
+    /// As [`FusionNet::new`].
+    pub fn shapes_only(
+        config: &Config,
+        encoders: &[EncoderShape],
+        classes: usize,
+    ) -> Result<Params<F>> {
+        Ok(Self::with_params(config, encoders, classes, Params::shapes_only())?.params)
+    }
+
     /// How many trainable numbers such a network has, without making it.
     ///
     /// # Errors
@@ -115,8 +127,7 @@ impl<F: Scalar> FusionNet<F> {
         encoders: &[EncoderShape],
         classes: usize,
     ) -> Result<usize> {
-        let net = Self::with_params(config, encoders, classes, Params::shapes_only())?;
-        Ok(net.params.trainable_count())
+        Ok(Self::shapes_only(config, encoders, classes)?.trainable_count())
     }
 
     fn with_params(

@@ -1,6 +1,6 @@
 //! Weights in safetensors, under the names of a PyTorch `state_dict`: what they are, and reading them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
@@ -72,6 +72,38 @@ pub struct Description {
     pub thresholds: ChosenThresholds,
     /// The full configuration.
     pub config: Config,
+}
+
+impl Description {
+    /// Whether a model can be made of it; the reason why not. Programs write only such that can.
+    fn check(&self) -> Result<(), String> {
+        let encoders = self.encoders.iter().map(|encoder| &encoder.name);
+        for (what, names) in [
+            ("encoder", encoders.collect::<Vec<_>>()),
+            ("class", self.classes.iter().collect()),
+        ] {
+            let mut seen = HashSet::new();
+            if let Some(name) = names.iter().find(|name| !seen.insert(**name)) {
+                return Err(format!(
+                    "damaged metadata: the {what} {name:?} stands twice"
+                ));
+            }
+        }
+        let unknown = |name: &&String| !self.classes.contains(name);
+        if let Some(name) = self.neutral.as_ref().filter(unknown) {
+            return Err(format!(
+                "damaged metadata: the neutral class {name:?} is none of the classes"
+            ));
+        }
+        let chosen = self.thresholds;
+        for value in [chosen.presence, chosen.salience, chosen.alpha] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(format!("damaged metadata: a threshold or alpha is {value}"));
+            }
+        }
+        let checked = self.config.check();
+        checked.map_err(|error| format!("damaged metadata: {error}"))
+    }
 }
 
 /// A weights file, mapped and checked for form. Tensors are decoded when they are asked for.
@@ -184,22 +216,47 @@ impl Checkpoint {
                 version.format_version
             )));
         }
-        serde_json::from_str(text).map_err(unreadable)
+        let description: Description = serde_json::from_str(text).map_err(unreadable)?;
+        description.check().map_err(fault)?;
+        Ok(description)
+    }
+
+    /// Checks that the file has every parameter and running statistic of a model in its shape, and no
+    /// others, before memory is taken for one.
+    ///
+    /// # Errors
+    /// [`Error::File`] naming a tensor that is missing, has another shape, or that the model does not
+    /// have (a domain classifier may be left over: without UDA it has no use).
+    pub fn check_fits(&self, params: &Params<f32>) -> Result<()> {
+        let fault = |name: &str, reason: String| file_error(&self.path, Some(name), reason);
+        for (name, _) in self.tensors_sorted() {
+            let unused = name.starts_with("input.") || name.starts_with("domain.");
+            if params.find(name).is_none() && !unused {
+                let reason = "the model has no such parameter; are the encoders and the model.* settings those of the file?";
+                return Err(fault(name, reason.into()));
+            }
+        }
+        for (_, param) in params.iter() {
+            let (name, shape) = (&param.name, &param.shape);
+            match self.tensors.get(name) {
+                Some(stored) if stored.shape == *shape => {}
+                Some(stored) => {
+                    let found = &stored.shape;
+                    let reason = format!("found shape {found:?}, the model needs {shape:?}");
+                    return Err(fault(name, reason));
+                }
+                None => return Err(fault(name, "missing; the model needs it".into())),
+            }
+        }
+        Ok(())
     }
 
     /// Puts the file's values into every parameter and running statistic of a model.
     ///
     /// # Errors
-    /// [`Error::File`] naming a tensor that is missing, has another shape, is not finite, or that the
-    /// model does not have (a domain classifier may be left over: without UDA it has no use).
+    /// As [`Checkpoint::check_fits`], and [`Error::File`] naming a tensor that is not finite.
     pub fn load_into(&self, params: &mut Params<f32>) -> Result<()> {
-        for (name, _) in self.tensors_sorted() {
-            let unused = name.starts_with("input.") || name.starts_with("domain.");
-            if params.find(name).is_none() && !unused {
-                let reason = "the model has no such parameter; are the encoders and the model.* settings those of the file?";
-                return Err(file_error(&self.path, Some(name), reason.into()));
-            }
-        }
+        self.check_fits(params)?;
         let ids: Vec<_> = params
             .iter()
             .map(|(id, param)| (id, param.name.clone(), param.shape.clone()))
@@ -212,11 +269,6 @@ impl Checkpoint {
                     "missing; the model needs it".into(),
                 )
             })?;
-            if stored.shape != shape {
-                let found = &stored.shape;
-                let reason = format!("found shape {found:?}, the model needs {shape:?}");
-                return Err(file_error(&self.path, Some(&name), reason));
-            }
             let width = shape.last().copied().unwrap_or(0);
             params.fill(id, |row, out| {
                 self.decode(stored, row * width, out);
@@ -233,21 +285,28 @@ impl Checkpoint {
     /// The stored standardisation of an encoder: means and standard deviations.
     ///
     /// # Errors
-    /// [`Error::File`] if it is missing or has another width.
+    /// [`Error::File`] if it is missing, has another width, or holds a mean that is not finite or a
+    /// deviation that is not above 0.
     pub fn standardisation(&self, encoder: &str, width: usize) -> Result<(Vec<f32>, Vec<f32>)> {
-        let part = |part: &str| {
+        let part = |part: &str, sound: fn(f32) -> bool, expected: &str| {
             let name = format!("input.{encoder}.{part}");
-            match self.tensors.get(&name) {
-                Some(stored) if stored.shape == [width] => Ok(self.values(stored)),
-                Some(Stored { shape, .. }) => Err(file_error(
+            let values = self.tensor(&name, &[width])?;
+            match values.iter().position(|&x| !(x.is_finite() && sound(x))) {
+                None => Ok(values),
+                Some(column) => Err(file_error(
                     &self.path,
                     Some(&name),
-                    format!("found shape {shape:?}, expected [{width}]"),
+                    format!(
+                        "column {column} (from 0) holds {}, expected {expected}: the file is damaged",
+                        values[column]
+                    ),
                 )),
-                None => Err(file_error(&self.path, Some(&name), "missing".into())),
             }
         };
-        Ok((part("mean")?, part("std")?))
+        Ok((
+            part("mean", |_| true, "a finite number")?,
+            part("std", |x| x > 0.0, "a number above 0")?,
+        ))
     }
 
     /// The text of the file's own metadata entry.

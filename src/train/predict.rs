@@ -41,7 +41,10 @@ impl Predictor {
                 width: encoder.width,
             })
             .collect();
-        let mut net = FusionNet::blank(&description.config, &shapes, description.classes.len())?;
+        let classes = description.classes.len();
+        let shapes_only = FusionNet::shapes_only(&description.config, &shapes, classes)?;
+        file.check_fits(&shapes_only)?;
+        let mut net = FusionNet::blank(&description.config, &shapes, classes)?;
         file.load_into(&mut net.params)?;
         let stats = if description.config.data.standardize {
             let stats = shapes.iter().map(|encoder| {
