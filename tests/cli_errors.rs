@@ -96,6 +96,14 @@ fn an_unknown_configuration_key_and_a_wrong_value() {
             "configuration: model.top_k: expected key=value, as in model.top_k=16",
         ),
         (
+            "data.classes=[\"joy\", \"awe\", \"joy\"]",
+            "configuration: data.classes: \"joy\" stands twice; keep one",
+        ),
+        (
+            "data.classes=[\"joy\", \" \"]",
+            "configuration: data.classes: an empty name; expected names only",
+        ),
+        (
             "data.neutral=calm",
             "configuration: data.neutral: there is no class \"calm\"; found: ang, disg, fea, hap, sad, neu",
         ),
@@ -293,7 +301,17 @@ fn predictions_and_tables_with_faults_name_the_place() {
     .unwrap();
     assert_eq!(
         place.refused(&["evaluate", "p.json"]),
-        "p.json, key A1_ang_int1_ver1: unknown emotion `joy` (known: ang, disg, fea, hap, sad, neu)"
+        "p.json, key A1_ang_int1_ver1: unknown emotion `joy` (known: ang, disg, fea, hap, sad, neu): classes are the challenge's, or with --metadata those that the table names; correct the prediction, or give a table that names every class"
+    );
+    fs::write(
+        place.path("truth.csv"),
+        "filename,emotion_1\nA1_ang_int1_ver1,awe\nb,calm\n",
+    )
+    .unwrap();
+    let error = place.refused(&["evaluate", "p.json", "--metadata", "truth.csv"]);
+    assert_eq!(
+        error,
+        "p.json, key A1_ang_int1_ver1: unknown emotion `joy` (known: awe, calm): classes are the challenge's, or with --metadata those that the table names; correct the prediction, or give a table that names every class"
     );
     fs::write(
         place.path("p.csv"),

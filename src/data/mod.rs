@@ -29,5 +29,5 @@ mod scan;
 pub mod standardise;
 mod stored;
 pub mod synth;
-mod table;
+pub(crate) mod table;
 pub mod vectors;

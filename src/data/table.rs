@@ -175,16 +175,16 @@ fn explain(path: &Path, error: &csv::Error, lines: &mut Lines<'_>) -> Error {
     Error::csv(path, line, None, reason)
 }
 
-/// Line numbers by place in the text, asked for in ascending order. The CSV reader's own are off
+/// Line numbers by place in a text without byte order mark, asked for in ascending order. The CSV reader's own are off
 /// where lines end in CRLF or are blank.
-struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     text: &'a [u8],
     place: usize,
     line: u64,
 }
 
 impl<'a> Lines<'a> {
-    fn new(text: &'a [u8]) -> Self {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
         Self {
             text,
             place: 0,
@@ -193,7 +193,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The line of the first record at or after a position.
-    fn at(&mut self, position: Option<&csv::Position>) -> u64 {
+    pub(crate) fn at(&mut self, position: Option<&csv::Position>) -> u64 {
         let start = position.map_or(0, |at| at.byte() as usize);
         while let Some(&byte) = self.text.get(self.place)
             && (self.place < start || matches!(byte, b'\r' | b'\n'))

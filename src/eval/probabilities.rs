@@ -15,6 +15,7 @@ use crate::atomic;
 use crate::data::filename::clip_key;
 use crate::data::label::{CHALLENGE_CLASSES, Classes};
 use crate::data::npz_write::{self, Precision};
+use crate::data::table::Lines;
 use crate::{Error, Result};
 
 const FILENAME: &str = "filename";
@@ -201,14 +202,18 @@ impl Reader<'_> {
             .flexible(true)
             .trim(csv::Trim::All)
             .from_reader(io::Cursor::new(text));
-        let header = csv.headers().map_err(|error| self.broken(error))?.clone();
+        let mut line_of = Lines::new(text);
+        let header = csv.headers();
+        let header = header
+            .map_err(|error| self.broken(&error, &mut line_of))?
+            .clone();
         let layout = self.layout(&header)?;
         let mut values: Vec<Vec<f64>> = vec![Vec::new(); layout.columns.len()];
         let mut filenames: Vec<String> = Vec::new();
         let mut lines: HashMap<String, u64> = HashMap::new();
         for record in csv.records() {
-            let record = record.map_err(|error| self.broken(error))?;
-            let line = record.position().map_or(0, csv::Position::line);
+            let record = record.map_err(|error| self.broken(&error, &mut line_of))?;
+            let line = line_of.at(record.position());
             let fault = |column: &str, reason| self.fault(Some(line), Some(column), reason);
             if record.len() != header.len() {
                 let reason = format!("{} values, expected {}", record.len(), header.len());
@@ -317,8 +322,8 @@ impl Reader<'_> {
         })
     }
 
-    fn broken(&self, error: csv::Error) -> Error {
-        let line = error.position().map(csv::Position::line);
+    fn broken(&self, error: &csv::Error, line_of: &mut Lines<'_>) -> Error {
+        let line = error.position().map(|at| line_of.at(Some(at)));
         self.fault(line, None, format!("is no readable CSV: {error}"))
     }
 

@@ -133,3 +133,18 @@ fn bytes_that_are_no_text_are_an_error() {
     let error = ProbabilityTable::read_csv(&path).unwrap_err().to_string();
     assert!(error.contains("line 2"), "{error}");
 }
+
+#[test]
+fn lines_are_counted_as_they_stand_in_the_file() {
+    for (text, line) in [
+        ("filename,a\r\nx,1\r\ny,?\r\n", 3),
+        ("filename,a\r\n\r\n\r\nx,1\r\n\r\ny,?\r\n", 6),
+        ("\u{feff}filename,a\n\n\"x\nz\",1\n\ny,?\n", 6),
+        ("filename,a\r\n\r\nx,1\r\n\r\nx,1\r\n", 5),
+        ("filename,a\r\n\r\nx,1,2\r\n", 3),
+    ] {
+        let message = read(text).unwrap_err().to_string();
+        let expected = format!("p.csv, line {line}");
+        assert!(message.contains(&expected), "{text:?}: {message}");
+    }
+}

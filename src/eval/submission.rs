@@ -201,9 +201,14 @@ fn mapping(node: Node) -> Result<Vec<(String, Node)>, String> {
             node.kind()
         ));
     };
-    let Some(at) = entries.iter().position(|(key, _)| key == WRAPPER) else {
+    let of_wrapper = |(_, (key, _)): &(usize, &(String, Node))| key == WRAPPER;
+    let mut wrappers = entries.iter().enumerate().filter(of_wrapper);
+    let Some((at, _)) = wrappers.next() else {
         return Ok(entries);
     };
+    if wrappers.next().is_some() {
+        return Err(format!("has the key `{WRAPPER}` twice; keep one"));
+    }
     match entries.swap_remove(at).1 {
         Node::Map(clips) => Ok(clips),
         other => Err(format!(
@@ -249,7 +254,11 @@ fn part(entry: &Node, alone: bool, classes: &Classes) -> Result<Part, String> {
     let class = match get("emotion")? {
         Some(Node::Text(emotion)) => classes.index(emotion).ok_or_else(|| {
             let known = classes.names().join(", ");
-            format!("unknown emotion `{emotion}` (known: {known})")
+            format!(
+                "unknown emotion `{emotion}` (known: {known}): classes are the challenge's, or with \
+                 --metadata those that the table names; correct the prediction, or give a table \
+                 that names every class"
+            )
         })?,
         Some(other) => return Err(format!("`emotion` is {}, expected a name", other.kind())),
         None => return Err("lacks the key `emotion`".into()),

@@ -163,6 +163,10 @@ fn other_files_are_refused_in_one_line() {
             r#"{"predictions": []}"#,
             "`predictions`: expected a mapping",
         ),
+        (
+            r#"{"predictions": {}, "x": 1, "predictions": {"c": []}}"#,
+            "has the key `predictions` twice; keep one",
+        ),
     ] {
         let error = read(text).unwrap_err();
         assert!(error.to_string().contains(reason), "{error}");

@@ -114,6 +114,16 @@ impl Config {
                     "an empty list; name at least one, or leave the key out for all",
                 ));
             }
+            let names = list.iter().flatten();
+            for (place, name) in names.clone().enumerate() {
+                if name.trim().is_empty() {
+                    return Err(config_error(key, "an empty name; expected names only"));
+                }
+                if names.clone().take(place).any(|known| known == name) {
+                    let reason = format!("{name:?} stands twice; keep one");
+                    return Err(config_error(key, reason));
+                }
+            }
         }
         Ok(())
     }
