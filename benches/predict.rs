@@ -30,10 +30,7 @@ fn check(workload: &Workload, clips: usize) {
         gather_rows(&[batch.features], &picks, batch.standardise, &mut packed);
         Arc::new(packed)
     });
-    let inputs = Inputs {
-        rows: packed.collect(),
-        present: None,
-    };
+    let inputs = Inputs::new(packed.collect(), None);
     let mut tape = Tape::new();
     let forward = workload.net().forward(&mut tape, &inputs, Mode::Eval);
     let logits = tape.value(forward.expect("fitting inputs").presence_logits);

@@ -132,7 +132,7 @@ impl<F: Scalar> Golden<F> {
             tolerance,
             floor,
             net,
-            inputs: Inputs { rows, present },
+            inputs: Inputs::new(rows, present),
             targets,
         }
     }
@@ -226,8 +226,12 @@ impl<F: Scalar> Golden<F> {
             }
         }
         self.net.update_running(&forward.running_updates);
-        adam.step(&mut self.net.params, &gradients);
-        self.net.clamp_temperature();
+        // Every step has the same batch.
+        self.inputs.products.clear();
+        self.net.step(adam, &gradients, 1.0, Some(&mut self.inputs));
+        let packed = matches!(self.layout, WeightLayout::Packed);
+        assert!(self.inputs.products.iter().all(|y| packed || y.is_none()));
+        assert!(self.inputs.products.iter().any(|y| y.is_some() == packed));
     }
 
     fn check_forward(&mut self, tape: &Tape<F>, forward: &blendfuse::model::Forward<F>) {

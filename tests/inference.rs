@@ -149,10 +149,8 @@ fn by_tape(net: &FusionNet<f32>, data: &Data, rows: &[Vec<Option<usize>>]) -> Ev
     };
     let present =
         Array2::from_shape_fn((rows[0].len(), WIDTHS.len()), |(r, m)| rows[m][r].is_some());
-    let inputs = Inputs {
-        rows: rows.iter().enumerate().map(packed).collect(),
-        present: present.iter().any(|here| !here).then_some(present),
-    };
+    let present = present.iter().any(|here| !here).then_some(present);
+    let inputs = Inputs::new(rows.iter().enumerate().map(packed).collect(), present);
     let mut tape = Tape::new();
     let forward = net.forward(&mut tape, &inputs, Mode::Eval).unwrap();
     Evaluation {

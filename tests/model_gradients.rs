@@ -34,10 +34,7 @@ fn inputs(missing: bool) -> Inputs<f64> {
             if m == 3 { r == 2 } else { (r + m) % 4 != 0 }
         })
     });
-    Inputs {
-        rows: rows.to_vec(),
-        present,
-    }
+    Inputs::new(rows.to_vec(), present)
 }
 
 fn targets(labelled: usize) -> Array2<f64> {

@@ -215,7 +215,13 @@ fn weight_gradient_and_adam(criterion: &mut Criterion) {
             Panels::zeros(outputs, inputs),
         );
         let run = |p: &mut Panels<f32>, m: &mut Panels<f32>, v: &mut Panels<f32>| {
-            adam_factored(&step(), &[factor], p, PanelMoments { m, v, v_max: None });
+            adam_factored(
+                &step(),
+                &[factor],
+                p,
+                PanelMoments { m, v, v_max: None },
+                None,
+            );
         };
         run(&mut p, &mut m, &mut v);
 

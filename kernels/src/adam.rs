@@ -1,17 +1,18 @@
 //! Adam (Kingma and Ba 2015) with the semantics of `torch.optim.Adam`: on a dense gradient, and on
 //! a factored one, where a tile of dYᵀX is formed and consumed at once.
 
+mod factored;
 mod update;
 
 use crate::gram::gram;
-use crate::layout::{ColumnPanels, PANEL, PackedRows, Panels, ROW_BLOCK};
-use crate::linear::{INPUTS_PER_TASK, add_weight_gradient};
-use crate::micro::{self, Kernel, Tile};
+use crate::layout::{PackedRows, Panels};
+use crate::micro;
 use crate::parallel;
 use crate::real::Real;
 use crate::view::MatRef;
 
-use update::{Part, Start, Stream};
+pub use factored::{NextBatch, adam_factored};
+use update::{Part, Stream};
 
 /// The numbers of one step, worked out once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -128,153 +129,6 @@ pub fn adam_dense<T: Real>(
             kernel.run(Stream::<_, false> { step, g, part });
         }
     });
-}
-
-/// Adam on a packed weight whose gradient is the sum of `factors`; never stores that gradient.
-///
-/// # Panics
-/// If shapes differ.
-pub fn adam_factored<T: Real>(
-    step: &AdamStep<T>,
-    factors: &[Factor<'_, T>],
-    p: &mut Panels<T>,
-    moments: PanelMoments<'_, T>,
-) {
-    let (outputs, inputs) = (p.rows(), p.cols());
-    let PanelMoments { m, v, v_max } = moments;
-    for moment in [&*m, &*v].into_iter().chain(v_max.as_deref()) {
-        assert_eq!(
-            (moment.rows(), moment.cols()),
-            (outputs, inputs),
-            "adam_factored: a moment"
-        );
-    }
-    for factor in factors {
-        assert_eq!(
-            (factor.dy.rows(), factor.dy.cols(), factor.x.cols()),
-            (factor.x.rows(), outputs, inputs),
-            "adam_factored: batch, outputs, inputs"
-        );
-    }
-    if outputs == 0 || inputs == 0 {
-        return;
-    }
-    let kernel = micro::active();
-    let factors: Vec<(ColumnPanels<T>, &PackedRows<T>)> = factors
-        .iter()
-        .map(|factor| (ColumnPanels::pack(factor.dy, ROW_BLOCK), factor.x))
-        .collect();
-    let depth: usize = factors.iter().map(|(_, x)| x.rows()).sum();
-    let work = (depth + 1) * outputs * inputs;
-    let tasks = factored_tasks(work, p, m, v, v_max);
-    parallel::for_each(work, tasks, |parts| {
-        let mut parts = parts.into_iter().peekable();
-        while let Some(part) = parts.next() {
-            let following = parts.peek().unwrap_or(&part).part.start();
-            if kernel.fuses() {
-                factored_part::<_, true>(kernel, step, &factors, outputs, part, following);
-            } else {
-                factored_part::<_, false>(kernel, step, &factors, outputs, part, following);
-            }
-        }
-    });
-}
-
-/// A stretch of a panel: of the parameter and its moments.
-struct PanelPart<'a, T> {
-    panel: usize,
-    first_input: usize,
-    part: Part<'a, T>,
-}
-
-/// Cuts a weight into tasks over inputs, and over panels too where the inputs are few. A task holds
-/// the same inputs of several panels, so that their rows of `X` stay in the second-level cache.
-fn factored_tasks<'a, T: Real>(
-    work: usize,
-    p: &'a mut Panels<T>,
-    m: &'a mut Panels<T>,
-    v: &'a mut Panels<T>,
-    v_max: Option<&'a mut Panels<T>>,
-) -> Vec<Vec<PanelPart<'a, T>>> {
-    let (panel_len, part_len) = (p.cols() * PANEL, INPUTS_PER_TASK * PANEL);
-    let ranges = p.cols().div_ceil(INPUTS_PER_TASK);
-    let panels = p.rows().div_ceil(PANEL);
-    let groups = parallel::wanted_tasks(work).div_ceil(ranges).min(panels);
-    let per_group = panels.div_ceil(groups);
-    let mut tasks: Vec<_> = (0..ranges * groups).map(|_| Vec::new()).collect();
-    let v_max = cut(
-        v_max.map(Panels::as_mut_slice),
-        panels * panel_len,
-        panel_len,
-    );
-    let whole = p
-        .as_mut_slice()
-        .chunks_mut(panel_len)
-        .zip(m.as_mut_slice().chunks_mut(panel_len))
-        .zip(v.as_mut_slice().chunks_mut(panel_len))
-        .zip(v_max);
-    for (panel, (((p, m), v), v_max)) in whole.enumerate() {
-        let parts = p
-            .chunks_mut(part_len)
-            .zip(m.chunks_mut(part_len))
-            .zip(v.chunks_mut(part_len))
-            .zip(cut(v_max, panel_len, part_len));
-        for (range, (((p, m), v), v_max)) in parts.enumerate() {
-            tasks[range * groups + panel / per_group].push(PanelPart {
-                panel,
-                first_input: range * INPUTS_PER_TASK,
-                part: Part { p, m, v, v_max },
-            });
-        }
-    }
-    tasks
-}
-
-/// Forms the gradient of 8 inputs × 32 outputs at a time and consumes it.
-fn factored_part<T: Real, const FUSES: bool>(
-    kernel: Kernel,
-    step: &AdamStep<T>,
-    factors: &[(ColumnPanels<T>, &PackedRows<T>)],
-    outputs: usize,
-    part: PanelPart<'_, T>,
-    following: Start<T>,
-) {
-    let PanelPart {
-        panel,
-        first_input,
-        mut part,
-    } = part;
-    let inputs = part.p.len() / PANEL;
-    let blocks: usize = factors
-        .iter()
-        .map(|(_, x)| x.rows().div_ceil(ROW_BLOCK))
-        .sum();
-    let shares = (blocks * kernel.parts()).max(1);
-    // The gradient of one tile is consumed while that of the next is formed: the roots and
-    // divisions of Adam take place between multiply-adds, and so do the prefetches.
-    let mut tiles = [Tile([[T::zero(); PANEL]; ROW_BLOCK]); 2];
-    let (mut gradient, mut next) = {
-        let [a, b] = &mut tiles;
-        (a, b)
-    };
-    let mut waiting = 0..0;
-    for input in (0..inputs).step_by(ROW_BLOCK) {
-        let mut update = part.update::<FUSES>(step, gradient, waiting, shares, following);
-        *next = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
-        for (dy, x) in factors {
-            let dy = dy.panel(panel);
-            add_weight_gradient(kernel, dy, x, first_input + input, next, &mut update);
-        }
-        kernel.run(update);
-        (gradient, next) = (next, gradient);
-        waiting = input..inputs.min(input + ROW_BLOCK);
-    }
-    kernel.run(part.update::<FUSES>(step, gradient, waiting, shares, following));
-    let absent = PANEL - (outputs - panel * PANEL).min(PANEL);
-    if absent > 0 {
-        // 0 · ∞ of an infinite input, or 0 / 0 where ε is 0, would spoil the padding.
-        part.clear_last_columns(absent);
-    }
 }
 
 /// Cuts a slice that may be absent into as many parts as one of `len` elements has.

@@ -3,7 +3,7 @@
 use crate::buffer::Buffer;
 use crate::layout::{ColumnPanels, PANEL, ROW_BLOCK, interleave};
 use crate::linear::DEPTH;
-use crate::micro::{self, Kernel, Tile};
+use crate::micro::{self, Kernel, Start, Tile};
 use crate::parallel;
 use crate::real::Real;
 use crate::view::{MatMut, MatRef, Rectangle};
@@ -88,7 +88,7 @@ fn multiply_part<T: Real>(
             for (block, rows) in c.rows.chunks_mut(ROW_BLOCK).enumerate() {
                 let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
                 let block = &blocks[block * depth.len()..][..depth.len()];
-                T::down(kernel, block, panel, &mut tile, &mut ());
+                T::down(kernel, block, panel, Start::Zero, &mut tile, &mut ());
                 for (c, tile) in rows.iter_mut().zip(&tile.0) {
                     let beta = if from > 0 { T::one() } else { beta };
                     merge(alpha, &tile[..cols.len()], beta, &mut c[cols.clone()]);

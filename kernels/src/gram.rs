@@ -2,7 +2,7 @@
 
 use crate::layout::{PANEL, PackedRows, ROW_BLOCK};
 use crate::linear::DEPTH;
-use crate::micro::{self, Kernel, Tile};
+use crate::micro::{self, Kernel, Start, Tile};
 use crate::parallel;
 use crate::real::Real;
 use crate::view::{MatMut, Rectangle};
@@ -40,7 +40,7 @@ fn gram_part<T: Real>(
         for (n, rows) in out.rows.chunks_mut(ROW_BLOCK).enumerate() {
             let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
             let a = &a.block(first_a + n)[depth.clone()];
-            T::down(kernel, a, &panel, &mut tile, &mut ());
+            T::down(kernel, a, &panel, Start::Zero, &mut tile, &mut ());
             for (out, tile) in rows.iter_mut().zip(&tile.0) {
                 for (out, &tile) in out.iter_mut().zip(tile) {
                     *out += tile.as_f64();

@@ -10,7 +10,7 @@
 
 use crate::layout::{PANEL, PackedRows, Panels, ROW_BLOCK};
 use crate::linear::DEPTH;
-use crate::micro::{self, Tile};
+use crate::micro::{self, Start, Tile};
 use crate::parallel;
 use crate::view::MatRef;
 
@@ -131,6 +131,7 @@ pub fn dense(
         let mut sums = vec![Tile([[0.0; PANEL]; ROW_BLOCK]); panels * out.len()];
         for from in (0..x.cols()).step_by(DEPTH) {
             let depth = from..x.cols().min(from + DEPTH);
+            let start = if from == 0 { Start::Zero } else { Start::Tile };
             // While these multiply, the next inputs and the next weights arrive, a share with each tile.
             let ahead = depth.end..x.cols().min(depth.end + DEPTH);
             let share = ahead.len().div_ceil(panels).max(1);
@@ -147,7 +148,7 @@ pub fn dense(
                     let coming = x[ahead.clone()].chunks(share).nth(p);
                     micro::prefetch::<false, f32>(coming.unwrap_or_default().as_flattened());
                     micro::prefetch::<false, f32>(shares.next().unwrap_or_default().as_flattened());
-                    kernel.down(&x[depth.clone()], panel, sums, &mut ());
+                    kernel.down(&x[depth.clone()], panel, start, sums, &mut ());
                 }
             }
         }

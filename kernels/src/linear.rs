@@ -1,13 +1,17 @@
 //! A linear layer over packed operands: forward, and the gradients of input and weight.
 
+mod strip;
+
 use std::ops::Range;
 
 use crate::buffer::ALIGNMENT;
 use crate::layout::{ColumnPanels, PANEL, PackedRows, Panels, ROW_BLOCK};
-use crate::micro::{self, Beside, Blocks, Kernel, Pass, STEPS_PER_SHARE, Tile};
+use crate::micro::{self, Beside, Blocks, Kernel, Pass, Start, Tile};
 use crate::parallel;
 use crate::real::Real;
 use crate::view::{MatMut, MatRef, Rectangle};
+
+pub(crate) use strip::{Origin, Strip};
 
 /// Depth of one pass of a product: 384 × 32 weights are 48 KiB and come from the second-level cache
 /// for every block of the batch, 12 KiB of a block at a time; shorter passes read and write `Y` more
@@ -70,85 +74,34 @@ fn forward_part<T: Real>(
     let (first_block, first_panel) = (y.first_row / ROW_BLOCK, y.first_col / PANEL);
     for from in (0..x.cols().max(1)).step_by(DEPTH) {
         let depth = from..x.cols().min(from + DEPTH);
-        let blocks = y.rows.len().div_ceil(ROW_BLOCK);
-        let shares = (kernel.parts() * depth.len() / STEPS_PER_SHARE).max(1);
-        let lines = |values: usize, shares: usize| (values / Arriving::<T>::LINE).div_ceil(shares);
-        let near_lines = lines(depth.len() * ROW_BLOCK, shares);
-        let far_lines = lines(depth.len() * PANEL, shares * blocks.max(1));
-        for (p, col) in (0..y.width()).step_by(PANEL).enumerate() {
-            let panel = &w.panel(first_panel + p)[depth.clone()];
+        for col in (0..y.width()).step_by(PANEL) {
+            let panel = first_panel + col / PANEL;
             let cols = col..y.width().min(col + PANEL);
-            // The next weights arrive while these multiply, a share with each block of rows.
+            // The next weights arrive while these multiply.
             let next = if col + PANEL < y.width() {
-                &w.panel(first_panel + p + 1)[depth.clone()]
+                &w.panel(panel + 1)[depth.clone()]
             } else {
                 &w.panel(first_panel)[depth.end..w.cols().min(depth.end + DEPTH)]
             };
-            let mut arriving = Arriving {
-                near: std::ptr::null(),
-                near_lines,
-                far: next.as_ptr().cast::<T>(),
-                far_lines: if next.is_empty() { 0 } else { far_lines },
+            let strip = Strip {
+                x,
+                first_block,
+                inputs: depth.clone(),
+                weights: &w.panel(panel)[depth.clone()],
             };
-            for (block, rows) in y.rows.chunks_mut(ROW_BLOCK).enumerate() {
-                let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
-                for (tile, y) in tile.0.iter_mut().zip(rows.iter()) {
-                    // The first pass starts from the bias, the others go on from Y.
-                    let start = match bias {
-                        _ if from > 0 => &y[cols.clone()],
-                        Some(bias) => &bias[y_cols(first_panel, &cols)],
-                        None => continue,
-                    };
-                    copy_row(start, &mut tile[..cols.len()]);
-                }
-                let next = if block + 1 < blocks { block + 1 } else { 0 };
-                arriving.near = x.block(first_block + next)[depth.clone()].as_ptr().cast();
-                let x = &x.block(first_block + block)[depth.clone()];
-                T::down(kernel, x, panel, &mut tile, &mut arriving);
-                for (tile, y) in tile.0.iter().zip(rows) {
-                    copy_row(&tile[..cols.len()], &mut y[cols.clone()]);
-                }
-            }
-        }
-    }
-}
-
-/// Copies a row of a tile; a whole one goes through registers.
-#[inline(always)]
-fn copy_row<T: Real>(from: &[T], to: &mut [T]) {
-    match (
-        <&[T; PANEL]>::try_from(from),
-        <&mut [T; PANEL]>::try_from(&mut *to),
-    ) {
-        (Ok(from), Ok(to)) => *to = *from,
-        _ => to.copy_from_slice(from),
-    }
-}
-
-/// What is prefetched beside a product: so many cache lines a share.
-struct Arriving<T> {
-    // Into the first-level cache.
-    near: *const T,
-    near_lines: usize,
-    // Into the second.
-    far: *const T,
-    far_lines: usize,
-}
-
-impl<T> Arriving<T> {
-    const LINE: usize = ALIGNMENT / size_of::<T>();
-}
-
-impl<T> Beside for Arriving<T> {
-    #[inline(always)]
-    fn share(&mut self) {
-        for _ in 0..self.near_lines {
-            micro::prefetch_line::<true, T>(self.near);
-            self.near = self.near.wrapping_add(Self::LINE);
-        }
-        for _ in 0..self.far_lines {
-            micro::prefetch_line::<false, T>(self.far);
-            self.far = self.far.wrapping_add(Self::LINE);
+            let far = [next.as_ptr().cast::<T>()];
+            // The first pass starts from the bias, the others go on from Y.
+            let origin = match bias {
+                _ if from > 0 => Origin::Sums,
+                Some(bias) => Origin::Bias(&bias[y_cols(first_panel, &cols)]),
+                None => Origin::Zero,
+            };
+            let len = if next.is_empty() {
+                0
+            } else {
+                depth.len() * PANEL
+            };
+            strip.multiply(kernel, origin, &mut y.rows, cols, far, len);
         }
     }
 }
@@ -211,7 +164,9 @@ fn backward_input_part<T: Real>(
                             0
                         },
                     };
-                    add_input_gradient(kernel, dy, w, pass.clone(), input, tile, &mut arriving);
+                    let start = if first == 0 { Start::Zero } else { Start::Tile };
+                    let weights = (w, pass.clone());
+                    add_input_gradient(kernel, dy, weights, input, start, tile, &mut arriving);
                 }
             }
             let tiles = &tiles;
@@ -271,15 +226,15 @@ impl<T: Real> Pass for AddTransposed<'_, '_, T> {
     }
 }
 
-/// Adds to `tile` the gradient of inputs `input .. input + 8` in 32 rows, by the outputs of some
+/// Adds to the `start` of a tile the gradient of inputs `input .. input + 8` in 32 rows, by the outputs of some
 /// panels; `dy` holds `[output][32]` for those.
 #[inline]
 fn add_input_gradient<T: Real, B: Beside>(
     kernel: Kernel,
     dy: &[[T; PANEL]],
-    w: &Panels<T>,
-    panels: Range<usize>,
+    (w, panels): (&Panels<T>, Range<usize>),
     input: usize,
+    mut start: Start,
     tile: &mut Tile<T>,
     beside: &mut B,
 ) {
@@ -289,7 +244,7 @@ fn add_input_gradient<T: Real, B: Beside>(
             data: &w.as_slice()[(panels.start * w.cols() + input) * PANEL..],
             stride: w.cols() * PANEL,
         };
-        T::across::<PANEL, B>(kernel, blocks, dy, tile, beside);
+        T::across::<PANEL, B>(kernel, blocks, dy, start, tile, beside);
         return;
     }
     // The last inputs of a matrix, with zeros up to 8.
@@ -300,7 +255,8 @@ fn add_input_gradient<T: Real, B: Beside>(
             data: edge.as_flattened(),
             stride: 0,
         };
-        T::across::<PANEL, B>(kernel, blocks, dy, tile, beside);
+        T::across::<PANEL, B>(kernel, blocks, dy, start, tile, beside);
+        start = Start::Tile;
     }
 }
 
@@ -322,14 +278,22 @@ pub fn linear_backward_weight<T: Real>(dy: MatRef<'_, T>, x: &PackedRows<T>, dw:
         let panel = dy.panel(dw.first_row / PANEL);
         for col in (0..dw.width()).step_by(ROW_BLOCK) {
             let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
-            add_weight_gradient(kernel, panel, x, dw.first_col + col, &mut tile, &mut ());
+            add_weight_gradient(
+                kernel,
+                panel,
+                x,
+                dw.first_col + col,
+                Start::Zero,
+                &mut tile,
+                &mut (),
+            );
             let (tiles, rows) = (&[tile], &mut dw.rows[..]);
             kernel.run(AddTransposed { tiles, rows, col });
         }
     });
 }
 
-/// Adds to `tile` the gradient of the weights from inputs `input .. input + 8` (0 where there is no
+/// Adds to the `start` of a tile the gradient of the weights from inputs `input .. input + 8` (0 where there is no
 /// such input) to the 32 outputs of a panel of `dY`.
 #[inline]
 pub(crate) fn add_weight_gradient<T: Real, B: Beside>(
@@ -337,6 +301,7 @@ pub(crate) fn add_weight_gradient<T: Real, B: Beside>(
     dy: &[[T; PANEL]],
     x: &PackedRows<T>,
     input: usize,
+    mut start: Start,
     tile: &mut Tile<T>,
     beside: &mut B,
 ) {
@@ -346,7 +311,7 @@ pub(crate) fn add_weight_gradient<T: Real, B: Beside>(
             data: &x.as_slice()[input * ROW_BLOCK..],
             stride: x.cols() * ROW_BLOCK,
         };
-        T::across::<ROW_BLOCK, B>(kernel, blocks, dy, tile, beside);
+        T::across::<ROW_BLOCK, B>(kernel, blocks, dy, start, tile, beside);
         return;
     }
     // The last inputs of a matrix, with zeros up to 8.
@@ -357,6 +322,7 @@ pub(crate) fn add_weight_gradient<T: Real, B: Beside>(
             data: edge.as_flattened(),
             stride: 0,
         };
-        T::across::<ROW_BLOCK, B>(kernel, blocks, dy, tile, beside);
+        T::across::<ROW_BLOCK, B>(kernel, blocks, dy, start, tile, beside);
+        start = Start::Tile;
     }
 }

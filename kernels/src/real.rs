@@ -40,7 +40,7 @@ impl Real for f64 {
 pub(crate) mod sealed {
     use crate::layout::{PANEL, ROW_BLOCK};
     use crate::micro::portable::{Across, BASELINE_FUSES, Down};
-    use crate::micro::{Beside, Blocks, Kernel, Tile};
+    use crate::micro::{Beside, Blocks, Kernel, Start, Tile};
     use crate::pack::STAGED;
     use crate::turn::{turn, turn_stored};
 
@@ -53,6 +53,7 @@ pub(crate) mod sealed {
             kernel: Kernel,
             a: &[[Self; ROW_BLOCK]],
             b: &[[Self; PANEL]],
+            start: Start,
             tile: &mut Tile<Self>,
             beside: &mut B,
         );
@@ -62,6 +63,7 @@ pub(crate) mod sealed {
             kernel: Kernel,
             a: Blocks<'_, Self>,
             b: &[[Self; PANEL]],
+            start: Start,
             tile: &mut Tile<Self>,
             beside: &mut B,
         );
@@ -97,10 +99,11 @@ pub(crate) mod sealed {
             kernel: Kernel,
             a: &[[f32; ROW_BLOCK]],
             b: &[[f32; PANEL]],
+            start: Start,
             tile: &mut Tile<f32>,
             beside: &mut B,
         ) {
-            kernel.down(a, b, tile, beside);
+            kernel.down(a, b, start, tile, beside);
         }
 
         #[inline]
@@ -108,10 +111,11 @@ pub(crate) mod sealed {
             kernel: Kernel,
             a: Blocks<'_, f32>,
             b: &[[f32; PANEL]],
+            start: Start,
             tile: &mut Tile<f32>,
             beside: &mut B,
         ) {
-            kernel.across::<W, B>(a, b, tile, beside);
+            kernel.across::<W, B>(a, b, start, tile, beside);
         }
 
         #[inline]
@@ -126,13 +130,32 @@ pub(crate) mod sealed {
             kernel: Kernel,
             a: &[[f64; ROW_BLOCK]],
             b: &[[f64; PANEL]],
+            start: Start,
             tile: &mut Tile<f64>,
             beside: &mut B,
         ) {
             match kernel.vector_bits() {
-                512 => kernel.run(Down::<_, _, true, 16> { a, b, tile, beside }),
-                256 => kernel.run(Down::<_, _, true, 8> { a, b, tile, beside }),
-                _ => kernel.run(Down::<_, _, BASELINE_FUSES, 4> { a, b, tile, beside }),
+                512 => kernel.run(Down::<_, _, true, 16> {
+                    a,
+                    b,
+                    start,
+                    tile,
+                    beside,
+                }),
+                256 => kernel.run(Down::<_, _, true, 8> {
+                    a,
+                    b,
+                    start,
+                    tile,
+                    beside,
+                }),
+                _ => kernel.run(Down::<_, _, BASELINE_FUSES, 4> {
+                    a,
+                    b,
+                    start,
+                    tile,
+                    beside,
+                }),
             }
         }
 
@@ -140,13 +163,32 @@ pub(crate) mod sealed {
             kernel: Kernel,
             a: Blocks<'_, f64>,
             b: &[[f64; PANEL]],
+            start: Start,
             tile: &mut Tile<f64>,
             beside: &mut B,
         ) {
             match kernel.vector_bits() {
-                512 => kernel.run(Across::<_, _, true, W, 16> { a, b, tile, beside }),
-                256 => kernel.run(Across::<_, _, true, W, 8> { a, b, tile, beside }),
-                _ => kernel.run(Across::<_, _, BASELINE_FUSES, W, 4> { a, b, tile, beside }),
+                512 => kernel.run(Across::<_, _, true, W, 16> {
+                    a,
+                    b,
+                    start,
+                    tile,
+                    beside,
+                }),
+                256 => kernel.run(Across::<_, _, true, W, 8> {
+                    a,
+                    b,
+                    start,
+                    tile,
+                    beside,
+                }),
+                _ => kernel.run(Across::<_, _, BASELINE_FUSES, W, 4> {
+                    a,
+                    b,
+                    start,
+                    tile,
+                    beside,
+                }),
             }
         }
 

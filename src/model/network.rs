@@ -13,11 +13,11 @@ use super::heads::Head;
 use super::loss::{Losses, losses};
 use super::projection::Projection;
 use crate::autograd::tape::shape_error;
-use crate::autograd::{Scalar, Tape, Var};
+use crate::autograd::{Gradients, Scalar, Tape, Var};
 use crate::error::Result;
 use crate::nn::batch_norm::RunningUpdate;
 use crate::nn::params::WeightLayout;
-use crate::nn::{Dropout, Mode, Params};
+use crate::nn::{Adam, Dropout, Mode, Params};
 
 /// An encoder as the network sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,20 @@ pub struct Inputs<F> {
     pub rows: Vec<Arc<PackedRows<F>>>,
     /// `(B, M)`: which row has which encoder; none: every row has every one.
     pub present: Option<Array2<bool>>,
+    /// The batches' products with the encoders' weights, `(B, P)` each, where the optimiser formed
+    /// them along with these weights ([`FusionNet::step`]); none, or one entry an encoder.
+    pub products: Vec<Option<Array2<F>>>,
+}
+
+impl<F> Inputs<F> {
+    /// A batch whose products are yet to be formed.
+    pub fn new(rows: Vec<Arc<PackedRows<F>>>, present: Option<Array2<bool>>) -> Self {
+        Self {
+            rows,
+            present,
+            products: Vec::new(),
+        }
+    }
 }
 
 /// What a forward pass computed.
@@ -248,7 +262,9 @@ impl<F: Scalar> FusionNet<F> {
                 .map(|present| present.column(m).to_vec())
                 .filter(|column| column.contains(&false));
             let x = tape.rows(rows.clone());
-            projection.forward(tape, &self.params, x, present.as_deref(), mode)
+            let product = inputs.products.get(m).cloned().flatten();
+            let present = present.as_deref();
+            projection.forward(tape, &self.params, x, product, present, mode)
         })?;
         let (projections, updates): (Vec<Var>, Vec<_>) = projected.into_iter().unzip();
         running_updates.extend(updates.into_iter().flatten());
@@ -321,7 +337,31 @@ impl<F: Scalar> FusionNet<F> {
         }
     }
 
-    /// Puts the temperature back into its range; to be called after each optimiser step.
+    /// One step of the optimiser, every gradient multiplied by `scale`. The products of the stepped
+    /// weights with the batch that comes `next` are formed along the way and put into it: that batch
+    /// must be the next one, before the weights change again.
+    pub fn step(
+        &mut self,
+        adam: &mut Adam<F>,
+        gradients: &Gradients<F>,
+        scale: f64,
+        next: Option<&mut Inputs<F>>,
+    ) {
+        let wanted: Vec<_> = next
+            .iter()
+            .flat_map(|next| {
+                let weights = self.projections.iter().map(Projection::weight);
+                weights.zip(next.rows.iter().cloned())
+            })
+            .collect();
+        let products = adam.step_and_multiply(&mut self.params, gradients, scale, &wanted);
+        if let Some(next) = next {
+            next.products = products;
+        }
+        self.clamp_temperature();
+    }
+
+    /// Puts the temperature back into its range; [`FusionNet::step`] does so.
     pub fn clamp_temperature(&mut self) {
         self.gate.clamp_temperature(&mut self.params);
     }

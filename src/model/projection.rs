@@ -5,7 +5,7 @@ use ndarray::Array2;
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
 use crate::nn::batch_norm::RunningUpdate;
-use crate::nn::{BatchNorm, Dropout, Folded, Linear, Mode, Params};
+use crate::nn::{BatchNorm, Dropout, Folded, Linear, Mode, ParamId, Params};
 
 /// `encoders.NAME.linear` and `encoders.NAME.norm`.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,8 @@ impl Projection {
         }
     }
 
-    /// The packed batch `(B, D_m)` → `(B, P)`; rows that are not `present` become 0.
+    /// The packed batch `(B, D_m)` → `(B, P)`; rows that are not `present` become 0. Its `product`
+    /// with the weight may be known already.
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if the batch has another width.
@@ -51,6 +52,7 @@ impl Projection {
         tape: &mut Tape<F>,
         params: &Params<F>,
         x: Var,
+        product: Option<Array2<F>>,
         present: Option<&[bool]>,
         mode: Mode,
     ) -> Result<(Var, Option<RunningUpdate<F>>)> {
@@ -58,9 +60,14 @@ impl Projection {
             let rows = tape.shape(x).0;
             return Ok((tape.constant(Array2::zeros((rows, self.width))), None));
         }
-        let y = self.linear.forward(tape, params, x)?;
+        let y = self.linear.forward_known(tape, params, x, product)?;
         self.norm
             .forward_relu_dropout(tape, params, y, present, &self.dropout, mode)
+    }
+
+    /// Its weight matrix `(P, D_m)`.
+    pub fn weight(&self) -> ParamId {
+        self.linear.weight
     }
 
     /// The same in evaluation, as one layer.

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use blendfuse_kernels::adam::{AdamStep, PanelMoments, adam_dense, adam_factored};
-use blendfuse_kernels::layout::Panels;
-use ndarray::ArcArray2;
+use blendfuse_kernels::adam::{AdamStep, NextBatch, PanelMoments, adam_dense, adam_factored};
+use blendfuse_kernels::layout::{PackedRows, Panels};
+use ndarray::{ArcArray2, Array2};
 use rayon::prelude::*;
 
-use super::Params;
 use super::params::Param;
+use super::{ParamId, Params};
 use crate::autograd::gradient::FactorPair;
+use crate::autograd::value::mat_mut;
 use crate::autograd::{Gradient, Gradients, Scalar, Tensor};
 
 /// Hyper-parameters, as in PyTorch.
@@ -96,6 +97,24 @@ impl<F: Scalar> Adam<F> {
 
     /// One step with every gradient multiplied by `scale` (gradient clipping).
     pub fn step_scaled(&mut self, params: &mut Params<F>, gradients: &Gradients<F>, scale: f64) {
+        self.step_and_multiply(params, gradients, scale, &[]);
+    }
+
+    /// As [`Adam::step_scaled`], and gives `X Wᵀ (B, outputs)` for some stepped weights and the batches
+    /// that they meet next, formed while the weights are in the cache; none for a weight that is not
+    /// packed or took no step.
+    pub fn step_and_multiply(
+        &mut self,
+        params: &mut Params<F>,
+        gradients: &Gradients<F>,
+        scale: f64,
+        batches: &[(ParamId, Arc<PackedRows<F>>)],
+    ) -> Vec<Option<Array2<F>>> {
+        let mut products: Vec<Option<Product<'_, F>>> = Vec::new();
+        products.resize_with(params.len(), || None);
+        for (id, x) in batches {
+            products[id.index()] = Some(Product { x, y: None });
+        }
         self.moments.resize_with(params.len(), || None);
         let config = self.config;
         // Side by side over parameters; inside one, the kernels split its tiles.
@@ -103,16 +122,20 @@ impl<F: Scalar> Adam<F> {
             .list_mut()
             .par_iter_mut()
             .zip(&mut self.moments)
+            .zip(&mut products)
             .enumerate()
-            .for_each(|(key, (param, moments))| {
+            .for_each(|(key, ((param, moments), product))| {
                 let Some(gradient) = gradients.parameter(key).filter(|_| param.trainable) else {
                     return;
                 };
                 let moments =
                     moments.get_or_insert_with(|| Moments::zeros(&param.tensor, config.amsgrad));
                 moments.steps += 1;
-                update(&config.at(moments.steps, scale), param, gradient, moments);
+                let step = config.at(moments.steps, scale);
+                update(&step, param, gradient, moments, product.as_mut());
             });
+        let product = |(id, _): &(ParamId, _)| products[id.index()].take()?.y;
+        batches.iter().map(product).collect()
     }
 
     /// The moments of the parameter with this key, once it has taken a step.
@@ -127,6 +150,12 @@ impl<F: Scalar> Adam<F> {
         }
         self.moments[key] = Some(moments);
     }
+}
+
+/// A batch and its product with a stepped weight.
+struct Product<'a, F> {
+    x: &'a PackedRows<F>,
+    y: Option<Array2<F>>,
 }
 
 impl AdamConfig {
@@ -173,6 +202,7 @@ fn update<F: Scalar>(
     param: &mut Param<F>,
     gradient: &Gradient<F>,
     moments: &mut Moments<F>,
+    product: Option<&mut Product<'_, F>>,
 ) {
     match (&mut param.tensor, gradient) {
         (Tensor::Panels(p), Gradient::Factored(pairs)) => {
@@ -182,7 +212,14 @@ fn update<F: Scalar>(
                 v: panels_mut(&mut moments.v),
                 v_max: moments.v_max.as_mut().map(panels_mut),
             };
-            adam_factored(step, &factors, Arc::make_mut(p), moments);
+            let p = Arc::make_mut(p);
+            let Some(Product { x, y }) = product else {
+                return adam_factored(step, &factors, p, moments, None);
+            };
+            let y = y.insert(Array2::zeros((x.rows(), p.rows())));
+            let mut y = y.view_mut();
+            let y = mat_mut(&mut y);
+            adam_factored(step, &factors, p, moments, Some(NextBatch { x, y }));
         }
         (Tensor::Dense(p), Gradient::Dense(g)) => adam_dense(
             step,

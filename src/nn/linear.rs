@@ -1,5 +1,7 @@
 //! A linear layer.
 
+use ndarray::Array2;
+
 use super::init::uniform_fan_in;
 use super::{ParamId, Params};
 use crate::autograd::{Scalar, Tape, Var};
@@ -41,7 +43,21 @@ impl Linear {
         params: &Params<F>,
         x: Var,
     ) -> Result<Var> {
+        self.forward_known(tape, params, x, None)
+    }
+
+    /// As [`Linear::forward`], where `x Wᵀ (B, outputs)` may be known already.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if `x` or the product has another shape.
+    pub fn forward_known<F: Scalar>(
+        &self,
+        tape: &mut Tape<F>,
+        params: &Params<F>,
+        x: Var,
+        product: Option<Array2<F>>,
+    ) -> Result<Var> {
         let (weight, bias) = (params.leaf(tape, self.weight), params.leaf(tape, self.bias));
-        tape.linear(x, weight, Some(bias))
+        tape.linear_known(x, weight, Some(bias), product)
     }
 }

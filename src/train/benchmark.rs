@@ -97,14 +97,12 @@ pub fn benchmark(
     } else {
         options.batch
     };
-    let inputs = Inputs {
-        rows: encoders
-            .iter()
-            .enumerate()
-            .map(|(m, encoder)| random_rows(rows, encoder.width, m))
-            .collect(),
-        present: None,
-    };
+    let batch = encoders
+        .iter()
+        .enumerate()
+        .map(|(m, encoder)| random_rows(rows, encoder.width, m))
+        .collect();
+    let mut inputs = Inputs::new(batch, None);
     let targets = Array2::from_shape_fn((options.batch, CLASSES), |(r, c)| {
         match (r + CLASSES - c) % CLASSES {
             0 => 0.7,
@@ -116,6 +114,7 @@ pub fn benchmark(
     let mut times = Vec::with_capacity(options.rounds);
     for step in 0..WARM_UP + options.rounds {
         let mode = Mode::Train { seed: 0, step };
+        let mut next = Inputs::new(inputs.rows.clone(), None);
         match train_step(
             &mut net,
             &mut adam,
@@ -123,6 +122,7 @@ pub fn benchmark(
             &targets,
             mode,
             config.train.clip_norm,
+            Some(&mut next),
         )? {
             Stepped::Done(_, time) if step >= WARM_UP => times.push(time),
             Stepped::Done(..) => {}
@@ -135,6 +135,7 @@ pub fn benchmark(
                 });
             }
         }
+        inputs = next;
         progress();
     }
     let milliseconds = |pick: fn(&super::step::StepTimes) -> Duration| -> Vec<f64> {

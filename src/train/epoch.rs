@@ -1,11 +1,14 @@
 //! One pass over the training rows.
 
+use ndarray::Array2;
+
 use super::progress::Progress;
 use super::run::{Observer, Run};
 use super::step::{StepLosses, Stepped, inputs, train_step};
 use crate::data::batch::{Rows, epoch_order, training_batches};
 use crate::data::dataset::Split;
 use crate::error::{Error, Result};
+use crate::model::Inputs;
 use crate::nn::Mode;
 
 /// How an epoch ended.
@@ -67,42 +70,28 @@ impl Run<'_> {
             progress.epoch,
             !self.options.no_shuffle,
         );
+        let (seed, clip_norm) = (train.seed, train.clip_norm);
         let batches = training_batches(&order, train.batch_size);
         observer.epoch_begins(progress.epoch + 1, batches.len());
+        let steps_left = self
+            .options
+            .max_steps
+            .map_or(usize::MAX, |most| most.saturating_sub(progress.steps));
+        let mut batches = batches.take(steps_left).enumerate().peekable();
         let mut sums = Sums::default();
-        for (i, clips) in batches.enumerate() {
-            if self
-                .options
-                .max_steps
-                .is_some_and(|most| progress.steps >= most)
-            {
-                break;
-            }
-            let drawn = self
-                .target
-                .as_mut()
-                .map(|target| target.stream.take(clips.len()));
-            let target = self
-                .target
-                .as_ref()
-                .zip(drawn.as_deref())
-                .map(|(target, clips)| Rows {
-                    split: target.split(self.dataset),
-                    clips,
-                });
-            let source = Rows {
-                split: &self.dataset.train,
-                clips,
+        let mut gathered = None;
+        while let Some((i, clips)) = batches.next() {
+            let Gathered { inputs, targets } = match gathered.take() {
+                Some(gathered) => gathered,
+                None => self.gather(progress, clips)?,
             };
-            progress.batch.gather(source, target, self.stats.as_deref());
-            let inputs = inputs(&progress.batch);
-            let targets = progress
-                .batch
-                .targets
-                .take()
-                .ok_or_else(|| unlabelled(&self.dataset.train, clips))?;
+            // The step forms the products of the next batch too.
+            gathered = match batches.peek() {
+                Some((_, clips)) => Some(self.gather(progress, clips)?),
+                None => None,
+            };
             let mode = Mode::Train {
-                seed: train.seed,
+                seed,
                 step: progress.steps,
             };
             match train_step(
@@ -111,7 +100,8 @@ impl Run<'_> {
                 &inputs,
                 &targets,
                 mode,
-                train.clip_norm,
+                clip_norm,
+                gathered.as_mut().map(|gathered| &mut gathered.inputs),
             )? {
                 Stepped::Done(losses, _) => {
                     progress.steps += 1;
@@ -136,6 +126,42 @@ impl Run<'_> {
             reached_max_steps,
         })
     }
+
+    /// The next training batch: the given clips, and as many of the target domain where it trains
+    /// along.
+    fn gather(&mut self, progress: &mut Progress, clips: &[usize]) -> Result<Gathered> {
+        let drawn = self
+            .target
+            .as_mut()
+            .map(|target| target.stream.take(clips.len()));
+        let target = self
+            .target
+            .as_ref()
+            .zip(drawn.as_deref())
+            .map(|(target, clips)| Rows {
+                split: target.split(self.dataset),
+                clips,
+            });
+        let source = Rows {
+            split: &self.dataset.train,
+            clips,
+        };
+        // The batch before this one is still in use.
+        progress.batches.swap(0, 1);
+        let batch = &mut progress.batches[0];
+        batch.gather(source, target, self.stats.as_deref());
+        let targets = batch.targets.take();
+        Ok(Gathered {
+            inputs: inputs(batch),
+            targets: targets.ok_or_else(|| unlabelled(&self.dataset.train, clips))?,
+        })
+    }
+}
+
+/// A batch as a step takes it.
+struct Gathered {
+    inputs: Inputs<f32>,
+    targets: Array2<f32>,
 }
 
 fn unlabelled(split: &Split, clips: &[usize]) -> Error {

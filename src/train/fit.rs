@@ -254,7 +254,7 @@ impl Run<'_> {
             history: Vec::new(),
             thresholds: unsearched(&self.config.decode),
             best_thresholds: None,
-            batch: Batch::new(),
+            batches: [Batch::new(), Batch::new()],
         };
         if self.options.resume && files.state.exists() {
             let state = state::load(&files.state, &mut self.net.params, &mut self.adam)?;

@@ -18,7 +18,7 @@ pub(super) struct Progress {
     pub(super) history: Vec<EpochRecord>,
     pub(super) thresholds: ChosenThresholds,
     pub(super) best_thresholds: Option<ChosenThresholds>,
-    pub(super) batch: Batch<f32>,
+    pub(super) batches: [Batch<f32>; 2],
 }
 
 impl Progress {

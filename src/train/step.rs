@@ -54,14 +54,13 @@ pub(super) fn inputs(batch: &Batch<f32>) -> Inputs<f32> {
             batch.present[m].as_ref().is_none_or(|present| present[r])
         })
     });
-    Inputs {
-        rows: batch.inputs.clone(),
-        present,
-    }
+    Inputs::new(batch.inputs.clone(), present)
 }
 
 /// Takes one step on a batch whose first rows have the soft labels `targets (B, C)`. `clip_norm`
-/// above 0 scales the gradient down to that norm.
+/// above 0 scales the gradient down to that norm. The products of the stepped weights with the `next`
+/// batch are formed along with the step and put into it, which saves reading the weights once more;
+/// its own step must then be the next one.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) if the batch does not fit the network.
@@ -72,6 +71,7 @@ pub fn train_step(
     targets: &Array2<f32>,
     mode: Mode,
     clip_norm: f64,
+    next: Option<&mut Inputs<f32>>,
 ) -> Result<Stepped> {
     let began = Instant::now();
     let mut tape = Tape::new();
@@ -104,8 +104,7 @@ pub fn train_step(
         1.0
     };
     net.update_running(&forward.running_updates);
-    adam.step_scaled(&mut net.params, &gradients, scale);
-    net.clamp_temperature();
+    net.step(adam, &gradients, scale, next);
     let times = StepTimes {
         forward: forward_time,
         backward: began.elapsed() - forward_time,

@@ -1,9 +1,7 @@
 //! The step on a stretch of a parameter: at once, or in shares that hide between the multiply-adds of
 //! the next gradient.
 
-use std::iter::Zip;
 use std::ops::Range;
-use std::slice::{Iter, IterMut};
 
 use crate::layout::{PANEL, ROW_BLOCK};
 use crate::micro::{self, Beside, Pass, Tile};
@@ -18,7 +16,7 @@ const CHUNK: usize = 16;
 const CHUNKS: usize = ROW_BLOCK * PANEL / CHUNK;
 
 /// How far ahead of an update its parameters and moments are prefetched, in elements.
-const AHEAD: usize = 3 * CHUNKS * CHUNK;
+pub(super) const AHEAD: usize = 3 * CHUNKS * CHUNK;
 
 /// A stretch of a parameter and its moments.
 pub(super) struct Part<'a, T> {
@@ -29,8 +27,7 @@ pub(super) struct Part<'a, T> {
 }
 
 impl<T: Real> Part<'_, T> {
-    /// The step on some inputs of a panel, at most eight, in about so many shares. `following` is where
-    /// the next part starts.
+    /// The step on eight inputs of a panel, in about so many shares; on none where there are not eight.
     #[inline]
     pub fn update<'a, const FUSES: bool>(
         &'a mut self,
@@ -38,32 +35,64 @@ impl<T: Real> Part<'_, T> {
         gradient: &'a Tile<T>,
         inputs: Range<usize>,
         shares: usize,
-        following: Start<T>,
+        pace: Pace<T>,
     ) -> Update<'a, T, FUSES> {
-        let (start, len) = (inputs.start * PANEL, inputs.len() * PANEL);
-        let ahead = start + AHEAD;
-        let next = if ahead < self.p.len() {
-            self.start().offset(ahead)
+        let start = inputs.start * PANEL;
+        let fetched = (start >> pace.halved) + pace.fetched;
+        let next = if fetched < self.p.len() {
+            self.start().offset(fetched)
         } else {
-            following.offset(ahead - self.p.len())
+            pace.following.offset(fetched - self.p.len())
         };
-        let g = gradient.0[..inputs.len()].as_flattened();
-        let p = chunks_mut(&mut self.p[start..start + len]);
-        let m = chunks_mut(&mut self.m[start..start + len]);
-        let v = chunks_mut(&mut self.v[start..start + len]);
-        let v_max = self.v_max.as_deref_mut();
         Update {
             step: *step,
-            chunks: g.as_chunks().0.iter().zip(p).zip(m).zip(v),
-            v_max: v_max.map(|v_max| chunks_mut(&mut v_max[start..start + len])),
+            tile: self.tile(gradient, inputs),
+            at: 0,
             share: CHUNKS.div_ceil(shares),
             next,
+            halved: pace.halved,
         }
     }
 
+    fn tile<'a>(
+        &'a mut self,
+        gradient: &'a Tile<T>,
+        inputs: Range<usize>,
+    ) -> Option<UpdatedTile<'a, T>> {
+        let range = inputs.start * PANEL..inputs.end * PANEL;
+        Some(UpdatedTile {
+            g: gradient.0.as_flattened().as_chunks().0.try_into().ok()?,
+            p: chunks_mut(&mut self.p[range.clone()])?,
+            m: chunks_mut(&mut self.m[range.clone()])?,
+            v: chunks_mut(&mut self.v[range.clone()])?,
+            v_max: match &mut self.v_max {
+                Some(v_max) => Some(chunks_mut(&mut v_max[range])?),
+                None => None,
+            },
+        })
+    }
+
+    /// The step on fewer than eight inputs: the last ones of a matrix.
+    pub fn last<'a, const FUSES: bool>(
+        &'a mut self,
+        step: &'a AdamStep<T>,
+        gradient: &'a Tile<T>,
+        inputs: Range<usize>,
+    ) -> Stream<'a, T, FUSES> {
+        let g = gradient.0[..inputs.len()].as_flattened();
+        let range = inputs.start * PANEL..inputs.end * PANEL;
+        let part = Part {
+            p: &mut self.p[range.clone()],
+            m: &mut self.m[range.clone()],
+            v: &mut self.v[range.clone()],
+            v_max: self.v_max.as_deref_mut().map(|v_max| &mut v_max[range]),
+        };
+        Stream { step, g, part }
+    }
+
     /// Where it starts.
-    pub fn start(&self) -> Start<T> {
-        Start([self.p.as_ptr(), self.m.as_ptr(), self.v.as_ptr()])
+    pub fn start(&self) -> Place<T> {
+        Place([self.p.as_ptr(), self.m.as_ptr(), self.v.as_ptr()])
     }
 
     pub fn clear_last_columns(&mut self, count: usize) {
@@ -76,51 +105,102 @@ impl<T: Real> Part<'_, T> {
     }
 }
 
-fn chunks_mut<T>(values: &mut [T]) -> IterMut<'_, [T; CHUNK]> {
-    values.as_chunks_mut().0.iter_mut()
+/// A tile by chunks; none if it is not a whole one.
+fn chunks_mut<T>(values: &mut [T]) -> Option<&mut [[T; CHUNK]; CHUNKS]> {
+    values.as_chunks_mut().0.try_into().ok()
+}
+
+/// What is prefetched beside an update.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace<T> {
+    // Where the next part starts.
+    following: Place<T>,
+    // Elements of this part that were fetched before.
+    fetched: usize,
+    // 1 where two chunks are updated while one is fetched, 0 where one is.
+    halved: usize,
+}
+
+impl<T> Pace<T> {
+    /// All of a part and the start of the following one.
+    pub fn whole(following: Place<T>) -> Self {
+        Self {
+            following,
+            fetched: AHEAD,
+            halved: 0,
+        }
+    }
+
+    /// What follows so many elements, at half the pace: they are half of the part or more.
+    pub fn half(following: Place<T>, fetched: usize) -> Self {
+        Self {
+            following,
+            fetched,
+            halved: 1,
+        }
+    }
 }
 
 /// Places in a parameter and its moments, to prefetch from; nothing is read there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Start<T>([*const T; 3]);
+pub(super) struct Place<T>([*const T; 3]);
 
-impl<T> Start<T> {
+impl<T> Place<T> {
     #[inline(always)]
     fn offset(self, elements: usize) -> Self {
-        Start(self.0.map(|place| place.wrapping_add(elements)))
+        Place(self.0.map(|place| place.wrapping_add(elements)))
+    }
+
+    /// In the parameter, the first and the second moment.
+    pub fn places(self) -> [*const T; 3] {
+        self.0
     }
 }
 
-type Chunks<'a, T> = Zip<
-    Zip<Zip<Iter<'a, [T; CHUNK]>, IterMut<'a, [T; CHUNK]>>, IterMut<'a, [T; CHUNK]>>,
-    IterMut<'a, [T; CHUNK]>,
->;
+/// Gradient, parameter and moments of eight inputs × 32 outputs.
+struct UpdatedTile<'a, T> {
+    g: &'a [[T; CHUNK]; CHUNKS],
+    p: &'a mut [[T; CHUNK]; CHUNKS],
+    m: &'a mut [[T; CHUNK]; CHUNKS],
+    v: &'a mut [[T; CHUNK]; CHUNKS],
+    v_max: Option<&'a mut [[T; CHUNK]; CHUNKS]>,
+}
 
 /// [`AdamStep::apply`] on a tile, which can be done share by share.
 pub(super) struct Update<'a, T, const FUSES: bool> {
     step: AdamStep<T>,
-    // Gradient, parameter, first and second moment.
-    chunks: Chunks<'a, T>,
-    v_max: Option<IterMut<'a, [T; CHUNK]>>,
+    tile: Option<UpdatedTile<'a, T>>,
+    // The chunk that comes next.
+    at: usize,
     // Chunks of a share.
     share: usize,
-    next: Start<T>,
+    // What is prefetched beside the first chunk, and at which pace it goes on.
+    next: Place<T>,
+    halved: usize,
 }
 
 impl<T: Real, const FUSES: bool> Update<'_, T, FUSES> {
-    /// One chunk, and a prefetch of what stands [`AHEAD`] of it; false if there is none left.
+    /// One chunk, and a prefetch of what is updated later; false if there is none left.
     #[inline(always)]
     fn chunk(&mut self) -> bool {
-        let Some((((g, p), m), v)) = self.chunks.next() else {
+        let Some(tile) = &mut self.tile else {
             return false;
         };
-        self.next
-            .0
-            .iter()
-            .for_each(|place| micro::prefetch_line::<false, T>(*place));
-        self.next = self.next.offset(CHUNK);
-        let v_max = self.v_max.as_mut().and_then(Iterator::next);
-        self.step.apply_chunk::<FUSES, CHUNK>(p, g, m, v, v_max);
+        let at = self.at;
+        if at >= CHUNKS {
+            return false;
+        }
+        self.at += 1;
+        if at & self.halved == 0 {
+            let places = self.next.offset((at >> self.halved) * CHUNK).places();
+            places
+                .iter()
+                .for_each(|place| micro::prefetch_line::<false, T>(*place));
+        }
+        let (p, m, v) = (&mut tile.p[at], &mut tile.m[at], &mut tile.v[at]);
+        let v_max = tile.v_max.as_mut().map(|v_max| &mut v_max[at]);
+        self.step
+            .apply_chunk::<FUSES, CHUNK>(p, &tile.g[at], m, v, v_max);
         true
     }
 }

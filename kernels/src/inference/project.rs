@@ -7,7 +7,7 @@ use super::single::{one_row, single_rows};
 use super::{BAND, Epilogue, check_epilogue, finish};
 use crate::layout::{PANEL, PackedRows, Panels, ROW_BLOCK};
 use crate::linear::DEPTH;
-use crate::micro::{self, Kernel, Tile};
+use crate::micro::{self, Kernel, Start, Tile};
 use crate::pack::{Gather, PickedRow, Standardise, StoredRows};
 use crate::parallel;
 
@@ -219,7 +219,7 @@ fn band(kernel: Kernel, scratch: &mut Scratch, task: Task<'_, '_>) {
                 for (source, row) in coming.by_ref().take(rows_per_tile) {
                     source.prefetch(*row, ahead.clone());
                 }
-                kernel.down(x, panel, sums, &mut ());
+                kernel.down(x, panel, Start::Tile, sums, &mut ());
             }
         }
     }

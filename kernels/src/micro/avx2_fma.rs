@@ -5,7 +5,7 @@ use std::arch::x86_64::{
     __m256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
 };
 
-use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Tile};
+use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Start, Tile};
 use crate::layout::{PANEL, ROW_BLOCK};
 
 /// Values in a vector.
@@ -39,11 +39,12 @@ impl MicroKernel for Avx2Fma {
         self,
         a: &[[f32; ROW_BLOCK]],
         b: &[[f32; PANEL]],
+        start: Start,
         tile: &mut Tile<f32>,
         beside: &mut B,
     ) {
         // SAFETY: a value of this type proves that the features are there.
-        unsafe { down(a, b, tile, beside) }
+        unsafe { down(a, b, start, tile, beside) }
     }
 
     #[inline]
@@ -51,11 +52,12 @@ impl MicroKernel for Avx2Fma {
         self,
         a: Blocks<'_, f32>,
         b: &[[f32; PANEL]],
+        start: Start,
         tile: &mut Tile<f32>,
         beside: &mut B,
     ) {
         // SAFETY: a value of this type proves that the features are there.
-        unsafe { across::<W, B>(a, b, tile, beside) }
+        unsafe { across::<W, B>(a, b, start, tile, beside) }
     }
 
     #[inline]
@@ -74,6 +76,7 @@ fn run<P: Pass>(pass: P) -> P::Output {
 fn down<B: Beside>(
     a: &[[f32; ROW_BLOCK]],
     b: &[[f32; PANEL]],
+    start: Start,
     tile: &mut Tile<f32>,
     beside: &mut B,
 ) {
@@ -81,7 +84,7 @@ fn down<B: Beside>(
     let (a, b) = (&a[..depth], &b[..depth]);
     for col in 0..PANEL / PART_COLS {
         for row in 0..ROW_BLOCK / PART_ROWS {
-            let mut sums = load_part(tile, row, col);
+            let mut sums = load_part(start, tile, row, col);
             for (a, b) in a.chunks(STEPS_PER_SHARE).zip(b.chunks(STEPS_PER_SHARE)) {
                 for (a, b) in a.iter().zip(b) {
                     let a = a.as_chunks::<PART_ROWS>().0[row];
@@ -100,12 +103,13 @@ fn down<B: Beside>(
 fn across<const W: usize, B: Beside>(
     a: Blocks<'_, f32>,
     b: &[[f32; PANEL]],
+    start: Start,
     tile: &mut Tile<f32>,
     beside: &mut B,
 ) {
     for col in 0..PANEL / PART_COLS {
         for row in 0..ROW_BLOCK / PART_ROWS {
-            let mut sums = load_part(tile, row, col);
+            let mut sums = load_part(start, tile, row, col);
             for (n, b) in b.as_chunks::<W>().0.iter().enumerate() {
                 let a = &a.block::<W>(n).as_chunks::<PART_ROWS>().0[row];
                 for (d, b) in b.iter().enumerate() {
@@ -133,8 +137,11 @@ fn multiply_add(sums: &mut Sums, a: [f32; PART_ROWS], b: &[[f32; LANES]; 2]) {
 
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn load_part(tile: &Tile<f32>, row: usize, col: usize) -> Sums {
+fn load_part(start: Start, tile: &Tile<f32>, row: usize, col: usize) -> Sums {
     let mut sums = [[_mm256_setzero_ps(); 2]; PART_ROWS];
+    if start == Start::Zero {
+        return sums;
+    }
     for (sums, row) in sums.iter_mut().zip(&tile.0[row * PART_ROWS..]) {
         let part = part_of(row, col);
         *sums = [load(&part[0]), load(&part[1])];

@@ -5,7 +5,7 @@ use std::arch::x86_64::{
     __m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Tile};
+use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Start, Tile, prefetch_line};
 use crate::layout::{PANEL, ROW_BLOCK};
 
 /// Values in a vector.
@@ -40,11 +40,12 @@ impl MicroKernel for Avx512 {
         self,
         a: &[[f32; ROW_BLOCK]],
         b: &[[f32; PANEL]],
+        start: Start,
         tile: &mut Tile<f32>,
         beside: &mut B,
     ) {
         // SAFETY: a value of this type proves that the features are there.
-        unsafe { down(a, b, tile, beside) }
+        unsafe { down(a, b, start, tile, beside) }
     }
 
     #[inline]
@@ -52,11 +53,12 @@ impl MicroKernel for Avx512 {
         self,
         a: Blocks<'_, f32>,
         b: &[[f32; PANEL]],
+        start: Start,
         tile: &mut Tile<f32>,
         beside: &mut B,
     ) {
         // SAFETY: a value of this type proves that the features are there.
-        unsafe { across::<W, B>(a, b, tile, beside) }
+        unsafe { across::<W, B>(a, b, start, tile, beside) }
     }
 
     #[inline]
@@ -75,13 +77,14 @@ fn run<P: Pass>(pass: P) -> P::Output {
 fn down<B: Beside>(
     a: &[[f32; ROW_BLOCK]],
     b: &[[f32; PANEL]],
+    start: Start,
     tile: &mut Tile<f32>,
     beside: &mut B,
 ) {
     let depth = a.len().min(b.len());
     let (a, last_a) = a[..depth].as_chunks::<STEPS_PER_SHARE>();
     let (b, last_b) = b[..depth].as_chunks::<STEPS_PER_SHARE>();
-    let mut sums = load_tile(tile);
+    let mut sums = load_tile(start, tile);
     for (a, b) in a.iter().zip(b) {
         for (a, b) in a.iter().zip(b) {
             multiply_add(&mut sums, *a, b);
@@ -100,12 +103,18 @@ fn down<B: Beside>(
 fn across<const W: usize, B: Beside>(
     a: Blocks<'_, f32>,
     b: &[[f32; PANEL]],
+    start: Start,
     tile: &mut Tile<f32>,
     beside: &mut B,
 ) {
-    let mut sums = load_tile(tile);
+    let mut sums = load_tile(start, tile);
     for (n, b) in b.as_chunks::<W>().0.iter().enumerate() {
         let rows: [&[f32; W]; ROW_BLOCK] = a.block::<W>(n).each_ref().map(hidden);
+        // The next tile is likely to take what stands behind the block.
+        let behind = a.data.as_ptr().wrapping_add(n * a.stride + ROW_BLOCK * W);
+        for line in (0..ROW_BLOCK * W).step_by(LANES) {
+            prefetch_line::<true, f32>(behind.wrapping_add(line));
+        }
         for (d, b) in b.iter().enumerate() {
             multiply_add(&mut sums, rows.map(|row| row[d]), b);
         }
@@ -143,8 +152,11 @@ fn multiply_add(sums: &mut Sums, a: [f32; ROW_BLOCK], b: &[f32; PANEL]) {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load_tile(tile: &Tile<f32>) -> Sums {
+fn load_tile(start: Start, tile: &Tile<f32>) -> Sums {
     let mut sums = [[_mm512_setzero_ps(); PANEL / LANES]; ROW_BLOCK];
+    if start == Start::Zero {
+        return sums;
+    }
     for (sums, row) in sums.iter_mut().zip(&tile.0) {
         let row = halves(row);
         *sums = [load(&row[0]), load(&row[1])];

@@ -34,6 +34,16 @@ pub const KERNEL_NAMES: [&str; 3] = ["portable", "avx2", "avx512"];
 #[repr(align(64))]
 pub struct Tile<T>(pub [[T; PANEL]; ROW_BLOCK]);
 
+/// What the sums of a reduction start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Zero. The tile is written, not read: zeros just stored by narrower vectors than the kernel's
+    /// would keep it waiting until they are in the cache.
+    Zero,
+    /// What the tile holds.
+    Tile,
+}
+
 /// Blocks `[8][W]` that start `stride` elements apart in `data`.
 #[derive(Clone, Copy, Debug)]
 pub struct Blocks<'a, T> {
@@ -98,17 +108,18 @@ pub trait MicroKernel: Copy + fmt::Debug + Send + Sync {
     /// Parts of a tile, each of which passes over the whole reduction.
     const PARTS: usize;
 
-    /// `tile[i][j] += Σ_k a[k][i] b[k][j]`, over the shorter of `a` and `b`, in the order of k, with
+    /// `tile[i][j] = start[i][j] + Σ_k a[k][i] b[k][j]`, over the shorter of `a` and `b`, in the order of k, with
     /// a share of `beside` after every [`STEPS_PER_SHARE`] whole steps of each part.
     fn down<B: Beside>(
         self,
         a: &[[f32; ROW_BLOCK]],
         b: &[[f32; PANEL]],
+        start: Start,
         tile: &mut Tile<f32>,
         beside: &mut B,
     );
 
-    /// `tile[i][j] += Σ_n Σ_d a_n[i][d] b[n W + d][j]` over `b.len() / W` blocks, in that order,
+    /// `tile[i][j] = start[i][j] + Σ_n Σ_d a_n[i][d] b[n W + d][j]` over `b.len() / W` blocks, in that order,
     /// with a share of `beside` after each block of each part.
     ///
     /// # Panics
@@ -117,6 +128,7 @@ pub trait MicroKernel: Copy + fmt::Debug + Send + Sync {
         self,
         a: Blocks<'_, f32>,
         b: &[[f32; PANEL]],
+        start: Start,
         tile: &mut Tile<f32>,
         beside: &mut B,
     );
@@ -174,10 +186,11 @@ impl Kernel {
         self,
         a: &[[f32; ROW_BLOCK]],
         b: &[[f32; PANEL]],
+        start: Start,
         tile: &mut Tile<f32>,
         beside: &mut B,
     ) {
-        dispatch!(self, k => k.down(a, b, tile, beside));
+        dispatch!(self, k => k.down(a, b, start, tile, beside));
     }
 
     /// [`MicroKernel::across`].
@@ -189,10 +202,11 @@ impl Kernel {
         self,
         a: Blocks<'_, f32>,
         b: &[[f32; PANEL]],
+        start: Start,
         tile: &mut Tile<f32>,
         beside: &mut B,
     ) {
-        dispatch!(self, k => k.across::<W, B>(a, b, tile, beside));
+        dispatch!(self, k => k.across::<W, B>(a, b, start, tile, beside));
     }
 
     /// [`MicroKernel::run`].

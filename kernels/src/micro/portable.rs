@@ -1,7 +1,7 @@
 //! Plain Rust that the compiler vectorises: the kernel of processors without one of their own, and
 //! of `f64` on all.
 
-use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Tile};
+use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Start, Tile};
 use crate::layout::{PANEL, ROW_BLOCK};
 use crate::real::Real;
 
@@ -27,20 +27,36 @@ impl MicroKernel for Portable {
         self,
         a: &[[f32; ROW_BLOCK]],
         b: &[[f32; PANEL]],
+        start: Start,
         tile: &mut Tile<f32>,
         beside: &mut B,
     ) {
-        Down::<_, _, BASELINE_FUSES, SUB_COLS> { a, b, tile, beside }.run();
+        Down::<_, _, BASELINE_FUSES, SUB_COLS> {
+            a,
+            b,
+            start,
+            tile,
+            beside,
+        }
+        .run();
     }
 
     fn across<const W: usize, B: Beside>(
         self,
         a: Blocks<'_, f32>,
         b: &[[f32; PANEL]],
+        start: Start,
         tile: &mut Tile<f32>,
         beside: &mut B,
     ) {
-        Across::<_, _, BASELINE_FUSES, W, SUB_COLS> { a, b, tile, beside }.run();
+        Across::<_, _, BASELINE_FUSES, W, SUB_COLS> {
+            a,
+            b,
+            start,
+            tile,
+            beside,
+        }
+        .run();
     }
 
     fn run<P: Pass>(self, pass: P) -> P::Output {
@@ -52,6 +68,7 @@ impl MicroKernel for Portable {
 pub(crate) struct Down<'a, T, B, const FUSES: bool, const C: usize> {
     pub(crate) a: &'a [[T; ROW_BLOCK]],
     pub(crate) b: &'a [[T; PANEL]],
+    pub(crate) start: Start,
     pub(crate) tile: &'a mut Tile<T>,
     pub(crate) beside: &'a mut B,
 }
@@ -65,7 +82,7 @@ impl<T: Real, B: Beside, const FUSES: bool, const C: usize> Pass for Down<'_, T,
         let (a, b) = (&self.a[..depth], &self.b[..depth]);
         for row in (0..ROW_BLOCK).step_by(SUB_ROWS) {
             for col in (0..PANEL).step_by(C) {
-                let mut part = load::<T, C>(self.tile, row, col);
+                let mut part = load::<T, C>(self.start, self.tile, row, col);
                 let groups = a.chunks(STEPS_PER_SHARE).zip(b.chunks(STEPS_PER_SHARE));
                 for (a, b) in groups {
                     for (a, b) in a.iter().zip(b) {
@@ -87,6 +104,7 @@ impl<T: Real, B: Beside, const FUSES: bool, const C: usize> Pass for Down<'_, T,
 pub(crate) struct Across<'a, T, B, const FUSES: bool, const W: usize, const C: usize> {
     pub(crate) a: Blocks<'a, T>,
     pub(crate) b: &'a [[T; PANEL]],
+    pub(crate) start: Start,
     pub(crate) tile: &'a mut Tile<T>,
     pub(crate) beside: &'a mut B,
 }
@@ -100,7 +118,7 @@ impl<T: Real, B: Beside, const FUSES: bool, const W: usize, const C: usize> Pass
     fn run(self) {
         for row in (0..ROW_BLOCK).step_by(SUB_ROWS) {
             for col in (0..PANEL).step_by(C) {
-                let mut part = load::<T, C>(self.tile, row, col);
+                let mut part = load::<T, C>(self.start, self.tile, row, col);
                 for (n, b) in self.b.as_chunks::<W>().0.iter().enumerate() {
                     let a = self.a.block::<W>(n);
                     for (d, b) in b.iter().enumerate() {
@@ -135,8 +153,16 @@ fn multiply_add<T: Real, const FUSES: bool, const C: usize>(
 }
 
 #[inline(always)]
-fn load<T: Real, const C: usize>(tile: &Tile<T>, row: usize, col: usize) -> [[T; C]; SUB_ROWS] {
+fn load<T: Real, const C: usize>(
+    start: Start,
+    tile: &Tile<T>,
+    row: usize,
+    col: usize,
+) -> [[T; C]; SUB_ROWS] {
     let mut part = [[T::zero(); C]; SUB_ROWS];
+    if start == Start::Zero {
+        return part;
+    }
     for (part, tile) in part.iter_mut().zip(&tile.0[row..]) {
         part.copy_from_slice(&tile[col..col + C]);
     }

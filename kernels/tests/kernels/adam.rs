@@ -1,9 +1,10 @@
 //! Adam on dense and on factored gradients.
 
 use blendfuse_kernels::adam::{
-    AdamStep, Factor, PanelMoments, adam_dense, adam_factored, factored_norm_squared,
+    AdamStep, Factor, NextBatch, PanelMoments, adam_dense, adam_factored, factored_norm_squared,
 };
 use blendfuse_kernels::layout::{PackedRows, Panels};
+use blendfuse_kernels::linear::linear_forward;
 use blendfuse_kernels::{MatRef, Real, reference};
 
 use crate::inputs::{
@@ -109,7 +110,12 @@ fn factored_is_dense<T: Real>(batches: &[usize], inputs: usize, outputs: usize) 
     }
 
     for step in steps::<T>() {
-        for amsgrad in [false, true] {
+        for (amsgrad, next_rows) in [
+            (false, None),
+            (true, None),
+            (false, Some(9)),
+            (true, Some(65)),
+        ] {
             let mut dense = state::<T>(outputs * inputs);
             let panels = |values: &[T]| Panels::from_row_major(values, outputs, inputs);
             let (mut p, mut m) = (panels(&dense.p), panels(&dense.m));
@@ -119,7 +125,20 @@ fn factored_is_dense<T: Real>(batches: &[usize], inputs: usize, outputs: usize) 
                 v: &mut v,
                 v_max: amsgrad.then_some(&mut v_max),
             };
-            adam_factored(&step, &factors, &mut p, moments);
+            let rows = next_rows.unwrap_or(0);
+            let next_x = packed(&fractions::<T>(rows * inputs, 23), rows, inputs);
+            let (mut y, mut expected) = (
+                vec![T::of(7.0); rows * outputs],
+                vec![T::zero(); rows * outputs],
+            );
+            let next = next_rows.map(|rows| NextBatch {
+                x: &next_x,
+                y: blendfuse_kernels::MatMut::row_major(&mut y, rows, outputs),
+            });
+            adam_factored(&step, &factors, &mut p, moments, next);
+            let product = blendfuse_kernels::MatMut::row_major(&mut expected, rows, outputs);
+            linear_forward(&next_x, &p, None, product);
+            assert_same_bits(&y, &expected);
             let State {
                 p: dp,
                 m: dm,
@@ -181,7 +200,7 @@ fn padding_stays_zero_under_infinite_inputs() {
         v_max: Some(&mut v_max),
     };
     let step = AdamStep { eps: 0.0, ..step() };
-    adam_factored(&step, &[factor], &mut p, moments);
+    adam_factored(&step, &[factor], &mut p, moments, None);
     for panels in [&p, &m, &v, &v_max] {
         assert_padding_is_zero(panels);
     }

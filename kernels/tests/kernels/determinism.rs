@@ -1,7 +1,7 @@
 //! The same bits from any number of threads, and from within a task of the pool.
 
 use blendfuse_kernels::adam::{
-    Factor, PanelMoments, adam_dense, adam_factored, factored_norm_squared,
+    Factor, NextBatch, PanelMoments, adam_dense, adam_factored, factored_norm_squared,
 };
 use blendfuse_kernels::gemm::gemm;
 use blendfuse_kernels::layout::Panels;
@@ -43,7 +43,13 @@ fn everything(batch: usize, inputs: usize, outputs: usize) -> Vec<f32> {
         v: &mut v,
         v_max: None,
     };
-    adam_factored(&crate::adam::step(), &[factor, factor], &mut p, moments);
+    let mut next_y = vec![0.0; batch * outputs];
+    let next = NextBatch {
+        x: &packed_x,
+        y: MatMut::row_major(&mut next_y, batch, outputs),
+    };
+    let factors = [factor, factor];
+    adam_factored(&crate::adam::step(), &factors, &mut p, moments, Some(next));
     let (mut q, mut n, mut u) = (y.clone(), y.clone(), c.clone());
     u.iter_mut().for_each(|u| *u *= *u);
     adam_dense(&crate::adam::step(), &mut q, &c, &mut n, &mut u, None);
@@ -58,6 +64,7 @@ fn everything(batch: usize, inputs: usize, outputs: usize) -> Vec<f32> {
         &q,
         &n,
         &u,
+        &next_y,
         &[norm],
     ]
     .concat()

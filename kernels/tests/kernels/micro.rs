@@ -1,7 +1,7 @@
 //! The micro-kernels themselves, each that this machine can run, against the sums they stand for.
 
 use blendfuse_kernels::layout::{PANEL, ROW_BLOCK};
-use blendfuse_kernels::micro::{Beside, Blocks, Kernel, Pass, STEPS_PER_SHARE, Tile};
+use blendfuse_kernels::micro::{Beside, Blocks, Kernel, Pass, STEPS_PER_SHARE, Start, Tile};
 
 use crate::inputs::integers;
 
@@ -34,7 +34,7 @@ fn down_adds_the_outer_products() {
             let b: Vec<f32> = integers(depth * PANEL + 1, 2);
             let (a, b) = (a[1..].as_chunks().0, streamed(&b));
             let (mut ours, mut expected) = (started(), started());
-            kernel.down(a, b, &mut ours, &mut ());
+            kernel.down(a, b, Start::Tile, &mut ours, &mut ());
             for (a, b) in a.iter().zip(b) {
                 add_outer_product(a, b, &mut expected);
             }
@@ -49,8 +49,8 @@ fn down_ends_with_the_shorter_operand() {
     for kernel in Kernel::supported() {
         let (a, b) = ([[1.0; ROW_BLOCK]; 5], [[1.0; PANEL]; 3]);
         let mut tile = Tile([[0.0; PANEL]; ROW_BLOCK]);
-        kernel.down(&a, &b, &mut tile, &mut ());
-        kernel.down(&a[..2], &b, &mut tile, &mut ());
+        kernel.down(&a, &b, Start::Tile, &mut tile, &mut ());
+        kernel.down(&a[..2], &b, Start::Tile, &mut tile, &mut ());
         assert_eq!(tile, Tile([[5.0; PANEL]; ROW_BLOCK]), "{}", kernel.name());
     }
 }
@@ -68,7 +68,7 @@ fn across_agrees<const W: usize>() {
             let b = streamed(&b);
             let (mut ours, mut expected) = (started(), started());
             let data = &a[..];
-            kernel.across::<W, _>(Blocks { data, stride }, b, &mut ours, &mut ());
+            kernel.across::<W, _>(Blocks { data, stride }, b, Start::Tile, &mut ours, &mut ());
             for (k, b) in b.iter().enumerate() {
                 let column = |i| a[k / W * stride + i * W + k % W];
                 add_outer_product(&std::array::from_fn(column), b, &mut expected);
@@ -104,6 +104,7 @@ fn across_refuses_a_block_beyond_the_data() {
                         stride,
                     },
                     &b,
+                    Start::Zero,
                     &mut tile,
                     &mut (),
                 );
@@ -130,7 +131,7 @@ fn each_part_has_a_share_after_every_eight_steps() {
         for steps in [0, 7, 8, 9, 200] {
             let (a, b) = (vec![[1.0; ROW_BLOCK]; steps], vec![[1.0; PANEL]; steps]);
             let (mut tile, mut shares) = (started(), Shares(0));
-            kernel.down(&a, &b, &mut tile, &mut shares);
+            kernel.down(&a, &b, Start::Tile, &mut tile, &mut shares);
             let expected = steps / STEPS_PER_SHARE * kernel.parts();
             assert_eq!(shares.0, expected, "{}: {steps} steps down", kernel.name());
         }
@@ -142,7 +143,7 @@ fn each_part_has_a_share_after_every_eight_steps() {
             };
             let (mut tile, mut shares) = (started(), Shares(0));
             let b = vec![[1.0; PANEL]; blocks * 8];
-            kernel.across::<8, _>(blocks_of_a, &b, &mut tile, &mut shares);
+            kernel.across::<8, _>(blocks_of_a, &b, Start::Tile, &mut tile, &mut shares);
             let expected = blocks * kernel.parts();
             assert_eq!(
                 shares.0,

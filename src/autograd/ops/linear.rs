@@ -24,6 +24,21 @@ impl<F: Scalar> Tape<F> {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit, or if `x` is a packed weight.
     pub fn linear(&mut self, x: Var, weight: Var, bias: Option<Var>) -> Result<Var> {
+        self.linear_known(x, weight, bias, None)
+    }
+
+    /// As [`Tape::linear`], where `x Wᵀ (B, O)` may be known already: the optimiser forms it while the
+    /// stepped weight is in the cache.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit, or if `x` is a packed weight.
+    pub fn linear_known(
+        &mut self,
+        x: Var,
+        weight: Var,
+        bias: Option<Var>,
+        product: Option<Array2<F>>,
+    ) -> Result<Var> {
         let ((batch, inner), (outputs, inputs)) = (self.shape(x), self.shape(weight));
         if inner != inputs {
             return Err(shape_error(
@@ -34,6 +49,9 @@ impl<F: Scalar> Tape<F> {
         }
         if let Some(bias) = bias {
             self.expect_shape("linear", "a bias", bias, (1, outputs))?;
+        }
+        if let Some(product) = product {
+            return self.linear_of_product(x, weight, bias, product);
         }
         let mut y = Array2::zeros((batch, outputs));
         let rows = match (self.tensor(x), self.tensor(weight)) {
@@ -79,6 +97,40 @@ impl<F: Scalar> Tape<F> {
                 Some(rows)
             }
         };
+        Ok(self.push_linear(y, x, weight, bias, rows))
+    }
+
+    fn linear_of_product(
+        &mut self,
+        x: Var,
+        weight: Var,
+        bias: Option<Var>,
+        product: Array2<F>,
+    ) -> Result<Var> {
+        let expected = (self.shape(x).0, self.shape(weight).0);
+        let Tensor::Rows(rows) = self.tensor(x) else {
+            return Err(shape_error("linear", "a packed batch", "another input"));
+        };
+        if product.dim() != expected {
+            let (expected, got) = (format!("{expected:?}"), format!("{:?}", product.dim()));
+            return Err(shape_error(
+                "linear",
+                format!("a product of {expected}"),
+                got,
+            ));
+        }
+        let rows = Some(rows.clone());
+        Ok(self.push_linear(product, x, weight, bias, rows))
+    }
+
+    fn push_linear(
+        &mut self,
+        mut y: Array2<F>,
+        x: Var,
+        weight: Var,
+        bias: Option<Var>,
+        rows: Option<Arc<PackedRows<F>>>,
+    ) -> Var {
         if let Some(bias) = bias {
             y += &self.value(bias);
         }
@@ -86,7 +138,7 @@ impl<F: Scalar> Tape<F> {
             .into_iter()
             .flatten()
             .collect();
-        Ok(self.push(y, &inputs, Linear { rows }))
+        self.push(y, &inputs, Linear { rows })
     }
 }
 
