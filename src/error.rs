@@ -1,5 +1,6 @@
 //! The one error type of the library.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// What went wrong, with the file, row or key that it concerns.
@@ -33,7 +34,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A CSV file with a fault; `line` counts from 1, the header being line 1.
-    #[error("{}{}{}: {reason}", path.display(), position("line", .line), position("column", .column))]
+    #[error("{}{}{}: {}", path.display(), position("line", .line), position("column", .column), one_line(.reason))]
     Csv {
         /// The file.
         path: PathBuf,
@@ -45,7 +46,7 @@ pub enum Error {
         reason: String,
     },
     /// An `.npy` or `.npz` file with a fault.
-    #[error("{}{}: {reason}", path.display(), position("array", .array))]
+    #[error("{}{}: {}", path.display(), position("array", .array), one_line(.reason))]
     Npz {
         /// The file.
         path: PathBuf,
@@ -55,7 +56,7 @@ pub enum Error {
         reason: String,
     },
     /// A file of another format (JSON, safetensors, zip, TOML) with a fault.
-    #[error("{}{}: {reason}", path.display(), position("key", .key))]
+    #[error("{}{}: {}", path.display(), position("key", .key), one_line(.reason))]
     File {
         /// The file.
         path: PathBuf,
@@ -65,7 +66,7 @@ pub enum Error {
         reason: String,
     },
     /// A configuration value that cannot be used, or a key that does not exist.
-    #[error("configuration: {field}: {reason}")]
+    #[error("configuration: {}: {}", one_line(.field), one_line(.reason))]
     Config {
         /// The dotted key.
         field: String,
@@ -102,8 +103,36 @@ pub enum Error {
 }
 
 fn position<T: std::fmt::Display>(word: &str, at: &Option<T>) -> String {
-    at.as_ref()
-        .map_or_else(String::new, |at| format!(", {word} {at}"))
+    at.as_ref().map_or_else(String::new, |at| {
+        format!(", {word} {}", one_line(&at.to_string()))
+    })
+}
+
+/// Most characters of a text that a message repeats.
+const LONGEST: usize = 600;
+
+/// A text that may hold what stands in a file: control characters are written as escapes, and of a
+/// very long one the middle is left out.
+fn one_line(text: &str) -> Cow<'_, str> {
+    let length = text.chars().count();
+    if length <= LONGEST && !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let part = |text: &str, from: usize, count: usize| {
+        let part = text.chars().skip(from).take(count);
+        part.flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            let plain = escaped.is_none().then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect::<String>()
+    };
+    if length <= LONGEST {
+        return Cow::Owned(part(text, 0, length));
+    }
+    let end = LONGEST / 3;
+    let (start, end) = (part(text, 0, LONGEST - end), part(text, length - end, end));
+    Cow::Owned(format!("{start} … {end}"))
 }
 
 /// The library's result type.
@@ -116,5 +145,32 @@ impl Error {
             self,
             Error::Write { .. } | Error::NonFinite { .. } | Error::Trials { .. }
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_a_file_cannot_break_a_message_into_lines_nor_fill_the_screen() {
+        let error = |array: &str, reason: String| {
+            let path = "a.npz".into();
+            let array = Some(array.to_owned());
+            Error::Npz {
+                path,
+                array,
+                reason,
+            }
+            .to_string()
+        };
+        assert_eq!(
+            error("X\n\u{1b}[2J", "tab\there".into()),
+            "a.npz, array X\\n\\u{1b}[2J: tab\\there"
+        );
+        let long = error("X", format!("{}: write it again", "é".repeat(100_000)));
+        assert!(long.chars().count() < LONGEST + 30, "{}", long.len());
+        assert!(long.ends_with("é: write it again"), "{long}");
+        assert_eq!(error("é", "größe".into()), "a.npz, array é: größe");
     }
 }
