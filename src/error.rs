@@ -87,6 +87,9 @@ pub enum Error {
         /// Each different reason with a trial that it concerns.
         reasons: String,
     },
+    /// Somebody asked to stop; what is saved lets the same work go on.
+    #[error("interrupted {0}")]
+    Interrupted(String),
     /// A value that is not finite where the computation needs one.
     #[error("{what} is not finite{}{}{advice}", position("epoch", .epoch), position("batch", .batch))]
     NonFinite {
@@ -114,7 +117,10 @@ impl Error {
     pub fn is_input(&self) -> bool {
         !matches!(
             self,
-            Error::Write { .. } | Error::NonFinite { .. } | Error::Trials { .. }
+            Error::Write { .. }
+                | Error::NonFinite { .. }
+                | Error::Trials { .. }
+                | Error::Interrupted(_)
         )
     }
 }
