@@ -9,7 +9,7 @@ runs' medians and the ratios to ours: what other work the machine does then stri
 
 Variants: `default` (torch.optim.Adam as it comes), `fused` (fused=True), `tuned` (fused, and memory
 that is kept between steps and lies in huge pages: the fastest way known), `compile` (torch.compile
-and fused). Needs torch and numpy.
+and fused), `jax` (`jax_model.py`, jitted, buffers donated). Needs torch and numpy, and jax for the last.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import sys
 import time
 from pathlib import Path
 
-VARIANTS = ["default", "fused", "tuned", "compile"]
+VARIANTS = ["default", "fused", "tuned", "compile", "jax"]
 TUNED = {
     "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592",
     "THP_MEM_ALLOC_ENABLE": "1",
@@ -49,6 +49,8 @@ def step_times(arguments) -> dict:
     widths = {f"enc{m}": max(1, 7 * frame // divisor) for m, frame in enumerate(FRAMES)}
     config = Config(uda=arguments.uda)
     net = FusionNet(widths, 6, config)
+    if arguments.variant == "jax":
+        return jax_times(arguments, net, config, widths)
     run = torch.compile(net) if arguments.variant == "compile" else net
     fused = None if arguments.variant == "default" else True
     adam = torch.optim.Adam(net.parameters(), lr=3e-4, weight_decay=1e-3, fused=fused)
@@ -88,6 +90,41 @@ def step_times(arguments) -> dict:
         "forward_ms": milliseconds(forward),
         "backward_ms": milliseconds(backward),
         "adam_ms": milliseconds(optimiser),
+        "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def jax_times(arguments, net, config, widths) -> dict:
+    """The same step in JAX, from the same parameters; its threads are those of the machine."""
+    import jax
+    import jax.numpy as jnp
+    import jax_model
+
+    batch = arguments.batch
+    rows = 2 * batch if arguments.uda else batch
+    keys = jax.random.split(jax.random.key(1), len(widths))
+    x = {
+        name: jax.random.uniform(key, (rows, width), minval=-1.0)
+        for key, (name, width) in zip(keys, widths.items())
+    }
+    y = [[0.7 if c == r % 6 else 0.3 if c == (r + 1) % 6 else 0.0 for c in range(6)] for r in range(batch)]
+    y = jnp.array(y)
+    state, running = jax_model.from_torch(net)
+    options = {"names": tuple(widths), "config": config, "lr": 3e-4, "decay": 1e-3}
+    times = []
+    for step in range(WARM_UP + arguments.rounds):
+        start = time.perf_counter()
+        state, running, total = jax_model.train_step(state, running, x, y, step, **options)
+        jax.block_until_ready((state, total))
+        if step >= WARM_UP:
+            times.append(time.perf_counter() - start)
+    return {
+        "variant": "jax",
+        "batch": batch,
+        "uda": arguments.uda,
+        "divisor": arguments.divisor,
+        "jax": jax.__version__,
+        "step_ms": 1e3 * statistics.median(times),
         "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
