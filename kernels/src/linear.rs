@@ -18,7 +18,7 @@ pub(crate) use strip::{Origin, Strip};
 /// often, which costs more.
 pub(crate) const DEPTH: usize = 384;
 
-/// Rows of the batch that one task takes: their part of a pass (192 KiB) and of the output stays in
+/// Rows of the batch that one task takes: their part of a pass (384 KiB) and of the output stays in
 /// the second-level cache.
 const BAND: usize = 256;
 
