@@ -9,8 +9,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::figure::canvas::escaped;
+use crate::analysis::run::no_run;
 use crate::analysis::run::read_json_if_any;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use drawings::figures;
 use tables::{CsvTable, pairs};
 
@@ -48,10 +49,7 @@ pub fn page(run: &Path, analysis: &Path) -> Result<String> {
     let plan = read_json_if_any(&run.join("plan.json"))?;
     let own = read_json_if_any(&run.join("manifest.json"))?;
     if plan.is_none() && own.is_none() {
-        return Err(Error::Data(format!(
-            "{}: expected the folder of train, cv, ablate or repro; it holds neither manifest.json nor plan.json",
-            run.display()
-        )));
+        return Err(no_run(run));
     }
     let manifest = match own {
         Some(own) => Some(own),
