@@ -43,8 +43,12 @@ const ASSUMPTIONS: &str = include_str!("../../../docs/assumptions.md");
 /// The page of a run folder; what `analyze` found is taken from `RUN/analysis`, or from `analysis`.
 ///
 /// # Errors
-/// [`Error::Data`] if there is no run; [`Error::Read`], [`Error::File`] and [`Error::Csv`] for faulty
-/// files.
+/// [`Data`] if there is no run; [`Read`], [`File`] and [`Csv`] for faulty files.
+///
+/// [`Data`]: crate::error::Error::Data
+/// [`Read`]: crate::error::Error::Read
+/// [`File`]: crate::error::Error::File
+/// [`Csv`]: crate::error::Error::Csv
 pub fn page(run: &Path, analysis: &Path) -> Result<String> {
     let plan = read_json_if_any(&run.join("plan.json"))?;
     let own = read_json_if_any(&run.join("manifest.json"))?;
