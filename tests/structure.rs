@@ -1,5 +1,5 @@
 //! The architecture as a test: layers look down only, nothing unsafe outside `kernels/`, nothing
-//! printed below the command line, every op complete in its own file.
+//! printed below the command line, the environment read in one place, every op complete in its file.
 //!
 //! A scan of tokens, comments and strings left out: it cannot see names that macros build, nor what
 //! another module re-exports (the re-exports of `lib.rs` it follows).
@@ -278,6 +278,27 @@ fn only_the_command_line_prints() {
         }
     }
     assert_none("the library prints", &found);
+}
+
+/// A variable of the environment that nobody documents changes results, or ends the program where it
+/// does not parse. `KERNEL_VARIABLE` is the only one; it is read where kernels are chosen.
+#[test]
+fn the_environment_is_read_in_one_place() {
+    let chooser = root().join("kernels/src/micro/mod.rs");
+    let mut found = Vec::new();
+    for folder in ["src", "kernels/src"] {
+        for path in rust_files(&root().join(folder)) {
+            let tokens = tokens(&read(&path));
+            for (i, token) in tokens.iter().enumerate() {
+                let reads = matches!(text(&tokens, i + 2), "var" | "var_os" | "vars" | "vars_os");
+                let names = token.text == "env" && text(&tokens, i + 1) == "::";
+                if names && reads && path != chooser {
+                    found.push(place(&path, token.line));
+                }
+            }
+        }
+    }
+    assert_none("the environment is read", &found);
 }
 
 #[test]
