@@ -12,6 +12,7 @@ use std::path::Path;
 use blendfuse::data::dataset::Dataset;
 use blendfuse::data::folds::folds;
 use blendfuse::experiments::baseline::{Baseline, BaselineSpec, Recipe};
+use blendfuse::train::Stop;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -19,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("expected DATA and BASELINE,… [SEEDS [EPOCHS [LR]]]".into());
     };
     let seeds: u64 = rest.first().map_or(Ok(1), |seeds| seeds.parse())?;
-    let mut recipe = Recipe::default();
+    let (mut recipe, stop) = (Recipe::default(), Stop::default());
     if let Some(epochs) = rest.get(1) {
         recipe.epochs = epochs.parse()?;
     }
@@ -37,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     spec: &spec,
                     recipe: &recipe,
                     seed,
+                    stop: &stop,
                 };
                 let outcome = baseline.validate(fold, &mut |_| ())?;
                 println!("{}", serde_json::to_string(&outcome)?);

@@ -28,19 +28,46 @@ pub fn write(
         // Temporary files are private; a result is as readable as any other new file.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        fault::step()?;
         let temporary = builder.tempfile_in(&folder)?;
         let mut buffered = BufWriter::new(temporary.as_file());
+        fault::step()?;
         fill(&mut buffered)?;
         buffered.flush()?;
         drop(buffered);
+        fault::step()?;
         temporary.as_file().sync_all()?;
+        fault::step()?;
         temporary.persist(path).map_err(|e| e.error)?;
+        fault::step()?;
         sync_folder(&folder)
     };
     attempt().map_err(|source| Error::Write {
         path: path.to_owned(),
         source,
     })
+}
+
+/// Whether a file of this name is one that is being written, or was when its process was killed.
+pub fn is_temporary(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
+/// Removes every unfinished file from a folder that no other process works in.
+///
+/// # Errors
+/// [`Error::Write`].
+pub fn remove_temporary(folder: &Path) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Ok(());
+    };
+    for entry in entries.flatten() {
+        if is_temporary(&entry.file_name().to_string_lossy()) {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(|source| Error::Write { path, source })?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes from a folder what this program left there when it was killed while it wrote: temporary
@@ -64,6 +91,35 @@ pub fn remove_leftovers(folder: &Path) {
             // One that stays does no harm.
             let _kept = std::fs::remove_file(entry.path());
         }
+    }
+}
+
+/// Faults for the tests: `BLENDFUSE_FAULT=kill:N` ends the process, as a kill would, at the Nth step
+/// of writing, `full:N` fails there as a full disk would. Not in release builds.
+#[cfg(debug_assertions)]
+mod fault {
+    use std::io;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static STEPS: AtomicUsize = AtomicUsize::new(1);
+
+    pub(super) fn step() -> io::Result<()> {
+        let Ok(wanted) = std::env::var("BLENDFUSE_FAULT") else {
+            return Ok(());
+        };
+        let step = STEPS.fetch_add(1, Ordering::Relaxed);
+        match wanted.split_once(':') {
+            Some(("kill", at)) if at == step.to_string() => std::process::abort(),
+            Some(("full", at)) if at == step.to_string() => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(not(debug_assertions))]
+mod fault {
+    pub(super) fn step() -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -88,6 +88,9 @@ pub enum Error {
         /// Each different reason with a trial that it concerns.
         reasons: String,
     },
+    /// Somebody asked to stop; what is saved lets the same work go on.
+    #[error("interrupted {0}")]
+    Interrupted(String),
     /// A value that is not finite where the computation needs one.
     #[error("{what} is not finite{}{}{advice}", position("epoch", .epoch), position("batch", .batch))]
     NonFinite {
@@ -104,35 +107,59 @@ pub enum Error {
 
 fn position<T: std::fmt::Display>(word: &str, at: &Option<T>) -> String {
     at.as_ref().map_or_else(String::new, |at| {
-        format!(", {word} {}", one_line(&at.to_string()))
+        format!(", {word} {}", shortened(&at.to_string(), LONGEST_NAME))
     })
 }
 
-/// Most characters of a text that a message repeats.
+/// Most characters of a name that a message repeats.
+const LONGEST_NAME: usize = 120;
+
+/// Most characters of another text that a message repeats.
 const LONGEST: usize = 600;
 
-/// A text that may hold what stands in a file: control characters are written as escapes, and of a
-/// very long one the middle is left out.
 fn one_line(text: &str) -> Cow<'_, str> {
-    let length = text.chars().count();
-    if length <= LONGEST && !text.contains(char::is_control) {
+    shortened(text, LONGEST)
+}
+
+/// A text that may hold what stands in a file: control characters are written as escapes, and of what
+/// is longer than `longest` characters then, the middle is left out.
+fn shortened(text: &str, longest: usize) -> Cow<'_, str> {
+    let escapes = text.contains(char::is_control);
+    if !escapes && text.chars().count() <= longest {
         return Cow::Borrowed(text);
     }
-    let part = |text: &str, from: usize, count: usize| {
-        let part = text.chars().skip(from).take(count);
-        part.flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_default());
-            let plain = escaped.is_none().then_some(c);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect::<String>()
+    let pieces: Vec<String> = text.chars().map(visible).collect();
+    let length = |pieces: &[String]| {
+        pieces
+            .iter()
+            .map(|piece| piece.chars().count())
+            .sum::<usize>()
     };
-    if length <= LONGEST {
-        return Cow::Owned(part(text, 0, length));
+    if length(&pieces) <= longest {
+        return Cow::Owned(pieces.concat());
     }
-    let end = LONGEST / 3;
-    let (start, end) = (part(text, 0, LONGEST - end), part(text, length - end, end));
-    Cow::Owned(format!("{start} … {end}"))
+    let end = longest / 3;
+    let fitting = |pieces: &mut dyn Iterator<Item = &String>, room: usize| {
+        let mut used = 0;
+        let fits = |piece: &&String| {
+            used += piece.chars().count();
+            used <= room
+        };
+        pieces.take_while(fits).count()
+    };
+    let first = fitting(&mut pieces.iter(), longest - end);
+    let last = fitting(&mut pieces.iter().rev(), end);
+    let (start, end) = (&pieces[..first], &pieces[pieces.len() - last..]);
+    Cow::Owned(format!("{} … {}", start.concat(), end.concat()))
+}
+
+/// A character as it may stand in a line.
+fn visible(c: char) -> String {
+    if c.is_control() {
+        c.escape_default().to_string()
+    } else {
+        c.to_string()
+    }
 }
 
 /// The library's result type.
@@ -143,7 +170,10 @@ impl Error {
     pub fn is_input(&self) -> bool {
         !matches!(
             self,
-            Error::Write { .. } | Error::NonFinite { .. } | Error::Trials { .. }
+            Error::Write { .. }
+                | Error::NonFinite { .. }
+                | Error::Trials { .. }
+                | Error::Interrupted(_)
         )
     }
 }
@@ -172,5 +202,10 @@ mod tests {
         assert!(long.chars().count() < LONGEST + 30, "{}", long.len());
         assert!(long.ends_with("é: write it again"), "{long}");
         assert_eq!(error("é", "größe".into()), "a.npz, array é: größe");
+        // Escapes count as they are written.
+        let escaped = error(&"\0".repeat(100_000), "\0".repeat(100_000));
+        let length = escaped.chars().count();
+        assert!(length < LONGEST + LONGEST_NAME + 30, "{length}");
+        assert!(escaped.ends_with("\\u{0}"), "{escaped}");
     }
 }

@@ -34,7 +34,7 @@
 //! A trained run: [`train::Predictor`]. A data folder: [`data::dataset::Dataset`]. Scores:
 //! [`eval::metrics`]. Many trainings and their tables: [`experiments`].
 //! What a model learned: [`analysis`]. Modules use only what stands
-//! to their left: `kernels ← error, rng, atomic ← autograd ← nn ← model ← data ← eval ← train ←
+//! to their left: `kernels ← error, rng, atomic, lock ← autograd ← nn ← model ← data ← eval ← train ←
 //! experiments ← analysis ← report ← cli`, and `data` and `eval` use none of `autograd`, `nn` and `model`.
 #![forbid(unsafe_code)]
 
@@ -47,6 +47,7 @@ pub mod data;
 pub mod error;
 pub mod eval;
 pub mod experiments;
+pub mod lock;
 pub mod model;
 pub mod nn;
 pub mod report;

@@ -61,7 +61,7 @@ fn a_wrong_path() {
     let error = place.refused(&["train", "nowhere", "--out", "run"]);
     assert_eq!(
         error,
-        "nowhere: expected a data folder with train_metadata.csv and features/train/NAME.npz; it is no folder"
+        "nowhere: expected a data folder with train_metadata.csv and features/train/NAME.npz; there is no such folder"
     );
     let error = place.refused(&["inspect", "nowhere"]);
     assert_eq!(
@@ -71,7 +71,10 @@ fn a_wrong_path() {
     let error = place.refused(&["evaluate", "no.json"]);
     assert!(error.starts_with("cannot read no.json: "), "{error}");
     let error = place.refused(&["predict", "norun", "nowhere", "--out", "p.json"]);
-    assert!(error.starts_with("cannot read norun: "), "{error}");
+    assert_eq!(
+        error,
+        "norun: expected the folder of a trained model, or its weights file; there is neither"
+    );
     assert!(!place.path("run").exists());
 }
 
@@ -127,6 +130,35 @@ fn an_unknown_configuration_key_and_a_wrong_value() {
     let error = place.refused(&[TRAIN, &["--config", "c.toml"]].concat());
     assert!(error.starts_with("c.toml: line 2: "), "{error}");
     assert!(!place.path("run").exists());
+}
+
+/// An encoder that one part alone has: a forgotten file, or a misspelt name.
+#[test]
+fn an_encoder_of_one_part_alone() {
+    let error = train_after(|data| {
+        fs::remove_file(data.join("features/train/clip.npz")).unwrap();
+    });
+    assert_eq!(
+        error,
+        "data/features/test/clip.npz: the training part has no such encoder; add the file of the same name to features/train, or take this one away"
+    );
+    let error = train_after(|data| {
+        fs::remove_file(data.join("features/test/clip.npz")).unwrap();
+    });
+    let expected = "data/features/test/clip.npz: not there, but the training part has this encoder";
+    assert!(error.starts_with(expected), "{error}");
+}
+
+#[test]
+fn a_run_that_is_not_there() {
+    let place = Place::new();
+    for command in [&["report", "nowhere"][..], &["analyze", "nowhere", "data"]] {
+        let error = place.refused(command);
+        assert_eq!(
+            error,
+            "nowhere: expected the folder of train, cv, ablate or repro; there is no such folder"
+        );
+    }
 }
 
 #[test]

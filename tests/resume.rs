@@ -9,9 +9,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Stdio;
 
+use blendfuse::Error;
 use blendfuse::model::Config;
 use blendfuse::train::open::open_dataset;
-use blendfuse::train::{Observer, Options, Run};
+use blendfuse::train::step::StepLosses;
+use blendfuse::train::{Observer, Options, Run, Stop};
 use command::{Place, SMALL};
 
 const FILES: [&str; 4] = [
@@ -88,6 +90,61 @@ fn a_run_stopped_between_epochs_goes_on_as_if_nothing_had_happened() {
         assert!(!parts.join("state.safetensors").exists());
         // Once more: it had ended, and nothing changes.
         assert_eq!(run(&parts, true, &mut ()).history, history);
+        assert!(files(&parts) == files(&whole), "{name}");
+    }
+}
+
+/// Asks to stop once so many steps were taken in this process.
+struct AskAfter {
+    left: usize,
+    stop: Stop,
+}
+
+impl Observer for AskAfter {
+    fn step(&mut self, _losses: &StepLosses) {
+        self.left -= 1;
+        if self.left == 0 {
+            self.stop.ask();
+        }
+    }
+}
+
+#[test]
+fn a_run_asked_to_stop_again_and_again_goes_on_from_every_step() {
+    let place = Place::with_data(&["--missing", "0.1"]);
+    for (name, fold, uda) in [("fold", Some(0), "true"), ("all", None, "false")] {
+        let uda = format!("uda.enabled={uda}");
+        // Seven or eight batches an epoch; three steps a process end within epochs and between them.
+        let config = config(&["train.batch_size=16", &uda]);
+        let dataset = open_dataset(&place.path("data"), &config.data).unwrap();
+        let run = |out: &Path, steps: usize| {
+            let stop = Stop::default();
+            let options = Options {
+                fold,
+                resume: true,
+                stop: stop.clone(),
+                ..Options::default()
+            };
+            let run = Run::prepare(&dataset, &config, options).unwrap();
+            run.train(out, &mut AskAfter { left: steps, stop })
+        };
+        let whole = place.path(&format!("{name}-whole"));
+        let parts = place.path(&format!("{name}-parts"));
+        run(&whole, usize::MAX).unwrap();
+        let mut interruptions = 0;
+        let ended = loop {
+            match run(&parts, 3) {
+                Ok(outcome) => break outcome,
+                Err(error) => {
+                    assert!(matches!(error, Error::Interrupted(_)), "{error}");
+                    assert!(!error.is_input());
+                    assert!(parts.join("state.safetensors").exists());
+                    interruptions += 1;
+                }
+            }
+        };
+        assert!(interruptions >= 4, "{name}: {interruptions}");
+        assert!(ended.manifest.finished);
         assert!(files(&parts) == files(&whole), "{name}");
     }
 }

@@ -1,5 +1,5 @@
 //! The architecture as a test: layers look down only, nothing unsafe outside `kernels/`, nothing
-//! printed below the command line, every op complete in its own file.
+//! printed below the command line, the environment read where it is known, every op complete in its file.
 //!
 //! A scan of tokens, comments and strings left out: it cannot see names that macros build, nor what
 //! another module re-exports (the re-exports of `lib.rs` it follows).
@@ -16,7 +16,7 @@ use scan::{declares_module, first_names, op_defects, text, tokens, unexplained_u
 /// A module uses only modules of its own group and of groups to its left.
 const LAYERS: &[&[&str]] = &[
     &["kernels"],
-    &["error", "rng", "atomic"],
+    &["error", "rng", "atomic", "lock"],
     &["autograd"],
     &["nn"],
     &["model"],
@@ -278,6 +278,28 @@ fn only_the_command_line_prints() {
         }
     }
     assert_none("the library prints", &found);
+}
+
+/// A variable of the environment that nobody documents changes results, or ends the program where it
+/// does not parse. `KERNEL_VARIABLE` is the only one, read where kernels are chosen; builds for tests
+/// read which fault to feign where files are written.
+#[test]
+fn the_environment_is_read_where_it_is_known() {
+    let readers = ["kernels/src/micro/mod.rs", "src/atomic.rs"].map(|path| root().join(path));
+    let mut found = Vec::new();
+    for folder in ["src", "kernels/src"] {
+        for path in rust_files(&root().join(folder)) {
+            let tokens = tokens(&read(&path));
+            for (i, token) in tokens.iter().enumerate() {
+                let reads = matches!(text(&tokens, i + 2), "var" | "var_os" | "vars" | "vars_os");
+                let names = token.text == "env" && text(&tokens, i + 1) == "::";
+                if names && reads && !readers.contains(&path) {
+                    found.push(place(&path, token.line));
+                }
+            }
+        }
+    }
+    assert_none("the environment is read", &found);
 }
 
 #[test]

@@ -13,6 +13,10 @@ use blendfuse_kernels::layout::{PackedRows, Panels};
 use blendfuse_kernels::linear::{linear_backward_input, linear_backward_weight, linear_forward};
 use blendfuse_kernels::{MatMut, MatRef};
 
+mod operands;
+
+use operands::{integers, matrixmultiply_sgemm};
+
 const ROUNDS: usize = 9;
 
 /// A product `C (m, n) = A (m, k) B (k, n)`, each operand as its row and column strides say.
@@ -70,19 +74,6 @@ const PRODUCTS: [Product; 6] = [
     },
 ];
 
-/// Integers from −3 to 3, so that every product is exact.
-fn integers(len: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed;
-    (0..len)
-        .map(|_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            ((state >> 33) % 7) as f32 - 3.0
-        })
-        .collect()
-}
-
 /// Row and column strides of a stored matrix of `rows × cols`.
 fn strides(rows: usize, cols: usize, transposed: bool) -> (usize, usize) {
     if transposed { (1, rows) } else { (cols, 1) }
@@ -118,33 +109,13 @@ fn contenders<'a>(
         ),
         (
             "matrixmultiply",
-            Box::new(move |c| {
-                // SAFETY: the slices hold m × k, k × n and m × n elements at these strides.
-                unsafe {
-                    matrixmultiply::sgemm(
-                        m,
-                        k,
-                        n,
-                        1.0,
-                        a.as_ptr(),
-                        ar as isize,
-                        ac as isize,
-                        b.as_ptr(),
-                        br as isize,
-                        bc as isize,
-                        0.0,
-                        c.as_mut_ptr(),
-                        n as isize,
-                        1,
-                    );
-                }
-            }),
+            Box::new(move |c| matrixmultiply_sgemm((m, k, n), (a, ar, ac), (b, br, bc), c)),
         ),
         (
             "gemm crate",
             Box::new(move |c| {
                 let threads = ::gemm::Parallelism::Rayon(0);
-                // SAFETY: as above.
+                // SAFETY: the slices hold m × k, k × n and m × n elements at these strides.
                 unsafe {
                     ::gemm::gemm(
                         m,

@@ -14,6 +14,10 @@ use blendfuse_kernels::micro::select;
 use blendfuse_kernels::{MatMut, MatRef, reference};
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 
+mod operands;
+
+use operands::{integers, matrixmultiply_sgemm};
+
 /// Rows of a batch.
 const BATCH: usize = 64;
 
@@ -24,19 +28,6 @@ const LAYERS: [(&str, usize, usize); 3] = [
     ("512x9216", 512, 9216),
 ];
 
-/// Integers from −3 to 3, so that every product is exact.
-fn integers(len: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed;
-    (0..len)
-        .map(|_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            ((state >> 33) % 7) as f32 - 3.0
-        })
-        .collect()
-}
-
 fn step() -> AdamStep<f32> {
     AdamStep {
         beta1: 0.9,
@@ -46,36 +37,6 @@ fn step() -> AdamStep<f32> {
         step_size: 3e-4,
         weight_factor: 1.0,
         gradient_scale: 1.0,
-    }
-}
-
-/// `C = A B` by matrixmultiply; strides in elements, row then column.
-fn matrixmultiply_sgemm(
-    (m, k, n): (usize, usize, usize),
-    a: (&[f32], usize, usize),
-    b: (&[f32], usize, usize),
-    c: &mut [f32],
-) {
-    assert!(a.0.len() >= m * k && b.0.len() >= k * n && c.len() >= m * n);
-    // SAFETY: the three slices hold m × k, k × n and m × n elements, and the strides given by this
-    // file's callers are those of contiguous matrices.
-    unsafe {
-        matrixmultiply::sgemm(
-            m,
-            k,
-            n,
-            1.0,
-            a.0.as_ptr(),
-            a.1 as isize,
-            a.2 as isize,
-            b.0.as_ptr(),
-            b.1 as isize,
-            b.2 as isize,
-            0.0,
-            c.as_mut_ptr(),
-            n as isize,
-            1,
-        );
     }
 }
 

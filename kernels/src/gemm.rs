@@ -8,8 +8,8 @@ use crate::parallel;
 use crate::real::Real;
 use crate::view::{MatMut, MatRef, Rectangle};
 
-/// The largest part of `C` that one task takes: for each 192 deep pass its packed parts of `A`
-/// (384 KiB) and `B` (768 KiB) stay near the core, and packing them costs little beside using them.
+/// The largest part of `C` that one task takes: for each pass its packed parts of `A` (768 KiB)
+/// and `B` (1.5 MiB) stay near the core, and packing them costs little beside using them.
 const MAX_ROWS: usize = 512;
 const MAX_COLS: usize = 1024;
 

@@ -7,7 +7,7 @@ use crate::parallel;
 use crate::real::Real;
 use crate::view::{MatMut, Rectangle};
 
-/// `A Bᵀ` of `A (R, D)` and `B (S, D)`, row-major `(R, S)`. Sums run in `T` over 192 columns and in
+/// `A Bᵀ` of `A (R, D)` and `B (S, D)`, row-major `(R, S)`. Sums run in `T` over 384 columns and in
 /// `f64` beyond, since a norm may sum 57,344 of them.
 pub(crate) fn gram<T: Real>(a: &PackedRows<T>, b: &PackedRows<T>) -> Vec<f64> {
     let kernel = micro::active();

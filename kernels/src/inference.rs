@@ -21,7 +21,7 @@ pub use project::{BatchRows, Projection, project};
 
 use single::product;
 
-/// Rows that one task takes: their part of a pass (192 KiB) and their sums for 256 outputs (256 KiB)
+/// Rows that one task takes: their part of a pass (384 KiB) and their sums for 256 outputs (256 KiB)
 /// stay in the second-level cache.
 const BAND: usize = 256;
 

@@ -18,11 +18,18 @@ pub const PANEL: usize = 32;
 ///
 /// The forward product reads it down `cols`, the weight gradient across rows; no other copy of a
 /// batch exists.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct PackedRows<T> {
     rows: usize,
     cols: usize,
+    // May have room for more rows.
     data: Buffer<T>,
+}
+
+impl<T: Real> PartialEq for PackedRows<T> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.rows, self.cols) == (other.rows, other.cols) && self.as_slice() == other.as_slice()
+    }
 }
 
 impl<T: Real> PackedRows<T> {
@@ -45,6 +52,18 @@ impl<T: Real> PackedRows<T> {
         packed
     }
 
+    /// Takes another number of rows, all zeros, if the memory that it had at first has room for them:
+    /// the last batch of an epoch is shorter, and giving memory back for it would leave holes.
+    pub fn reset(&mut self, rows: usize) -> bool {
+        let len = rows.div_ceil(ROW_BLOCK) * ROW_BLOCK * self.cols;
+        let fits = len <= self.data.len();
+        if fits {
+            self.rows = rows;
+            self.as_mut_slice().fill(T::zero());
+        }
+        fits
+    }
+
     /// Rows (the batch size), without padding.
     pub fn rows(&self) -> usize {
         self.rows
@@ -57,12 +76,12 @@ impl<T: Real> PackedRows<T> {
 
     /// The packed storage, `[ceil(rows / 8)][cols][8]`.
     pub fn as_slice(&self) -> &[T] {
-        &self.data
+        &self.data[..self.rows.div_ceil(ROW_BLOCK) * ROW_BLOCK * self.cols]
     }
 
     /// The packed storage; padding must stay 0.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
-        &mut self.data
+        &mut self.data[..self.rows.div_ceil(ROW_BLOCK) * ROW_BLOCK * self.cols]
     }
 
     /// Where `(row, col)` stands in the storage.

@@ -18,7 +18,7 @@ pub(crate) use strip::{Origin, Strip};
 /// often, which costs more.
 pub(crate) const DEPTH: usize = 384;
 
-/// Rows of the batch that one task takes: their part of a pass (192 KiB) and of the output stays in
+/// Rows of the batch that one task takes: their part of a pass (384 KiB) and of the output stays in
 /// the second-level cache.
 const BAND: usize = 256;
 
@@ -92,9 +92,8 @@ fn forward_part<T: Real>(
             let far = [next.as_ptr().cast::<T>()];
             // The first pass starts from the bias, the others go on from Y.
             let origin = match bias {
-                _ if from > 0 => Origin::Sums,
-                Some(bias) => Origin::Bias(&bias[y_cols(first_panel, &cols)]),
-                None => Origin::Zero,
+                _ if from > 0 => Some(Origin::Sums),
+                bias => bias.map(|bias| Origin::Bias(&bias[y_cols(first_panel, &cols)])),
             };
             let len = if next.is_empty() {
                 0

@@ -88,15 +88,7 @@ impl AnalysedRun {
             return Self::open_plan(path);
         }
         if !path.join("manifest.json").is_file() {
-            let found = if path.is_dir() {
-                "it holds neither manifest.json nor plan.json"
-            } else {
-                "there is no such folder"
-            };
-            return Err(Error::Data(format!(
-                "{}: expected the folder of train, cv, ablate or repro; {found}",
-                path.display()
-            )));
+            return Err(no_run(path));
         }
         let model = TrainedModel::load(path)?;
         let mut notes = Vec::new();
@@ -200,4 +192,17 @@ pub fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
 /// As [`read_json`].
 pub fn read_json_if_any(path: &Path) -> Result<Option<Value>> {
     path.is_file().then(|| read_json(path)).transpose()
+}
+
+/// The error for a path that is no run's folder.
+pub(crate) fn no_run(path: &Path) -> Error {
+    let found = if path.is_dir() {
+        "it holds neither manifest.json nor plan.json"
+    } else {
+        "there is no such folder"
+    };
+    Error::Data(format!(
+        "{}: expected the folder of train, cv, ablate or repro; {found}",
+        path.display()
+    ))
 }

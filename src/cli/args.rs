@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+pub use crate::lock::holds_anything;
 use crate::model::Config;
 use crate::{Error, Result};
 
@@ -126,11 +127,6 @@ pub fn check_new_folder(path: &Path, otherwise: &str) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-/// Whether a path is a folder with something in it.
-pub fn holds_anything(path: &Path) -> bool {
-    std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// An argument as a shell takes it, for the commands that a user is told to run next.

@@ -17,6 +17,7 @@ mod evaluate;
 mod event_log;
 mod inspect;
 mod inspect_encoders;
+mod interrupt;
 mod numbers;
 mod openface;
 mod plan_args;
@@ -53,7 +54,8 @@ Your data:   blendfuse inspect DATA      (what is in it, and what is wrong with 
              blendfuse predict runs/fold0 DATA --split test --out predictions.zip
 All at once: blendfuse repro DATA --out runs/repro
 
-Exit codes: 0 done, 1 failed while running, 2 wrong usage or bad input.
+Exit codes: 0 done, 1 failed while running, 2 wrong usage or bad input, 130 interrupted
+(training: state saved, --resume goes on).
 BLENDFUSE_KERNEL=portable|avx2|avx512 forces the kernel of the matrix products."
 )]
 struct Cli {
@@ -124,6 +126,11 @@ pub fn main() -> ExitCode {
     }));
     match std::panic::catch_unwind(run) {
         Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error @ Error::Interrupted(_))) => {
+            console::line(&error.to_string());
+            console::line(&format!("go on with: {}", interrupt::command_to_go_on()));
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
         Ok(Err(error)) => {
             console::error(&error.to_string());
             ExitCode::from(if error.is_input() { 2 } else { 1 })

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::args::{ConfigArgs, Threads, quoted};
 use super::console;
+use super::interrupt;
 use super::plan_progress::PlanProgress;
 use super::progress::working;
 use crate::experiments::data_folder::Opened;
@@ -152,6 +153,7 @@ impl PlanArgs {
             jobs: self.jobs,
             threads: threads.unwrap_or(NonZeroUsize::MIN),
             checkpoint_seconds: config.train.checkpoint_seconds,
+            stop: interrupt::heeded(),
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::args::{ConfigArgs, Threads, check_new_folder, holds_anything, quoted};
 use super::console;
 use super::event_log::EventLog;
+use super::interrupt;
 use super::numbers::{count, counted, duration, share, threshold};
 use super::progress::{TrainingProgress, working};
 use crate::Result;
@@ -126,6 +127,7 @@ impl Train {
             max_steps: self.max_steps,
             no_shuffle: self.no_shuffle,
             resume: self.resume,
+            stop: interrupt::heeded(),
             inputs: None,
         };
         let run = Run::prepare(&dataset, &config, options)?;

@@ -208,10 +208,13 @@ fn picks<'a>(parts: &'a [Rows<'_>], encoder: usize) -> impl Iterator<Item = Opti
     })
 }
 
-/// The buffer itself if it fits and no tape holds it any more, else a new one in its place.
+/// The buffer itself if it has room and no tape holds it any more, else a new one in its place.
 fn buffer<T: Real>(input: &mut Arc<PackedRows<T>>, rows: usize, cols: usize) -> &mut PackedRows<T> {
-    let fits = input.rows() == rows && input.cols() == cols;
-    if !fits || Arc::get_mut(input).is_none() {
+    let kept = match Arc::get_mut(input) {
+        Some(alone) if alone.cols() == cols => alone.rows() == rows || alone.reset(rows),
+        _ => false,
+    };
+    if !kept {
         *input = Arc::new(PackedRows::zeros(rows, cols));
     }
     // Alone by now, so nothing is ever copied.
@@ -347,6 +350,15 @@ mod tests {
         let place = Arc::as_ptr(&batch.inputs[0]);
         batch.gather(rows(&[3, 4]), None, None);
         assert_eq!(Arc::as_ptr(&batch.inputs[0]), place);
+        // A shorter batch and the next of full length take the same memory.
+        let memory = batch.inputs[0].as_slice().as_ptr();
+        for clips in [&[5][..], &[3, 4]] {
+            batch.gather(rows(clips), None, None);
+            assert_eq!(batch.inputs[0].as_slice().as_ptr(), memory);
+            let mut fresh = Batch::<f32>::new();
+            fresh.gather(rows(clips), None, None);
+            assert_eq!(batch.inputs, fresh.inputs);
+        }
         let held = Arc::clone(&batch.inputs[0]);
         let before = (*held).clone();
         batch.gather(rows(&[0, 5]), None, None);

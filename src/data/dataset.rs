@@ -12,7 +12,11 @@ use super::registry::{Modality, arrange};
 use crate::kernels::pack::StoredRows;
 use crate::{Error, Result};
 
+mod folder;
 mod inputs;
+
+pub(super) use folder::{check_data_folder, check_untrained, feature_files};
+use folder::{check_test_files, select};
 
 /// One encoder of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,17 +125,7 @@ impl Dataset {
     /// As [`Dataset::open`].
     pub fn open_with(path: &Path, selection: &Selection) -> Result<Dataset> {
         let table = path.join("train_metadata.csv");
-        if !path.is_dir() || !table.is_file() {
-            let found = if path.is_dir() {
-                "has none"
-            } else {
-                "is no folder"
-            };
-            return Err(Error::Data(format!(
-                "{}: expected a data folder with train_metadata.csv and features/train/NAME.npz; it {found}",
-                path.display()
-            )));
-        }
+        check_data_folder(path)?;
         let train = Metadata::read(&table, selection.classes.as_deref())?;
         let test_table = path.join("test_metadata.csv");
         let test = test_table
@@ -153,6 +147,9 @@ impl Dataset {
             Some(test) => {
                 let files = files("test");
                 check_test_files(&files, &test)?;
+                if selection.encoders.is_none() {
+                    check_untrained(&files)?;
+                }
                 let test = Split::load(test, &files, selection.hash)?;
                 same_widths(&train, &test)?;
                 Some(test)
@@ -292,87 +289,6 @@ impl Split {
         self.clips
             .iter()
             .position(|clip| clip_key(&clip.filename) == key)
-    }
-}
-
-/// Names of the `.npz` files of a folder, without the ending.
-pub(super) fn feature_files(folder: &Path) -> Result<Vec<String>> {
-    let expected = |found: &str| {
-        Error::Data(format!(
-            "{}: expected a folder with one NAME.npz per encoder; {found}",
-            folder.display()
-        ))
-    };
-    if !folder.is_dir() {
-        return Err(expected("there is no such folder"));
-    }
-    let failed = |source| Error::Read {
-        path: folder.to_path_buf(),
-        source,
-    };
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        // Hidden files are leftovers of copying and of interrupted writing.
-        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
-            continue;
-        };
-        if let Some(stem) = name.strip_suffix(".npz") {
-            names.push(stem.to_string());
-        }
-    }
-    if names.is_empty() {
-        return Err(expected("it holds none"));
-    }
-    Ok(names)
-}
-
-fn select(
-    names: Vec<(String, Modality)>,
-    subset: Option<&[String]>,
-    folder: &Path,
-) -> Result<Vec<(String, Modality)>> {
-    let Some(subset) = subset else {
-        return Ok(names);
-    };
-    let known = |wanted: &String| names.iter().any(|(name, _)| name == wanted);
-    let fault = |reason| {
-        Err(Error::Config {
-            field: "data.encoders".into(),
-            reason,
-        })
-    };
-    if subset.is_empty() {
-        return fault("is empty; expected at least one encoder".into());
-    }
-    if let Some(unknown) = subset.iter().find(|wanted| !known(wanted)) {
-        let all: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
-        let nearest = all.iter().copied().max_by(|a, b| {
-            strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown))
-        });
-        return fault(format!(
-            "{} has no encoder {unknown:?}; nearest: {}; found: {}",
-            folder.display(),
-            nearest.unwrap_or("none"),
-            all.join(", ")
-        ));
-    }
-    Ok(names
-        .into_iter()
-        .filter(|(name, _)| subset.contains(name))
-        .collect())
-}
-
-/// A test part without an encoder of the training part would silently lose it for every clip.
-fn check_test_files(files: &[PathBuf], test: &Metadata) -> Result<()> {
-    match files.iter().find(|file| !file.is_file()) {
-        None => Ok(()),
-        Some(missing) => Err(Error::Data(format!(
-            "{}: not there, but the training part has this encoder and {} lists {} clips; add the file or leave the encoder out (data.encoders)",
-            missing.display(),
-            test.path.display(),
-            test.clips.len()
-        ))),
     }
 }
 

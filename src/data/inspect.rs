@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::dataset::check_data_folder;
 use super::filename::clip_key;
 use super::label::Classes;
 use super::metadata::{Clip, Metadata};
@@ -151,10 +152,7 @@ pub fn inspect(path: &Path) -> Inspection {
         ..Inspection::default()
     };
     if !path.is_dir() {
-        found.problems.push(format!(
-            "{}: expected a data folder with train_metadata.csv and features/train/NAME.npz; it is no folder",
-            path.display()
-        ));
+        found.note(check_data_folder(path));
         return found;
     }
     let train = found.note(Metadata::read(&path.join("train_metadata.csv"), None));

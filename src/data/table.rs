@@ -175,8 +175,8 @@ fn explain(path: &Path, error: &csv::Error, lines: &mut Lines<'_>) -> Error {
     Error::csv(path, line, None, reason)
 }
 
-/// Line numbers by place in a text without byte order mark, asked for in ascending order. The CSV reader's own are off
-/// where lines end in CRLF or are blank.
+/// Line numbers by place in a text without byte order mark, asked for in ascending order. The CSV
+/// reader's own are off where lines end in CRLF or are blank.
 pub(crate) struct Lines<'a> {
     text: &'a [u8],
     place: usize,

@@ -16,15 +16,16 @@ use crate::model::Config;
 use crate::train::history::EpochRecord;
 use crate::train::run::PROGRAM;
 use crate::train::score::MeanLosses;
-use crate::train::{Observer, Options, Predictor, Run, decoding};
+use crate::train::{Observer, Options, Predictor, Run, Stop, decoding};
 
 /// Trains, or goes on where a killed process stopped, and takes the scores of the held-out and the
-/// test clips. `checkpoint_seconds`: how often the state is saved; a baseline begins anew. `epoch`
-/// hears of every epoch that ends.
+/// test clips. `checkpoint_seconds`: how often the state is saved, and once more where `stop` is
+/// asked; a baseline begins anew. `epoch` hears of every epoch that ends.
 pub(super) fn execute(
     planned: &Planned,
     folder: &Path,
     checkpoint_seconds: f64,
+    stop: &Stop,
     epoch: &mut dyn FnMut(usize),
 ) -> Result<TrialResult> {
     // What stands here without a manifest was killed before its first step, and holds nothing.
@@ -38,9 +39,9 @@ pub(super) fn execute(
         TrialKind::Fusion(config) => {
             let mut config = (**config).clone();
             config.train.checkpoint_seconds = checkpoint_seconds;
-            fusion(planned, &config, folder, &mut Epochs(epoch))
+            fusion(planned, &config, folder, stop, &mut Epochs(epoch))
         }
-        TrialKind::Baseline(kind) => baseline(planned, kind, epoch),
+        TrialKind::Baseline(kind) => baseline(planned, kind, stop, epoch),
     }
 }
 
@@ -56,6 +57,7 @@ impl Observer for Epochs<'_> {
 fn baseline(
     planned: &Planned,
     kind: &BaselineKind,
+    stop: &Stop,
     epoch: &mut dyn FnMut(usize),
 ) -> Result<TrialResult> {
     let Opened {
@@ -66,6 +68,7 @@ fn baseline(
         spec: &kind.spec,
         recipe: &kind.recipe.unwrap_or_default(),
         seed: planned.trial.seed,
+        stop,
     };
     let mut observer = |record: &BaselineEpoch| epoch(record.epoch);
     let outcome = match planned.trial.fold {
@@ -101,6 +104,7 @@ fn fusion(
     planned: &Planned,
     config: &Config,
     folder: &Path,
+    stop: &Stop,
     observer: &mut dyn Observer,
 ) -> Result<TrialResult> {
     let Opened {
@@ -111,6 +115,7 @@ fn fusion(
     let options = Options {
         fold: planned.trial.fold,
         resume: true,
+        stop: stop.clone(),
         inputs: Some(inputs.clone()),
         ..Options::default()
     };

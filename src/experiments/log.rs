@@ -32,6 +32,8 @@ pub(super) enum Event<'a> {
         /// The most memory that the process has held so far, in MiB.
         peak_mib: Option<u64>,
     },
+    /// A trial was asked to stop; it goes on from its saved state.
+    Interrupted { trial: &'a str },
     /// A trial failed.
     Failed { trial: &'a str, reason: &'a str },
 }

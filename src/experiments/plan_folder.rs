@@ -1,7 +1,6 @@
 //! The folder of a plan: what it is, the results of its trials, and who works in it.
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,14 +10,13 @@ use super::log::{Event, Log};
 use super::plan::{Plan, Planned};
 use super::result::TrialResult;
 use super::trial::FORMAT_VERSION;
+use crate::atomic::{is_temporary, remove_temporary};
 use crate::error::{Error, Result};
+use crate::lock::{self, FolderLock};
 use crate::train::run::PROGRAM;
 
-/// What temporary files of [`crate::atomic`] begin with; a killed process leaves some behind.
-const TEMPORARY: &str = ".blendfuse-";
-
 /// Files of a run that only its continuation needs.
-const NEEDLESS: [&str; 2] = ["last.safetensors", "state.safetensors"];
+const NEEDLESS: [&str; 3] = ["last.safetensors", "state.safetensors", lock::NAME];
 
 /// The contents of `plan.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,7 +72,7 @@ pub struct PlanFolder {
     description: std::sync::Mutex<Description>,
     /// How it was found.
     pub found: Found,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl PlanFolder {
@@ -90,7 +88,7 @@ impl PlanFolder {
             path: path.to_owned(),
             source,
         })?;
-        let lock = lock(path)?;
+        let lock = FolderLock::take(path)?;
         for folder in [
             "",
             "trials",
@@ -284,31 +282,9 @@ fn read(path: &Path) -> Result<Description> {
     })
 }
 
-/// One process at a time; the system takes the lock away from a process that dies.
-fn lock(path: &Path) -> Result<File> {
-    let name = path.join(".lock");
-    let written = |source| Error::Write {
-        path: name.clone(),
-        source,
-    };
-    let file = File::create(&name).map_err(written)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Data(format!(
-            "{}: another process works in this folder; wait for it, or choose another --out",
-            path.display()
-        ))),
-        // Some network file systems have no locks; there the user has to see to it.
-        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
-            Ok(file)
-        }
-        Err(TryLockError::Error(source)) => Err(written(source)),
-    }
-}
-
 /// Whether a folder holds anything that a process killed at its very start would not have left.
 fn holds_anything(folder: &Path) -> bool {
-    let ours = |name: &str| name == ".lock" || name.starts_with(TEMPORARY);
+    let ours = |name: &str| name == lock::NAME || is_temporary(name);
     let Ok(entries) = std::fs::read_dir(folder) else {
         return false;
     };
@@ -333,17 +309,4 @@ fn remove(path: &Path) -> Result<()> {
         }),
         _ => Ok(()),
     }
-}
-
-/// Removes what a killed process had not finished writing.
-fn remove_temporary(folder: &Path) -> Result<()> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Ok(());
-    };
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            remove(&entry.path())?;
-        }
-    }
-    Ok(())
 }

@@ -15,6 +15,7 @@ use super::plan_folder::PlanFolder;
 use super::queue::{Queue, Taken};
 use super::result::TrialResult;
 use crate::error::{Error, Result};
+use crate::train::Stop;
 
 /// Follows a plan. The library prints nothing; whoever calls it does.
 pub trait PlanObserver {
@@ -77,6 +78,8 @@ pub struct Scheduler<'a> {
     pub threads: NonZeroUsize,
     /// Seconds between saved states of a trial.
     pub checkpoint_seconds: f64,
+    /// Once asked, running trials save their state, and no other begins.
+    pub stop: Stop,
 }
 
 /// What a worker tells.
@@ -97,7 +100,8 @@ impl Scheduler<'_> {
     /// before the next trial begins; a killed process repeats no finished trial.
     ///
     /// # Errors
-    /// [`Error::Write`] or [`Error::File`] for the plan's own files. A trial that fails is no error
+    /// [`Error::Write`] or [`Error::File`] for the plan's own files; [`Error::Interrupted`] where
+    /// trials are left because stop was asked. A trial that fails is no error
     /// here: see [`Outcomes::check`].
     pub fn run(&self, plan: &Plan, observer: &mut dyn PlanObserver) -> Result<Outcomes> {
         self.run_and_follow(&mut plan.clone(), observer, &mut |_, _| Ok(()))
@@ -143,7 +147,7 @@ impl Scheduler<'_> {
             queue.close();
         }
         let trials = Listed::new(plan.trials().iter().cloned().map(Arc::new).collect());
-        let mut fault = None;
+        let (mut fault, mut interrupted) = (None, false);
         std::thread::scope(|scope| {
             let receiver = self.workers(scope, &queue, &trials);
             for message in receiver {
@@ -155,6 +159,14 @@ impl Scheduler<'_> {
                     Message::Ended(index, seconds, result) => (index, seconds, result),
                 };
                 let planned = plan.trials()[index].clone();
+                if matches!(result, Err(Error::Interrupted(_))) {
+                    // Not the trial's own message: the plan as a whole is what goes on.
+                    queue.abandon();
+                    let logged = self.folder.log(Event::Interrupted { trial: &planned.id });
+                    fault = fault.take().or(logged.err());
+                    interrupted = true;
+                    continue;
+                }
                 let reason = result.as_ref().err().map(ToString::to_string);
                 if let Ok(result) = result {
                     state.warn(&result, observer);
@@ -207,6 +219,14 @@ impl Scheduler<'_> {
             }
         });
         observer.ends();
+        if interrupted && fault.is_none() {
+            fault = Some(Error::Interrupted(format!(
+                "with {} of {} trainings done; they and the states of those that ran are saved in {}",
+                state.outcomes.ended(),
+                plan.trials().len(),
+                self.folder.path().display()
+            )));
+        }
         fault.map_or(Ok(state.outcomes), Err)
     }
 
@@ -301,6 +321,9 @@ impl Scheduler<'_> {
         pool: &mut Option<rayon::ThreadPool>,
         sender: &Sender<Message>,
     ) -> Result<TrialResult> {
+        if self.stop.is_asked() {
+            return Err(Error::Interrupted("before the first step".into()));
+        }
         self.folder.log(Event::Begun {
             trial: &planned.id,
             label: &planned.label,
@@ -324,7 +347,13 @@ impl Scheduler<'_> {
         let run = self.folder.run(&planned.id);
         let work = || {
             pool.install(|| {
-                let result = execute(planned, &run, self.checkpoint_seconds, &mut epoch)?;
+                let result = execute(
+                    planned,
+                    &run,
+                    self.checkpoint_seconds,
+                    &self.stop,
+                    &mut epoch,
+                )?;
                 result.write(&self.folder.result(&planned.id))?;
                 self.folder.tidy(&planned.id, planned.keep_weights)?;
                 Ok(result)

@@ -2,6 +2,8 @@
 
 use ndarray::Array2;
 
+use serde::{Deserialize, Serialize};
+
 use super::progress::Progress;
 use super::run::{Observer, Run};
 use super::step::{StepLosses, Stepped, inputs, train_step};
@@ -17,6 +19,8 @@ pub(super) enum EpochEnd {
         losses: StepLosses,
         reached_max_steps: bool,
     },
+    /// Between two steps; how far it came stands in the progress.
+    Stopped,
     NotFinite {
         what: &'static str,
         began: String,
@@ -24,8 +28,16 @@ pub(super) enum EpochEnd {
     },
 }
 
+/// How far an epoch has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PartOfEpoch {
+    /// Batches trained on.
+    pub(super) batches: usize,
+    sums: Sums,
+}
+
 /// Losses summed over clips.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Sums {
     clips: f64,
     total: f64,
@@ -57,7 +69,7 @@ impl Sums {
 }
 
 impl Run<'_> {
-    /// One pass over the training rows.
+    /// One pass over the training rows, or what is left of it.
     pub(super) fn epoch(
         &mut self,
         progress: &mut Progress,
@@ -77,10 +89,21 @@ impl Run<'_> {
             .options
             .max_steps
             .map_or(usize::MAX, |most| most.saturating_sub(progress.steps));
-        let mut batches = batches.take(steps_left).enumerate().peekable();
-        let mut sums = Sums::default();
+        let begun = std::mem::take(&mut progress.begun);
+        let mut sums = begun.sums;
+        let left = batches.enumerate().skip(begun.batches);
+        let mut batches = left.take(steps_left).peekable();
         let mut gathered = None;
         while let Some((i, clips)) = batches.next() {
+            if self.options.stop.is_asked() {
+                if let Some(target) = self.target.as_mut().filter(|_| gathered.is_some()) {
+                    // What was drawn ahead is drawn again.
+                    let drawn = target.stream.drawn() - clips.len();
+                    target.stream.seek(drawn);
+                }
+                progress.begun = PartOfEpoch { batches: i, sums };
+                return Ok(EpochEnd::Stopped);
+            }
             let Gathered { inputs, targets } = match gathered.take() {
                 Some(gathered) => gathered,
                 None => self.gather(progress, clips)?,

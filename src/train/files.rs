@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::history::{EpochRecord, write_csv, write_json_lines};
 use super::manifest::Manifest;
 use crate::error::{Error, Result};
+use crate::lock::{FolderLock, holds_anything};
 
 /// Where a run's files stand.
 pub(super) struct Files {
@@ -14,6 +15,7 @@ pub(super) struct Files {
     pub(super) json_lines: PathBuf,
     pub(super) manifest: PathBuf,
     pub(super) state: PathBuf,
+    _lock: FolderLock,
 }
 
 impl Files {
@@ -22,24 +24,24 @@ impl Files {
             path: out.to_owned(),
             source,
         };
-        crate::atomic::remove_leftovers(out);
-        if !resume && out.exists() {
-            let mut entries = std::fs::read_dir(out).map_err(write_error)?;
-            if entries.next().is_some() {
-                return Err(Error::Data(format!(
-                    "{} is not empty; choose another --out, or --resume to go on with the run there",
-                    out.display()
-                )));
-            }
-        }
         let manifest = out.join("manifest.json");
-        if resume && !manifest.exists() && holds_anything(out) {
-            return Err(Error::Data(format!(
+        let check = || match (resume, holds_anything(out)) {
+            (false, true) => Err(Error::Data(format!(
+                "{} is not empty; choose another --out, or --resume to go on with the run there",
+                out.display()
+            ))),
+            (true, true) if !manifest.exists() => Err(Error::Data(format!(
                 "{} holds files but no run to go on with (no manifest.json); choose another --out",
                 out.display()
-            )));
-        }
+            ))),
+            _ => Ok(()),
+        };
+        check()?;
         std::fs::create_dir_all(out).map_err(write_error)?;
+        let lock = FolderLock::take(out)?;
+        // Another process may have begun, and ended, since.
+        check()?;
+        crate::atomic::remove_temporary(out)?;
         Ok(Self {
             weights: out.join("weights.safetensors"),
             last: out.join("last.safetensors"),
@@ -47,6 +49,7 @@ impl Files {
             json_lines: out.join("history.jsonl"),
             manifest,
             state: out.join("state.safetensors"),
+            _lock: lock,
         })
     }
 
@@ -77,8 +80,4 @@ impl Files {
             _ => Ok(()),
         }
     }
-}
-
-fn holds_anything(folder: &Path) -> bool {
-    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }

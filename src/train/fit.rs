@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::checkpoint::{ChosenThresholds, Description, FORMAT_VERSION};
 use super::decoding::unsearched;
 use super::early_stopping::EarlyStopping;
-use super::epoch::EpochEnd;
+use super::epoch::{EpochEnd, PartOfEpoch};
 use super::files::Files;
 use super::history;
 use super::manifest::Manifest;
@@ -34,7 +34,8 @@ impl Run<'_> {
     /// # Errors
     /// [`Error::Write`] as soon as a file cannot be written; [`Error::Npz`] if another program changes
     /// a feature file meanwhile; [`Error::NonFinite`] if the loss or a
-    /// gradient is not finite, with the last good weights in `last.safetensors`.
+    /// gradient is not finite, with the last good weights in `last.safetensors`;
+    /// [`Error::Interrupted`] once the options' stop is asked, with the state of the last step saved.
     pub fn train(mut self, out: &Path, observer: &mut dyn Observer) -> Result<Outcome> {
         let files = Files::open(out, self.options.resume)?;
         for warning in &self.warnings {
@@ -80,6 +81,7 @@ impl Run<'_> {
                     losses,
                     reached_max_steps,
                 } => (losses, reached_max_steps),
+                EpochEnd::Stopped => return Err(self.interrupted(&files, &progress)),
                 EpochEnd::NotFinite { what, began, batch } => {
                     return Err(self.not_finite(&files, &progress, what, &began, Some(batch)));
                 }
@@ -150,6 +152,28 @@ impl Run<'_> {
             }
         };
         self.finish(&files, progress, stopped, manifest)
+    }
+
+    /// Saves the state between two steps; gives the error that ends the run.
+    fn interrupted(&self, files: &Files, progress: &Progress) -> Error {
+        if let Some(name) = self.weight_not_finite() {
+            return self.not_finite(files, progress, "weight", &name, None);
+        }
+        let state = self.loop_state(progress);
+        let saved = self
+            .dataset
+            .check_unchanged()
+            .and_then(|()| state::save(&files.state, &self.net.params, &self.adam, state))
+            .and_then(|()| files.write_history(&progress.history));
+        match saved {
+            Err(error) => error,
+            Ok(()) => Error::Interrupted(format!(
+                "in epoch {} after step {}; the state is saved in {}",
+                progress.epoch + 1,
+                progress.steps,
+                files.state.display()
+            )),
+        }
     }
 
     fn finish(
@@ -248,6 +272,7 @@ impl Run<'_> {
         };
         let mut progress = Progress {
             epoch: 0,
+            begun: PartOfEpoch::default(),
             steps: 0,
             plateau: Plateau::new(plateau),
             early_stopping: EarlyStopping::new(train.early_stop_patience, train.early_stop_delta),
@@ -260,6 +285,7 @@ impl Run<'_> {
             let state = state::load(&files.state, &mut self.net.params, &mut self.adam)?;
             self.adam.config.lr = state.lr;
             progress.epoch = state.epoch;
+            progress.begun = state.begun;
             progress.steps = state.steps;
             progress.plateau = state.plateau.with_config(plateau);
             progress.early_stopping = state.early_stopping;
@@ -276,6 +302,7 @@ impl Run<'_> {
     fn loop_state(&self, progress: &Progress) -> LoopState {
         LoopState {
             epoch: progress.epoch,
+            begun: progress.begun.clone(),
             steps: progress.steps,
             drawn: self
                 .target

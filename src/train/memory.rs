@@ -6,7 +6,7 @@ use crate::model::{Config, EncoderShape, FusionNet};
 const GIB: f64 = (1_u64 << 30) as f64;
 
 /// Refuses a model whose training needs more memory than the machine has: weights and two moments of
-/// each, and the batch with what the backward pass keeps of it. Where the system does not tell how
+/// each, the batch with what the backward pass keeps of it, and the next batch. Where the system does not tell how
 /// much there is, nothing is refused.
 ///
 /// # Errors
@@ -30,7 +30,7 @@ fn check_against(
     let inputs: usize = encoders.iter().map(|encoder| encoder.width).sum();
     // Each projection is kept as product, normalised, output, joined, weighted, packed twice, gradient.
     let kept = 8 * encoders.len() * model.projection_dim;
-    let numbers = 3.0 * parameters as f64 + rows as f64 * (inputs + kept) as f64;
+    let numbers = 3.0 * parameters as f64 + rows as f64 * (2 * inputs + kept) as f64;
     let needed = 4.0 * numbers;
     if needed <= there {
         return Ok(());
@@ -38,7 +38,7 @@ fn check_against(
     Err(Error::Config {
         field: "model".into(),
         reason: format!(
-            "{parameters} parameters with their moments and a batch of {rows} rows need about {:.1} GiB, \
+            "{parameters} parameters with their moments and batches of {rows} rows need about {:.1} GiB, \
              this machine has {:.1}; lower model.projection_dim (found {}), model.shared_dim ({}), \
              model.gate_hidden ({}), model.head_hidden ({}) or train.batch_size ({}), or choose fewer \
              encoders (data.encoders)",

@@ -24,8 +24,15 @@ impl Predictor {
     /// Loads a run's folder (its `weights.safetensors`) or a weights file.
     ///
     /// # Errors
-    /// [`Error::Read`], or [`Error::File`] if the file is not one that this program trained.
+    /// [`Error::Data`] if there is nothing, [`Error::Read`], or [`Error::File`] if the file is not one
+    /// that this program trained.
     pub fn load(run: &Path) -> Result<Self> {
+        if !run.exists() {
+            return Err(Error::Data(format!(
+                "{}: expected the folder of a trained model, or its weights file; there is neither",
+                run.display()
+            )));
+        }
         let path = if run.is_dir() {
             run.join("weights.safetensors")
         } else {

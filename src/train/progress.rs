@@ -2,6 +2,7 @@
 
 use super::checkpoint::ChosenThresholds;
 use super::early_stopping::{EarlyStopping, Verdict};
+use super::epoch::PartOfEpoch;
 use super::history::EpochRecord;
 use super::step::StepLosses;
 use super::validation::Validation;
@@ -12,6 +13,7 @@ use crate::nn::{Adam, Plateau};
 /// What changes from epoch to epoch besides weights and moments.
 pub(super) struct Progress {
     pub(super) epoch: usize,
+    pub(super) begun: PartOfEpoch,
     pub(super) steps: usize,
     pub(super) plateau: Plateau,
     pub(super) early_stopping: EarlyStopping,

@@ -9,6 +9,7 @@ use super::history::EpochRecord;
 use super::manifest::{ClipCounts, Manifest};
 use super::memory;
 use super::step::StepLosses;
+use super::stop::Stop;
 use super::target::{Target, target};
 use super::validation::ValidationFold;
 use crate::data::dataset::Dataset;
@@ -36,6 +37,8 @@ pub struct Options {
     pub no_shuffle: bool,
     /// Go on from the saved state in the output folder, if there is one.
     pub resume: bool,
+    /// Looked at between steps: once asked, the run saves its state and ends.
+    pub stop: Stop,
     /// Hashes of the data set's files, where they are known; none: they are read and hashed.
     pub inputs: Option<Vec<InputFile>>,
 }

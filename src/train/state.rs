@@ -1,5 +1,5 @@
-//! The whole state of a run at the end of an epoch: weights, moments and the loop's own numbers in
-//! one file, so that they can never be of different epochs.
+//! The whole state of a run between two steps: weights, moments and the loop's own numbers in
+//! one file, so that they can never be of different steps.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Checkpoint, ChosenThresholds, file_error};
 use super::early_stopping::EarlyStopping;
+use super::epoch::PartOfEpoch;
 use super::history::EpochRecord;
 use super::weights_file::{Outgoing, json, write};
 use crate::autograd::Tensor;
@@ -22,6 +23,9 @@ use crate::nn::{Adam, Params, Plateau};
 pub struct LoopState {
     /// Epochs done.
     pub epoch: usize,
+    /// What was done of the next one; nothing where the epoch had just ended.
+    #[serde(default)]
+    pub begun: PartOfEpoch,
     /// Optimiser steps taken.
     pub steps: usize,
     /// Target rows drawn by the domain adversary.

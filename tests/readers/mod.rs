@@ -34,7 +34,7 @@ pub const TARGETS: [Target; 8] = [
     ("config", read_config),
 ];
 
-/// Longest message, without the path that it begins with.
+/// Characters of a message, with the path that it begins with.
 const LONGEST: usize = 1000;
 
 /// What was read; a refusal must be one short line about the input.
@@ -47,10 +47,10 @@ fn sound<T>(read: Result<T, Error>) -> Option<T> {
             assert!(error.is_input(), "not blamed on the input: {message}");
             let broken = message.chars().any(char::is_control);
             assert!(!broken, "more than a line: {message:?}");
+            let length = message.chars().count();
             assert!(
-                !message.trim().is_empty() && message.len() < LONGEST,
-                "{} bytes: {message}",
-                message.len()
+                !message.trim().is_empty() && length < LONGEST,
+                "{length} characters: {message}"
             );
             None
         }

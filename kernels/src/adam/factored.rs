@@ -184,8 +184,7 @@ impl<T: Real> Factored<'_, T> {
             let following = stretches.peek().unwrap_or(&stretch).part.start();
             let len = stretch.part.p.len();
             // What the product fetches of the following stretch, the step on it need not.
-            let fetched =
-                len.min(len * std::env::var("FH").map_or(50, |g| g.parse().unwrap()) / 100 + AHEAD);
+            let fetched = len.min(len / 2 + AHEAD);
             self.update(&mut stretch, Pace::half(following, fetched));
             let Stretch {
                 panel,
@@ -199,11 +198,7 @@ impl<T: Real> Factored<'_, T> {
                 inputs: first_input..first_input + weights.len(),
                 weights,
             };
-            let origin = if first_input == 0 {
-                Origin::Zero
-            } else {
-                Origin::Sums
-            };
+            let origin = (first_input > 0).then_some(Origin::Sums);
             let first = (panel - first_panel) * PANEL;
             let cols = first..first + PANEL.min(self.outputs - panel * PANEL);
             let far = following.places();

@@ -7,11 +7,9 @@ use crate::layout::{PANEL, PackedRows, ROW_BLOCK};
 use crate::micro::{self, Beside, Kernel, Pass, STEPS_PER_SHARE, Start, Tile};
 use crate::real::Real;
 
-/// What the sums of a product start from.
+/// What the sums of a product start from, where that is not 0.
 #[derive(Clone, Copy)]
 pub(crate) enum Origin<'a, T> {
-    /// 0.
-    Zero,
     /// One value for each output.
     Bias(&'a [T]),
     /// What the rows hold: the sums over the inputs before these.
@@ -34,7 +32,7 @@ impl<T: Real> Strip<'_, T> {
     pub fn multiply<const N: usize>(
         &self,
         kernel: Kernel,
-        origin: Origin<'_, T>,
+        origin: Option<Origin<'_, T>>,
         rows: &mut [&mut [T]],
         cols: Range<usize>,
         far: [*const T; N],
@@ -53,8 +51,8 @@ impl<T: Real> Strip<'_, T> {
         let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
         for (block, rows) in rows.chunks_mut(ROW_BLOCK).enumerate() {
             let start = match origin {
-                Origin::Zero => Start::Zero,
-                Origin::Bias(_) | Origin::Sums => {
+                None => Start::Zero,
+                Some(origin) => {
                     kernel.run(Begin {
                         origin,
                         rows,
@@ -101,7 +99,6 @@ impl<T: Real> Pass for Begin<'_, '_, T> {
     fn run(self) {
         for (tile, y) in self.tile.0.iter_mut().zip(self.rows) {
             let from = match self.origin {
-                Origin::Zero => &[T::zero(); PANEL][..self.cols.len()],
                 Origin::Bias(bias) => bias,
                 Origin::Sums => &y[self.cols.clone()],
             };

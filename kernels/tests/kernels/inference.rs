@@ -134,10 +134,10 @@ fn check_project(batch: usize, widths: &[usize], outputs: &[usize]) {
 #[test]
 fn projections_agree_with_the_reference_at_every_edge() {
     for batch in SIZES {
-        check_project(batch, &[9, 200, 1], &[33, 5, 64]);
+        check_project(batch, &[9, 400, 1], &[33, 5, 64]);
         check_project(batch, &[400], &[256]);
     }
-    check_project(600, &[50, 193, 7], &[64, 100, 31]);
+    check_project(600, &[50, 385, 7], &[64, 100, 31]);
 }
 
 #[test]

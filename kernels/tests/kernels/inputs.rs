@@ -3,8 +3,8 @@
 use blendfuse_kernels::layout::{PANEL, PackedRows, Panels, ROW_BLOCK};
 use blendfuse_kernels::{MatMut, MatRef, Real};
 
-/// Around every edge of the tiles (8 × 32) and of a pass (192).
-pub const SIZES: [usize; 10] = [0, 1, 7, 8, 9, 31, 32, 33, 65, 200];
+/// Around every edge of the tiles (8 × 32) and of a pass (384).
+pub const SIZES: [usize; 10] = [0, 1, 7, 8, 9, 31, 32, 33, 65, 400];
 
 /// Integers from −3 to 3, the same for the same seed.
 pub fn integers<T: Real>(len: usize, seed: u64) -> Vec<T> {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::rows::Rows;
 use super::shift::{self, Sample, Shift};
 use super::{EncoderReport, FileReport, Inspection};
-use crate::data::dataset::feature_files;
+use crate::data::dataset::{check_untrained, feature_files};
 use crate::data::features::Features;
 use crate::data::metadata::Clip;
 use crate::data::registry::{Modality, arrange};
@@ -50,6 +50,11 @@ impl Inspection {
             // The built-in order serves where the folder's own listing is at fault.
             None => arrange(names, &listing.join("none")).unwrap_or_default(),
         };
+        let file = |(name, _): &(String, Modality)| folders[1].join(format!("{name}.npz"));
+        if has_test && folders[1].is_dir() {
+            let known: Vec<_> = arranged.iter().map(file).collect();
+            self.note(check_untrained(&known));
+        }
         let actors = Actors::of(&clips);
         let open = |encoder: &(String, Modality), part: usize| {
             let file = folders[part].join(format!("{}.npz", encoder.0));

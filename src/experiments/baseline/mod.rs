@@ -20,6 +20,7 @@ pub use spec::{BaselineModel, BaselineSpec, Recipe, named};
 use crate::data::dataset::Dataset;
 use crate::data::folds::fold as split_fold;
 use crate::error::Result;
+use crate::train::Stop;
 
 /// What is trained and on which clips.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,8 @@ pub struct Baseline<'a> {
     pub recipe: &'a Recipe,
     /// Initial weights and the order of clips follow from it.
     pub seed: u64,
+    /// Looked at between steps: once asked, training ends with nothing to go on from.
+    pub stop: &'a Stop,
 }
 
 impl Baseline<'_> {
@@ -85,6 +88,7 @@ pub fn run(
         spec,
         recipe: &Recipe::default(),
         seed,
+        stop: &Stop::default(),
     };
     baseline.validate(fold, &mut |_| ())
 }

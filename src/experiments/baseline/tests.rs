@@ -38,6 +38,7 @@ fn validate(dataset: &Dataset, spec: &BaselineSpec, seed: u64) -> Result<Baselin
         spec,
         recipe: &quick(),
         seed,
+        stop: &Stop::default(),
     };
     baseline.validate(1, &mut |_| ())
 }
@@ -234,6 +235,7 @@ fn retraining_uses_all_clips_and_the_last_epoch() {
         spec: &spec,
         recipe: &recipe,
         seed: 0,
+        stop: &Stop::default(),
     };
     let mut seen = Vec::new();
     let found = baseline

@@ -34,6 +34,7 @@ pub fn train(
         spec,
         recipe,
         seed,
+        stop,
     } = *baseline;
     let BaselineSpec::Encoders { model, .. } = spec else {
         return Err(Error::Data(format!("baseline {spec} is not trained")));
@@ -59,6 +60,9 @@ pub fn train(
         };
         let (mut sum, order) = (0.0, epoch_order(train, seed, epoch - 1, true));
         for (batch, clips) in order.chunks(recipe.batch_size).enumerate() {
+            if stop.is_asked() {
+                return Err(Error::Interrupted(format!("in epoch {epoch} of {spec}")));
+            }
             let targets = targets(&dataset.train, clips, dataset.classes.len())?;
             let entropy: f64 = targets.rows().into_iter().map(entropy).sum();
             let x = input.gather(&dataset.train, clips);

@@ -9,8 +9,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::figure::canvas::escaped;
+use crate::analysis::run::no_run;
 use crate::analysis::run::read_json_if_any;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use drawings::figures;
 use tables::{CsvTable, pairs};
 
@@ -42,16 +43,17 @@ const ASSUMPTIONS: &str = include_str!("../../../docs/assumptions.md");
 /// The page of a run folder; what `analyze` found is taken from `RUN/analysis`, or from `analysis`.
 ///
 /// # Errors
-/// [`Error::Data`] if there is no run; [`Error::Read`], [`Error::File`] and [`Error::Csv`] for faulty
-/// files.
+/// [`Data`] if there is no run; [`Read`], [`File`] and [`Csv`] for faulty files.
+///
+/// [`Data`]: crate::error::Error::Data
+/// [`Read`]: crate::error::Error::Read
+/// [`File`]: crate::error::Error::File
+/// [`Csv`]: crate::error::Error::Csv
 pub fn page(run: &Path, analysis: &Path) -> Result<String> {
     let plan = read_json_if_any(&run.join("plan.json"))?;
     let own = read_json_if_any(&run.join("manifest.json"))?;
     if plan.is_none() && own.is_none() {
-        return Err(Error::Data(format!(
-            "{}: expected the folder of train, cv, ablate or repro; it holds neither manifest.json nor plan.json",
-            run.display()
-        )));
+        return Err(no_run(run));
     }
     let manifest = match own {
         Some(own) => Some(own),

@@ -1,0 +1,129 @@
+//! What a data folder must hold, and which files of it are features.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use crate::data::metadata::Metadata;
+use crate::data::registry::Modality;
+use crate::error::{Error, Result};
+
+/// Refuses what is no data folder: one that does not exist, or has no training metadata.
+pub(in crate::data) fn check_data_folder(path: &Path) -> Result<()> {
+    let found = if !path.exists() {
+        "there is no such folder"
+    } else if !path.is_dir() {
+        "it is no folder"
+    } else if !path.join("train_metadata.csv").is_file() {
+        "it has none"
+    } else {
+        return Ok(());
+    };
+    Err(Error::Data(format!(
+        "{}: expected a data folder with train_metadata.csv and features/train/NAME.npz; {found}",
+        path.display()
+    )))
+}
+
+/// Names of the `.npz` files of a folder, without the ending.
+pub(in crate::data) fn feature_files(folder: &Path) -> Result<Vec<String>> {
+    let expected = |found: &str| {
+        Error::Data(format!(
+            "{}: expected a folder with one NAME.npz per encoder; {found}",
+            folder.display()
+        ))
+    };
+    if !folder.is_dir() {
+        return Err(expected("there is no such folder"));
+    }
+    let failed = |source| Error::Read {
+        path: folder.to_path_buf(),
+        source,
+    };
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        // Hidden files are leftovers of copying and of interrupted writing.
+        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
+            continue;
+        };
+        if let Some(stem) = name.strip_suffix(".npz") {
+            names.push(stem.to_string());
+        }
+    }
+    if names.is_empty() {
+        return Err(expected("it holds none"));
+    }
+    Ok(names)
+}
+
+pub(super) fn select(
+    names: Vec<(String, Modality)>,
+    subset: Option<&[String]>,
+    folder: &Path,
+) -> Result<Vec<(String, Modality)>> {
+    let Some(subset) = subset else {
+        return Ok(names);
+    };
+    let known = |wanted: &String| names.iter().any(|(name, _)| name == wanted);
+    let fault = |reason| {
+        Err(Error::Config {
+            field: "data.encoders".into(),
+            reason,
+        })
+    };
+    if subset.is_empty() {
+        return fault("is empty; expected at least one encoder".into());
+    }
+    if let Some(unknown) = subset.iter().find(|wanted| !known(wanted)) {
+        let all: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
+        let nearest = all.iter().copied().max_by(|a, b| {
+            strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown))
+        });
+        return fault(format!(
+            "{} has no encoder {unknown:?}; nearest: {}; found: {}",
+            folder.display(),
+            nearest.unwrap_or("none"),
+            all.join(", ")
+        ));
+    }
+    Ok(names
+        .into_iter()
+        .filter(|(name, _)| subset.contains(name))
+        .collect())
+}
+
+/// A test part without an encoder of the training part would silently lose it for every clip.
+pub(super) fn check_test_files(files: &[PathBuf], test: &Metadata) -> Result<()> {
+    match files.iter().find(|file| !file.is_file()) {
+        None => Ok(()),
+        Some(missing) => Err(Error::Data(format!(
+            "{}: not there, but the training part has this encoder and {} lists {} clips; add the file or leave the encoder out (data.encoders)",
+            missing.display(),
+            test.path.display(),
+            test.clips.len()
+        ))),
+    }
+}
+
+/// An encoder that the test part alone has would silently be left out; `files` are the test files of
+/// all encoders of the training part.
+pub(in crate::data) fn check_untrained(files: &[PathBuf]) -> Result<()> {
+    let Some(folder) = files.first().and_then(|file| file.parent()) else {
+        return Ok(());
+    };
+    let known: HashSet<&PathBuf> = files.iter().collect();
+    let mut names = feature_files(folder)?;
+    names.sort();
+    let file = |name: String| folder.join(format!("{name}.npz"));
+    match names
+        .into_iter()
+        .map(file)
+        .find(|file| !known.contains(file))
+    {
+        None => Ok(()),
+        Some(extra) => Err(Error::Data(format!(
+            "{}: the training part has no such encoder; add the file of the same name to features/train, or take this one away",
+            extra.display()
+        ))),
+    }
+}
