@@ -1,6 +1,7 @@
 //! Matrix products at the model's shapes and square ones, beside other libraries, in turn:
 //! `cargo bench -p blendfuse-kernels --bench gemm`. Prints a table of GFLOP/s, medians of
-//! interleaved rounds. Every result is checked before it is timed. All use the machine's threads.
+//! interleaved rounds; `-- square` times the products of that name only. Every result is checked
+//! before it is timed. All use the machine's threads.
 //!
 //! `packed` is what the model does: weights and batch lie packed for good, so no packing is timed.
 //! `gemm` takes plain matrices as the others do, and packs them.
@@ -193,10 +194,16 @@ fn contenders<'a>(
 }
 
 fn main() {
-    if std::env::args().any(|argument| argument == "--test") {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--test") {
         return;
     }
-    for product in &PRODUCTS {
+    let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
+    let is_wanted = |product: &&Product| wanted.is_none_or(|part| product.name.contains(part));
+    for product in PRODUCTS.iter().filter(is_wanted) {
+        if std::env::var("ONLY").is_ok_and(|o| !product.name.contains(&o)) {
+            continue;
+        }
         let &Product { name, m, k, n, .. } = product;
         let (a, b) = (integers(m * k, 1), integers(k * n, 2));
         let mut expected: Option<Vec<f32>> = None;

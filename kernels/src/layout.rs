@@ -297,6 +297,20 @@ impl<T: Real> ColumnPanels<T> {
     fn write(&mut self, x: MatRef<'_, T>) {
         let (rows, cols) = (x.rows(), x.cols());
         let panels = self.data.as_chunks_mut::<PANEL>().0;
+        if x.col_stride() == 1 && cols > 0 {
+            for r in 0..rows {
+                let row = &x.data()[r * x.row_stride()..][..cols];
+                let (whole, last) = row.as_chunks::<PANEL>();
+                let mut places = panels[r..].chunks_mut(self.depth);
+                for (part, place) in whole.iter().zip(places.by_ref()) {
+                    place[0] = *part;
+                }
+                if let Some(place) = places.next().filter(|_| !last.is_empty()) {
+                    place[0][..last.len()].copy_from_slice(last);
+                }
+            }
+            return;
+        }
         for (n, first) in (0..cols).step_by(PANEL).enumerate() {
             let last = cols.min(first + PANEL);
             let panel = &mut panels[n * self.depth..][..rows];

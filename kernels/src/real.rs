@@ -40,21 +40,21 @@ impl Real for f64 {
 pub(crate) mod sealed {
     use crate::layout::{PANEL, ROW_BLOCK};
     use crate::micro::portable::{Across, BASELINE_FUSES, Down};
-    use crate::micro::{Beside, Blocks, Kernel, Start, Tile};
+    use crate::micro::{Beside, Blocks, Kernel, Start, Tile, TileRows};
     use crate::pack::STAGED;
-    use crate::turn::{turn, turn_stored};
+    use crate::turn::{as_bytes, turn, turn_stored};
 
     /// What the blocked loops ask of a scalar: the two micro-kernels, so that the loops around them
     /// are written once. `f32` has kernels of its own for each instruction set; `f64` compiles the
     /// portable one for it.
     pub trait Tiles: Sized {
         /// [`crate::micro::MicroKernel::down`].
-        fn down<B: Beside>(
+        fn down<R: TileRows<Self>, B: Beside>(
             kernel: Kernel,
             a: &[[Self; ROW_BLOCK]],
             b: &[[Self; PANEL]],
             start: Start,
-            tile: &mut Tile<Self>,
+            tile: &mut R,
             beside: &mut B,
         );
 
@@ -70,6 +70,19 @@ pub(crate) mod sealed {
 
         /// `out[c][r] = rows[r][c]`, widened where `Self` is wider.
         fn turn(kernel: Kernel, rows: &[[f32; STAGED]; ROW_BLOCK], out: &mut [[Self; ROW_BLOCK]]);
+
+        /// `out[c][r] = rows[r][c]`, as far as this processor has a way of its own; gives how many
+        /// columns were done.
+        ///
+        /// # Panics
+        /// If a row is shorter than `out`.
+        fn turn_rows(
+            _: Kernel,
+            _rows: [&[Self]; ROW_BLOCK],
+            _out: &mut [[Self; ROW_BLOCK]],
+        ) -> usize {
+            0
+        }
 
         /// The same straight from eight stored rows, standardised by mean and 1 / deviation; gives
         /// how many columns were done, which may be none.
@@ -95,12 +108,12 @@ pub(crate) mod sealed {
         }
 
         #[inline]
-        fn down<B: Beside>(
+        fn down<R: TileRows<f32>, B: Beside>(
             kernel: Kernel,
             a: &[[f32; ROW_BLOCK]],
             b: &[[f32; PANEL]],
             start: Start,
-            tile: &mut Tile<f32>,
+            tile: &mut R,
             beside: &mut B,
         ) {
             kernel.down(a, b, start, tile, beside);
@@ -122,34 +135,42 @@ pub(crate) mod sealed {
         fn turn(kernel: Kernel, rows: &[[f32; STAGED]; ROW_BLOCK], out: &mut [[f32; ROW_BLOCK]]) {
             turn(kernel, rows, out);
         }
+
+        fn turn_rows(
+            kernel: Kernel,
+            rows: [&[f32]; ROW_BLOCK],
+            out: &mut [[f32; ROW_BLOCK]],
+        ) -> usize {
+            turn_stored(kernel, &rows.map(as_bytes), None, out)
+        }
     }
 
     // Four rows of so many columns of f64 fill eight vectors.
     impl Tiles for f64 {
-        fn down<B: Beside>(
+        fn down<R: TileRows<f64>, B: Beside>(
             kernel: Kernel,
             a: &[[f64; ROW_BLOCK]],
             b: &[[f64; PANEL]],
             start: Start,
-            tile: &mut Tile<f64>,
+            tile: &mut R,
             beside: &mut B,
         ) {
             match kernel.vector_bits() {
-                512 => kernel.run(Down::<_, _, true, 16> {
+                512 => kernel.run(Down::<_, _, _, true, 16> {
                     a,
                     b,
                     start,
                     tile,
                     beside,
                 }),
-                256 => kernel.run(Down::<_, _, true, 8> {
+                256 => kernel.run(Down::<_, _, _, true, 8> {
                     a,
                     b,
                     start,
                     tile,
                     beside,
                 }),
-                _ => kernel.run(Down::<_, _, BASELINE_FUSES, 4> {
+                _ => kernel.run(Down::<_, _, _, BASELINE_FUSES, 4> {
                     a,
                     b,
                     start,

@@ -5,7 +5,7 @@ use std::arch::x86_64::{
     __m256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
 };
 
-use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Start, Tile};
+use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Start, Tile, TileRows};
 use crate::layout::{PANEL, ROW_BLOCK};
 
 /// Values in a vector.
@@ -35,12 +35,12 @@ impl MicroKernel for Avx2Fma {
     const PARTS: usize = (ROW_BLOCK / PART_ROWS) * (PANEL / PART_COLS);
 
     #[inline]
-    fn down<B: Beside>(
+    fn down<R: TileRows<f32>, B: Beside>(
         self,
         a: &[[f32; ROW_BLOCK]],
         b: &[[f32; PANEL]],
         start: Start,
-        tile: &mut Tile<f32>,
+        tile: &mut R,
         beside: &mut B,
     ) {
         // SAFETY: a value of this type proves that the features are there.
@@ -73,11 +73,11 @@ fn run<P: Pass>(pass: P) -> P::Output {
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn down<B: Beside>(
+fn down<R: TileRows<f32>, B: Beside>(
     a: &[[f32; ROW_BLOCK]],
     b: &[[f32; PANEL]],
     start: Start,
-    tile: &mut Tile<f32>,
+    tile: &mut R,
     beside: &mut B,
 ) {
     let depth = a.len().min(b.len());
@@ -137,13 +137,13 @@ fn multiply_add(sums: &mut Sums, a: [f32; PART_ROWS], b: &[[f32; LANES]; 2]) {
 
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn load_part(start: Start, tile: &Tile<f32>, row: usize, col: usize) -> Sums {
+fn load_part<R: TileRows<f32>>(start: Start, tile: &R, row: usize, col: usize) -> Sums {
     let mut sums = [[_mm256_setzero_ps(); 2]; PART_ROWS];
     if start == Start::Zero {
         return sums;
     }
-    for (sums, row) in sums.iter_mut().zip(&tile.0[row * PART_ROWS..]) {
-        let part = part_of(row, col);
+    for (i, sums) in sums.iter_mut().enumerate() {
+        let part = part_of(tile.row(row * PART_ROWS + i), col);
         *sums = [load(&part[0]), load(&part[1])];
     }
     sums
@@ -151,8 +151,9 @@ fn load_part(start: Start, tile: &Tile<f32>, row: usize, col: usize) -> Sums {
 
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn store_part(sums: &Sums, tile: &mut Tile<f32>, row: usize, col: usize) {
-    for (sums, row) in sums.iter().zip(&mut tile.0[row * PART_ROWS..]) {
+fn store_part<R: TileRows<f32>>(sums: &Sums, tile: &mut R, row: usize, col: usize) {
+    for (i, sums) in sums.iter().enumerate() {
+        let row = tile.row_mut(row * PART_ROWS + i);
         let part = row.as_chunks_mut::<LANES>().0[2 * col..].iter_mut();
         for (sum, part) in sums.iter().zip(part) {
             // SAFETY: `part` holds 8 values.

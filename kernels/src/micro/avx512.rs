@@ -5,7 +5,9 @@ use std::arch::x86_64::{
     __m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Start, Tile, prefetch_line};
+use super::{
+    Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Start, Tile, TileRows, prefetch_line,
+};
 use crate::layout::{PANEL, ROW_BLOCK};
 
 /// Values in a vector.
@@ -36,12 +38,12 @@ impl MicroKernel for Avx512 {
     const PARTS: usize = 1;
 
     #[inline]
-    fn down<B: Beside>(
+    fn down<R: TileRows<f32>, B: Beside>(
         self,
         a: &[[f32; ROW_BLOCK]],
         b: &[[f32; PANEL]],
         start: Start,
-        tile: &mut Tile<f32>,
+        tile: &mut R,
         beside: &mut B,
     ) {
         // SAFETY: a value of this type proves that the features are there.
@@ -74,11 +76,11 @@ fn run<P: Pass>(pass: P) -> P::Output {
 }
 
 #[target_feature(enable = "avx512f")]
-fn down<B: Beside>(
+fn down<R: TileRows<f32>, B: Beside>(
     a: &[[f32; ROW_BLOCK]],
     b: &[[f32; PANEL]],
     start: Start,
-    tile: &mut Tile<f32>,
+    tile: &mut R,
     beside: &mut B,
 ) {
     let depth = a.len().min(b.len());
@@ -152,13 +154,13 @@ fn multiply_add(sums: &mut Sums, a: [f32; ROW_BLOCK], b: &[f32; PANEL]) {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load_tile(start: Start, tile: &Tile<f32>) -> Sums {
+fn load_tile<R: TileRows<f32>>(start: Start, tile: &R) -> Sums {
     let mut sums = [[_mm512_setzero_ps(); PANEL / LANES]; ROW_BLOCK];
     if start == Start::Zero {
         return sums;
     }
-    for (sums, row) in sums.iter_mut().zip(&tile.0) {
-        let row = halves(row);
+    for (i, sums) in sums.iter_mut().enumerate() {
+        let row = halves(tile.row(i));
         *sums = [load(&row[0]), load(&row[1])];
     }
     sums
@@ -166,9 +168,10 @@ fn load_tile(start: Start, tile: &Tile<f32>) -> Sums {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn store_tile(sums: &Sums, tile: &mut Tile<f32>) {
-    for (sums, row) in sums.iter().zip(&mut tile.0) {
-        for (sum, part) in sums.iter().zip(row.as_chunks_mut::<LANES>().0) {
+fn store_tile<R: TileRows<f32>>(sums: &Sums, tile: &mut R) {
+    for (i, sums) in sums.iter().enumerate() {
+        let row = tile.row_mut(i).as_chunks_mut::<LANES>().0;
+        for (sum, part) in sums.iter().zip(row) {
             // SAFETY: `part` holds 16 values.
             unsafe { _mm512_storeu_ps(part.as_mut_ptr(), *sum) };
         }

@@ -34,6 +34,38 @@ pub const KERNEL_NAMES: [&str; 3] = ["portable", "avx2", "avx512"];
 #[repr(align(64))]
 pub struct Tile<T>(pub [[T; PANEL]; ROW_BLOCK]);
 
+/// Eight rows of 32 sums, wherever they stand: a [`Tile`], or rows of a matrix.
+pub trait TileRows<T> {
+    /// Row `i` of 8.
+    fn row(&self, i: usize) -> &[T; PANEL];
+    /// Row `i` of 8.
+    fn row_mut(&mut self, i: usize) -> &mut [T; PANEL];
+}
+
+impl<T> TileRows<T> for Tile<T> {
+    #[inline(always)]
+    fn row(&self, i: usize) -> &[T; PANEL] {
+        &self.0[i]
+    }
+
+    #[inline(always)]
+    fn row_mut(&mut self, i: usize) -> &mut [T; PANEL] {
+        &mut self.0[i]
+    }
+}
+
+impl<T> TileRows<T> for [&mut [T; PANEL]; ROW_BLOCK] {
+    #[inline(always)]
+    fn row(&self, i: usize) -> &[T; PANEL] {
+        self[i]
+    }
+
+    #[inline(always)]
+    fn row_mut(&mut self, i: usize) -> &mut [T; PANEL] {
+        self[i]
+    }
+}
+
 /// What the sums of a reduction start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
@@ -110,12 +142,12 @@ pub trait MicroKernel: Copy + fmt::Debug + Send + Sync {
 
     /// `tile[i][j] = start[i][j] + Σ_k a[k][i] b[k][j]`, over the shorter of `a` and `b`, in the order of k, with
     /// a share of `beside` after every [`STEPS_PER_SHARE`] whole steps of each part.
-    fn down<B: Beside>(
+    fn down<R: TileRows<f32>, B: Beside>(
         self,
         a: &[[f32; ROW_BLOCK]],
         b: &[[f32; PANEL]],
         start: Start,
-        tile: &mut Tile<f32>,
+        tile: &mut R,
         beside: &mut B,
     );
 
@@ -182,12 +214,12 @@ impl Kernel {
 
     /// [`MicroKernel::down`].
     #[inline]
-    pub fn down<B: Beside>(
+    pub fn down<R: TileRows<f32>, B: Beside>(
         self,
         a: &[[f32; ROW_BLOCK]],
         b: &[[f32; PANEL]],
         start: Start,
-        tile: &mut Tile<f32>,
+        tile: &mut R,
         beside: &mut B,
     ) {
         dispatch!(self, k => k.down(a, b, start, tile, beside));

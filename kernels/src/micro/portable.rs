@@ -1,7 +1,7 @@
 //! Plain Rust that the compiler vectorises: the kernel of processors without one of their own, and
 //! of `f64` on all.
 
-use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Start, Tile};
+use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Start, Tile, TileRows};
 use crate::layout::{PANEL, ROW_BLOCK};
 use crate::real::Real;
 
@@ -23,15 +23,15 @@ impl MicroKernel for Portable {
     const NAME: &'static str = "portable";
     const PARTS: usize = (ROW_BLOCK / SUB_ROWS) * (PANEL / SUB_COLS);
 
-    fn down<B: Beside>(
+    fn down<R: TileRows<f32>, B: Beside>(
         self,
         a: &[[f32; ROW_BLOCK]],
         b: &[[f32; PANEL]],
         start: Start,
-        tile: &mut Tile<f32>,
+        tile: &mut R,
         beside: &mut B,
     ) {
-        Down::<_, _, BASELINE_FUSES, SUB_COLS> {
+        Down::<_, _, _, BASELINE_FUSES, SUB_COLS> {
             a,
             b,
             start,
@@ -65,15 +65,17 @@ impl MicroKernel for Portable {
 }
 
 /// [`MicroKernel::down`] for any scalar, in parts of 4 × `C` sums.
-pub(crate) struct Down<'a, T, B, const FUSES: bool, const C: usize> {
+pub(crate) struct Down<'a, T, R, B, const FUSES: bool, const C: usize> {
     pub(crate) a: &'a [[T; ROW_BLOCK]],
     pub(crate) b: &'a [[T; PANEL]],
     pub(crate) start: Start,
-    pub(crate) tile: &'a mut Tile<T>,
+    pub(crate) tile: &'a mut R,
     pub(crate) beside: &'a mut B,
 }
 
-impl<T: Real, B: Beside, const FUSES: bool, const C: usize> Pass for Down<'_, T, B, FUSES, C> {
+impl<T: Real, R: TileRows<T>, B: Beside, const FUSES: bool, const C: usize> Pass
+    for Down<'_, T, R, B, FUSES, C>
+{
     type Output = ();
 
     #[inline(always)]
@@ -82,7 +84,7 @@ impl<T: Real, B: Beside, const FUSES: bool, const C: usize> Pass for Down<'_, T,
         let (a, b) = (&self.a[..depth], &self.b[..depth]);
         for row in (0..ROW_BLOCK).step_by(SUB_ROWS) {
             for col in (0..PANEL).step_by(C) {
-                let mut part = load::<T, C>(self.start, self.tile, row, col);
+                let mut part = load::<T, R, C>(self.start, self.tile, row, col);
                 let groups = a.chunks(STEPS_PER_SHARE).zip(b.chunks(STEPS_PER_SHARE));
                 for (a, b) in groups {
                     for (a, b) in a.iter().zip(b) {
@@ -118,7 +120,7 @@ impl<T: Real, B: Beside, const FUSES: bool, const W: usize, const C: usize> Pass
     fn run(self) {
         for row in (0..ROW_BLOCK).step_by(SUB_ROWS) {
             for col in (0..PANEL).step_by(C) {
-                let mut part = load::<T, C>(self.start, self.tile, row, col);
+                let mut part = load::<T, _, C>(self.start, self.tile, row, col);
                 for (n, b) in self.b.as_chunks::<W>().0.iter().enumerate() {
                     let a = self.a.block::<W>(n);
                     for (d, b) in b.iter().enumerate() {
@@ -153,9 +155,9 @@ fn multiply_add<T: Real, const FUSES: bool, const C: usize>(
 }
 
 #[inline(always)]
-fn load<T: Real, const C: usize>(
+fn load<T: Real, R: TileRows<T>, const C: usize>(
     start: Start,
-    tile: &Tile<T>,
+    tile: &R,
     row: usize,
     col: usize,
 ) -> [[T; C]; SUB_ROWS] {
@@ -163,20 +165,20 @@ fn load<T: Real, const C: usize>(
     if start == Start::Zero {
         return part;
     }
-    for (part, tile) in part.iter_mut().zip(&tile.0[row..]) {
-        part.copy_from_slice(&tile[col..col + C]);
+    for (i, part) in part.iter_mut().enumerate() {
+        part.copy_from_slice(&tile.row(row + i)[col..col + C]);
     }
     part
 }
 
 #[inline(always)]
-fn store<T: Real, const C: usize>(
-    tile: &mut Tile<T>,
+fn store<T: Real, R: TileRows<T>, const C: usize>(
+    tile: &mut R,
     row: usize,
     col: usize,
     part: &[[T; C]; SUB_ROWS],
 ) {
-    for (part, tile) in part.iter().zip(&mut tile.0[row..]) {
-        tile[col..col + C].copy_from_slice(part);
+    for (i, part) in part.iter().enumerate() {
+        tile.row_mut(row + i)[col..col + C].copy_from_slice(part);
     }
 }
