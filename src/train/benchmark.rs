@@ -6,7 +6,7 @@ use std::time::Duration;
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::step::{Stepped, train_step};
+use super::step::{StepLosses, StepTimes, Stepped, train_step};
 use crate::data::registry::{KnownEncoder, REGISTRY};
 use crate::error::{Error, Result};
 use crate::kernels::layout::{PackedRows, ROW_BLOCK};
@@ -76,6 +76,87 @@ pub struct BenchmarkReport {
     pub peak_rss_mib: Option<f64>,
 }
 
+/// A model and one batch of random data, trained on again and again.
+#[derive(Debug)]
+pub struct Workload {
+    net: FusionNet<f32>,
+    adam: Adam<f32>,
+    inputs: Inputs<f32>,
+    targets: Array2<f32>,
+    rows: usize,
+    clip_norm: f64,
+    steps: usize,
+}
+
+impl Workload {
+    /// # Errors
+    /// [`Error::Config`] for options out of range.
+    pub fn new(options: &BenchmarkOptions) -> Result<Self> {
+        let config = config(options)?;
+        let encoders = encoders(options.divisor);
+        let net = FusionNet::new(&config, &encoders, CLASSES)?;
+        let adam = Adam::new(AdamConfig {
+            lr: config.train.lr,
+            weight_decay: config.train.weight_decay,
+            ..AdamConfig::default()
+        });
+        let rows = if options.uda {
+            2 * options.batch
+        } else {
+            options.batch
+        };
+        let batch = encoders.iter().enumerate();
+        let batch = batch.map(|(m, encoder)| random_rows(rows, encoder.width, m));
+        let targets = Array2::from_shape_fn((options.batch, CLASSES), |(r, c)| {
+            match (r + CLASSES - c) % CLASSES {
+                0 => 0.7,
+                1 => 0.3,
+                _ => 0.0,
+            }
+        });
+        Ok(Self {
+            net,
+            adam,
+            inputs: Inputs::new(batch.collect(), None),
+            targets,
+            rows,
+            clip_norm: config.train.clip_norm,
+            steps: 0,
+        })
+    }
+
+    /// One step: forward pass, losses, backward pass, optimiser, and the first products with the next
+    /// batch, as in training.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`].
+    pub fn step(&mut self) -> Result<(StepLosses, StepTimes)> {
+        let step = self.steps;
+        self.steps += 1;
+        let mode = Mode::Train { seed: 0, step };
+        let mut next = Inputs::new(self.inputs.rows.clone(), None);
+        let stepped = train_step(
+            &mut self.net,
+            &mut self.adam,
+            &self.inputs,
+            &self.targets,
+            mode,
+            self.clip_norm,
+            Some(&mut next),
+        )?;
+        self.inputs = next;
+        match stepped {
+            Stepped::Done(losses, times) => Ok((losses, times)),
+            Stepped::NotFinite { what, .. } => Err(Error::NonFinite {
+                what: what.into(),
+                epoch: None,
+                batch: Some(step),
+                advice: String::new(),
+            }),
+        }
+    }
+}
+
 /// Runs the benchmark; `progress` hears of each step.
 ///
 /// # Errors
@@ -84,61 +165,18 @@ pub fn benchmark(
     options: &BenchmarkOptions,
     mut progress: impl FnMut(),
 ) -> Result<BenchmarkReport> {
-    let config = config(options)?;
-    let encoders = encoders(options.divisor);
-    let mut net = FusionNet::<f32>::new(&config, &encoders, CLASSES)?;
-    let mut adam = Adam::new(AdamConfig {
-        lr: config.train.lr,
-        weight_decay: config.train.weight_decay,
-        ..AdamConfig::default()
-    });
-    let rows = if options.uda {
-        2 * options.batch
-    } else {
-        options.batch
-    };
-    let batch = encoders
-        .iter()
-        .enumerate()
-        .map(|(m, encoder)| random_rows(rows, encoder.width, m))
-        .collect();
-    let mut inputs = Inputs::new(batch, None);
-    let targets = Array2::from_shape_fn((options.batch, CLASSES), |(r, c)| {
-        match (r + CLASSES - c) % CLASSES {
-            0 => 0.7,
-            1 => 0.3,
-            _ => 0.0,
-        }
-    });
+    let mut workload = Workload::new(options)?;
     let kernel = kernel()?;
     let mut times = Vec::with_capacity(options.rounds);
     for step in 0..WARM_UP + options.rounds {
-        let mode = Mode::Train { seed: 0, step };
-        let mut next = Inputs::new(inputs.rows.clone(), None);
-        match train_step(
-            &mut net,
-            &mut adam,
-            &inputs,
-            &targets,
-            mode,
-            config.train.clip_norm,
-            Some(&mut next),
-        )? {
-            Stepped::Done(_, time) if step >= WARM_UP => times.push(time),
-            Stepped::Done(..) => {}
-            Stepped::NotFinite { what, .. } => {
-                return Err(Error::NonFinite {
-                    what: what.into(),
-                    epoch: None,
-                    batch: Some(step),
-                    advice: String::new(),
-                });
-            }
+        let (_, time) = workload.step()?;
+        if step >= WARM_UP {
+            times.push(time);
         }
-        inputs = next;
         progress();
     }
-    let milliseconds = |pick: fn(&super::step::StepTimes) -> Duration| -> Vec<f64> {
+    let Workload { net, rows, .. } = &workload;
+    let milliseconds = |pick: fn(&StepTimes) -> Duration| -> Vec<f64> {
         let mut all: Vec<f64> = times
             .iter()
             .map(|time| 1e3 * pick(time).as_secs_f64())
@@ -148,14 +186,14 @@ pub fn benchmark(
     };
     let steps = milliseconds(|time| time.forward + time.backward);
     let step_ms = median(&steps);
-    let gflops = flops(&net, rows) / (1e6 * step_ms);
+    let gflops = flops(net, *rows) / (1e6 * step_ms);
     let fma_peak_gflops = fma_peak_gflops(kernel, PEAK_TIME);
     Ok(BenchmarkReport {
         batch: options.batch,
         uda: options.uda,
         rounds: options.rounds,
         params: net.params.trainable_count(),
-        inputs: encoders.iter().map(|encoder| encoder.width).sum(),
+        inputs: encoders(options.divisor).iter().map(|e| e.width).sum(),
         threads: rayon::current_num_threads(),
         kernel: kernel.name().to_owned(),
         step_ms,
