@@ -73,9 +73,9 @@ impl Repro {
         let scheduler = self.plan.scheduler(folder, config);
         let mut progress = PlanProgress::new();
         let found = reproduce(&scheduler, &asked, &opened, &protocol, &mut progress)?;
-        let files = reproduction::write(&found, folder, encoders)?;
-        let mut value = reproduction::json(&found, encoders);
-        let [one, two, five] = reproduction::tables(&found, encoders);
+        let files = reproduction::write(&found, folder)?;
+        let mut value = reproduction::json(&found);
+        let [one, two, five] = reproduction::tables(&found);
         self.plan
             .conclude(folder, &files, &mut value, &progress, &[&one, &two, &five])?;
         found.outcomes.check()

@@ -39,6 +39,3 @@ pub const TABLE_5: [(usize, f64); 8] = [
     (30, 0.326),
     (36, 0.314),
 ];
-
-/// Encoders in the paper.
-pub const ENCODERS: usize = 36;

@@ -9,7 +9,6 @@ use super::{certainty, comparison, final_model};
 use crate::error::Result;
 use crate::experiments::PlanFolder;
 use crate::experiments::comparison::Row;
-use crate::experiments::paper::ENCODERS;
 use crate::experiments::repro::{MODELS, Reproduced};
 
 /// Folders of the final models, in the order of the models.
@@ -76,6 +75,7 @@ pub fn table_1(found: &Reproduced) -> Table {
             .into(),
     );
     table.notes.push(final_model::PROTOCOL.into());
+    table.notes.push(comparison::PAPER.into());
     let left_out = found.left_out.iter();
     table
         .notes
@@ -102,29 +102,23 @@ pub fn table_2(found: &Reproduced) -> Table {
 }
 
 /// Table V: how many encoders are kept, on validation.
-pub fn table_5(found: &Reproduced, encoders: usize) -> Table {
+pub fn table_5(found: &Reproduced) -> Table {
     let rows: Vec<Row> = found.kept.iter().map(|(_, row)| row.clone()).collect();
-    let mut table = comparison::table("Table V: encoders kept, validation", &rows);
-    if encoders != ENCODERS {
-        table.notes.push(format!(
-            "The data have {encoders} encoders, the paper {ENCODERS}: its figures stand for another share of the encoders."
-        ));
-    }
-    table
+    comparison::table("Table V: encoders kept, validation", &rows)
 }
 
 /// All tables.
-pub fn tables(found: &Reproduced, encoders: usize) -> [Table; 3] {
-    [table_1(found), table_2(found), table_5(found, encoders)]
+pub fn tables(found: &Reproduced) -> [Table; 3] {
+    [table_1(found), table_2(found), table_5(found)]
 }
 
 /// Everything as JSON: the tables, and the cross-validations and final models behind them.
-pub fn json(found: &Reproduced, encoders: usize) -> Value {
+pub fn json(found: &Reproduced) -> Value {
     let fusion = || found.models.iter().take(MODELS.len());
     let finals = fusion().map(|row| row.retrained.as_ref().map(final_model::json_of));
     let kept: Vec<Row> = found.kept.iter().map(|(_, row)| row.clone()).collect();
     json!({
-        "tables": tables(found, encoders).map(|table| table.json()),
+        "tables": tables(found).map(|table| table.json()),
         "models": comparison::json(&found.models),
         "left_out": found.left_out,
         "finals": finals.collect::<Vec<_>>(),
@@ -140,7 +134,7 @@ pub fn json(found: &Reproduced, encoders: usize) -> Value {
 ///
 /// # Errors
 /// [`crate::Error::Write`].
-pub fn write(found: &Reproduced, folder: &PlanFolder, encoders: usize) -> Result<Vec<PathBuf>> {
+pub fn write(found: &Reproduced, folder: &PlanFolder) -> Result<Vec<PathBuf>> {
     let out: &Path = folder.path();
     let mut written = Vec::new();
     for (i, (row, name)) in found.models.iter().zip(FINALS).enumerate() {
@@ -156,7 +150,7 @@ pub fn write(found: &Reproduced, folder: &PlanFolder, encoders: usize) -> Result
             written.push(path);
         }
     }
-    let tables = tables(found, encoders);
+    let tables = tables(found);
     for (table, name) in tables
         .iter()
         .zip(["table_1.csv", "table_2.csv", "table_5.csv"])
@@ -168,7 +162,7 @@ pub fn write(found: &Reproduced, folder: &PlanFolder, encoders: usize) -> Result
     write_markdown(&out.join("tables.md"), &[one, two, five])?;
     written.push(out.join("tables.md"));
     // Last: where it stands, everything stands.
-    write_json(&out.join("tables.json"), &json(found, encoders))?;
+    write_json(&out.join("tables.json"), &json(found))?;
     written.push(out.join("tables.json"));
     Ok(written)
 }
