@@ -26,7 +26,8 @@ repro() { # NAME
 if [ ! -e "$out/whole/tables.json" ]; then
   start=$SECONDS
   (repro whole)
-  echo "undisturbed: $((SECONDS - start)) s; processor time of the children, user and system: $(times | tail -n 1)"
+  times >"$out/times" # In this shell, whose children it tells of.
+  echo "undisturbed: $((SECONDS - start)) s; processor time, user and system: $(tail -n 1 "$out/times")"
 fi
 
 killed=0

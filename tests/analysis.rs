@@ -43,6 +43,18 @@ fn a_cross_validation_is_analysed_and_reported() {
         let [a, b] = ["cv/analysis", "one"].map(|folder| fs::read(place.path(folder).join(name)));
         assert!(a.unwrap() == b.unwrap(), "{name} differs with one thread");
     }
+    let drawn = place.run(&["analyze", "cv", "data", "--out", "drawn", "--png"]);
+    if drawn.stderr.contains("no font") {
+        eprintln!("skipped: figures as PNG, this machine has no font");
+        assert_eq!(drawn.code, 2);
+    } else {
+        assert_eq!(drawn.code, 0, "{}", drawn.stderr);
+        for figure in found["figures"].as_array().unwrap() {
+            let name = format!("drawn/{}.png", figure["name"].as_str().unwrap());
+            let png = fs::read(place.path(&name)).unwrap();
+            assert!(png.starts_with(b"\x89PNG"), "{name}");
+        }
+    }
     let again = place.run(&["analyze", "cv", "data"]);
     assert_eq!(again.code, 2);
     assert!(again.stderr.contains("--force"), "{}", again.stderr);

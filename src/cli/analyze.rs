@@ -12,6 +12,8 @@ use super::plan_args::names;
 use super::progress::working;
 use crate::analysis::{AnalysisObserver, analyse};
 use crate::report::analysis;
+use crate::report::figure::figures;
+use crate::report::raster::Raster;
 use crate::{Error, Result};
 
 /// What trained models learned, as tables and figures
@@ -23,7 +25,8 @@ use crate::{Error, Result};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Writes into --out: one .csv for each table, one .svg for each figure (text stays text; one or two
-columns wide), and analysis.json with all numbers. `report` puts them on one page.
+columns wide; with --png also .png), and analysis.json with all numbers. `report` puts
+them on one page.
 
 Examples:
   blendfuse analyze runs/cv DATA
@@ -40,6 +43,9 @@ pub struct Analyze {
     /// Write into --out although it holds files; those of the same names are replaced
     #[arg(long)]
     force: bool,
+    /// Write each figure as PNG too, 300 pixels an inch, with this machine's fonts
+    #[arg(long)]
+    png: bool,
     #[command(flatten)]
     threads: Threads,
     /// Print all numbers as one JSON object on stdout
@@ -78,6 +84,8 @@ impl Analyze {
                 out.display()
             )));
         }
+        // Before the work: a machine without fonts is told at once.
+        let raster = self.png.then(Raster::new).transpose()?;
         let mut spinner = Spinner(working("reading the run"), String::new());
         let found = analyse(&self.run, &self.data, &mut spinner);
         spinner.0.finish_and_clear();
@@ -89,7 +97,16 @@ impl Analyze {
             path: out.clone(),
             source,
         })?;
-        let files = analysis::write(&found, &out)?;
+        let mut files = Vec::new();
+        if let Some(raster) = raster {
+            for figure in figures(&found) {
+                let path = out.join(format!("{}.png", figure.name));
+                figure.write_png(&path, &raster)?;
+                files.push(path);
+            }
+        }
+        // Last, since its own last file says that everything is there.
+        files.extend(analysis::write(&found, &out)?);
         if self.json {
             let mut value = analysis::json(&found);
             value["out"] = json!(out);

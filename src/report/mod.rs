@@ -12,6 +12,8 @@ pub mod final_model;
 pub mod inspection_figure;
 #[cfg(feature = "cli")]
 pub mod page;
+#[cfg(feature = "cli")]
+pub mod raster;
 pub mod reproduction;
 pub mod sweep;
 pub mod table;

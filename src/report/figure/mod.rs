@@ -57,6 +57,16 @@ impl Figure {
             std::io::Write::write_all(out, self.svg().as_bytes())
         })
     }
+
+    /// Writes `NAME.png`.
+    ///
+    /// # Errors
+    /// As [`Raster::png`](super::raster::Raster::png); [`Error::Write`](crate::Error::Write).
+    #[cfg(feature = "cli")]
+    pub fn write_png(&self, path: &Path, raster: &super::raster::Raster) -> Result<()> {
+        let png = raster.png(&self.svg())?;
+        crate::atomic::write(path, |out| std::io::Write::write_all(out, &png))
+    }
 }
 
 /// All figures that the analysis has the numbers for: those of the paper in its order, then the
