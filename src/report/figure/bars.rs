@@ -22,13 +22,16 @@ pub fn importance(found: &Analysis) -> Figure {
     let top = 10.0;
     let height = (found.encoders.len() + groups.len()) as f64 * ROW + groups.len() as f64 * 4.0;
     let mut canvas = Canvas::new(ONE_COLUMN, top + height + 30.0);
-    let uniform = 1.0 / found.encoders.len() as f64;
-    let ends = found.spreads.iter().map(|spread| spread.quantiles[5]);
+    let uniform = 100.0 / found.encoders.len() as f64;
+    let ends = found
+        .spreads
+        .iter()
+        .map(|spread| 100.0 * spread.quantiles[5]);
     let edges = [left, ONE_COLUMN - 8.0, top, top + height];
     let frame = Frame::new(edges, range(ends.chain([uniform]), true), [0.0, 1.0]);
     frame.x_axis(
         &mut canvas,
-        "Importance (mean gate weight before selection)",
+        "Importance (% of the weight, before selection)",
         4,
     );
     let x = frame.x.at(uniform);
@@ -64,16 +67,17 @@ pub fn importance(found: &Analysis) -> Figure {
                 INK,
             );
             let quantiles = found.spreads[m].quantiles;
-            let across =
-                |from: usize, to: usize| [from, to].map(|q| [frame.x.at(quantiles[q]), middle]);
+            let across = |from: usize, to: usize| {
+                [from, to].map(|q| [frame.x.at(100.0 * quantiles[q]), middle])
+            };
             canvas.line(across(1, 5), ink, 0.8, "");
             canvas.line(across(2, 4), ink, 2.6, "");
-            canvas.dot([frame.x.at(importance(m)), middle], 2.4, INK, 1.0);
+            canvas.dot([frame.x.at(100.0 * importance(m)), middle], 2.4, INK, 1.0);
             y += ROW;
         }
     }
     let caption = format!(
-        "Dot: mean over {} clips; thick line: middle half of the clips; thin line: 5th to 95th percentile; dashed: all {} encoders weighing the same ({uniform:.4}). {}",
+        "Dot: mean over {} clips; thick line: middle half of the clips; thin line: 5th to 95th percentile; dashed: all {} encoders weighing the same ({uniform:.2} %). {}",
         found.observations.len(),
         found.encoders.len(),
         whose_clips(found)

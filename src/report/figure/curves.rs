@@ -34,7 +34,7 @@ pub fn kept_curve(found: &Analysis) -> Option<Figure> {
     let ticks: Vec<(f64, String)> = ticks
         .filter(|(value, label)| {
             let x = frame.x.at(*value);
-            let free = x - last > text_width(label, LABEL) + 3.0;
+            let free = x - last > text_width(label, LABEL) + 2.0;
             if free {
                 last = x;
             }

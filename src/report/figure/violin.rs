@@ -29,15 +29,19 @@ pub fn distributions(found: &Analysis) -> Figure {
     let ends = chosen.iter().map(|&m| {
         let mut values = found.observations.weights.column(m).to_vec();
         values.sort_by(f64::total_cmp);
-        percentile(&values, 99.5)
+        100.0 * percentile(&values, 99.5)
     });
     let frame = Frame::new(
         [left, ONE_COLUMN - 10.0, top, bottom],
         range(ends, true),
         [0.0, 1.0],
     );
-    frame.x_axis(&mut canvas, "Importance (gate weight before selection)", 4);
-    let uniform = frame.x.at(1.0 / found.encoders.len() as f64);
+    frame.x_axis(
+        &mut canvas,
+        "Importance (% of the weight, before selection)",
+        4,
+    );
+    let uniform = frame.x.at(100.0 / found.encoders.len() as f64);
     canvas.line([[uniform, top], [uniform, bottom]], MUTED, 0.8, "3 2");
     for (i, (&m, title)) in chosen.iter().zip(&titles).enumerate() {
         let middle = top + (i as f64 + 0.5) * ROW;
@@ -59,12 +63,12 @@ pub fn distributions(found: &Analysis) -> Figure {
         let right = ONE_COLUMN - 10.0;
         let points = outline
             .iter()
-            .map(|(x, y)| [frame.x.at(*x).clamp(left, right), middle + y]);
+            .map(|(x, y)| [frame.x.at(100.0 * x).clamp(left, right), middle + y]);
         canvas.area(&points.collect::<Vec<_>>(), ink, 0.75);
         let quarter =
-            [25.0, 75.0].map(|percent| [frame.x.at(percentile(&values, percent)), middle]);
+            [25.0, 75.0].map(|percent| [frame.x.at(100.0 * percentile(&values, percent)), middle]);
         canvas.line(quarter, INK, 2.2, "");
-        let median = [frame.x.at(percentile(&values, 50.0)), middle];
+        let median = [frame.x.at(100.0 * percentile(&values, 50.0)), middle];
         canvas.dot(median, 2.4, INK, 1.0);
         canvas.dot(median, 1.3, PAPER, 1.0);
         canvas.text([left - 4.0, middle + 2.5], title, Anchor::End, LABEL, INK);
