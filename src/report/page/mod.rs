@@ -147,10 +147,10 @@ fn summary(plan: Option<&Value>, manifest: Option<&Value>, found: Option<&Value>
     if let Some(manifest) = manifest {
         let count = manifest["encoders"].as_array().map_or(0, Vec::len);
         tiles.push(("Encoders".into(), count.to_string()));
-        tiles.push((
-            "Encoders kept, k".into(),
-            plain(&manifest["config"]["model"]["top_k"]),
-        ));
+        if let Some(kept) = manifest["config"]["model"]["top_k"].as_u64() {
+            let kept = kept.min(count as u64);
+            tiles.push(("Encoders kept, k".into(), kept.to_string()));
+        }
         tiles.push((
             "Parameters".into(),
             grouped(&plain(&manifest["parameters"])),
@@ -321,9 +321,19 @@ fn markdown(text: &str) -> String {
         Event::Start(Tag::Link { .. }) | Event::End(TagEnd::Link) => None,
         other => Some(other),
     });
-    let mut found = String::new();
-    html::push_html(&mut found, events);
-    found.replace("<table>", "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Assumptions\"><table>").replace("</table>", "</table></div>")
+    let mut html = String::new();
+    html::push_html(&mut html, events);
+    let mut parts = html.split("<table>");
+    let mut found = parts.next().unwrap_or_default().to_owned();
+    // Each region that scrolls needs a name of its own.
+    for (before, part) in parts.enumerate() {
+        found += &format!(
+            "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Assumptions, table {}\"><table>",
+            before + 1
+        );
+        found += part;
+    }
+    found.replace("</table>", "</table></div>")
 }
 
 #[cfg(test)]

@@ -65,10 +65,10 @@ impl CsvTable {
         let class = |at: usize| if numeric[at] { " class=\"number\"" } else { "" };
         let caption = escaped(caption);
         let mut html = format!(
-            "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{caption}\"><table><caption>{caption}</caption><thead><tr>"
+            "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\"><table><caption>{caption}</caption><thead><tr>"
         );
         for &at in &shown {
-            let heading = escaped(&self.headings[at].replace('_', " "));
+            let heading = escaped(&heading(&self.headings[at]));
             html += &format!(
                 "<th scope=\"col\"{}><button type=\"button\">{heading}</button></th>",
                 class(at)
@@ -115,11 +115,21 @@ fn short(text: &str, value: f64) -> String {
     format!("{value:.DIGITS$}").replace('-', "−")
 }
 
+/// A column's name in words; the measures keep their names.
+fn heading(column: &str) -> String {
+    let mut words = column.replace('_', " ");
+    for measure in ["ACC_presence", "ACC_salience"] {
+        let in_words = measure.to_lowercase().replace('_', " ");
+        words = words.replace(&in_words, measure);
+    }
+    words
+}
+
 /// Names and values as a table with a heading for each row.
 pub fn pairs(caption: &str, rows: &[(String, String)]) -> String {
     let caption = escaped(caption);
     let mut html = format!(
-        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{caption}\"><table><caption>{caption}</caption><tbody>\n"
+        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\"><table><caption>{caption}</caption><tbody>\n"
     );
     for (name, value) in rows {
         html += &format!(
