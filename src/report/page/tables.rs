@@ -7,6 +7,8 @@ use crate::report::figure::canvas::escaped;
 
 /// Digits of a number that is shown; sorting goes by the number in full.
 const DIGITS: usize = 4;
+/// Columns that fit an upright page of paper.
+const UPRIGHT: usize = 12;
 
 /// A CSV file.
 pub struct CsvTable {
@@ -64,8 +66,9 @@ impl CsvTable {
             .collect();
         let class = |at: usize| if numeric[at] { " class=\"number\"" } else { "" };
         let caption = escaped(caption);
+        let wide = if shown.len() > UPRIGHT { " wide" } else { "" };
         let mut html = format!(
-            "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\"><table><caption>{caption}</caption><thead><tr>"
+            "<div class=\"scroll{wide}\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\"><table><caption>{caption}</caption><thead><tr>"
         );
         for &at in &shown {
             let heading = escaped(&heading(&self.headings[at]));
