@@ -3,6 +3,7 @@
 //! A [`Tape`] records one forward pass; [`Tape::backward`] consumes it and gives the gradient of
 //! every leaf. One operation is one file under [`ops`]: forward, backward, gradient check.
 
+pub mod anomaly;
 pub mod gradcheck;
 pub mod gradient;
 pub mod op;

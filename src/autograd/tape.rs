@@ -42,8 +42,8 @@ impl<F: Scalar> std::fmt::Debug for Node<F> {
 /// Records a forward pass.
 pub struct Tape<F> {
     tag: u64,
-    nodes: Vec<Node<F>>,
-    node_of_parameter: HashMap<usize, usize>,
+    pub(super) nodes: Vec<Node<F>>,
+    pub(super) node_of_parameter: HashMap<usize, usize>,
     // The nodes of branches that were recorded side by side, in the order of the tape.
     branches: Vec<Vec<Range<usize>>>,
 }
@@ -184,7 +184,7 @@ impl<F: Scalar> Tape<F> {
         start..self.nodes.len()
     }
 
-    fn id(&self, var: Var) -> usize {
+    pub(super) fn id(&self, var: Var) -> usize {
         assert_eq!(var.tape, self.tag, "a Var of another tape");
         var.id
     }
@@ -280,11 +280,16 @@ impl<F: Scalar> Tape<F> {
             end = end.min(first.start);
         }
         walk_back(&self.nodes, 0..end, 0, &mut grads);
-        Ok(Gradients {
-            by_node: grads,
+        Ok(self.gradients(grads))
+    }
+
+    /// Gradients by node as what the walk back gives.
+    pub(super) fn gradients(self, by_node: Vec<Option<Gradient<F>>>) -> Gradients<F> {
+        Gradients {
+            by_node,
             node_of_parameter: self.node_of_parameter,
             tape: self.tag,
-        })
+        }
     }
 }
 
@@ -297,22 +302,32 @@ fn walk_back<F: Scalar>(
     grads: &mut [Option<Gradient<F>>],
 ) {
     for id in range.rev() {
-        let Some(op) = &nodes[id].op else {
-            continue;
-        };
-        // Inputs precede outputs, so everything that adds to node `id` has run.
-        let (lower, upper) = grads.split_at_mut(id - first);
-        let Some(Gradient::Dense(dy)) = upper[0].take() else {
-            continue;
-        };
-        op.backward(&mut Backward {
-            nodes,
-            id,
-            dy,
-            grads: lower,
-            first,
-        });
+        step_back(nodes, id, first, grads);
     }
+}
+
+/// Walks back over one node; everything that adds to its gradient has run, since inputs precede
+/// outputs.
+pub(super) fn step_back<F: Scalar>(
+    nodes: &[Node<F>],
+    id: usize,
+    first: usize,
+    grads: &mut [Option<Gradient<F>>],
+) {
+    let Some(op) = &nodes[id].op else {
+        return;
+    };
+    let (lower, upper) = grads.split_at_mut(id - first);
+    let Some(Gradient::Dense(dy)) = upper[0].take() else {
+        return;
+    };
+    op.backward(&mut Backward {
+        nodes,
+        id,
+        dy,
+        grads: lower,
+        first,
+    });
 }
 
 /// The engine's shape error.

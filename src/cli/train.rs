@@ -55,6 +55,10 @@ pub struct Train {
     /// Take clips in the order of the metadata in every epoch, for comparisons step by step
     #[arg(long)]
     no_shuffle: bool,
+    /// Look at every value, gradient and weight of every step, and name the operation where one
+    /// first stops being finite; slower, and changes no result
+    #[arg(long)]
+    detect_anomaly: bool,
     /// Go on with the interrupted run in --out, with the same data and configuration; the result is
     /// that of a run without the interruption, bit for bit
     #[arg(long)]
@@ -126,6 +130,7 @@ impl Train {
             init: self.init.clone(),
             max_steps: self.max_steps,
             no_shuffle: self.no_shuffle,
+            detect_anomaly: self.detect_anomaly,
             resume: self.resume,
             stop: interrupt::heeded(),
             inputs: None,

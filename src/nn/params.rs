@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use blendfuse_kernels::layout::Panels;
+use rayon::prelude::*;
 
 use crate::autograd::{Scalar, Tape, Tensor, Var};
 
@@ -182,6 +183,18 @@ impl<F: Scalar> Params<F> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// The name of the first that holds NaN or an infinity.
+    pub fn first_not_finite(&self) -> Option<&str> {
+        let finite = |tensor: &Tensor<F>| match tensor {
+            Tensor::Dense(x) => x.iter().all(|x| x.is_finite()),
+            Tensor::Panels(x) => x.as_slice().par_iter().all(|x| x.is_finite()),
+            // A packed batch is no parameter.
+            Tensor::Rows(_) => true,
+        };
+        let param = self.list.iter().find(|param| !finite(&param.tensor))?;
+        Some(&param.name)
     }
 
     /// Trainable numbers in all.

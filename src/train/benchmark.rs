@@ -6,7 +6,7 @@ use std::time::Duration;
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::step::{StepLosses, StepTimes, Stepped, train_step};
+use super::step::{StepLosses, StepOptions, StepTimes, Stepped, train_step};
 use crate::data::registry::{KnownEncoder, REGISTRY};
 use crate::error::{Error, Result};
 use crate::kernels::layout::{PackedRows, ROW_BLOCK};
@@ -141,7 +141,10 @@ impl Workload {
             &self.inputs,
             &self.targets,
             mode,
-            self.clip_norm,
+            StepOptions {
+                clip_norm: self.clip_norm,
+                detect_anomaly: false,
+            },
             Some(&mut next),
         )?;
         self.inputs = next;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::progress::Progress;
 use super::run::{Observer, Run};
-use super::step::{StepLosses, Stepped, inputs, train_step};
+use super::step::{StepLosses, StepOptions, Stepped, inputs, train_step};
 use crate::data::batch::{Rows, epoch_order, training_batches};
 use crate::data::dataset::Split;
 use crate::error::{Error, Result};
@@ -82,7 +82,11 @@ impl Run<'_> {
             progress.epoch,
             !self.options.no_shuffle,
         );
-        let (seed, clip_norm) = (train.seed, train.clip_norm);
+        let seed = train.seed;
+        let options = StepOptions {
+            clip_norm: train.clip_norm,
+            detect_anomaly: self.options.detect_anomaly,
+        };
         let batches = training_batches(&order, train.batch_size);
         observer.epoch_begins(progress.epoch + 1, batches.len());
         let steps_left = self
@@ -123,7 +127,7 @@ impl Run<'_> {
                 &inputs,
                 &targets,
                 mode,
-                clip_norm,
+                options,
                 gathered.as_mut().map(|gathered| &mut gathered.inputs),
             )? {
                 Stepped::Done(losses, _) => {

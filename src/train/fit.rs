@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::time::Instant;
 
-use rayon::prelude::*;
-
 use super::checkpoint::{ChosenThresholds, Description, FORMAT_VERSION};
 use super::decoding::unsearched;
 use super::early_stopping::EarlyStopping;
@@ -16,7 +14,6 @@ use super::progress::{Progress, record};
 use super::run::{Observer, Outcome, PROGRAM, Run};
 use super::state::{self, LoopState};
 use super::weights_file::save_weights;
-use crate::autograd::Tensor;
 use crate::data::batch::Batch;
 use crate::error::{Error, Result};
 use crate::nn::{Plateau, PlateauConfig};
@@ -87,8 +84,8 @@ impl Run<'_> {
                 }
             };
             // A step can throw the weights out of range without a loss of its own to show it.
-            if let Some(name) = self.weight_not_finite() {
-                return Err(self.not_finite(&files, &progress, "weight", &name, None));
+            if let Some(name) = self.net.params.first_not_finite() {
+                return Err(self.not_finite(&files, &progress, "weight", name, None));
             }
             progress.epoch += 1;
             let validation = match &self.validation {
@@ -156,8 +153,8 @@ impl Run<'_> {
 
     /// Saves the state between two steps; gives the error that ends the run.
     fn interrupted(&self, files: &Files, progress: &Progress) -> Error {
-        if let Some(name) = self.weight_not_finite() {
-            return self.not_finite(files, progress, "weight", &name, None);
+        if let Some(name) = self.net.params.first_not_finite() {
+            return self.not_finite(files, progress, "weight", name, None);
         }
         let state = self.loop_state(progress);
         let saved = self
@@ -209,19 +206,6 @@ impl Run<'_> {
         })
     }
 
-    /// The first parameter or running statistic that holds NaN or an infinity.
-    fn weight_not_finite(&self) -> Option<String> {
-        let finite = |tensor: &Tensor<f32>| match tensor {
-            Tensor::Dense(x) => x.iter().all(|x| x.is_finite()),
-            Tensor::Panels(x) => x.as_slice().par_iter().all(|x| x.is_finite()),
-            Tensor::Rows(_) => true,
-        };
-        let mut params = self.net.params.iter();
-        params
-            .find(|(_, param)| !finite(&param.tensor))
-            .map(|(_, param)| param.name.clone())
-    }
-
     /// Ends a run whose numbers left the range, with whatever good weights there are kept.
     fn not_finite(
         &self,
@@ -232,7 +216,7 @@ impl Run<'_> {
         batch: Option<usize>,
     ) -> Error {
         let saved = files.write_history(&progress.history).and_then(|()| {
-            if self.weight_not_finite().is_none() {
+            if self.net.params.first_not_finite().is_none() {
                 self.save(&files.last, progress.epoch, progress.thresholds)?;
             }
             Ok(())
@@ -250,12 +234,17 @@ impl Run<'_> {
         } else {
             format!("finite weights from before are in {}", kept.join(" and "))
         };
+        let closer = if self.options.detect_anomaly {
+            ""
+        } else {
+            ", and train --detect-anomaly names the operation"
+        };
         Error::NonFinite {
             what: format!("the {what}"),
             epoch: Some(progress.epoch + 1),
             batch,
             advice: format!(
-                "; it began in {began}; {kept}; a lower train.lr or train.clip_norm=1 may help"
+                "; it began in {began}; {kept}; a lower train.lr or train.clip_norm=1 may help{closer}"
             ),
         }
     }

@@ -35,6 +35,8 @@ pub struct Options {
     pub max_steps: Option<usize>,
     /// Take rows in the order of the metadata.
     pub no_shuffle: bool,
+    /// Name the operation where a value first stops being finite; slower, and changes no result.
+    pub detect_anomaly: bool,
     /// Go on from the saved state in the output folder, if there is one.
     pub resume: bool,
     /// Looked at between steps: once asked, the run saves its state and ends.

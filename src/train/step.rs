@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::Array2;
 
+use crate::autograd::anomaly::{Anomaly, Pass};
 use crate::autograd::{Gradients, Tape};
 use crate::data::batch::Batch;
 use crate::error::Result;
@@ -32,14 +33,25 @@ pub struct StepTimes {
     pub backward: Duration,
 }
 
+/// How a step is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepOptions {
+    /// Above 0: the gradient is scaled down to this norm.
+    pub clip_norm: f64,
+    /// Look at every value, gradient and weight, to name the operation where one stops being finite;
+    /// changes no result.
+    pub detect_anomaly: bool,
+}
+
 /// What became of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stepped {
     /// The weights moved.
     Done(StepLosses, StepTimes),
-    /// A value was not finite; the weights are as they were. Says which and where it began.
+    /// A value was not finite; the weights are as they were, unless one of them is that value. Says
+    /// which and where it began.
     NotFinite {
-        /// The quantity ("loss", "gradient").
+        /// The quantity ("loss", "gradient", "value", "weight").
         what: &'static str,
         /// The part of the network where it was seen first.
         began: String,
@@ -57,8 +69,7 @@ pub(super) fn inputs(batch: &Batch<f32>) -> Inputs<f32> {
     Inputs::new(batch.inputs.clone(), present)
 }
 
-/// Takes one step on a batch whose first rows have the soft labels `targets (B, C)`. `clip_norm`
-/// above 0 scales the gradient down to that norm. The products of the stepped weights with the `next`
+/// Takes one step on a batch whose first rows have the soft labels `targets (B, C)`. The products of the stepped weights with the `next`
 /// batch are formed along with the step and put into it, which saves reading the weights once more;
 /// its own step must then be the next one.
 ///
@@ -70,7 +81,7 @@ pub fn train_step(
     inputs: &Inputs<f32>,
     targets: &Array2<f32>,
     mode: Mode,
-    clip_norm: f64,
+    options: StepOptions,
     next: Option<&mut Inputs<f32>>,
 ) -> Result<Stepped> {
     let began = Instant::now();
@@ -84,6 +95,11 @@ pub fn train_step(
         salience: scalar(losses.salience),
         domain: losses.domain.map(scalar),
     };
+    if options.detect_anomaly
+        && let Some(anomaly) = tape.first_not_finite()
+    {
+        return Ok(found(net, &anomaly));
+    }
     if !values.total.is_finite() {
         return Ok(Stepped::NotFinite {
             what: "loss",
@@ -91,25 +107,62 @@ pub fn train_step(
         });
     }
     let forward_time = began.elapsed();
-    let gradients = tape.backward(losses.total)?;
+    let gradients = if options.detect_anomaly {
+        match tape.backward_watched(losses.total)? {
+            Ok(gradients) => gradients,
+            Err(anomaly) => return Ok(found(net, &anomaly)),
+        }
+    } else {
+        tape.backward(losses.total)?
+    };
     if let Some(parameter) = not_finite_gradient(net, &gradients) {
         return Ok(Stepped::NotFinite {
             what: "gradient",
             began: parameter,
         });
     }
-    let scale = if clip_norm > 0.0 {
-        (clip_norm / (gradients.norm() + 1e-6)).min(1.0)
+    let scale = if options.clip_norm > 0.0 {
+        (options.clip_norm / (gradients.norm() + 1e-6)).min(1.0)
     } else {
         1.0
     };
     net.update_running(&forward.running_updates);
     net.step(adam, &gradients, scale, next);
+    if options.detect_anomaly
+        && let Some(name) = net.params.first_not_finite()
+    {
+        return Ok(Stepped::NotFinite {
+            what: "weight",
+            began: format!("the optimiser's step of {name}"),
+        });
+    }
     let times = StepTimes {
         forward: forward_time,
         backward: began.elapsed() - forward_time,
     };
     Ok(Stepped::Done(values, times))
+}
+
+/// An anomaly in words.
+fn found(net: &FusionNet<f32>, anomaly: &Anomaly) -> Stepped {
+    let names = net.params.iter();
+    let names = names.filter(|(id, _)| anomaly.parameters.contains(&id.index()));
+    let names: Vec<&str> = names.map(|(_, param)| param.name.as_str()).collect();
+    let what = match anomaly.pass {
+        Pass::Forward => "value",
+        Pass::Backward => "gradient",
+    };
+    let at = match names[..] {
+        [] => String::new(),
+        _ => format!(" at {}", names.join(", ")),
+    };
+    Stepped::NotFinite {
+        what,
+        began: format!(
+            "the {} pass of the operation {}{at}",
+            anomaly.pass, anomaly.op
+        ),
+    }
 }
 
 fn not_finite_gradient(net: &FusionNet<f32>, gradients: &Gradients<f32>) -> Option<String> {
