@@ -134,7 +134,7 @@ fn trainings_side_by_side_and_threads_change_no_byte() {
     place.ok(&plan(
         "cv",
         "many",
-        &with(&["--jobs", "3", "--threads", "4"]),
+        &with(&["--jobs", "4", "--threads", "4"]),
     ));
     assert_same(&place, "one", "two");
     assert_same(&place, "one", "many");

@@ -72,6 +72,16 @@ pub struct Train {
     json: bool,
 }
 
+/// How many encoders there are, and how many of them a clip keeps.
+fn encoders(there: usize, top_k: usize) -> String {
+    let kept = if top_k < there {
+        format!("{top_k} kept for each clip")
+    } else {
+        format!("all kept for each clip: model.top_k={top_k}")
+    };
+    format!("{} ({kept})", counted(there, "encoder"))
+}
+
 /// The result as JSON.
 #[derive(Serialize)]
 struct Report<'a> {
@@ -139,7 +149,7 @@ impl Train {
         let clips = run.clips();
         console::line(&format!(
             "{}, {}, {} parameters\ntraining on {}{}",
-            counted(dataset.encoders.len(), "encoder"),
+            encoders(dataset.encoders.len(), config.model.top_k),
             plural(dataset.classes.len(), "class", "classes"),
             count(run.parameters()),
             counted(clips.train, "clip"),

@@ -24,6 +24,7 @@ pub mod step;
 pub mod stop;
 mod target;
 pub mod validation;
+mod warnings;
 pub mod weights_file;
 
 pub use predict::Predictor;

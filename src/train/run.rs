@@ -12,12 +12,12 @@ use super::step::StepLosses;
 use super::stop::Stop;
 use super::target::{Target, target};
 use super::validation::ValidationFold;
+use super::warnings;
 use crate::data::dataset::Dataset;
 use crate::data::fingerprint::InputFile;
 use crate::data::folds::{fold, shared_actors};
 use crate::data::standardise::{self, ColumnStats};
 use crate::error::{Error, Result};
-use crate::model::config::Monitor;
 use crate::model::{Config, EncoderShape, FusionNet};
 use crate::nn::{Adam, AdamConfig};
 
@@ -102,7 +102,7 @@ impl<'a> Run<'a> {
                     warnings.push(format!(
                         "{} in both training and validation of fold {number}: scores will flatter ({})",
                         if actors.len() == 1 { "one actor stands".into() } else { format!("{} actors stand", actors.len()) },
-                        shortened(&actors)
+                        warnings::listed(&actors)
                     ));
                 }
                 (
@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
         };
         if train.len() < 2 {
             return Err(Error::Data(format!(
-                "{} clip to train on; batch norm needs at least 2",
+                "{} clip to train on; batch norm needs at least 2: label more clips, or hold out another fold",
                 train.len()
             )));
         }
@@ -126,8 +126,9 @@ impl<'a> Run<'a> {
             &mut warnings,
         )?;
         if let Some(validation) = &validation {
-            warn_of_monitor(config.train.monitor, validation, &mut warnings);
+            warnings::of_monitor(config.train.monitor, validation, &mut warnings);
         }
+        warnings::of_classes(dataset, &train, validation.as_ref(), &mut warnings);
         let shapes: Vec<EncoderShape> = dataset
             .encoders
             .iter()
@@ -151,6 +152,9 @@ impl<'a> Run<'a> {
             .data
             .standardize
             .then(|| standardise::fit(&dataset.train, &train));
+        if let Some(stats) = &stats {
+            warnings::of_constant_encoders(dataset, stats, &mut warnings);
+        }
         Ok(Self {
             dataset,
             config: config.clone(),
@@ -180,29 +184,5 @@ impl<'a> Run<'a> {
                 .map_or(0, |fold| fold.clips().len()),
             target: self.target.as_ref().map_or(0, |target| target.clips),
         }
-    }
-}
-
-fn warn_of_monitor(monitor: Monitor, validation: &ValidationFold, warnings: &mut Vec<String>) {
-    if validation.has_blends() {
-        return;
-    }
-    match monitor {
-        Monitor::Average => warnings.push(
-            "no validation clip shows exactly two emotions: ACC_salience is undefined and counts 0, so train.monitor=average follows ACC_presence alone".into(),
-        ),
-        Monitor::Salience => warnings.push(
-            "no validation clip shows exactly two emotions: train.monitor=salience is undefined, the first epoch will count as best; use presence, loss or kl".into(),
-        ),
-        Monitor::Loss | Monitor::Presence | Monitor::Kl => {}
-    }
-}
-
-fn shortened(names: &[String]) -> String {
-    let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > 5 {
-        format!("{shown}, …")
-    } else {
-        shown
     }
 }

@@ -1,0 +1,92 @@
+//! What a user should know of the data before a run's figures are believed.
+
+use super::validation::ValidationFold;
+use crate::data::dataset::Dataset;
+use crate::data::standardise::ColumnStats;
+use crate::model::config::Monitor;
+
+/// Most names that one warning lists.
+const LISTED: usize = 5;
+
+/// A few names; the others as an ellipsis.
+pub(super) fn listed(names: &[String]) -> String {
+    let shown = names[..names.len().min(LISTED)].join(", ");
+    if names.len() > LISTED {
+        format!("{shown}, …")
+    } else {
+        shown
+    }
+}
+
+/// The monitor needs blends that the fold does not have.
+pub(super) fn of_monitor(
+    monitor: Monitor,
+    validation: &ValidationFold,
+    warnings: &mut Vec<String>,
+) {
+    if validation.has_blends() {
+        return;
+    }
+    match monitor {
+        Monitor::Average => warnings.push(
+            "no validation clip shows exactly two emotions: ACC_salience is undefined and counts 0, so train.monitor=average follows ACC_presence alone".into(),
+        ),
+        Monitor::Salience => warnings.push(
+            "no validation clip shows exactly two emotions: train.monitor=salience is undefined, the first epoch will count as best; use presence, loss or kl".into(),
+        ),
+        Monitor::Loss | Monitor::Presence | Monitor::Kl => {}
+    }
+}
+
+/// Classes that some clip shows, but none that trains, or none that validates.
+pub(super) fn of_classes(
+    dataset: &Dataset,
+    train: &[usize],
+    validation: Option<&ValidationFold>,
+    warnings: &mut Vec<String>,
+) {
+    let names = dataset.classes.names();
+    let lacking = |clips: &[usize]| -> Vec<String> {
+        let mut shown = vec![false; names.len()];
+        let targets = clips
+            .iter()
+            .filter_map(|&clip| dataset.train.clips[clip].target.as_ref());
+        for target in targets {
+            for (shown, &share) in shown.iter_mut().zip(target) {
+                *shown |= share > 0.0;
+            }
+        }
+        let lacking = names.iter().zip(shown).filter(|(_, shown)| !shown);
+        lacking.map(|(name, _)| name.clone()).collect()
+    };
+    let untrained = lacking(train);
+    if !untrained.is_empty() {
+        warnings.push(format!(
+            "no training clip shows {}: the model cannot learn to name it",
+            listed(&untrained)
+        ));
+    }
+    let unseen = validation.map_or_else(Vec::new, |fold| lacking(fold.clips()));
+    if !unseen.is_empty() {
+        warnings.push(format!(
+            "no validation clip shows {}: thresholds and scores of this fold say nothing of it",
+            listed(&unseen)
+        ));
+    }
+}
+
+/// Encoders whose every column is constant over the training clips that they have.
+pub(super) fn of_constant_encoders(
+    dataset: &Dataset,
+    stats: &[ColumnStats],
+    warnings: &mut Vec<String>,
+) {
+    for (encoder, stats) in dataset.encoders.iter().zip(stats) {
+        if (0..encoder.cols).all(|column| stats.is_constant(column)) {
+            warnings.push(format!(
+                "encoder {}: every column is constant over the training clips, so it tells nothing (it is standardised to 0); check how it was extracted, or leave it out",
+                encoder.name
+            ));
+        }
+    }
+}
