@@ -9,11 +9,29 @@ pub use crate::lock::holds_anything;
 use crate::model::Config;
 use crate::{Error, Result};
 
+/// A count of at least one, as an argument gives it.
+///
+/// # Errors
+/// What was expected.
+pub fn at_least_one(text: &str) -> std::result::Result<NonZeroUsize, String> {
+    let expected = |_| "expected a whole number, 1 or more".to_owned();
+    text.parse().map_err(expected)
+}
+
+/// A number counted from 0, as an argument gives it.
+///
+/// # Errors
+/// What was expected.
+pub fn whole_number(text: &str) -> std::result::Result<usize, String> {
+    let expected = |_| "expected a whole number, 0 or more".to_owned();
+    text.parse().map_err(expected)
+}
+
 /// How many threads work.
 #[derive(Args, Debug)]
 pub struct Threads {
     /// Threads to work with, 1 or more [default: all cores]; they change no bit of any result
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     threads: Option<NonZeroUsize>,
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::args::{ConfigArgs, Threads, quoted};
+use super::args::{ConfigArgs, Threads, at_least_one, quoted};
 use super::console;
 use super::interrupt;
 use super::plan_progress::PlanProgress;
@@ -31,10 +31,10 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
     /// Train everything with so many seeds: the seed, the seed + 1, …
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
     pub seeds: NonZeroUsize,
     /// Trainings side by side [default: as many as cores and memory allow]; changes no result
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     pub threads: Threads,

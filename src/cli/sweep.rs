@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::args::{Overwrite, quoted};
+use super::args::{Overwrite, at_least_one, quoted};
 use super::console;
 use super::plan_args::{PlanArgs, Prepared};
 use super::plan_progress::PlanProgress;
@@ -26,11 +26,11 @@ struct SweepArgs {
     #[arg(long, value_name = "KEY=VALUES")]
     param: Vec<Parameter>,
     /// Try so many configurations at random instead of all combinations
-    #[arg(long, value_name = "N", conflicts_with = "tpe")]
+    #[arg(long, value_name = "N", conflicts_with = "tpe", value_parser = at_least_one)]
     random: Option<NonZeroUsize>,
     /// Try so many one after the other, each where those before promise most: the tree-structured
     /// Parzen estimator of Bergstra et al. (2011)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     tpe: Option<NonZeroUsize>,
 }
 

@@ -1,12 +1,15 @@
 //! `blendfuse train`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::args::{ConfigArgs, Threads, check_new_folder, holds_anything, quoted};
+use super::args::{
+    ConfigArgs, Threads, at_least_one, check_new_folder, holds_anything, quoted, whole_number,
+};
 use super::console;
 use super::event_log::EventLog;
 use super::interrupt;
@@ -40,7 +43,7 @@ pub struct Train {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Validate on this fold and train on the others [default: train on all clips]
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = whole_number)]
     fold: Option<usize>,
     #[command(flatten)]
     config: ConfigArgs,
@@ -50,8 +53,8 @@ pub struct Train {
     #[arg(long, value_name = "WEIGHTS.safetensors")]
     init: Option<PathBuf>,
     /// Stop after so many optimiser steps, 1 or more
-    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
-    max_steps: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    max_steps: Option<NonZeroUsize>,
     /// Take clips in the order of the metadata in every epoch, for comparisons step by step
     #[arg(long)]
     no_shuffle: bool,
@@ -138,7 +141,7 @@ impl Train {
         let options = Options {
             fold: self.fold,
             init: self.init.clone(),
-            max_steps: self.max_steps,
+            max_steps: self.max_steps.map(NonZeroUsize::get),
             no_shuffle: self.no_shuffle,
             detect_anomaly: self.detect_anomaly,
             resume: self.resume,

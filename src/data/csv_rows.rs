@@ -103,8 +103,9 @@ impl CsvRows {
         }
         if self.cells != expected {
             let reason = format!(
-                "has {} cells; expected {expected}, as in the header (was the file cut off?)",
-                self.cells
+                "has {} {}; expected {expected}, as in the header (was the file cut off?)",
+                self.cells,
+                if self.cells == 1 { "cell" } else { "cells" }
             );
             return Err(self.fault(Some(self.line), None, reason));
         }
@@ -249,7 +250,7 @@ mod tests {
     #[test]
     fn faults_name_their_line() {
         for (text, expected) in [
-            ("a,b\n1,2\n1\n", "line 3: has 1 cells; expected 2"),
+            ("a,b\n1,2\n1\n", "line 3: has 1 cell; expected 2"),
             ("a,b\n1,2,3\n", "line 2: has more than 2 cells"),
             (
                 "a,b\n1,\"2\n",

@@ -168,7 +168,10 @@ fn explain(path: &Path, error: &csv::Error, lines: &mut Lines<'_>) -> Error {
     let reason = match error.kind() {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
-        } => format!("has {len} cells; expected {expected_len}, as in the header"),
+        } => format!(
+            "has {len} {}; expected {expected_len}, as in the header",
+            if *len == 1 { "cell" } else { "cells" }
+        ),
         csv::ErrorKind::Utf8 { .. } => "is not UTF-8; save the table as UTF-8".into(),
         _ => error.to_string(),
     };

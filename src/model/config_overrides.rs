@@ -25,7 +25,7 @@ impl Config {
                 set(&mut whole, &key, value);
                 // Key by key, so that a wrong type is reported with its key.
                 serde_json::from_value::<Self>(whole.clone())
-                    .map_err(|e| config_error(&key, e.to_string()))?;
+                    .map_err(|e| config_error(&key, in_words(&e)))?;
             }
         }
         let config: Self = serde_json::from_value(whole)
@@ -58,6 +58,24 @@ impl Config {
     }
 }
 
+/// A fault of a value, with types as users of TOML call them.
+fn in_words(error: &serde_json::Error) -> String {
+    let words = [
+        ("expected f64", "expected a number"),
+        ("expected usize", "expected a whole number, 0 or more"),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected a boolean", "expected true or false"),
+        ("expected a sequence", "expected a list"),
+    ];
+    let text = error.to_string();
+    words
+        .iter()
+        .fold(text, |text, (types, words)| text.replace(types, words))
+}
+
+/// How alike two keys must be, from 0 to 1, for one to be taken for the other.
+const NEAR: f64 = 0.5;
+
 fn unknown_key(key: &str, known: &[(String, Value)]) -> Error {
     let last = key.rsplit('.').next().unwrap_or(key);
     // A right name under the wrong table is nearer than anything else.
@@ -70,8 +88,27 @@ fn unknown_key(key: &str, known: &[(String, Value)]) -> Error {
             distance(&a.0).cmp(&distance(&b.0))
         })
     });
-    let hint = nearest.map_or_else(String::new, |(name, _)| format!("; did you mean {name}?"));
-    config_error(key, format!("no such key{hint}"))
+    let near = |name: &&(String, Value)| {
+        let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
+        strsim::normalized_damerau_levenshtein(&last(&name.0), &last(key)) >= NEAR
+    };
+    if let Some((name, _)) = nearest.filter(near) {
+        return config_error(key, format!("no such key; did you mean {name}?"));
+    }
+    // Nothing is near: the keys of the same table, or else the tables.
+    let (table, _) = key.split_once('.').unwrap_or((key, ""));
+    let of_table = known.iter().map(|(name, _)| name.as_str());
+    let of_table = of_table.filter(|name| name.split_once('.').is_some_and(|(t, _)| t == table));
+    let mut there: Vec<&str> = of_table.collect();
+    if there.is_empty() {
+        let tables = known.iter().filter_map(|(name, _)| name.split_once('.'));
+        there = tables.map(|(table, _)| table).collect();
+        there.dedup();
+    }
+    config_error(
+        key,
+        format!("no such key; expected one of {}", there.join(", ")),
+    )
 }
 
 /// Dotted keys and values of a table of tables.

@@ -38,6 +38,12 @@ impl Predictor {
         } else {
             run.to_owned()
         };
+        if !path.exists() {
+            return Err(Error::Data(format!(
+                "{}: holds no weights.safetensors; expected the folder of a trained model",
+                run.display()
+            )));
+        }
         let file = Checkpoint::read(&path)?;
         let description = file.description()?;
         let shapes: Vec<EncoderShape> = description

@@ -53,6 +53,8 @@ pub(in crate::data) fn feature_files(folder: &Path) -> Result<Vec<String>> {
     if names.is_empty() {
         return Err(expected("it holds none"));
     }
+    // A folder's own order is the file system's.
+    names.sort();
     Ok(names)
 }
 

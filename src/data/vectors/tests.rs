@@ -94,7 +94,7 @@ fn tables_that_name_no_clip_or_one_twice_are_refused() {
         (
             "name,x\na,2\nb\n",
             options(None, &[]),
-            "line 3: has 1 cells",
+            "line 3: has 1 cell",
         ),
     ] {
         let message = table(text, &given).unwrap_err().to_string();
