@@ -88,7 +88,7 @@ fn an_unknown_configuration_key_and_a_wrong_value() {
         ),
         (
             "train.lr=fast",
-            "configuration: train.lr: invalid type: string \"fast\", expected f64",
+            "configuration: train.lr: invalid type: string \"fast\", expected a number",
         ),
         (
             "model.dropout=1.5",

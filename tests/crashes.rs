@@ -165,6 +165,48 @@ fn repeated(log: &str) -> Vec<String> {
     repeated
 }
 
+/// Kills a plan at every `stride`th step of writing, from the first on; gives how many kills.
+fn plan_killed_at_steps(command: &'static str, more: &[&'static str], stride: usize) -> usize {
+    let place = Place::with_data(&["--test-labels"]);
+    let args = |out: &'static str, resume: bool| -> Vec<&'static str> {
+        let base = [command, "data", "--out", out, "--jobs", "1"];
+        let settings = ["--set", "train.max_epochs=1"];
+        let resume: &[&str] = if resume { &["--resume"] } else { &[] };
+        [&base[..], SMALL, &settings, more, resume].concat()
+    };
+    place.ok(&args("whole", false));
+    let mut kills = 0;
+    loop {
+        let fault = format!("kill:{}", 1 + kills * stride);
+        if with_fault(&place, &args("parts", false), &fault).code == 0 {
+            return kills;
+        }
+        kills += 1;
+        place.ok(&args("parts", true));
+        assert_same(&place, "whole", "parts");
+        let log = fs::read_to_string(place.path("parts/log.jsonl")).unwrap();
+        assert_eq!(repeated(&log), Vec::<String>::new(), "{fault}");
+        fs::remove_dir_all(place.path("parts")).unwrap();
+    }
+}
+
+#[test]
+fn a_plan_killed_between_any_two_steps_of_writing_goes_on() {
+    let kills = plan_killed_at_steps("cv", &["--retrain"], 29);
+    assert!(kills >= 5, "{kills}");
+}
+
+/// The long form; minutes.
+#[test]
+#[ignore = "takes minutes"]
+#[expect(clippy::print_stdout, reason = "its result is a record")]
+fn plans_killed_at_every_step_of_writing_go_on() {
+    let kills = plan_killed_at_steps("cv", &["--retrain", "--ensemble"], 1);
+    println!("cv: every one of {kills} steps, no byte differs, no finished training began again");
+    let kills = plan_killed_at_steps("repro", &["--quick", "--baseline-epochs", "1"], 7);
+    println!("repro: every seventh step, {kills} kills, the same");
+}
+
 /// The long form: `cargo test --test crashes -- --ignored --nocapture`; minutes.
 #[test]
 #[ignore = "takes minutes"]

@@ -91,11 +91,7 @@ fn tables_that_name_no_clip_or_one_twice_are_refused() {
             options(None, &[]),
             "line 3, column name: names the clip \"unknown\", as line 2 does",
         ),
-        (
-            "name,x\na,2\nb\n",
-            options(None, &[]),
-            "line 3: has 1 cell",
-        ),
+        ("name,x\na,2\nb\n", options(None, &[]), "line 3: has 1 cell"),
     ] {
         let message = table(text, &given).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
