@@ -7,6 +7,8 @@ mod command;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use blendfuse::data::dataset::Dataset;
+use blendfuse::data::encoder_file::EncoderRows;
 use command::{Place, SMALL};
 use serde_json::Value;
 
@@ -143,4 +145,75 @@ fn target_labels_are_never_read_while_training() {
             );
         }
     }
+}
+
+/// The values of a weights file, without its header.
+fn tensors(path: &Path) -> Vec<u8> {
+    let bytes = fs::read(path).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    bytes[8 + header..].to_vec()
+}
+
+#[test]
+fn validation_clips_change_no_training_byte() {
+    let place = Place::with_data(&[]);
+    // What the validation fold may decide, when to stop and how fast to learn, is held.
+    let held = [
+        "--set",
+        "train.plateau_patience=1000",
+        "--set",
+        "train.early_stop_patience=1000",
+    ];
+    let flags = [&["--fold", "0"][..], &held].concat();
+    train(&place, "plain", "5", &flags);
+    // Every clip of fold 0 gets the label of the next one.
+    let table = place.path("data/train_metadata.csv");
+    let text = fs::read_to_string(&table).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let of_fold: Vec<usize> = (1..lines.len())
+        .filter(|&i| lines[i].split(',').nth(1) == Some("0"))
+        .collect();
+    assert!(of_fold.len() > 5);
+    let mut swapped: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
+    for (at, &i) in of_fold.iter().enumerate() {
+        let from = of_fold[(at + 1) % of_fold.len()];
+        let (_, label) = lines[from].split_once(',').unwrap();
+        let (name, _) = lines[i].split_once(',').unwrap();
+        swapped[i] = format!("{name},{label}");
+    }
+    fs::write(&table, swapped.join("\n") + "\n").unwrap();
+    train(&place, "labels", "5", &flags);
+    assert!(
+        fs::read(place.path("labels/history.csv")).unwrap()
+            != fs::read(place.path("plain/history.csv")).unwrap(),
+        "the labels did change the validation"
+    );
+    let last = |run: &str| tensors(&place.path(run).join("last.safetensors"));
+    assert!(last("labels") == last("plain"));
+    // Features of the fold, out of all range: standardisation and training do not see them.
+    fs::write(&table, &text).unwrap();
+    let dataset = Dataset::open(&place.path("data"), None).unwrap();
+    let mut files = Vec::new();
+    for (m, encoder) in dataset.encoders.iter().enumerate() {
+        let source = dataset.train.source(m);
+        let mut file = EncoderRows::new(source.cols);
+        for (clip, row) in dataset.train.clips.iter().zip(dataset.train.rows(m)) {
+            let Some(row) = *row else { continue };
+            let mut values = vec![0.0; source.cols];
+            source.read(row as usize, 0, &mut values);
+            if clip.fold == Some(0) {
+                values.iter_mut().for_each(|x| *x = 1000.0 - 3.0 * *x);
+            }
+            file.push(clip.filename.clone(), &values);
+        }
+        let path = place.path(&format!("data/features/train/{}.npz", encoder.name));
+        files.push((path, file));
+    }
+    drop(dataset);
+    for (path, file) in files {
+        fs::remove_file(&path).unwrap();
+        file.write(&path, None, None).unwrap();
+    }
+    train(&place, "features", "5", &flags);
+    assert!(last("features") == last("plain"));
 }
