@@ -7,6 +7,7 @@ mod analyze;
 mod args;
 mod baseline;
 mod bench;
+mod completions;
 mod console;
 mod cv;
 mod decode;
@@ -18,6 +19,7 @@ mod event_log;
 mod inspect;
 mod inspect_encoders;
 mod interrupt;
+mod man;
 mod numbers;
 mod openface;
 mod plan_args;
@@ -85,6 +87,8 @@ enum Command {
     Synth(synth::Synth),
     Vectors(vectors::Vectors),
     Bench(bench::Bench),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Command {
@@ -109,6 +113,8 @@ impl Command {
             Command::Synth(command) => command.run(),
             Command::Vectors(command) => command.run(),
             Command::Bench(command) => command.run(),
+            Command::Completions(command) => command.run(),
+            Command::Man(command) => command.run(),
         }
     }
 }
@@ -141,8 +147,10 @@ pub fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let kernel = kernel_name();
+    let commit = option_env!("BLENDFUSE_COMMIT")
+        .map_or_else(String::new, |commit| format!(" (commit {commit})"));
     let long_version = format!(
-        "{}\nkernel {}\n{} {}",
+        "{}{commit}\nkernel {}\n{} {}",
         env!("CARGO_PKG_VERSION"),
         kernel.clone().unwrap_or("none"),
         std::env::consts::OS,
