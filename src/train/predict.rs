@@ -12,7 +12,7 @@ use crate::data::standardise::ColumnStats;
 use crate::error::{Error, Result};
 use crate::model::{EncoderShape, FusionNet};
 
-/// A trained model, loaded once.
+/// A trained model, loaded once; `examples/predict.rs` serves one.
 #[derive(Debug)]
 pub struct Predictor {
     net: FusionNet<f32>,
