@@ -42,16 +42,16 @@ done
 (repro parts)
 echo "killed: $killed times"
 
-# A training whose end is in the log must not begin after that line. (Killed between the result and
+# A training whose end is in its log must not begin after that line. (Killed between the result and
 # its line, it has no line yet, and is not begun again either: its `begun` stays the last.)
 awk '
   match($0, /"trial":"[0-9a-f]+"/) { trial = substr($0, RSTART, RLENGTH) }
   /"event":"finished"/ { finished[trial] = 1 }
   /"event":"begun"/ { begun++; if (trial in finished) { print "begun again: " trial; repeated = 1 } }
-  END { print begun " times a training began or went on, " length(finished) " ends are in the log"; exit repeated }
-' "$out/parts/log.jsonl"
+  END { print begun " times a training began or went on, " length(finished) " ends are in the logs"; exit repeated }
+' "$out"/parts/trials/*/*.log.jsonl
 echo "trainings: $(find "$out/whole/trials" -name '*.json' | grep -cE '/[0-9a-f]+\.json$')"
 
-# The log and the manifests say where and when.
-diff -r -x log.jsonl -x manifest.json -x .lock "$out/whole" "$out/parts"
+# The logs and the manifests say where and when.
+diff -r -x '*log.jsonl' -x manifest.json -x .lock "$out/whole" "$out/parts"
 echo "same bytes in all $(find "$out/whole" -type f | wc -l) files"

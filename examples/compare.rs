@@ -15,6 +15,7 @@ use blendfuse::data::label::Blend;
 use blendfuse::data::metadata::{Clip, Metadata};
 use blendfuse::eval::statistics::{ActorScores, Grouping, Resampling, compare, intervals};
 use blendfuse::experiments::result::{ClipScores, TrialResult};
+use blendfuse::experiments::trial_files::TrialFiles;
 use blendfuse::train::decoding::rules;
 
 type Failure = Box<dyn std::error::Error>;
@@ -66,14 +67,9 @@ fn seeds(
     test: bool,
 ) -> Result<Vec<Scored>, Failure> {
     let mut results = Vec::new();
-    for entry in std::fs::read_dir(folder.join("trials"))? {
-        let path = entry?.path();
-        let stem = path.file_stem().and_then(|stem| stem.to_str());
-        if path.extension().is_some_and(|e| e == "json")
-            && let Some(id) = stem
-        {
-            results.extend(TrialResult::read(&path, id)?);
-        }
+    let files = TrialFiles::of(folder);
+    for id in files.finished() {
+        results.extend(TrialResult::read(&files.result(&id), &id)?);
     }
     results.sort_by_key(|result| (result.trial.seed, result.trial.fold));
     let mut seeds: Vec<(u64, Scored)> = Vec::new();

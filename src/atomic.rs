@@ -23,7 +23,7 @@ pub fn write(
     };
     let attempt = || -> io::Result<()> {
         let mut builder = tempfile::Builder::new();
-        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let prefix = prefix();
         builder.prefix(&prefix);
         // Temporary files are private; a result is as readable as any other new file.
         #[cfg(unix)]
@@ -46,6 +46,11 @@ pub fn write(
         path: path.to_owned(),
         source,
     })
+}
+
+/// How the names of this process's temporary files begin.
+pub(crate) fn prefix() -> String {
+    format!("{PREFIX}{}-", std::process::id())
 }
 
 /// Whether a file of this name is one that is being written, or was when its process was killed.

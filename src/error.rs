@@ -88,6 +88,19 @@ pub enum Error {
         /// Each different reason with a trial that it concerns.
         reasons: String,
     },
+    /// Trainings without a result where a table needs them; see `blendfuse collect`.
+    #[error("{missing} of {total} trainings have no result: {reasons}")]
+    Unfinished {
+        /// How many have none.
+        missing: usize,
+        /// How many the plan has so far.
+        total: usize,
+        /// Each different reason, with how many it concerns.
+        reasons: String,
+    },
+    /// The work goes on elsewhere: it was handed on, and this process has nothing left to do.
+    #[error("{0}")]
+    HandedOn(String),
     /// Somebody asked to stop; what is saved lets the same work go on.
     #[error("interrupted {0}")]
     Interrupted(String),
@@ -173,8 +186,15 @@ impl Error {
             Error::Write { .. }
                 | Error::NonFinite { .. }
                 | Error::Trials { .. }
+                | Error::Unfinished { .. }
+                | Error::HandedOn(_)
                 | Error::Interrupted(_)
         )
+    }
+
+    /// Whether the same work may go well another time, as where a disk was full.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Error::Read { .. } | Error::Write { .. })
     }
 }
 

@@ -120,7 +120,7 @@ fn a_plan_keeps_finished_trainings_and_goes_on() {
         assert!(said.contains(" trainings done; "), "{said}");
         assert!(!place.path("parts/tables.md").exists());
     }
-    let log = fs::read_to_string(place.path("parts/log.jsonl")).unwrap();
+    let log = place.trial_logs("parts");
     assert!(log.contains("\"interrupted\""), "{log}");
     place.ok(&plan("parts", &["--resume"]));
     for file in ["tables.json", "submission.zip", "final/weights.safetensors"] {
@@ -128,7 +128,7 @@ fn a_plan_keeps_finished_trainings_and_goes_on() {
         assert!(read("parts") == read("whole"), "{file}");
     }
     // No training began again after it had finished.
-    let log = fs::read_to_string(place.path("parts/log.jsonl")).unwrap();
+    let log = place.trial_logs("parts");
     let mut finished = Vec::new();
     for line in log.lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();

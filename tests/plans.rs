@@ -4,7 +4,7 @@
 
 mod command;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ fn results(place: &Place, out: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let root = place.path(out);
     let kept = |path: &Path| {
         let name = path.file_name().unwrap().to_string_lossy();
-        !["log.jsonl", "manifest.json", ".lock"].contains(&name.as_ref())
+        !name.ends_with("log.jsonl") && !["manifest.json", ".lock"].contains(&name.as_ref())
     };
     let files = place.contents(out).into_iter();
     files
@@ -56,35 +56,41 @@ fn assert_same(place: &Place, a: &str, b: &str) {
 
 /// Names of the trials that have a result.
 fn finished(place: &Place, out: &str) -> BTreeSet<String> {
-    let Ok(entries) = fs::read_dir(place.path(out).join("trials")) else {
-        return BTreeSet::new();
-    };
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let files = place.contents(&format!("{out}/trials")).into_iter();
+    let names = files.map(|(path, _)| path.file_name().unwrap().to_str().unwrap().to_owned());
     names
         .filter_map(|name| Some(name.strip_suffix(".json")?.to_owned()))
-        .filter(|name| !name.starts_with('.'))
+        .filter(|name| name.len() == 16 && name.chars().all(|c| c.is_ascii_hexdigit()))
         .collect()
 }
 
-/// Names of the trials that were begun, from a line of the log on.
-fn begun(place: &Place, out: &str, from: usize) -> (Vec<String>, usize) {
-    let text = fs::read_to_string(place.path(out).join("log.jsonl")).unwrap_or_default();
-    let lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let trials = lines[from..]
+/// How often each trial was begun.
+fn begun(place: &Place, out: &str) -> BTreeMap<String, usize> {
+    let mut times = BTreeMap::new();
+    for line in place.trial_logs(out).lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        if line["event"] == "begun" {
+            *times
+                .entry(line["trial"].as_str().unwrap().to_owned())
+                .or_default() += 1;
+        }
+    }
+    times
+}
+
+/// The trials that were begun between two looks.
+fn begun_since(before: &BTreeMap<String, usize>, now: &BTreeMap<String, usize>) -> Vec<String> {
+    let more = now
         .iter()
-        .filter(|line| line["event"] == "begun")
-        .map(|line| line["trial"].as_str().unwrap().to_owned());
-    (trials.collect(), lines.len())
+        .filter(|(trial, times)| before.get(*trial) != Some(times));
+    more.map(|(trial, _)| trial.clone()).collect()
 }
 
 #[test]
 fn a_killed_plan_goes_on_where_it_was_and_repeats_no_finished_trial() {
     let place = Place::with_data(&["--test-labels"]);
     place.ok(&plan("repro", "whole", &[]));
-    let (mut logged, mut kills) = (0, 0);
+    let (mut known, mut kills) = (BTreeMap::new(), 0);
     // Killed after so many lines on stderr: at the start, between and within trials, of baselines
     // and of models of all clips too.
     for lines in [0, 1, 2, 5, 9, 14, 30, 30] {
@@ -101,16 +107,16 @@ fn a_killed_plan_goes_on_where_it_was_and_repeats_no_finished_trial() {
         let status = child.wait().unwrap();
         kills += usize::from(!status.success());
         assert!(seen <= lines);
-        let (trials, now) = begun(&place, "parts", logged);
-        logged = now;
-        for trial in trials {
+        let now = begun(&place, "parts");
+        for trial in begun_since(&known, &now) {
             assert!(!before.contains(&trial), "{trial} was repeated");
         }
+        known = now;
     }
     assert!(kills >= 4, "the plan ended too soon to be killed: {kills}");
     let before = finished(&place, "parts");
     place.ok(&plan("repro", "parts", &["--resume"]));
-    let (trials, _) = begun(&place, "parts", logged);
+    let trials = begun_since(&known, &begun(&place, "parts"));
     assert!(trials.iter().all(|trial| !before.contains(trial)));
     assert_eq!(finished(&place, "parts"), finished(&place, "whole"));
     assert_same(&place, "whole", "parts");
@@ -183,7 +189,8 @@ fn cross_validation_agrees_with_training_the_fold_alone() {
     assert_eq!(fold["losses"]["task"], alone["val_loss"]);
     assert_eq!(fold["thresholds"]["alpha"], alone["alpha"]);
     // The same weights, in the folder that `predict` takes.
-    let trial = format!("cv/trials/{}", fold["id"].as_str().unwrap());
+    let id = fold["id"].as_str().unwrap();
+    let trial = format!("cv/trials/{}/{id}", &id[..2]);
     let predict = |run: &str, out: &str| {
         let split = ["--split", "train", "--held-out", "--out", out];
         place.ok(&[&["predict", run, "data"][..], &split].concat());
@@ -271,7 +278,7 @@ fn a_failed_trial_is_told_and_the_others_are_kept() {
     place.ok(&plan("cv", "out", &[]));
     let all = finished(&place, "out");
     let lost = all.first().unwrap().clone();
-    let run = place.path("out/trials").join(&lost);
+    let run = place.path("out/trials").join(&lost[..2]).join(&lost);
     fs::remove_file(run.with_extension("json")).unwrap();
     fs::remove_dir_all(&run).unwrap();
     fs::write(&run, "in the way").unwrap();

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::experiments::plan_folder::{DESCRIPTION, Description, Listed, listed};
 use crate::experiments::result::TrialResult;
+use crate::experiments::trial_files::TrialFiles;
 use crate::model::Config;
 use crate::train::Predictor;
 use crate::train::history::{EpochRecord, read_json_lines};
@@ -61,21 +63,6 @@ pub struct AnalysedRun {
     pub notes: Vec<String>,
 }
 
-/// What `plan.json` says of its trials.
-#[derive(Deserialize)]
-struct PlanFile {
-    command: String,
-    trials: Vec<ListedTrial>,
-}
-
-#[derive(Deserialize)]
-struct ListedTrial {
-    id: String,
-    label: String,
-    fold: Option<usize>,
-    seed: u64,
-}
-
 impl AnalysedRun {
     /// Opens the folder of `train`, or of `cv`, `ablate` or `repro`. Of a plan's models the first
     /// configuration's of the first seed are taken.
@@ -84,7 +71,7 @@ impl AnalysedRun {
     /// [`Error::Data`] if the folder holds neither, or a plan whose models' weights were dropped;
     /// [`Error::Read`] and [`Error::File`] for faulty files.
     pub fn open(path: &Path) -> Result<Self> {
-        if path.join("plan.json").is_file() {
+        if path.join(DESCRIPTION).is_file() {
             return Self::open_plan(path);
         }
         if !path.join("manifest.json").is_file() {
@@ -108,24 +95,24 @@ impl AnalysedRun {
     }
 
     fn open_plan(path: &Path) -> Result<Self> {
-        let plan: PlanFile = read_json(&path.join("plan.json"))?;
-        let trials = path.join("trials");
+        let plan = Description::read(path)?;
+        let trials = listed(path)?;
+        let files = TrialFiles::of(path);
         let mut results = Vec::new();
-        for trial in &plan.trials {
-            let file = trials.join(format!("{}.json", trial.id));
-            results.extend(TrialResult::read(&file, &trial.id)?);
+        for trial in &trials {
+            results.extend(TrialResult::read(&files.result(&trial.id), &trial.id)?);
         }
-        let first = plan.trials.iter().find(|trial| trial.fold.is_some());
-        let same = |trial: &&ListedTrial| {
+        let first = trials.iter().find(|trial| trial.fold.is_some());
+        let same = |trial: &&Listed| {
             first.is_some_and(|first| trial.label == first.label && trial.seed == first.seed)
                 && trial.fold.is_some()
         };
-        let mut of_first: Vec<&ListedTrial> = plan.trials.iter().filter(same).collect();
+        let mut of_first: Vec<&Listed> = trials.iter().filter(same).collect();
         of_first.sort_by_key(|trial| trial.fold);
         let (mut models, mut notes) = (Vec::new(), Vec::new());
         let wanted = of_first.len();
         for trial in of_first {
-            let folder = trials.join(&trial.id);
+            let folder = files.run(&trial.id);
             // Before its result is written a trial may still be training.
             let done = results.iter().any(|result| result.id == trial.id);
             if done && folder.join("weights.safetensors").is_file() {
@@ -147,7 +134,7 @@ impl AnalysedRun {
             ));
         }
         if let Some(first) = first {
-            let others = plan.trials.iter().any(|trial| trial.seed != first.seed);
+            let others = trials.iter().any(|trial| trial.seed != first.seed);
             if others {
                 notes.push(format!(
                     "The models of seed {} alone are analysed.",

@@ -1,9 +1,10 @@
 //! `blendfuse ablate`.
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::plan_args::PlanArgs;
+use super::plan_args::{PlanArgs, PlanCommand};
 use super::plan_progress::PlanProgress;
 use crate::Result;
 use crate::experiments::Protocol;
@@ -18,7 +19,7 @@ use crate::report::comparison;
 /// binary cross-entropy for presence, a fixed temperature.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Writes into --out: ablation.csv, ablation.json, tables.md, and trials/ID.json for each training.
+Writes into --out: ablation.csv, ablation.json, tables.md, and trials/*/ID.json for each training.
 
 Examples:
   blendfuse ablate DATA --out runs/ablate
@@ -27,26 +28,39 @@ Examples:
 pub struct Ablate {
     #[command(flatten)]
     plan: PlanArgs,
+    #[command(flatten)]
+    asked: AblateArgs,
+}
+
+/// What it is asked for beside what all plans are.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct AblateArgs {
     /// Keep every model's weights; otherwise only the full model's stay
     #[arg(long)]
     keep_weights: bool,
 }
 
 impl Ablate {
-    /// Ablates.
-    ///
-    /// # Errors
-    /// Those of the library.
-    pub fn run(&self) -> Result<()> {
-        let asked = json!({ "keep_weights": self.keep_weights });
-        let prepared = self.plan.prepare("ablate", asked)?;
+    /// The command as a plan's folder notes it.
+    pub fn noted(plan: PlanArgs, asked: AblateArgs) -> Self {
+        Self { plan, asked }
+    }
+}
+
+impl PlanCommand for Ablate {
+    fn plan(&mut self) -> &mut PlanArgs {
+        &mut self.plan
+    }
+
+    fn run(&self) -> Result<()> {
+        let prepared = self.plan.prepare("ablate", &self.asked)?;
         let (config, folder) = (&prepared.config, &prepared.folder);
         let opened = prepared.data.open(&config.data)?;
         let seeds = self.plan.seeds.get();
         let protocol = Protocol::of(&opened.dataset, config.train.seed, seeds)?;
         let (mut contenders, left_out) = variants(config, &opened);
         for contender in &mut contenders {
-            contender.candidate.keep_weights |= self.keep_weights;
+            contender.candidate.keep_weights |= self.asked.keep_weights;
         }
         let scheduler = self.plan.scheduler(folder, config);
         let mut progress = PlanProgress::new();
@@ -55,9 +69,12 @@ impl Ablate {
         let mut table = comparison::table("Ablations, validation", &rows);
         comparison::note_unchanged(&mut table, &left_out);
         let mut value = json!({ "table": table.json(), "rows": comparison::json(&rows) });
-        let files = comparison::write("ablation", &table, &value, folder.path())?;
+        let mut files = Vec::new();
+        if self.plan.writes(folder, &outcomes) {
+            files = comparison::write("ablation", &table, &value, folder.path())?;
+        }
         self.plan
-            .conclude(folder, &files, &mut value, &progress, &[&table])?;
+            .conclude(folder, &outcomes, &files, &mut value, &progress, &[&table])?;
         outcomes.check()
     }
 }

@@ -28,7 +28,7 @@ pub fn whole_number(text: &str) -> std::result::Result<usize, String> {
 }
 
 /// How many threads work.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Copy, Debug, Default)]
 pub struct Threads {
     /// Threads to work with, 1 or more [default: all cores]; they change no bit of any result
     #[arg(long, value_name = "N", value_parser = at_least_one)]
@@ -53,7 +53,7 @@ impl Threads {
 }
 
 /// Where the configuration comes from: defaults, then a file, then assignments, then the seed.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct ConfigArgs {
     /// Configuration in TOML; what it leaves out keeps the paper's value (see docs/assumptions.md)
     #[arg(long, value_name = "FILE.toml")]
@@ -66,14 +66,28 @@ pub struct ConfigArgs {
     /// give the same weights, bit for bit
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// In place of all that, the configuration that a plan's folder notes.
+    #[arg(skip)]
+    noted: Option<Box<Config>>,
 }
 
 impl ConfigArgs {
+    /// The configuration that a plan's folder notes.
+    pub fn noted(config: Config) -> Self {
+        Self {
+            noted: Some(Box::new(config)),
+            ..Self::default()
+        }
+    }
+
     /// The configuration.
     ///
     /// # Errors
     /// As [`Config::load`].
     pub fn load(&self) -> Result<Config> {
+        if let Some(noted) = &self.noted {
+            return Ok((**noted).clone());
+        }
         Config::load(self.config.as_deref(), &self.set, self.seed)
     }
 }

@@ -1,10 +1,11 @@
 //! `blendfuse baseline`.
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::console;
-use super::plan_args::PlanArgs;
+use super::plan_args::{PlanArgs, PlanCommand};
 use super::plan_progress::PlanProgress;
 use crate::Result;
 use crate::experiments::Protocol;
@@ -14,7 +15,7 @@ use crate::experiments::line_up::line_up;
 use crate::report::comparison;
 
 /// The challenge's recipe for classifiers, changed or not.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct RecipeArgs {
     /// The classifier of Table I's rows: linear, mlp-256, mlp-512 or any other width
     #[arg(long, value_name = "MODEL", default_value = "mlp-512")]
@@ -71,7 +72,7 @@ Names for --baseline:
 Without any: fusion, both trivial ones, Table I's (--baseline-model on ImageBind, ImageBind + WavLM, HiCMAE,
 VideoMAE v2 + HuBERT, as far as the data have them; if none, on each encoder), uniform-fusion.
 
-Writes into --out: baseline.csv, baseline.json, tables.md, and trials/ID.json for each training.
+Writes into --out: baseline.csv, baseline.json, tables.md, and trials/*/ID.json for each training.
 
 Examples:
   blendfuse baseline DATA --out runs/baseline
@@ -80,6 +81,13 @@ Examples:
 pub struct Baseline {
     #[command(flatten)]
     plan: PlanArgs,
+    #[command(flatten)]
+    asked: BaselineArgs,
+}
+
+/// What it is asked for beside what all plans are.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct BaselineArgs {
     /// A row by its name, see below; repeatable
     #[arg(long, value_name = "NAME")]
     baseline: Vec<String>,
@@ -88,28 +96,31 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Cross-validates them.
-    ///
-    /// # Errors
-    /// Those of the library.
-    pub fn run(&self) -> Result<()> {
-        let recipe = self.recipe.recipe()?;
-        let asked = json!({
-            "baseline": self.baseline,
-            "model": self.recipe.baseline_model.to_string(),
-            "recipe": recipe,
-        });
-        let model = self.recipe.baseline_model;
+    /// The command as a plan's folder notes it.
+    pub fn noted(plan: PlanArgs, asked: BaselineArgs) -> Self {
+        Self { plan, asked }
+    }
+}
+
+impl PlanCommand for Baseline {
+    fn plan(&mut self) -> &mut PlanArgs {
+        &mut self.plan
+    }
+
+    fn run(&self) -> Result<()> {
+        let asked = &self.asked;
+        let recipe = asked.recipe.recipe()?;
+        let model = asked.recipe.baseline_model;
         let prepared = self
             .plan
             .prepare_checked("baseline", asked, |config, data| {
-                line_up(&self.baseline, config, data, model, &recipe).map(|_| ())
+                line_up(&asked.baseline, config, data, model, &recipe).map(|_| ())
             })?;
         let (config, folder) = (&prepared.config, &prepared.folder);
         let opened = prepared.data.open(&config.data)?;
         let seeds = self.plan.seeds.get();
         let protocol = Protocol::of(&opened.dataset, config.train.seed, seeds)?;
-        let found = line_up(&self.baseline, config, &opened, model, &recipe)?;
+        let found = line_up(&asked.baseline, config, &opened, model, &recipe)?;
         for row in &found.left_out {
             console::note(&format!("left out, {row}"));
         }
@@ -127,9 +138,12 @@ impl Baseline {
             "rows": comparison::json(&rows),
             "left_out": found.left_out,
         });
-        let files = comparison::write("baseline", &table, &value, folder.path())?;
+        let mut files = Vec::new();
+        if self.plan.writes(folder, &outcomes) {
+            files = comparison::write("baseline", &table, &value, folder.path())?;
+        }
         self.plan
-            .conclude(folder, &files, &mut value, &progress, &[&table])?;
+            .conclude(folder, &outcomes, &files, &mut value, &progress, &[&table])?;
         outcomes.check()
     }
 }

@@ -1,11 +1,10 @@
 //! `blendfuse cv`.
 
 use clap::Args;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
-use super::args::quoted;
 use super::console;
-use super::plan_args::{PlanArgs, names};
+use super::plan_args::{PlanArgs, PlanCommand};
 use super::plan_progress::PlanProgress;
 use crate::Result;
 use crate::eval::statistics::Resampling;
@@ -13,7 +12,7 @@ use crate::experiments::certainty::certainties;
 use crate::experiments::retrain::retrain;
 use crate::experiments::{Candidate, Protocol, TrialKind, cross_validate};
 use crate::report::table::write_json;
-use crate::report::{certainty, cross_validation, final_model};
+use crate::report::{Table, certainty, cross_validation, final_model};
 
 /// Cross-validate the fusion model on the folds of the metadata
 ///
@@ -23,7 +22,7 @@ use crate::report::{certainty, cross_validation, final_model};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Writes into --out: summary.json, folds.csv, summary.csv, tables.md, out_of_fold.json|csv|npz, and
-for each training trials/ID.json (result) and trials/ID/ (weights: a run, as `train` makes it).
+for each training trials/*/ID.json (result) and trials/*/ID/ (weights: a run, as `train` makes it).
 With --retrain also final/: the model of all clips and its predictions of the test part.
 
 Examples:
@@ -35,6 +34,13 @@ Examples:
 pub struct CrossValidate {
     #[command(flatten)]
     plan: PlanArgs,
+    #[command(flatten)]
+    asked: CrossValidateArgs,
+}
+
+/// What it is asked for beside what all plans are.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct CrossValidateArgs {
     /// Remove each model's weights once its scores are taken
     #[arg(long)]
     drop_weights: bool,
@@ -48,16 +54,19 @@ pub struct CrossValidate {
 }
 
 impl CrossValidate {
-    /// Cross-validates.
-    ///
-    /// # Errors
-    /// Those of the library.
-    pub fn run(&self) -> Result<()> {
-        let asked = json!({
-            "keep_weights": !self.drop_weights,
-            "retrain": self.retrain,
-            "ensemble": self.ensemble,
-        });
+    /// The command as a plan's folder notes it.
+    pub fn noted(plan: PlanArgs, asked: CrossValidateArgs) -> Self {
+        Self { plan, asked }
+    }
+}
+
+impl PlanCommand for CrossValidate {
+    fn plan(&mut self) -> &mut PlanArgs {
+        &mut self.plan
+    }
+
+    fn run(&self) -> Result<()> {
+        let asked = &self.asked;
         let prepared = self.plan.prepare("cv", asked)?;
         let (config, folder) = (&prepared.config, &prepared.folder);
         let opened = prepared.data.open(&config.data)?;
@@ -68,63 +77,68 @@ impl CrossValidate {
             name: "fusion".into(),
             kind: TrialKind::fusion(config, dataset.encoders.len()),
             data: opened.clone(),
-            keep_weights: !self.drop_weights,
+            keep_weights: !asked.drop_weights,
         };
         let scheduler = self.plan.scheduler(folder, config);
         let mut progress = PlanProgress::new();
         let (found, mut outcomes) =
             cross_validate(&scheduler, &[candidate], &protocol, &mut progress)?;
+        let found = match found.into_iter().next() {
+            Some(Ok(found)) => found,
+            Some(Err(reason)) if outcomes.unfinished() > 0 && !self.plan.json => {
+                console::note(&format!("no table yet: {reason}"));
+                return outcomes.check();
+            }
+            _ => return outcomes.check(),
+        };
         outcomes.check()?;
-        for found in found.into_iter().flatten() {
-            let certainty = certainties(&[Some(&found)], 0, &Resampling::default())?;
-            let certainty = certainty.into_iter().flatten().next();
-            let mut files = cross_validation::write(&found, certainty.as_ref(), folder.path())?;
-            let mut value = cross_validation::json(&found, certainty.as_ref());
-            let mut tables = vec![
-                cross_validation::summary(&found),
-                cross_validation::folds(&found),
-            ];
-            tables.extend(
-                certainty
-                    .iter()
-                    .map(|of_one| certainty::table(&found, of_one)),
-            );
-            if self.retrain {
-                let retrained = retrain(
-                    &scheduler,
-                    &found,
-                    &mut outcomes,
-                    &protocol,
-                    self.ensemble,
-                    &mut progress,
-                )?;
-                outcomes.check()?;
-                for retrained in retrained.into_iter() {
+        let certainty = certainties(&[Some(&found)], 0, &Resampling::default())?;
+        let certainty = certainty.into_iter().flatten().next();
+        let mut value = cross_validation::json(&found, certainty.as_ref());
+        let mut tables = vec![
+            cross_validation::summary(&found),
+            cross_validation::folds(&found),
+        ];
+        tables.extend(
+            certainty
+                .iter()
+                .map(|of_one| certainty::table(&found, of_one)),
+        );
+        let writes = !folder.is_read_only();
+        let mut files = Vec::new();
+        if writes {
+            files = cross_validation::write(&found, certainty.as_ref(), folder.path())?;
+        }
+        if asked.retrain {
+            let retrained = retrain(
+                &scheduler,
+                &found,
+                &mut outcomes,
+                &protocol,
+                asked.ensemble,
+                &mut progress,
+            )?;
+            for retrained in retrained.iter() {
+                value["final"] = final_model::json(retrained);
+                tables.push(final_model::table(retrained));
+                if writes {
                     let to = folder.path().join("final");
-                    files.extend(final_model::write(&retrained, folder, &to)?);
-                    write_json(&to.join("final.json"), &final_model::json(&retrained))?;
+                    files.extend(final_model::write(retrained, folder, &to)?);
+                    write_json(&to.join("final.json"), &value["final"])?;
                     files.push(to.join("final.json"));
-                    value["final"] = final_model::json(&retrained);
-                    tables.push(final_model::table(&retrained));
                 }
             }
-            folder.wrote(&files)?;
-            if self.plan.json {
-                value["out"] = json!(self.plan.out);
-                value["files"] = json!(files);
-                progress.add_to(&mut value);
-                console::print_json(&value)?;
-                continue;
-            }
-            let tables: Vec<String> = tables.iter().map(|table| table.markdown()).collect();
-            console::print(&format!(
-                "{}\nmedian best epoch: {}\nwrote {}/: {}\n",
-                tables.join("\n"),
-                found.median_best_epoch,
-                quoted(&self.plan.out),
-                names(&files, folder.path()),
-            ))?;
         }
-        Ok(())
+        if outcomes.unfinished() == 0 {
+            outcomes.check()?;
+        }
+        if let Some(last) = tables.last_mut() {
+            let note = format!("Median best epoch: {}.", found.median_best_epoch);
+            last.notes.push(note);
+        }
+        let tables: Vec<&Table> = tables.iter().collect();
+        self.plan
+            .conclude(folder, &outcomes, &files, &mut value, &progress, &tables)?;
+        outcomes.check()
     }
 }

@@ -7,6 +7,7 @@ mod analyze;
 mod args;
 mod baseline;
 mod bench;
+mod collect;
 mod completions;
 mod console;
 mod cv;
@@ -16,12 +17,14 @@ mod demo;
 mod encoder_output;
 mod evaluate;
 mod event_log;
+mod executor_args;
 mod inspect;
 mod inspect_encoders;
 mod interrupt;
 mod man;
 mod numbers;
 mod openface;
+mod plan;
 mod plan_args;
 mod plan_progress;
 mod predict;
@@ -29,14 +32,18 @@ mod progress;
 mod report;
 mod repro;
 mod score;
+mod status;
 mod sweep;
 mod synth;
 mod train;
 mod vectors;
+mod work;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use plan_args::PlanCommand;
 
 use crate::kernels::map::end_where_pages_are_lost;
 use crate::kernels::micro::kernel_name;
@@ -79,6 +86,10 @@ enum Command {
     Ablate(Box<ablate::Ablate>),
     Baseline(Box<baseline::Baseline>),
     Repro(Box<repro::Repro>),
+    Plan(Box<plan::Plan>),
+    Work(work::Work),
+    Status(status::Status),
+    Collect(collect::Collect),
     Predict(predict::Predict),
     Analyze(analyze::Analyze),
     Report(report::Report),
@@ -92,7 +103,7 @@ enum Command {
 }
 
 impl Command {
-    fn run(&self) -> Result<()> {
+    fn run(self) -> Result<()> {
         match self {
             Command::Demo(command) => command.run(),
             Command::Inspect(command) => command.run(),
@@ -105,6 +116,10 @@ impl Command {
             Command::Ablate(command) => command.run(),
             Command::Baseline(command) => command.run(),
             Command::Repro(command) => command.run(),
+            Command::Plan(command) => command.run(),
+            Command::Work(command) => command.run(),
+            Command::Status(command) => command.run(),
+            Command::Collect(command) => command.run(),
             Command::Predict(command) => command.run(),
             Command::Analyze(command) => command.run(),
             Command::Report(command) => command.run(),
@@ -159,7 +174,18 @@ fn run() -> Result<()> {
     let matches = Cli::command().long_version(long_version).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     kernel.map_err(|error| Error::Data(error.to_string()))?;
-    cli.command.run()
+    match cli.command.run() {
+        Err(Error::HandedOn(text)) => {
+            let flags = matches.subcommand().map(|(_, flags)| flags);
+            let json = flags.and_then(|flags| flags.try_get_one::<bool>("json").ok()?);
+            console::line(&text);
+            match json {
+                Some(true) => console::print_json(&serde_json::json!({ "handed_on": text })),
+                _ => Ok(()),
+            }
+        }
+        ended => ended,
+    }
 }
 
 #[cfg(test)]

@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 
 use super::args::{ConfigArgs, Threads, at_least_one, quoted};
 use super::console;
+use super::executor_args::ExecutorArgs;
 use super::interrupt;
 use super::plan_progress::PlanProgress;
 use super::progress::working;
 use crate::experiments::data_folder::Opened;
-use crate::experiments::plan_folder::Found;
-use crate::experiments::{DataFolder, PlanFolder, Protocol, Scheduler};
+use crate::experiments::plan_folder::{Description, Found};
+use crate::experiments::{DataFolder, Executor, Outcomes, PlanFolder, Protocol, Scheduler};
 use crate::model::Config;
 use crate::report::Table;
 use crate::{Error, Result};
@@ -45,6 +46,49 @@ pub struct PlanArgs {
     /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
+    // Last, since its heading is that of all flags after it.
+    #[command(flatten)]
+    pub executor: ExecutorArgs,
+}
+
+/// One of the commands that run many trainings.
+pub trait PlanCommand {
+    /// The flags that it shares with the others.
+    fn plan(&mut self) -> &mut PlanArgs;
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// Those of the library.
+    fn run(&self) -> Result<()>;
+}
+
+impl PlanArgs {
+    /// The flags that go on with the plan in a folder, as it stands there.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the plan notes another form of configuration.
+    pub fn noted(folder: &Path, plan: &Description, json: bool) -> Result<Self> {
+        let other = |error: serde_json::Error| {
+            Error::Data(format!(
+                "{}: the plan is of another version of this program ({error})",
+                folder.display()
+            ))
+        };
+        let settings = &plan.settings;
+        let config: Config = serde_json::from_value(settings["config"].clone()).map_err(other)?;
+        Ok(Self {
+            data: plan.data_folder.clone(),
+            out: folder.to_owned(),
+            config: ConfigArgs::noted(config),
+            seeds: serde_json::from_value(settings["seeds"].clone()).map_err(other)?,
+            jobs: None,
+            threads: Threads::default(),
+            executor: ExecutorArgs::default(),
+            resume: true,
+            json,
+        })
+    }
 }
 
 /// An opened plan.
@@ -79,6 +123,7 @@ impl PlanArgs {
     ) -> Result<Prepared> {
         self.threads.build()?;
         let config = self.config.load()?;
+        let executor = self.executor.decide(&self.out)?;
         PlanFolder::check(&self.out, command, self.resume)?;
         let data = DataFolder::new(&self.data);
         let spinner = working("reading and checking the data");
@@ -90,15 +135,20 @@ impl PlanArgs {
         let asked = serde_json::to_value(asked)
             .map_err(|error| Error::Data(format!("{command}: {error}")))?;
         let settings = self.settings(&config, &opened.digest, asked);
-        let folder = PlanFolder::open(&self.out, command, settings, self.resume)?;
+        let folder = match self.executor.only_looks {
+            true => PlanFolder::look(&self.out)?,
+            false => PlanFolder::open(&self.out, command, &self.data, settings, self.resume)?,
+        };
         match folder.found {
             Found::Changed => console::note(
                 "data, configuration or flags differ from the plan in --out: trainings that are the same are reused, all others are trained",
             ),
-            Found::New if self.resume => console::note(&format!(
-                "--resume: nothing stands in {} yet; the plan begins",
-                self.out.display()
-            )),
+            Found::New if self.resume && matches!(executor, Executor::Local) => {
+                console::note(&format!(
+                    "--resume: nothing stands in {} yet; the plan begins",
+                    self.out.display()
+                ))
+            }
             Found::New | Found::Same => {}
         }
         Ok(Prepared {
@@ -124,32 +174,54 @@ impl PlanArgs {
     pub fn conclude(
         &self,
         folder: &PlanFolder,
+        outcomes: &Outcomes,
         files: &[PathBuf],
         value: &mut Value,
         progress: &PlanProgress,
         tables: &[&Table],
     ) -> Result<()> {
-        folder.wrote(files)?;
+        let incomplete = outcomes.unfinished() > 0;
+        if self.writes(folder, outcomes) {
+            folder.wrote(files)?;
+        }
+        if self.executor.is_silent() {
+            return Ok(());
+        }
         if self.json {
+            value["incomplete"] = json!(incomplete);
             value["out"] = json!(self.out);
             value["files"] = json!(files);
             progress.add_to(value);
             return console::print_json(value);
         }
         let tables: Vec<String> = tables.iter().map(|table| table.markdown()).collect();
+        let tables = tables.join("\n");
+        if incomplete {
+            return console::print(&format!(
+                "INCOMPLETE: rows without all their trainings have no figures yet.\n\n{tables}"
+            ));
+        }
+        if folder.is_read_only() {
+            return console::print(&tables);
+        }
         console::print(&format!(
-            "{}\nwrote {}/: {}\n",
-            tables.join("\n"),
+            "{tables}\nwrote {}/: {}\n",
             quoted(&self.out),
             names(files, folder.path()),
         ))
     }
 
+    /// Whether the files of the whole plan can be written: nothing partial may look whole.
+    pub fn writes(&self, folder: &PlanFolder, outcomes: &Outcomes) -> bool {
+        outcomes.unfinished() == 0 && !folder.is_read_only()
+    }
+
     /// What runs the trials.
-    pub fn scheduler<'a>(&self, folder: &'a PlanFolder, config: &Config) -> Scheduler<'a> {
+    pub fn scheduler<'a>(&'a self, folder: &'a PlanFolder, config: &Config) -> Scheduler<'a> {
         let threads = NonZeroUsize::new(rayon::current_num_threads());
         Scheduler {
             folder,
+            executor: self.executor.decided(),
             jobs: self.jobs,
             threads: threads.unwrap_or(NonZeroUsize::MIN),
             checkpoint_seconds: config.train.checkpoint_seconds,

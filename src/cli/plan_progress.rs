@@ -97,7 +97,7 @@ impl PlanObserver for PlanProgress {
             text += &format!(", {} of them done before and reused", begins.reused);
         }
         let to_do = begins.trials - begins.reused;
-        if to_do > 0 {
+        if to_do > 0 && begins.jobs > 0 {
             text += &format!(
                 "; {} side by side on {}",
                 begins.jobs,

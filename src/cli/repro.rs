@@ -1,10 +1,10 @@
 //! `blendfuse repro`.
 
 use clap::Args;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use super::baseline::RecipeArgs;
-use super::plan_args::PlanArgs;
+use super::plan_args::{PlanArgs, PlanCommand};
 use super::plan_progress::PlanProgress;
 use crate::Result;
 use crate::experiments::Protocol;
@@ -21,7 +21,7 @@ use crate::report::reproduction;
 #[command(after_help = "\
 Writes into --out: tables.md, tables.json, table_1.csv, table_2.csv, table_5.csv, final/ and
 final_uda/ (models with their test predictions), submission.zip (of the one with the higher
-validation average), and trials/ID.json for each training.
+validation average), and trials/*/ID.json for each training.
 
 Examples:
   blendfuse repro DATA --out runs/repro
@@ -31,6 +31,13 @@ Examples:
 pub struct Repro {
     #[command(flatten)]
     plan: PlanArgs,
+    #[command(flatten)]
+    asked: ReproArgs,
+}
+
+/// What it is asked for beside what all plans are.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct ReproArgs {
     /// At most 3 epochs and 3 numbers of kept encoders, to see that everything runs; the figures
     /// mean nothing
     #[arg(long)]
@@ -46,19 +53,22 @@ pub struct Repro {
 }
 
 impl Repro {
-    /// Reproduces.
-    ///
-    /// # Errors
-    /// Those of the library.
-    pub fn run(&self) -> Result<()> {
-        let recipe = self.recipe.recipe()?;
-        let baselines = (!self.no_baselines).then_some((self.recipe.baseline_model, recipe));
-        let asked = json!({
-            "quick": self.quick,
-            "keep_weights": self.keep_weights,
-            "baselines": baselines.map(|(model, recipe)| json!([model.to_string(), recipe])),
-        });
-        let prepared = self.plan.prepare("repro", asked)?;
+    /// The command as a plan's folder notes it.
+    pub fn noted(plan: PlanArgs, asked: ReproArgs) -> Self {
+        Self { plan, asked }
+    }
+}
+
+impl PlanCommand for Repro {
+    fn plan(&mut self) -> &mut PlanArgs {
+        &mut self.plan
+    }
+
+    fn run(&self) -> Result<()> {
+        let recipe = self.asked.recipe.recipe()?;
+        let model = self.asked.recipe.baseline_model;
+        let baselines = (!self.asked.no_baselines).then_some((model, recipe));
+        let prepared = self.plan.prepare("repro", &self.asked)?;
         let (config, folder) = (&prepared.config, &prepared.folder);
         let opened = prepared.data.open(&config.data)?;
         let encoders = opened.dataset.encoders.len();
@@ -66,18 +76,27 @@ impl Repro {
         let protocol = Protocol::of(&opened.dataset, config.train.seed, seeds)?;
         let mut asked = Reproduction::new(config, encoders);
         asked.baselines = baselines;
-        if self.quick {
+        if self.asked.quick {
             asked = asked.quick();
         }
-        asked.keep_weights = self.keep_weights;
+        asked.keep_weights = self.asked.keep_weights;
         let scheduler = self.plan.scheduler(folder, config);
         let mut progress = PlanProgress::new();
         let found = reproduce(&scheduler, &asked, &opened, &protocol, &mut progress)?;
-        let files = reproduction::write(&found, folder)?;
+        let mut files = Vec::new();
+        if self.plan.writes(folder, &found.outcomes) {
+            files = reproduction::write(&found, folder)?;
+        }
         let mut value = reproduction::json(&found);
         let [one, two, five] = reproduction::tables(&found);
-        self.plan
-            .conclude(folder, &files, &mut value, &progress, &[&one, &two, &five])?;
+        self.plan.conclude(
+            folder,
+            &found.outcomes,
+            &files,
+            &mut value,
+            &progress,
+            &[&one, &two, &five],
+        )?;
         found.outcomes.check()
     }
 }

@@ -4,11 +4,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::args::{Overwrite, at_least_one, quoted};
 use super::console;
-use super::plan_args::{PlanArgs, Prepared};
+use super::plan_args::{PlanArgs, PlanCommand, Prepared};
 use super::plan_progress::PlanProgress;
 use crate::experiments::Protocol;
 use crate::experiments::sweep::space::Parameter;
@@ -19,8 +20,8 @@ use crate::report::{Table, comparison, sweep};
 use crate::{Error, Result};
 
 /// What is varied, and how.
-#[derive(Args, Debug)]
-struct SweepArgs {
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct SweepArgs {
     /// A configuration key with its values: KEY=v1,v2,…, KEY=LOW..HIGH, KEY=LOW..HIGH:log; a grid
     /// takes so many of a range: KEY=LOW..HIGH/5; repeatable
     #[arg(long, value_name = "KEY=VALUES")]
@@ -41,11 +42,6 @@ impl SweepArgs {
             (_, Some(count)) => Search::Tpe(count.get()),
             _ => otherwise,
         }
-    }
-
-    fn asked(&self) -> Value {
-        let parameters: Vec<String> = self.param.iter().map(ToString::to_string).collect();
-        json!({ "param": parameters, "random": self.random, "tpe": self.tpe })
     }
 }
 
@@ -111,7 +107,7 @@ fn run(
 /// and Figure 2.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Writes into --out: sweep.csv, sweep.json, tables.md, and trials/ID.json for each training. Values
+Writes into --out: sweep.csv, sweep.json, tables.md, and trials/*/ID.json for each training. Values
 that train alike, such as more kept encoders than there are, have one row, and a note says so.
 
 Examples:
@@ -127,11 +123,18 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Sweeps.
-    ///
-    /// # Errors
-    /// Those of the library.
-    pub fn run(&self) -> Result<()> {
+    /// The command as a plan's folder notes it.
+    pub fn noted(plan: PlanArgs, sweep: SweepArgs) -> Self {
+        Self { plan, sweep }
+    }
+}
+
+impl PlanCommand for Sweep {
+    fn plan(&mut self) -> &mut PlanArgs {
+        &mut self.plan
+    }
+
+    fn run(&self) -> Result<()> {
         let parameters = &self.sweep.param;
         check(parameters)?;
         if parameters.is_empty() {
@@ -143,10 +146,11 @@ impl Sweep {
             });
         }
         let search = self.sweep.search(Search::Grid);
-        let asked = self.sweep.asked();
-        let prepared = self.plan.prepare_checked("sweep", asked, |config, _| {
-            sweep_of(config, parameters.clone(), search).check()
-        })?;
+        let prepared = self
+            .plan
+            .prepare_checked("sweep", &self.sweep, |config, _| {
+                sweep_of(config, parameters.clone(), search).check()
+            })?;
         let mut progress = PlanProgress::new();
         let (found, table, mut value) = run(
             &self.plan,
@@ -156,9 +160,18 @@ impl Sweep {
             &mut progress,
         )?;
         let folder = &prepared.folder;
-        let files = comparison::write("sweep", &table, &value, folder.path())?;
-        self.plan
-            .conclude(folder, &files, &mut value, &progress, &[&table])?;
+        let mut files = Vec::new();
+        if self.plan.writes(folder, &found.outcomes) {
+            files = comparison::write("sweep", &table, &value, folder.path())?;
+        }
+        self.plan.conclude(
+            folder,
+            &found.outcomes,
+            &files,
+            &mut value,
+            &progress,
+            &[&table],
+        )?;
         found.outcomes.check()
     }
 }
@@ -171,7 +184,7 @@ impl Sweep {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Writes into --out: best.toml (all keys; what `train --config` takes), tune.csv, tune.json, tables.md,
-and trials/ID.json for each training. The average of the winner flatters it: it was chosen on it.
+and trials/*/ID.json for each training. The average of the winner flatters it: it was chosen on it.
 
 Examples:
   blendfuse tune DATA --out runs/tune
@@ -182,10 +195,7 @@ pub struct Tune {
     #[command(flatten)]
     plan: PlanArgs,
     #[command(flatten)]
-    sweep: SweepArgs,
-    /// Try all combinations of the given values
-    #[arg(long, requires = "param", conflicts_with_all = ["random", "tpe"])]
-    grid: bool,
+    asked: TuneArgs,
     /// Write the configuration here too
     #[arg(long, value_name = "FILE.toml")]
     write: Option<PathBuf>,
@@ -193,42 +203,70 @@ pub struct Tune {
     overwrite: Overwrite,
 }
 
+/// What it is asked for beside what all plans are.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct TuneArgs {
+    #[command(flatten)]
+    #[serde(flatten)]
+    sweep: SweepArgs,
+    /// Try all combinations of the given values
+    #[arg(long, requires = "param", conflicts_with_all = ["random", "tpe"])]
+    grid: bool,
+}
+
 impl Tune {
-    /// Tunes.
-    ///
-    /// # Errors
-    /// Those of the library.
-    pub fn run(&self) -> Result<()> {
-        check(&self.sweep.param)?;
+    /// The command as a plan's folder notes it.
+    pub fn noted(plan: PlanArgs, asked: TuneArgs) -> Self {
+        Self {
+            plan,
+            asked,
+            write: None,
+            overwrite: Overwrite { force: false },
+        }
+    }
+}
+
+impl PlanCommand for Tune {
+    fn plan(&mut self) -> &mut PlanArgs {
+        &mut self.plan
+    }
+
+    fn run(&self) -> Result<()> {
+        let sweep = &self.asked.sweep;
+        check(&sweep.param)?;
         if let Some(path) = &self.write {
             self.overwrite.check("--write", path, &["toml"])?;
         }
-        let search = match self.grid {
+        let search = match self.asked.grid {
             true => Search::Grid,
-            false => self.sweep.search(Search::Tpe(CONFIGURATIONS)),
+            false => sweep.search(Search::Tpe(CONFIGURATIONS)),
         };
-        let mut asked = self.sweep.asked();
-        asked["grid"] = json!(self.grid);
-        let given = &self.sweep.param;
-        let prepared = self.plan.prepare_checked("tune", asked, |config, _| {
-            sweep_of(config, given.clone(), search).check()
-        })?;
+        let given = &sweep.param;
+        let prepared = self
+            .plan
+            .prepare_checked("tune", &self.asked, |config, _| {
+                sweep_of(config, given.clone(), search).check()
+            })?;
         let folder = &prepared.folder;
-        let parameters = if self.sweep.param.is_empty() {
+        let parameters = if given.is_empty() {
             let opened = prepared.data.open(&prepared.config.data)?;
             usual_space(opened.dataset.encoders.len())?
         } else {
-            self.sweep.param.clone()
+            given.clone()
         };
         let mut progress = PlanProgress::new();
         let (found, table, mut value) =
             run(&self.plan, &prepared, parameters, search, &mut progress)?;
-        let mut files = comparison::write("tune", &table, &value, folder.path())?;
-        found.outcomes.check()?;
+        let mut files = Vec::new();
+        let writes = self.plan.writes(folder, &found.outcomes);
+        if writes {
+            files = comparison::write("tune", &table, &value, folder.path())?;
+            found.outcomes.check()?;
+        }
         let best = found
             .best
             .map(|best| (&found.rows[best], &found.tried[best]));
-        if let Some((row, tried)) = best {
+        if let Some((row, tried)) = best.filter(|_| writes) {
             let average = crate::experiments::sweep::average(row).unwrap_or_default();
             let comment = format!(
                 "Chosen by `blendfuse tune` among {}: {}\nvalidation average {average:.4}",
@@ -242,9 +280,15 @@ impl Tune {
                 write_config(path, &tried.config, &comment)?;
             }
         }
-        self.plan
-            .conclude(folder, &files, &mut value, &progress, &[&table])?;
-        if !self.plan.json {
+        self.plan.conclude(
+            folder,
+            &found.outcomes,
+            &files,
+            &mut value,
+            &progress,
+            &[&table],
+        )?;
+        if writes && !self.plan.json && !self.plan.executor.is_silent() {
             let path = folder.path().join("best.toml");
             console::print(&format!(
                 "next: blendfuse train {} --out RUN --config {}\n",
@@ -252,6 +296,6 @@ impl Tune {
                 quoted(&path)
             ))?;
         }
-        Ok(())
+        found.outcomes.check()
     }
 }

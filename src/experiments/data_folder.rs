@@ -19,6 +19,8 @@ pub struct Opened {
     pub inputs: Vec<InputFile>,
     /// One hash over all of them.
     pub digest: String,
+    /// How they were taken; opened so again, they are the same.
+    pub selection: DataConfig,
 }
 
 /// A data folder. Configurations that take other encoders or classes open it anew; all others share.
@@ -64,6 +66,7 @@ impl DataFolder {
             digest: digest(&inputs),
             inputs,
             dataset,
+            selection,
         });
         opened.insert(key, Arc::clone(&new));
         Ok(new)

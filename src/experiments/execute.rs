@@ -111,6 +111,7 @@ fn fusion(
         dataset,
         inputs,
         digest,
+        ..
     } = &*planned.data;
     let options = Options {
         fold: planned.trial.fold,

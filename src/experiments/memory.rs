@@ -22,6 +22,8 @@ pub(super) struct Demand {
     pub bytes: u64,
     /// How long it takes at most, in no unit; comparable between the trials of a plan.
     pub cost: f64,
+    /// Trainable numbers, roughly.
+    pub parameters: f64,
 }
 
 /// The demand of a trial.
@@ -39,6 +41,7 @@ fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
         return Demand {
             bytes: BASE,
             cost: 1.0,
+            parameters: 0.0,
         };
     };
     let known = dataset.encoders.iter();
@@ -59,6 +62,7 @@ fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
     Demand {
         bytes: BASE + parameters * (BYTES_PER_PARAMETER + 4) + rows * columns * 4,
         cost: (1e4 + parameters as f64) * clips * recipe.epochs as f64,
+        parameters: parameters as f64,
     }
 }
 
@@ -79,6 +83,7 @@ fn fusion(config: &Config, data: &Opened) -> Demand {
     Demand {
         bytes: BASE + parameters * BYTES_PER_PARAMETER + batch + statistics,
         cost: (1e4 + parameters as f64) * clips * config.train.max_epochs as f64,
+        parameters: parameters as f64,
     }
 }
 

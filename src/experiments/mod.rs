@@ -5,15 +5,18 @@
 //! results. Nothing here prints; [`crate::report`] makes tables of what these modules return.
 
 pub mod ablate;
+mod attempt;
 pub mod baseline;
 pub mod certainty;
 pub mod comparison;
 pub mod cross_validate;
 pub mod data_folder;
 mod execute;
+pub mod executor;
 pub mod line_up;
-mod log;
+pub mod log;
 mod memory;
+pub mod order;
 pub mod out_of_fold;
 pub mod outcomes;
 pub mod paper;
@@ -25,13 +28,18 @@ pub mod result;
 pub mod retrain;
 pub mod schedule;
 pub mod score;
+pub mod slurm;
+pub mod status;
 pub mod sweep;
 pub mod table_1;
 pub mod test_part;
 pub mod trial;
+pub mod trial_files;
+pub mod work;
 
 pub use cross_validate::{Candidate, CrossValidation, Protocol, cross_validate};
 pub use data_folder::DataFolder;
+pub use executor::Executor;
 pub use outcomes::Outcomes;
 pub use plan::Plan;
 pub use plan_folder::PlanFolder;

@@ -1,55 +1,178 @@
 //! The folder of a plan: what it is, the results of its trials, and who works in it.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::log::{Event, Log};
+use super::log::{self, Event};
+use super::memory;
 use super::plan::{Plan, Planned};
 use super::result::TrialResult;
 use super::trial::FORMAT_VERSION;
+use super::trial_files::{TrialFiles, remove};
 use crate::atomic::{is_temporary, remove_temporary};
 use crate::error::{Error, Result};
+use crate::kernels::micro::kernel_name;
 use crate::lock::{self, FolderLock};
 use crate::train::run::PROGRAM;
 
-/// Files of a run that only its continuation needs.
-const NEEDLESS: [&str; 3] = ["last.safetensors", "state.safetensors", lock::NAME];
+/// The file that says what a plan is.
+pub const DESCRIPTION: &str = "plan.json";
+
+/// The file that lists the trials of a plan, a line each.
+pub const LIST: &str = "trials.jsonl";
+
+/// What happened to the plan as a whole.
+pub const LOG: &str = "log.jsonl";
 
 /// The contents of `plan.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Description {
-    format_version: u32,
-    program: String,
+pub struct Description {
+    /// Of this form.
+    pub format_version: u32,
+    /// Name and version of the program.
+    pub program: String,
     /// The command that the folder belongs to.
-    command: String,
+    pub command: String,
+    /// Micro-kernel of the trials; part of their names.
+    #[serde(default)]
+    pub kernel: String,
+    /// The data folder, so that other processes find it.
+    #[serde(default)]
+    pub data_folder: PathBuf,
     /// What the command was asked for, as it would be asked for again.
-    settings: Value,
-    /// The trials so far, each once.
-    trials: Vec<Listed>,
+    pub settings: Value,
     /// Tables and other results of the whole plan, as paths inside the folder.
-    written: Vec<PathBuf>,
+    pub written: Vec<PathBuf>,
 }
 
-/// A trial as `plan.json` lists it.
+impl Description {
+    /// That of the plan in a folder.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the folder holds no plan; [`Error::Read`]; [`Error::File`] if the file is
+    /// another program's.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let file = folder.join(DESCRIPTION);
+        if !file.is_file() {
+            let found = match folder.is_dir() {
+                true => format!("it holds no {DESCRIPTION}"),
+                false => "there is no such folder".to_owned(),
+            };
+            return Err(Error::Data(format!(
+                "{}: expected the folder of cv, sweep, tune, ablate, baseline or repro; {found}",
+                folder.display()
+            )));
+        }
+        read(&file)
+    }
+}
+
+/// A trial as the list has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Listed {
-    id: String,
-    label: String,
-    fold: Option<usize>,
-    seed: u64,
+pub struct Listed {
+    /// Its name.
+    pub id: String,
+    /// What people call its configuration.
+    pub label: String,
+    /// The fold held out.
+    pub fold: Option<usize>,
+    /// The seed.
+    pub seed: u64,
+    /// How long it takes at most, in no unit; comparable between the trials of a plan.
+    #[serde(default)]
+    pub cost: f64,
+    /// The memory that it is expected to take, in MiB.
+    #[serde(default)]
+    pub memory_mib: u64,
 }
 
 impl Listed {
-    fn of(planned: &Planned) -> Self {
+    /// As the list has a planned trial.
+    pub fn of(planned: &Planned) -> Self {
+        let demand = memory::demand(&planned.trial.kind, &planned.data);
         Self {
+            cost: demand.cost,
+            memory_mib: demand.bytes >> 20,
             id: planned.id.clone(),
             label: planned.label.clone(),
             fold: planned.trial.fold,
             seed: planned.trial.seed,
         }
+    }
+}
+
+impl fmt::Display for Listed {
+    /// What people call the trial: its configuration, fold and seed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.fold {
+            Some(fold) => write!(f, "{}, fold {fold}, seed {}", self.label, self.seed),
+            None => write!(f, "{}, all clips, seed {}", self.label, self.seed),
+        }
+    }
+}
+
+/// The trials that a plan's folder lists so far; a line that is being written is not among them.
+///
+/// # Errors
+/// [`Error::Read`].
+pub fn listed(folder: &Path) -> Result<Vec<Listed>> {
+    let path = folder.join(LIST);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(Error::Read { path, source }),
+    }
+}
+
+/// The list as this process has written it.
+#[derive(Debug, Default)]
+struct List {
+    trials: Vec<Listed>,
+    ids: BTreeSet<String>,
+    /// How many of them are in the file; none before it was written for the first time.
+    written: Option<usize>,
+}
+
+impl List {
+    fn add(&mut self, plan: &Plan) {
+        for planned in plan.trials() {
+            if self.ids.insert(planned.id.clone()) {
+                self.trials.push(Listed::of(planned));
+            }
+        }
+    }
+
+    /// Brings the file up to date: whole the first time, afterwards only what is new.
+    fn write(&mut self, path: &Path) -> Result<()> {
+        let failed = |source: std::io::Error| Error::Write {
+            path: path.to_owned(),
+            source,
+        };
+        let mut lines = Vec::new();
+        for trial in &self.trials[self.written.unwrap_or_default()..] {
+            serde_json::to_writer(&mut lines, trial).map_err(|error| failed(error.into()))?;
+            lines.push(b'\n');
+        }
+        match self.written {
+            None => crate::atomic::write(path, |out| out.write_all(&lines))?,
+            Some(_) if lines.is_empty() => {}
+            Some(_) => {
+                let file = std::fs::OpenOptions::new().append(true).open(path);
+                file.and_then(|mut file| file.write_all(&lines))
+                    .map_err(failed)?;
+            }
+        }
+        self.written = Some(self.trials.len());
+        Ok(())
     }
 }
 
@@ -68,30 +191,40 @@ pub enum Found {
 #[derive(Debug)]
 pub struct PlanFolder {
     path: PathBuf,
-    log: Log,
-    description: std::sync::Mutex<Description>,
+    files: TrialFiles,
+    list: Mutex<List>,
+    description: Mutex<Description>,
     /// How it was found.
     pub found: Found,
-    _lock: FolderLock,
+    /// None of a folder that is only read.
+    lock: Option<FolderLock>,
 }
 
 impl PlanFolder {
-    /// Opens or makes the folder of a command. `settings` is what the command was asked for; with
-    /// `resume` the folder may hold a plan of the same command.
+    /// Opens or makes the folder of a command on the data folder `data`. `settings` is what the
+    /// command was asked for; with `resume` the folder may hold a plan of the same command.
     ///
     /// # Errors
     /// [`Error::Data`] if the folder holds anything else, or a plan and `resume` is not set, or if
     /// another process works in it; [`Error::Write`].
-    pub fn open(path: &Path, command: &str, settings: Value, resume: bool) -> Result<Self> {
+    pub fn open(
+        path: &Path,
+        command: &str,
+        data: &Path,
+        settings: Value,
+        resume: bool,
+    ) -> Result<Self> {
         let known = known(path, command, resume)?;
         std::fs::create_dir_all(path.join("trials")).map_err(|source| Error::Write {
             path: path.to_owned(),
             source,
         })?;
         let lock = FolderLock::take(path)?;
+        let files = TrialFiles::of(path);
+        files.move_to_subfolders()?;
+        files.remove_temporary()?;
         for folder in [
             "",
-            "trials",
             "final",
             "final/ensemble",
             "final_uda",
@@ -110,28 +243,54 @@ impl PlanFolder {
                 remove(&path.join(file))?;
             }
         }
-        let written = match known {
-            Some(known) if found == Found::Same => known.written,
+        let written = match &known {
+            Some(known) if found == Found::Same => known.written.clone(),
             _ => Vec::new(),
         };
+        let kernel = kernel_name().map_err(|error| Error::Data(error.to_string()))?;
+        let description = Description {
+            format_version: FORMAT_VERSION,
+            program: PROGRAM.to_owned(),
+            command: command.to_owned(),
+            kernel: kernel.to_owned(),
+            data_folder: data.canonicalize().unwrap_or_else(|_| data.to_owned()),
+            settings,
+            written,
+        };
+        let stands = known.as_ref() == Some(&description);
         let folder = Self {
             path: path.to_owned(),
-            log: Log::open(&path.join("log.jsonl"))?,
-            description: std::sync::Mutex::new(Description {
-                format_version: FORMAT_VERSION,
-                program: PROGRAM.to_owned(),
-                command: command.to_owned(),
-                settings,
-                trials: Vec::new(),
-                written,
-            }),
+            files,
+            list: Mutex::default(),
+            description: Mutex::new(description),
             found,
-            _lock: lock,
+            lock: Some(lock),
         };
-        if found != Found::Same {
+        if !stands {
             folder.write_description()?;
         }
         Ok(folder)
+    }
+
+    /// Opens the folder of a plan to read the results that are there, whoever works in it: nothing is
+    /// locked, nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Description::read`].
+    pub fn look(path: &Path) -> Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            files: TrialFiles::of(path),
+            list: Mutex::default(),
+            description: Mutex::new(Description::read(path)?),
+            found: Found::Same,
+            lock: None,
+        })
+    }
+
+    /// Whether the folder is only read.
+    pub fn is_read_only(&self) -> bool {
+        self.lock.is_none()
     }
 
     /// Whether [`PlanFolder::open`] would take the folder; reads a little and changes nothing, so a
@@ -148,31 +307,27 @@ impl PlanFolder {
         &self.path
     }
 
-    /// The run folder of a trial: while it trains, and afterwards where its weights are kept.
+    /// Where the files of its trials stand.
+    pub fn files(&self) -> &TrialFiles {
+        &self.files
+    }
+
+    /// The run folder of a trial.
     pub fn run(&self, id: &str) -> PathBuf {
-        self.path.join("trials").join(id)
+        self.files.run(id)
     }
 
-    /// The result file of a trial.
-    pub fn result(&self, id: &str) -> PathBuf {
-        self.path.join("trials").join(format!("{id}.json"))
-    }
-
-    /// Adds a plan's trials to `plan.json`.
+    /// Adds a plan's trials to the list.
     ///
     /// # Errors
     /// [`Error::Write`].
     pub(super) fn list(&self, plan: &Plan) -> Result<()> {
-        {
-            let mut description = self.description();
-            for planned in plan.trials() {
-                let mut known = description.trials.iter();
-                if !known.any(|known| known.id == planned.id) {
-                    description.trials.push(Listed::of(planned));
-                }
-            }
+        if self.is_read_only() {
+            return Ok(());
         }
-        self.write_description()
+        let mut list = guard(&self.list);
+        list.add(plan);
+        list.write(&self.path.join(LIST))
     }
 
     /// Lists a plan's trials anew, in the plan's order and with its labels; others stay in front.
@@ -180,11 +335,21 @@ impl PlanFolder {
     /// # Errors
     /// [`Error::Write`].
     pub(super) fn list_in_order(&self, plan: &Plan) -> Result<()> {
-        let ids: BTreeSet<&str> = plan.trials().iter().map(|p| p.id.as_str()).collect();
-        self.description()
-            .trials
-            .retain(|known| !ids.contains(known.id.as_str()));
-        self.list(plan)
+        if self.is_read_only() {
+            return Ok(());
+        }
+        let mut list = guard(&self.list);
+        for planned in plan.trials() {
+            list.ids.remove(&planned.id);
+        }
+        let List { trials, ids, .. } = &mut *list;
+        let before = trials.clone();
+        trials.retain(|known| ids.contains(&known.id));
+        list.add(plan);
+        if list.trials != before {
+            list.written = None;
+        }
+        list.write(&self.path.join(LIST))
     }
 
     /// Takes note of the files that the plan as a whole came to; they go when the plan changes.
@@ -193,7 +358,7 @@ impl PlanFolder {
     /// [`Error::Write`].
     pub fn wrote(&self, files: &[PathBuf]) -> Result<()> {
         let inside = |file: &PathBuf| file.strip_prefix(&self.path).ok().map(Path::to_owned);
-        self.description().written = files.iter().filter_map(inside).collect();
+        guard(&self.description).written = files.iter().filter_map(inside).collect();
         self.write_description()
     }
 
@@ -202,38 +367,27 @@ impl PlanFolder {
     /// # Errors
     /// As [`TrialResult::read`].
     pub(super) fn read(&self, id: &str) -> Result<Option<TrialResult>> {
-        TrialResult::read(&self.result(id), id)
+        TrialResult::read(&self.files.result(id), id)
     }
 
-    /// Removes what a trial with a result no longer needs of its run folder.
+    /// Removes what a trial with a result no longer needs.
     pub(super) fn tidy(&self, id: &str, keep_weights: bool) -> Result<()> {
-        let run = self.run(id);
-        if !run.exists() {
-            return Ok(());
+        match self.is_read_only() {
+            true => Ok(()),
+            false => self.files.tidy(id, keep_weights),
         }
-        if !keep_weights {
-            return std::fs::remove_dir_all(&run)
-                .map_err(|source| Error::Write { path: run, source });
-        }
-        remove_temporary(&run)?;
-        NEEDLESS.iter().try_for_each(|name| remove(&run.join(name)))
     }
 
-    pub(super) fn log(&self, event: Event<'_>) -> Result<()> {
-        self.log.add(event)
-    }
-
-    fn description(&self) -> std::sync::MutexGuard<'_, Description> {
-        self.description
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Takes note of what happens to the plan as a whole.
+    pub(super) fn log(&self, event: Event) -> Result<()> {
+        log::add(&self.path.join(LOG), event)
     }
 
     fn write_description(&self) -> Result<()> {
-        let description = self.description();
-        crate::atomic::write(&self.path.join("plan.json"), |out| {
+        let description = guard(&self.description);
+        crate::atomic::write(&self.path.join(DESCRIPTION), |out| {
             serde_json::to_writer_pretty(&mut *out, &*description)?;
-            std::io::Write::write_all(out, b"\n")
+            out.write_all(b"\n")
         })
     }
 }
@@ -247,7 +401,7 @@ fn known(path: &Path, command: &str, resume: bool) -> Result<Option<Description>
             file.display()
         ));
     }
-    let file = path.join("plan.json");
+    let file = path.join(DESCRIPTION);
     let known = file.exists().then(|| read(&file)).transpose()?;
     match &known {
         None if holds_anything(path) => {
@@ -294,19 +448,12 @@ fn holds_anything(folder: &Path) -> bool {
         let empty = |path: &Path| std::fs::read_dir(path).is_ok_and(|mut all| all.next().is_none());
         match name.as_ref() {
             "trials" => !empty(&entry.path()),
-            "log.jsonl" => entry.metadata().map_or(true, |data| data.len() > 0),
+            LOG => entry.metadata().map_or(true, |data| data.len() > 0),
             name => !ours(name),
         }
     })
 }
 
-/// Removes a file, if it is there.
-fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Write {
-            path: path.to_owned(),
-            source,
-        }),
-        _ => Ok(()),
-    }
+fn guard<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,6 +13,8 @@ pub(super) struct Taken {
     pub(super) index: usize,
     /// Threads that it may use.
     pub(super) threads: usize,
+    /// Whether trials run one at a time.
+    pub(super) alone: bool,
     demand: Demand,
     begun: Instant,
 }
@@ -113,6 +115,7 @@ impl Queue {
                     index,
                     demand,
                     threads: self.threads_for_next(&state),
+                    alone: self.jobs == 1,
                     begun: Instant::now(),
                 };
                 state.running.push(taken);
@@ -210,10 +213,18 @@ impl State {
 mod tests {
     use super::*;
 
+    fn demand(cost: f64, bytes: u64) -> Demand {
+        Demand {
+            bytes,
+            cost,
+            parameters: 1.0,
+        }
+    }
+
     fn queue(costs: &[(f64, u64)], budget: u64, threads: usize, jobs: Option<usize>) -> Queue {
         let demands: Vec<_> = costs
             .iter()
-            .map(|&(cost, bytes)| Demand { bytes, cost })
+            .map(|&(cost, bytes)| demand(cost, bytes))
             .collect();
         let jobs = jobs.and_then(NonZeroUsize::new);
         let waiting = demands.into_iter().enumerate().collect();
@@ -263,8 +274,7 @@ mod tests {
         queue.state().open = true;
         std::thread::scope(|scope| {
             let worker = scope.spawn(|| std::iter::from_fn(|| Some(queue.take()?.index)).count());
-            let one = |bytes| Demand { bytes, cost: 1.0 };
-            queue.add(vec![(0, one(1)), (1, one(1))]);
+            queue.add(vec![(0, demand(1.0, 1)), (1, demand(1.0, 1))]);
             queue.close();
             assert_eq!(worker.join().unwrap(), 2);
         });

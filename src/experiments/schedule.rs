@@ -1,12 +1,12 @@
 //! Runs the trials of a plan side by side, each in a thread pool of its own.
 
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::execute::execute;
+use super::attempt::Attempt;
+use super::executor::Executor;
 use super::log::Event;
 use super::memory::{self, Demand};
 use super::outcomes::Outcomes;
@@ -47,7 +47,7 @@ pub struct Begins {
     pub duplicates: usize,
     /// Trials with a result from before.
     pub reused: usize,
-    /// Trials side by side.
+    /// Trials side by side in this process; 0 where they run elsewhere.
     pub jobs: usize,
     /// Threads in all.
     pub threads: usize,
@@ -72,6 +72,8 @@ pub struct Progress {
 pub struct Scheduler<'a> {
     /// Where results stand.
     pub folder: &'a PlanFolder,
+    /// What becomes of trials without a result.
+    pub executor: &'a Executor,
     /// Trials side by side; none: as many as threads and memory allow.
     pub jobs: Option<NonZeroUsize>,
     /// Threads that work in all.
@@ -101,8 +103,8 @@ impl Scheduler<'_> {
     ///
     /// # Errors
     /// [`Error::Write`] or [`Error::File`] for the plan's own files; [`Error::Interrupted`] where
-    /// trials are left because stop was asked. A trial that fails is no error
-    /// here: see [`Outcomes::check`].
+    /// trials are left because stop was asked; [`Error::HandedOn`] where the executor has others run
+    /// them. A trial that fails is no error here: see [`Outcomes::check`].
     pub fn run(&self, plan: &Plan, observer: &mut dyn PlanObserver) -> Result<Outcomes> {
         self.run_and_follow(&mut plan.clone(), observer, &mut |_, _| Ok(()))
     }
@@ -125,24 +127,36 @@ impl Scheduler<'_> {
         while let Some(more) = self.grow(plan, &mut state, observer, follow)? {
             waiting.extend(more);
         }
-        let queue = Queue::new(waiting, memory::budget(), self.threads.get(), self.jobs);
-        let begins = Begins {
+        let mut begins = Begins {
             trials: first,
             duplicates: plan.duplicates(),
             reused: first_reused,
-            jobs: queue.jobs().min((first - first_reused).max(1)),
+            jobs: 0,
             threads: self.threads.get(),
         };
+        if !matches!(self.executor, Executor::Local) {
+            observer.begins(&begins);
+            self.tell_more(&begins, plan, &state, observer);
+            let handed: Vec<_> = waiting
+                .iter()
+                .map(|&(index, demand)| (&plan.trials()[index], demand))
+                .collect();
+            if !handed.is_empty() {
+                let without = self.executor.hand_on(self.folder, plan, &handed)?;
+                state.outcomes.extend(without);
+            }
+            observer.ends();
+            return Ok(state.outcomes);
+        }
+        let queue = Queue::new(waiting, memory::budget(), self.threads.get(), self.jobs);
+        begins.jobs = queue.jobs().min((first - first_reused).max(1));
         self.folder.log(Event::Plan {
             trials: plan.trials().len(),
             reused: state.outcomes.ended(),
             jobs: begins.jobs,
         })?;
         observer.begins(&begins);
-        if plan.trials().len() > first {
-            let reused = state.outcomes.ended() - first_reused;
-            observer.adds(plan.trials().len() - first, reused);
-        }
+        self.tell_more(&begins, plan, &state, observer);
         if state.outcomes.ended() == plan.trials().len() {
             queue.close();
         }
@@ -162,8 +176,6 @@ impl Scheduler<'_> {
                 if matches!(result, Err(Error::Interrupted(_))) {
                     // Not the trial's own message: the plan as a whole is what goes on.
                     queue.abandon();
-                    let logged = self.folder.log(Event::Interrupted { trial: &planned.id });
-                    fault = fault.take().or(logged.err());
                     interrupted = true;
                     continue;
                 }
@@ -196,23 +208,13 @@ impl Scheduler<'_> {
                     seconds,
                     left: queue.seconds_left(),
                 };
-                let trial = planned.id.as_str();
-                let logged = match (&reason, state.outcomes.get(trial)) {
-                    (None, Some(result)) => {
-                        observer.finished(&planned, result, &progress);
-                        self.folder.log(Event::Finished {
-                            trial,
-                            seconds,
-                            peak_mib: memory::held().map(|held| held.most >> 20),
-                        })
-                    }
+                match (&reason, state.outcomes.get(&planned.id)) {
+                    (None, Some(result)) => observer.finished(&planned, result, &progress),
                     (reason, _) => {
                         let reason = reason.as_deref().unwrap_or_default();
                         observer.failed(&planned, reason, &progress);
-                        self.folder.log(Event::Failed { trial, reason })
                     }
-                };
-                fault = fault.take().or(logged.err());
+                }
                 if state.outcomes.ended() == plan.trials().len() {
                     queue.close();
                 }
@@ -228,6 +230,20 @@ impl Scheduler<'_> {
             )));
         }
         fault.map_or(Ok(state.outcomes), Err)
+    }
+
+    /// Tells of what followed from results of before.
+    fn tell_more(
+        &self,
+        begins: &Begins,
+        plan: &Plan,
+        state: &State,
+        observer: &mut dyn PlanObserver,
+    ) {
+        let more = plan.trials().len() - begins.trials;
+        if more > 0 {
+            observer.adds(more, state.outcomes.ended() - begins.reused);
+        }
     }
 
     /// Starts the threads that train; what they tell comes through the receiver.
@@ -321,14 +337,6 @@ impl Scheduler<'_> {
         pool: &mut Option<rayon::ThreadPool>,
         sender: &Sender<Message>,
     ) -> Result<TrialResult> {
-        if self.stop.is_asked() {
-            return Err(Error::Interrupted("before the first step".into()));
-        }
-        self.folder.log(Event::Begun {
-            trial: &planned.id,
-            label: &planned.label,
-            threads: taken.threads,
-        })?;
         let fitting = pool
             .take()
             .filter(|pool| pool.current_num_threads() == taken.threads);
@@ -344,24 +352,14 @@ impl Scheduler<'_> {
             // Nobody listens any more: then the process ends anyway.
             let _ = sender.send(Message::Epoch(taken.index, epoch));
         };
-        let run = self.folder.run(&planned.id);
-        let work = || {
-            pool.install(|| {
-                let result = execute(
-                    planned,
-                    &run,
-                    self.checkpoint_seconds,
-                    &self.stop,
-                    &mut epoch,
-                )?;
-                result.write(&self.folder.result(&planned.id))?;
-                self.folder.tidy(&planned.id, planned.keep_weights)?;
-                Ok(result)
-            })
+        let attempt = Attempt {
+            planned,
+            files: self.folder.files(),
+            checkpoint_seconds: self.checkpoint_seconds,
+            stop: &self.stop,
+            alone: taken.alone,
         };
-        // A fault of ours in one trial must not take the others with it.
-        catch_unwind(AssertUnwindSafe(work))
-            .unwrap_or_else(|_| Err(Error::Data("internal fault, please report it".into())))
+        attempt.run(pool, &mut epoch)
     }
 }
 

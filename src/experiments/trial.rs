@@ -19,6 +19,12 @@ pub const FORMAT_VERSION: u32 = 1;
 /// Hexadecimal digits of a name.
 const NAME_DIGITS: usize = 16;
 
+/// Whether a text is the name of a trial.
+pub fn is_id(text: &str) -> bool {
+    let digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    text.len() == NAME_DIGITS && text.chars().all(digit)
+}
+
 /// What is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -194,7 +200,8 @@ mod tests {
     fn whatever_determines_the_result_is_part_of_the_name() {
         let config = Config::default();
         let name = id(&config, Some(0), 0, "a");
-        assert_eq!(name.len(), 16);
+        assert!(is_id(&name), "{name}");
+        assert!(!is_id(&name[1..]) && !is_id(&name.to_uppercase().replace(char::is_numeric, "A")));
         assert_eq!(name, id(&config, Some(0), 0, "a"));
         let mut other = config.clone();
         other.train.lr *= 1.5;

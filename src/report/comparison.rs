@@ -9,6 +9,7 @@ use super::{certainty, cross_validation, final_model};
 use crate::error::Result;
 use crate::experiments::TrialKind;
 use crate::experiments::comparison::{Contender, Row};
+use crate::experiments::outcomes::NOT_FINISHED;
 
 /// What the paper's figures beside ours mean.
 pub(super) const PAPER: &str = "The paper's figures are of BlEmoRE with 36 encoders: on other data or with other encoders they say nothing about these rows.";
@@ -77,7 +78,7 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
             }
             Err(reason) => {
                 cells.resize(before_certainty, Cell::Empty);
-                table.notes.push(format!("{name} FAILED: {reason}"));
+                table.notes.push(without_result(name, reason));
             }
         }
         cells.extend(certainty::cells(row));
@@ -186,4 +187,11 @@ pub fn write(stem: &str, table: &Table, value: &Value, folder: &Path) -> Result<
     // Last: where it stands, everything stands.
     write_json(&json, value)?;
     Ok(vec![csv, markdown, json])
+}
+/// The note under a table on a row without figures.
+pub(super) fn without_result(name: &str, reason: &str) -> String {
+    match reason.starts_with(NOT_FINISHED) {
+        true => format!("{name}: {reason}."),
+        false => format!("{name} FAILED: {reason}"),
+    }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::comparison::seeds as seeds_in_words;
+use super::comparison::{seeds as seeds_in_words, without_result};
 use super::table::{Cell, DIGITS, Table};
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
@@ -40,7 +40,7 @@ pub fn write(retrained: &Retrained, folder: &PlanFolder, to: &Path) -> Result<Ve
             return Err(Error::Data(format!(
                 "{}: is not there any more; remove {}, and the model is trained again",
                 from.display(),
-                folder.result(&first.id).display()
+                folder.files().result(&first.id).display()
             )));
         }
         let mut trained = std::fs::File::open(&from).map_err(|source| Error::Read {
@@ -157,9 +157,10 @@ pub(super) fn cells_of(row: &Row, notes: &mut Vec<String>) -> [Cell; 3] {
             notes.extend(retrained.notes.iter().map(of_one));
             return test_cells(&retrained.tests);
         }
-        Some(Err(reason)) if row.found.is_ok() => {
-            notes.push(format!("{name}, trained on all clips, FAILED: {reason}"))
-        }
+        Some(Err(reason)) if row.found.is_ok() => notes.push(without_result(
+            &format!("{name}, trained on all clips"),
+            reason,
+        )),
         _ => {}
     }
     [Cell::Empty, Cell::Empty, Cell::Empty]

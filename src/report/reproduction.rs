@@ -49,7 +49,7 @@ pub fn table_1(found: &Reproduced) -> Table {
             }
             Err(reason) => {
                 cells.resize(5, Cell::Empty);
-                table.notes.push(format!("{name} FAILED: {reason}"));
+                table.notes.push(comparison::without_result(name, reason));
             }
         }
         cells.extend(final_model::cells_of(row, &mut table.notes));

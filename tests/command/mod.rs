@@ -92,6 +92,14 @@ impl Place {
         error.to_owned()
     }
 
+    /// The logs of all trials of a plan, one after the other.
+    pub fn trial_logs(&self, plan: &str) -> String {
+        let files = self.contents(&format!("{plan}/trials")).into_iter();
+        let logs = files.filter(|(path, _)| path.to_string_lossy().ends_with(".log.jsonl"));
+        logs.map(|(_, bytes)| String::from_utf8(bytes).unwrap())
+            .collect()
+    }
+
     /// Everything below the folder, with its bytes.
     pub fn contents(&self, name: &str) -> Vec<(PathBuf, Vec<u8>)> {
         let mut found = Vec::new();

@@ -30,7 +30,8 @@ pub enum BaselineSpec {
 }
 
 /// A classifier; softmax over its outputs is the distribution over classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum BaselineModel {
     /// Linear(D, C).
     Linear,
@@ -182,6 +183,20 @@ pub(in crate::experiments) fn encoder_named<'a>(
     names()
         .find(|other| *other == name)
         .or_else(|| names().find(same))
+}
+
+impl From<BaselineModel> for String {
+    fn from(model: BaselineModel) -> Self {
+        model.to_string()
+    }
+}
+
+impl TryFrom<String> for BaselineModel {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
 }
 
 impl FromStr for BaselineModel {

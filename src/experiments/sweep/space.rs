@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
 
 use crate::error::{Error, Result};
@@ -35,7 +36,8 @@ pub enum Values {
 
 /// A configuration key and its values: `KEY=v1,v2,…`, `KEY=LOW..HIGH` or `KEY=LOW..HIGH:log`; for a
 /// grid also `KEY=LOW..HIGH/STEPS` and `KEY=LOW..HIGH:log/STEPS`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Parameter {
     /// Dotted.
     pub key: String,
@@ -43,6 +45,20 @@ pub struct Parameter {
     pub values: Values,
     /// As it was written.
     text: String,
+}
+
+impl From<Parameter> for String {
+    fn from(parameter: Parameter) -> Self {
+        parameter.to_string()
+    }
+}
+
+impl TryFrom<String> for Parameter {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
 }
 
 impl FromStr for Parameter {

@@ -12,6 +12,8 @@ use super::figure::canvas::escaped;
 use crate::analysis::run::no_run;
 use crate::analysis::run::read_json_if_any;
 use crate::error::Result;
+use crate::experiments::plan_folder::listed;
+use crate::experiments::trial_files::TrialFiles;
 use drawings::figures;
 use tables::{CsvTable, pairs};
 
@@ -57,7 +59,7 @@ pub fn page(run: &Path, analysis: &Path) -> Result<String> {
     }
     let manifest = match own {
         Some(own) => Some(own),
-        None => first_manifest(run, plan.as_ref())?,
+        None => first_manifest(run)?,
     };
     let found = read_json_if_any(&analysis.join("analysis.json"))?;
     let folder = run.canonicalize().unwrap_or_else(|_| run.to_owned());
@@ -111,11 +113,11 @@ pub fn page(run: &Path, analysis: &Path) -> Result<String> {
 }
 
 /// The record of the first model of a plan that is still there.
-fn first_manifest(run: &Path, plan: Option<&Value>) -> Result<Option<Value>> {
-    let trials = plan.and_then(|plan| plan["trials"].as_array());
-    for trial in trials.into_iter().flatten() {
-        let folder = run.join("trials").join(plain(&trial["id"]));
-        if let Some(manifest) = read_json_if_any(&folder.join("manifest.json"))? {
+fn first_manifest(run: &Path) -> Result<Option<Value>> {
+    let files = TrialFiles::of(run);
+    for trial in listed(run)? {
+        let manifest = files.run(&trial.id).join("manifest.json");
+        if let Some(manifest) = read_json_if_any(&manifest)? {
             return Ok(Some(manifest));
         }
     }
