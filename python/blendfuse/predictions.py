@@ -70,7 +70,7 @@ def write_predictions(
             with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
                 archive.writestr(f"{path.stem}.json", text)
         else:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_bytes(text.encode())
 
 
 def _unzipped(path: Path) -> bytes:

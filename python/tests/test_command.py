@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import sysconfig
@@ -38,5 +39,5 @@ def test_a_missing_program_is_told_with_the_folders(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sysconfig, "get_path", lambda *_, **__: str(tmp_path))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr(_binary, "__file__", str(tmp_path / "blendfuse" / "_binary.py"))
-    with pytest.raises(FileNotFoundError, match=f"not found in {tmp_path}.*pip install"):
+    with pytest.raises(FileNotFoundError, match=f"not found in {re.escape(str(tmp_path))}.*pip install"):
         blendfuse.find_binary()
