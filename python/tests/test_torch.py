@@ -201,6 +201,19 @@ def test_a_constant_column_standardises_to_nothing_and_others_as_they_say() -> N
     assert model.input["a"](torch.tensor([[9.0, 4.0, 3.5]])).tolist() == [[0.0, 2.0, 0.0]]
 
 
+def test_a_single_row_with_an_encoder_is_normalised_by_what_was_seen_before() -> None:
+    model = FusionModel({"a": 2, "b": 3}, 3, Config(4, 4, 4, 4, dropout=0.0))
+    with torch.no_grad():
+        model.encoders["b"].norm.running_mean.uniform_(-1, 1)  # type: ignore[union-attr]
+    x, present = {"a": torch.randn(3, 2), "b": torch.randn(3, 3)}, {"b": torch.tensor([False, True, False])}
+    before = {name: tensor.clone() for name, tensor in model.encoders["b"].state_dict().items()}
+    training = model(x, present)["h"][:, 1]
+    assert (training[[0, 2]] == 0).all()
+    for name, tensor in model.encoders["b"].state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    torch.testing.assert_close(model.eval()(x, present)["h"][:, 1], training)
+
+
 def test_ties_go_to_the_lower_index() -> None:
     mask = keep_largest(torch.tensor([[0.25, 0.25, 0.25, 0.25], [0.0, 0.5, 0.0, 0.5]]), 3)
     assert mask.tolist() == [[1, 1, 1, 0], [0, 1, 0, 1]]
