@@ -16,6 +16,7 @@ mod demo;
 mod encoder_output;
 mod evaluate;
 mod event_log;
+mod export;
 mod inspect;
 mod inspect_encoders;
 mod interrupt;
@@ -80,6 +81,7 @@ enum Command {
     Baseline(Box<baseline::Baseline>),
     Repro(Box<repro::Repro>),
     Predict(predict::Predict),
+    Export(export::Export),
     Analyze(analyze::Analyze),
     Report(report::Report),
     Evaluate(evaluate::Evaluate),
@@ -106,6 +108,7 @@ impl Command {
             Command::Baseline(command) => command.run(),
             Command::Repro(command) => command.run(),
             Command::Predict(command) => command.run(),
+            Command::Export(command) => command.run(),
             Command::Analyze(command) => command.run(),
             Command::Report(command) => command.run(),
             Command::Evaluate(command) => command.run(),

@@ -85,6 +85,12 @@ impl Predictor {
         &self.net
     }
 
+    /// Mean and deviation of each encoder's columns, by which its features are standardised; none where
+    /// the model takes them as they are.
+    pub fn standardisation(&self) -> Option<&[ColumnStats]> {
+        self.stats.as_deref()
+    }
+
     /// For each encoder of the model whether it stands among these names.
     ///
     /// # Errors
