@@ -1,18 +1,20 @@
-//! Serves a trained model: loads it once, scores clips a batch at a time.
+//! Serves a trained model: loads it once, scores rows in memory a batch at a time.
 //!
 //! ```text
 //! blendfuse demo --out demo
 //! cargo run --release --example predict -- demo/run demo/data
 //! ```
 //!
-//! Features are mapped, not read: memory holds the model and one batch of scores, however many clips
-//! there are.
+//! A service would get its rows from elsewhere; here they are read from a data folder. Whoever scores
+//! a whole folder takes `Predictor::score_in_batches`, which copies no features.
 
 use std::io::Write;
 use std::path::Path;
 
+use blendfuse::data::dataset::Split;
 use blendfuse::data::part::{self, Needs};
-use blendfuse::train::{Predictor, decoding};
+use blendfuse::train::Predictor;
+use ndarray::Array2;
 
 /// Clips scored at once.
 const BATCH: usize = 256;
@@ -39,25 +41,44 @@ fn main() -> Result<(), Failure> {
     };
     let split = part::open(Path::new(data), "test", needs)?.split;
 
-    let rules = decoding::rules(&description.config.decode);
-    let thresholds = description.thresholds.as_thresholds();
     let all: Vec<usize> = (0..split.len()).collect();
     let mut out = std::io::stdout().lock();
     for clips in all.chunks(BATCH) {
-        let scores = model.score(&split, clips, &[])?;
-        let decided = rules.decode_rows(scores.aligned.view(), &classes, thresholds)?;
-        for (&clip, blend) in clips.iter().zip(&decided) {
+        // Rows as a service has them: in memory, by encoder, NaN where an encoder lacks the clip.
+        let rows: Vec<Array2<f32>> = encoders
+            .iter()
+            .enumerate()
+            .map(|(m, (_, width))| rows_of(&split, m, *width, clips))
+            .collect();
+        let names = encoders.iter().map(|(name, _)| name.as_str());
+        let features: Vec<_> = names.zip(rows.iter().map(|x| x.view())).collect();
+        let scores = model.score_rows(&features)?;
+        for (row, blend) in model.emotions(&scores)?.iter().enumerate() {
             let shares = blend.parts().iter();
             let shares =
                 shares.map(|part| format!("{} {}", classes.name(part.class), part.salience));
             let shares: Vec<String> = shares.collect();
+            // The encoder that counted most.
+            let kept = scores.kept.row(row).to_vec();
+            let most = (0..kept.len()).max_by(|&a, &b| kept[a].total_cmp(&kept[b]));
             writeln!(
                 out,
-                "{}: {}",
-                split.clips[clip].filename,
-                shares.join(" + ")
+                "{}: {} (most by {})",
+                split.clips[clips[row]].filename,
+                shares.join(" + "),
+                most.map_or("none", |m| &encoders[m].0)
             )?;
         }
     }
     Ok(())
+}
+
+fn rows_of(split: &Split, encoder: usize, width: usize, clips: &[usize]) -> Array2<f32> {
+    let mut rows = Array2::from_elem((clips.len(), width), f32::NAN);
+    for (mut out, &clip) in rows.rows_mut().into_iter().zip(clips) {
+        if let (Some(row), Some(out)) = (split.rows(encoder)[clip], out.as_slice_mut()) {
+            split.source(encoder).read(row as usize, 0, out);
+        }
+    }
+    rows
 }

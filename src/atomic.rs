@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 use crate::error::{Error, Result};
 
 /// How the names of temporary files begin; the number of the process follows.
@@ -17,30 +19,15 @@ pub fn write(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
+    let folder = folder_of(path);
     let attempt = || -> io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        let prefix = prefix();
-        builder.prefix(&prefix);
-        // Temporary files are private; a result is as readable as any other new file.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        fault::step()?;
-        let temporary = builder.tempfile_in(&folder)?;
+        let temporary = create_in(&folder)?;
         let mut buffered = BufWriter::new(temporary.as_file());
         fault::step()?;
         fill(&mut buffered)?;
         buffered.flush()?;
         drop(buffered);
-        fault::step()?;
-        temporary.as_file().sync_all()?;
-        fault::step()?;
-        temporary.persist(path).map_err(|e| e.error)?;
-        fault::step()?;
-        sync_folder(&folder)
+        persist(temporary, path, &folder)
     };
     attempt().map_err(|source| Error::Write {
         path: path.to_owned(),
@@ -48,9 +35,107 @@ pub fn write(
     })
 }
 
-/// How the names of this process's temporary files begin.
-pub(crate) fn prefix() -> String {
-    format!("{PREFIX}{}-", std::process::id())
+/// A file that is written bit by bit, while other work goes on: it appears under its name once it is
+/// finished, and never if it is dropped before.
+#[derive(Debug)]
+pub struct Unfinished {
+    path: PathBuf,
+    buffered: BufWriter<NamedTempFile>,
+}
+
+impl Unfinished {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn create(path: &Path) -> Result<Self> {
+        let attempt = || -> io::Result<_> {
+            let temporary = create_in(&folder_of(path))?;
+            fault::step()?;
+            Ok(BufWriter::new(temporary))
+        };
+        let buffered = attempt().map_err(|source| Error::Write {
+            path: path.to_owned(),
+            source,
+        })?;
+        let path = path.to_owned();
+        Ok(Self { path, buffered })
+    }
+
+    /// Writes on.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn write(
+        &mut self,
+        fill: impl FnOnce(&mut BufWriter<NamedTempFile>) -> io::Result<()>,
+    ) -> Result<()> {
+        fill(&mut self.buffered).map_err(|source| Error::Write {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    /// Gives the file its name, in the place of what stood there, once everything is on disk.
+    ///
+    /// # Errors
+    /// [`Error::Write`], with nothing left behind.
+    pub fn finish(self) -> Result<()> {
+        let Self { path, buffered } = self;
+        let attempt = || -> io::Result<()> {
+            let temporary = buffered.into_inner().map_err(|e| e.into_error())?;
+            persist(temporary, &path, &folder_of(&path))
+        };
+        attempt().map_err(|source| Error::Write {
+            path: path.clone(),
+            source,
+        })
+    }
+}
+
+/// Writes a small file, whole or not at all, without waiting for the disk: for the thousands that a loss
+/// of power may take, since whoever needs them writes them again.
+///
+/// # Errors
+/// [`Error::Write`].
+pub fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<()> {
+    let attempt = || -> io::Result<()> {
+        let mut temporary = create_in(&folder_of(path))?;
+        temporary.write_all(bytes)?;
+        temporary.persist(path).map_err(|e| e.error)?;
+        Ok(())
+    };
+    attempt().map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn create_in(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    builder.prefix(&prefix);
+    // Temporary files are private; a result is as readable as any other new file.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    fault::step()?;
+    builder.tempfile_in(folder)
+}
+
+fn persist(temporary: NamedTempFile, path: &Path, folder: &Path) -> io::Result<()> {
+    fault::step()?;
+    temporary.as_file().sync_all()?;
+    fault::step()?;
+    temporary.persist(path).map_err(|e| e.error)?;
+    fault::step()?;
+    sync_folder(folder)
 }
 
 /// Whether a file of this name is one that is being written, or was when its process was killed.
@@ -159,6 +244,31 @@ mod tests {
         );
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_unfinished_file_appears_at_its_end_or_never() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        let begin = || {
+            let mut file = Unfinished::create(&path).unwrap();
+            file.write(|out| out.write_all(b"one ")).unwrap();
+            file.write(|out| out.write_all(b"two")).unwrap();
+            file
+        };
+        drop(begin());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let file = begin();
+        assert!(!path.exists());
+        file.finish().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one two");
+        let failed = begin().write(|_| Err(io::Error::other("disk full")));
+        assert!(
+            failed
+                .unwrap_err()
+                .to_string()
+                .ends_with("a.txt: disk full")
+        );
     }
 
     #[cfg(unix)]

@@ -35,7 +35,7 @@
 //! [`eval::metrics`]. Many trainings and their tables: [`experiments`].
 //! What a model learned: [`analysis`]. Modules use only what stands
 //! to their left: `kernels ← error, rng, atomic, lock ← autograd ← nn ← model ← data ← eval ← train ←
-//! experiments ← analysis ← report ← cli`, and `data` and `eval` use none of `autograd`, `nn` and `model`.
+//! export ← experiments ← analysis ← report ← cli`, and `data` and `eval` use none of `autograd`, `nn` and `model`.
 #![forbid(unsafe_code)]
 
 pub mod analysis;
@@ -47,6 +47,8 @@ pub mod data;
 pub mod error;
 pub mod eval;
 pub mod experiments;
+#[cfg(feature = "cli")]
+pub mod export;
 pub mod lock;
 pub mod model;
 pub mod nn;

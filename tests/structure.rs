@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["data"],
     &["eval"],
     &["train"],
+    &["export"],
     &["experiments"],
     &["analysis"],
     &["report"],

@@ -7,10 +7,12 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::time::SystemTime;
 
 use memmap2::Mmap;
+#[cfg(all(unix, not(miri)))]
+use memmap2::UncheckedAdvice;
 
 /// A whole file, mapped for reading; dereferences to its bytes.
 #[derive(Debug)]
@@ -61,6 +63,25 @@ impl FileMap {
     /// If the system does not tell.
     pub fn is_unchanged(&self) -> io::Result<bool> {
         Ok(State::of(&self.file)? == self.state)
+    }
+
+    /// Tells the system that these bytes are not needed soon: they no longer count as this process's
+    /// memory, and are taken from the file, or what the system keeps of it, when they are read again.
+    /// Does nothing where the system cannot be told.
+    pub fn release(&self, bytes: Range<usize>) {
+        let bytes = bytes.start..bytes.end.min(self.map.len());
+        if bytes.is_empty() {
+            return;
+        }
+        #[cfg(all(unix, not(miri)))]
+        {
+            let (advice, length) = (UncheckedAdvice::DontNeed, bytes.len());
+            // SAFETY: the map is read-only and of a file, so no page holds anything that the file does
+            // not, and whoever reads a page that was given up gets the file's bytes again.
+            let told = unsafe { self.map.unchecked_advise_range(advice, bytes.start, length) };
+            // Advice that is not taken changes nothing but the use of memory.
+            let _ = told;
+        }
     }
 }
 
@@ -126,6 +147,9 @@ mod tests {
         let map = FileMap::new(File::open(&path).unwrap()).unwrap();
         assert_eq!(&map[..], b"abc");
         assert!(map.is_unchanged().unwrap());
+        map.release(1..9);
+        map.release(5..9);
+        assert_eq!(&map[..], b"abc");
         let mut writer = File::options().append(true).open(&path).unwrap();
         writer.write_all(b"d").unwrap();
         assert!(!map.is_unchanged().unwrap());

@@ -18,6 +18,7 @@ mod encoder_output;
 mod evaluate;
 mod event_log;
 mod executor_args;
+mod export;
 mod inspect;
 mod inspect_encoders;
 mod interrupt;
@@ -91,6 +92,7 @@ enum Command {
     Status(status::Status),
     Collect(collect::Collect),
     Predict(predict::Predict),
+    Export(export::Export),
     Analyze(analyze::Analyze),
     Report(report::Report),
     Evaluate(evaluate::Evaluate),
@@ -121,6 +123,7 @@ impl Command {
             Command::Status(command) => command.run(),
             Command::Collect(command) => command.run(),
             Command::Predict(command) => command.run(),
+            Command::Export(command) => command.run(),
             Command::Analyze(command) => command.run(),
             Command::Report(command) => command.run(),
             Command::Evaluate(command) => command.run(),

@@ -3,13 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use ndarray::Array2;
 use serde_json::json;
 
 use super::args::{Overwrite, Threads, quoted};
 use super::console;
 use super::decoding::ThresholdArgs;
 use super::numbers::{counted, threshold};
+use crate::atomic::Unfinished;
+use crate::data::label::Classes;
 use crate::data::part::{self, Needs, Part};
+use crate::eval::decode::Thresholds;
 use crate::eval::probabilities::ProbabilityTable;
 use crate::eval::submission::Predictions;
 use crate::train::{Predictor, decoding, explain};
@@ -85,41 +89,10 @@ impl Predict {
         model.dropped(&self.drop)?;
         let (name, part) = self.open(&model)?;
         let clips = self.clips(&model, &part)?;
-        let scores = model.score(&part.split, &clips, &self.drop)?;
+        let thresholds = self.write(&model, &part, &clips)?;
 
         let description = model.description();
-        let classes = model.classes();
-        let rules = decoding::rules(&description.config.decode);
         let stored = description.thresholds;
-        let thresholds = self.thresholds.or(stored.presence, stored.salience);
-        let decisions = rules.decode_rows(scores.aligned.view(), &classes, thresholds)?;
-        let names = || {
-            clips
-                .iter()
-                .map(|&clip| part.split.clips[clip].filename.clone())
-        };
-        if let Some(path) = &self.out {
-            let clips = names().zip(decisions.iter().cloned()).collect();
-            Predictions { clips }.write(path, &classes)?;
-        }
-        if let Some(path) = &self.probs {
-            let table = ProbabilityTable {
-                filenames: names().collect(),
-                classes: classes.clone(),
-                presence: Some(scores.presence.clone()),
-                salience: Some(scores.salience.clone()),
-                aligned: scores.aligned.clone(),
-            };
-            if ends_in(path, "npz") {
-                table.write_npz(path)?;
-            } else {
-                table.write_csv(path)?;
-            }
-        }
-        if let Some(path) = &self.explain {
-            let rows = (&clips[..], &scores, &decisions[..]);
-            explain::write_csv(path, &model, &part.split, rows, &self.drop, thresholds)?;
-        }
         if self.json {
             return console::print_json(&json!({
                 "run": self.run,
@@ -144,6 +117,76 @@ impl Predict {
             text += &format!("wrote {}\n", quoted(path));
         }
         console::print(&text)
+    }
+
+    /// Scores the clips, a batch at a time, and writes what was asked for; gives the thresholds that
+    /// emotions were told by. What memory holds of all clips is their rows of the files that cannot be
+    /// written as they come: emotions for --out, probabilities for an .npz, which has them by column.
+    fn write(&self, model: &Predictor, part: &Part, clips: &[usize]) -> Result<Thresholds> {
+        let description = model.description();
+        let classes = model.classes();
+        let rules = decoding::rules(&description.config.decode);
+        let stored = description.thresholds;
+        let thresholds = self.thresholds.or(stored.presence, stored.salience);
+
+        let mut predictions = Predictions::default();
+        let mut table = None;
+        let npz = self.probs.as_ref().filter(|path| ends_in(path, "npz"));
+        let csv = self.probs.as_ref().filter(|path| !ends_in(path, "npz"));
+        let begun = |path: &PathBuf| Unfinished::create(path);
+        let mut csv = csv.map(begun).transpose()?;
+        let mut explained = self.explain.as_ref().map(begun).transpose()?;
+        if let Some(file) = &mut explained {
+            file.write(|out| explain::write_header(out, &classes))?;
+        }
+        let mut first = true;
+        model.score_in_batches(&part.split, clips, &self.drop, |clips, scores| {
+            let decisions = rules.decode_rows(scores.aligned.view(), &classes, thresholds)?;
+            if let Some(file) = &mut explained {
+                let rows = (clips, &scores, &decisions[..]);
+                let (split, drop) = (&part.split, &self.drop[..]);
+                file.write(|out| explain::write_rows(out, model, split, rows, drop, thresholds))?;
+            }
+            let names = || {
+                let name = |&clip: &usize| part.split.clips[clip].filename.clone();
+                clips.iter().map(name)
+            };
+            if self.out.is_some() {
+                predictions.clips.extend(names().zip(decisions));
+            }
+            if let Some(file) = &mut csv {
+                let rows = ProbabilityTable {
+                    filenames: names().collect(),
+                    classes: classes.clone(),
+                    presence: Some(scores.presence),
+                    salience: Some(scores.salience),
+                    aligned: scores.aligned,
+                };
+                file.write(|out| {
+                    if first {
+                        rows.write_csv_header(out)?;
+                    }
+                    rows.write_csv_rows(out)
+                })?;
+            } else if npz.is_some() {
+                let heads = [&scores.presence, &scores.salience, &scores.aligned];
+                let columns = table.get_or_insert_with(|| Columns::new(&classes));
+                columns.add(names(), heads);
+            }
+            first = false;
+            Ok(())
+        })?;
+        if let Some(path) = &self.out {
+            predictions.write(path, &classes)?;
+        }
+        if let (Some(path), Some(columns)) = (npz, table) {
+            columns.table(classes)?.write_npz(path)?;
+        }
+        [csv, explained]
+            .into_iter()
+            .flatten()
+            .try_for_each(Unfinished::finish)?;
+        Ok(thresholds)
     }
 
     /// The files asked for, checked before any work.
@@ -233,6 +276,45 @@ impl Predict {
             });
         }
         Ok(all.collect())
+    }
+}
+
+/// Probabilities of many clips, once each, on their way to an `.npz`.
+struct Columns {
+    filenames: Vec<String>,
+    classes: usize,
+    heads: [Vec<f64>; 3],
+}
+
+impl Columns {
+    fn new(classes: &Classes) -> Self {
+        Self {
+            filenames: Vec::new(),
+            classes: classes.len(),
+            heads: [const { Vec::new() }; 3],
+        }
+    }
+
+    fn add(&mut self, names: impl Iterator<Item = String>, heads: [&Array2<f64>; 3]) {
+        self.filenames.extend(names);
+        for (whole, part) in self.heads.iter_mut().zip(heads) {
+            whole.extend(part);
+        }
+    }
+
+    fn table(self, classes: Classes) -> Result<ProbabilityTable> {
+        let shape = (self.filenames.len(), self.classes);
+        let matrix = |values| {
+            Array2::from_shape_vec(shape, values).map_err(|error| Error::Data(error.to_string()))
+        };
+        let [presence, salience, aligned] = self.heads;
+        Ok(ProbabilityTable {
+            presence: Some(matrix(presence)?),
+            salience: Some(matrix(salience)?),
+            aligned: matrix(aligned)?,
+            filenames: self.filenames,
+            classes,
+        })
     }
 }
 

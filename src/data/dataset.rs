@@ -248,6 +248,12 @@ impl Split {
         self.features.iter().try_for_each(Features::check_unchanged)
     }
 
+    /// Gives the pages of mapped features back to the system until they are read again: whoever goes
+    /// over clips once holds no more than a batch of them.
+    pub fn release(&self) {
+        self.features.iter().for_each(Features::release);
+    }
+
     /// The metadata file.
     pub fn metadata_path(&self) -> &Path {
         &self.metadata

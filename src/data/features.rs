@@ -116,6 +116,11 @@ impl Features {
         }
     }
 
+    /// Gives mapped pages back to the system until they are read again.
+    pub(super) fn release(&self) {
+        self.stored.release();
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

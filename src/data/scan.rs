@@ -11,6 +11,9 @@ use crate::kernels::pack::StoredRows;
 /// Columns looked at together.
 const COLUMNS: usize = 1024;
 
+/// Mapped bytes after which those looked at are given back: a file larger than memory passes through.
+const HELD: usize = 16 << 20;
+
 /// What was found.
 #[derive(Debug)]
 pub(super) struct Scan {
@@ -82,11 +85,18 @@ fn walk(
     let mut checksum = crc32fast::Hasher::new();
     checksum.update(&map[mapped.member.start..elements.start]);
     let row_bytes = (elements.len() / rows.max(1)).max(1);
+    let mut held = elements.start;
     for (row, bytes) in map[elements.clone()].chunks(row_bytes).enumerate() {
         update(bytes);
         checksum.update(bytes);
         look(row);
+        let end = elements.start + row * row_bytes + bytes.len();
+        if end - held >= HELD {
+            map.release(held..end);
+            held = end;
+        }
     }
+    map.release(held..elements.end);
     update(&map[elements.end..]);
     if checksum.finalize() == mapped.checksum {
         Ok(fingerprint)

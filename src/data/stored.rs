@@ -59,6 +59,13 @@ impl Stored {
         }
     }
 
+    /// Gives mapped pages back to the system until they are read again.
+    pub(super) fn release(&self) {
+        if let Stored::Mapped(mapped) = self {
+            mapped.map.release(mapped.elements.clone());
+        }
+    }
+
     /// The type as numpy spells it: `f2`, `f4` or `f8`.
     pub(super) fn type_name(&self) -> &'static str {
         match self {

@@ -106,29 +106,51 @@ impl ProbabilityTable {
     /// [`Error::Shape`] or [`Error::Data`] for a table that does not fit together; [`Error::Write`].
     pub fn write_csv(&self, path: &Path) -> Result<()> {
         self.check()?;
-        let (prefixes, arrays): (&[&str], Vec<&Array2<f64>>) =
-            match (&self.presence, &self.salience) {
-                (Some(presence), Some(salience)) => {
-                    (&HEADS, vec![presence, salience, &self.aligned])
-                }
-                _ => (&[""], vec![&self.aligned]),
-            };
         atomic::write(path, |out| {
-            let mut csv = csv::Writer::from_writer(out);
-            let names = self.classes.names();
-            let columns = prefixes
-                .iter()
-                .flat_map(|prefix| names.iter().map(move |name| format!("{prefix}{name}")));
-            csv.write_record(std::iter::once(FILENAME.to_owned()).chain(columns))?;
-            for (row, filename) in self.filenames.iter().enumerate() {
-                csv.write_field(filename)?;
-                for value in arrays.iter().flat_map(|array| array.row(row)) {
-                    csv.write_field(format!("{value:?}"))?;
-                }
-                csv.write_record(None::<&[u8]>)?;
-            }
-            csv.flush()
+            self.write_csv_header(out)?;
+            self.write_csv_rows(out)
         })
+    }
+
+    /// Writes the names of the columns of [`ProbabilityTable::write_csv`].
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_csv_header(&self, out: &mut impl io::Write) -> io::Result<()> {
+        let (prefixes, _) = self.arrays();
+        let names = self.classes.names();
+        let columns = prefixes
+            .iter()
+            .flat_map(|prefix| names.iter().map(move |name| format!("{prefix}{name}")));
+        let mut csv = csv::Writer::from_writer(out);
+        csv.write_record(std::iter::once(FILENAME.to_owned()).chain(columns))?;
+        csv.flush()
+    }
+
+    /// Writes the rows of [`ProbabilityTable::write_csv`]: a table of many clips may be written in
+    /// parts. Whether a clip stands twice is not looked at.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_csv_rows(&self, out: &mut impl io::Write) -> io::Result<()> {
+        let (_, arrays) = self.arrays();
+        let mut csv = csv::Writer::from_writer(out);
+        for (row, filename) in self.filenames.iter().enumerate() {
+            csv.write_field(filename)?;
+            for value in arrays.iter().flat_map(|array| array.row(row)) {
+                csv.write_field(format!("{value:?}"))?;
+            }
+            csv.write_record(None::<&[u8]>)?;
+        }
+        csv.flush()
+    }
+
+    /// What stands before the classes' names in each group of columns, and its values.
+    fn arrays(&self) -> (&'static [&'static str], Vec<&Array2<f64>>) {
+        match (&self.presence, &self.salience) {
+            (Some(presence), Some(salience)) => (&HEADS, vec![presence, salience, &self.aligned]),
+            _ => (&[""], vec![&self.aligned]),
+        }
     }
 
     /// Writes an `.npz` with `filenames`, `classes` and, in double precision, `presence`, `salience`

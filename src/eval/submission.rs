@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Read, Seek, Write};
 use std::path::Path;
 
 use serde::ser::{Serialize, Serializer};
@@ -75,14 +75,14 @@ impl Predictions {
     /// [`Error::Data`] naming the clip that stands twice, has no emotion, a class that `classes`
     /// has not or a salience that is not finite; [`Error::Write`].
     pub fn write(&self, path: &Path, classes: &Classes) -> Result<()> {
-        let mut bytes = self.to_json(classes)?;
-        if has_extension(path, "zip") {
-            bytes = zip_of(path, &bytes).map_err(|source| Error::Write {
-                path: path.to_owned(),
-                source,
-            })?;
-        }
-        atomic::write(path, |out| out.write_all(&bytes))
+        self.check(classes)?;
+        atomic::write(path, |out| {
+            if has_extension(path, "zip") {
+                zip_into(out, path, |member| self.serialize(classes, member))
+            } else {
+                self.serialize(classes, out)
+            }
+        })
     }
 
     /// The JSON text that [`Predictions::write`] writes.
@@ -90,6 +90,14 @@ impl Predictions {
     /// # Errors
     /// [`Error::Data`] as there.
     pub fn to_json(&self, classes: &Classes) -> Result<Vec<u8>> {
+        self.check(classes)?;
+        let mut bytes = Vec::new();
+        self.serialize(classes, &mut bytes)
+            .map_err(|error| Error::Data(format!("predictions: {error}")))?;
+        Ok(bytes)
+    }
+
+    fn check(&self, classes: &Classes) -> Result<()> {
         let mut seen = HashSet::with_capacity(self.clips.len());
         for (name, blend) in &self.clips {
             let sound = |part: &Part| part.class < classes.len() && part.salience.is_finite();
@@ -103,16 +111,17 @@ impl Predictions {
                 )));
             }
         }
-        let mut bytes = Vec::new();
+        Ok(())
+    }
+
+    fn serialize(&self, classes: &Classes, out: &mut impl Write) -> std::io::Result<()> {
         // Four spaces, as the challenge's template.
-        let mut json = serde_json::Serializer::with_formatter(&mut bytes, indented());
+        let mut json = serde_json::Serializer::with_formatter(&mut *out, indented());
         let file = Wrapped {
             predictions: Mapping(&self.clips, classes),
         };
-        file.serialize(&mut json)
-            .map_err(|error| Error::Data(format!("predictions: {error}")))?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        file.serialize(&mut json)?;
+        out.write_all(b"\n")
     }
 }
 
@@ -180,17 +189,23 @@ fn unzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
     }
 }
 
-fn zip_of(path: &Path, json: &[u8]) -> std::io::Result<Vec<u8>> {
+/// An archive with one member, named like the archive, that `fill` writes.
+fn zip_into<W: Write + Seek>(
+    out: W,
+    path: &Path,
+    fill: impl FnOnce(&mut zip::ZipWriter<W>) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let mut archive = zip::ZipWriter::new(out);
     // A fixed date, so that equal predictions are equal bytes.
     let options = SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Deflated)
         .last_modified_time(zip::DateTime::default())
         .unix_permissions(0o644);
     archive.start_file(format!("{stem}.json"), options)?;
-    archive.write_all(json)?;
-    Ok(archive.finish()?.into_inner())
+    fill(&mut archive)?;
+    archive.finish()?;
+    Ok(())
 }
 
 /// The clips of either form.

@@ -55,23 +55,7 @@ impl Order {
             return Ok(());
         }
         files.make_room(id)?;
-        // Thousands may be written in a row, so they are not synced one by one: what a loss of power
-        // takes is written again when the plan goes on.
-        let shard = path.parent().unwrap_or(files.root());
-        let mut file = tempfile::Builder::new()
-            .prefix(&crate::atomic::prefix())
-            .tempfile_in(shard)
-            .map_err(failed)?;
-        std::io::Write::write_all(&mut file, &text).map_err(failed)?;
-        #[cfg(unix)]
-        {
-            // Whoever works on the plan may not be who planned it.
-            use std::os::unix::fs::PermissionsExt;
-            let readable = std::fs::Permissions::from_mode(0o644);
-            file.as_file().set_permissions(readable).map_err(failed)?;
-        }
-        file.persist(&path).map_err(|error| failed(error.error))?;
-        Ok(())
+        crate::atomic::write_unsynced(&path, &text)
     }
 
     /// Reads an order; `None` where there is none.

@@ -71,6 +71,31 @@ impl FusionNet<f32> {
 }
 
 impl Inference<'_> {
+    /// The projection of each encoder, over standardised features.
+    pub fn projections(&self) -> &[Folded] {
+        &self.projections
+    }
+
+    /// The layers that give the gate's logits; none for a uniform gate.
+    pub fn gate_layers(&self) -> Option<&[Folded; 2]> {
+        self.gate_layers.as_ref()
+    }
+
+    /// The layer that gives z.
+    pub fn fusion(&self) -> &Folded {
+        &self.fusion
+    }
+
+    /// The layers that give o^p.
+    pub fn presence(&self) -> &[Folded; 2] {
+        &self.presence
+    }
+
+    /// The layers that give o^s; none with a single head.
+    pub fn salience(&self) -> Option<&[Folded; 2]> {
+        self.salience.as_ref()
+    }
+
     /// The projected embeddings H = [h₁, …, h_M] of a batch `(B, M P)`: for each encoder where its
     /// features lie and which rows to take; an encoder that a row lacks has zeros there.
     ///

@@ -44,6 +44,21 @@ impl Folded {
         folded
     }
 
+    /// W `(outputs, inputs)`.
+    pub fn weights(&self) -> &Panels<f32> {
+        &self.weights
+    }
+
+    /// The factor of each output.
+    pub fn scale(&self) -> &[f32] {
+        &self.scale
+    }
+
+    /// The term of each output.
+    pub fn shift(&self) -> &[f32] {
+        &self.shift
+    }
+
     /// Outputs.
     pub fn outputs(&self) -> usize {
         self.weights.rows()

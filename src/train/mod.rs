@@ -13,6 +13,7 @@ mod fit;
 pub mod history;
 pub mod manifest;
 mod memory;
+mod memory_rows;
 pub mod open;
 mod origin;
 pub mod predict;

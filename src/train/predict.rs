@@ -2,17 +2,21 @@
 
 use std::path::Path;
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 use super::checkpoint::{Checkpoint, Description};
-use super::score::{Scores, embed, score};
+use super::decoding;
+use super::memory_rows::MemoryRows;
+use super::score::{Scores, Scoring, embed};
 use crate::data::dataset::Split;
-use crate::data::label::Classes;
+use crate::data::label::{Blend, Classes};
 use crate::data::standardise::ColumnStats;
 use crate::error::{Error, Result};
 use crate::model::{EncoderShape, FusionNet};
 
-/// A trained model, loaded once; `examples/predict.rs` serves one.
+/// A trained model, loaded once. It scores clips of a data folder ([`Predictor::score`],
+/// [`Predictor::score_in_batches`]) or rows in memory ([`Predictor::score_rows`]), from any number of
+/// threads at once; `examples/predict.rs` serves one.
 #[derive(Debug)]
 pub struct Predictor {
     net: FusionNet<f32>,
@@ -85,6 +89,12 @@ impl Predictor {
         &self.net
     }
 
+    /// Mean and deviation of each encoder's columns, by which its features are standardised; none where
+    /// the model takes them as they are.
+    pub fn standardisation(&self) -> Option<&[ColumnStats]> {
+        self.stats.as_deref()
+    }
+
     /// For each encoder of the model whether it stands among these names.
     ///
     /// # Errors
@@ -128,11 +138,85 @@ impl Predictor {
     pub fn score(&self, split: &Split, clips: &[usize], drop: &[String]) -> Result<Scores> {
         let dropped = self.dropped(drop)?;
         self.check_fit(split)?;
-        let stats = self.stats.as_deref();
-        let alpha = self.description.thresholds.alpha;
-        let (scores, _) = score(&self.net, split, clips, stats, &dropped, alpha, false)?;
+        let scores = self.scoring(&dropped).all(split, clips)?;
         split.check_unchanged()?;
         Ok(scores)
+    }
+
+    /// As [`Predictor::score`], a batch at a time: `visit` gets some clips and their scores. Memory
+    /// holds one batch of scores and of features, however many clips there are.
+    ///
+    /// # Errors
+    /// Those of [`Predictor::score`], and those of `visit`.
+    pub fn score_in_batches(
+        &self,
+        split: &Split,
+        clips: &[usize],
+        drop: &[String],
+        mut visit: impl FnMut(&[usize], Scores) -> Result<()>,
+    ) -> Result<()> {
+        let dropped = self.dropped(drop)?;
+        self.check_fit(split)?;
+        let scoring = self.scoring(&dropped);
+        scoring.in_batches(split, clips, |clips, scores, _| {
+            // Before anybody believes them.
+            split.check_unchanged()?;
+            split.release();
+            visit(clips, scores)
+        })
+    }
+
+    /// Scores clips whose features are in memory: for each encoder by name its rows `(N, D)`, as its
+    /// feature file would hold them (not standardised), row i of every one being clip i. An encoder
+    /// that is not named, or whose row holds NaN, is missing there, as a clip of a data folder may
+    /// lack it. A clip gets the same bits alone and among others.
+    ///
+    /// ```no_run
+    /// use blendfuse::train::Predictor;
+    /// use ndarray::{Array2, ArrayView2};
+    ///
+    /// # fn main() -> blendfuse::Result<()> {
+    /// let model = Predictor::load("runs/fold0".as_ref())?;
+    /// let faces = Array2::<f32>::zeros((2, 700)); // (clips, columns of the encoder's file)
+    /// let voices = Array2::<f32>::zeros((2, 7168));
+    /// let scores = model.score_rows(&[("openface2", faces.view()), ("wavlm_large", voices.view())])?;
+    /// for (clip, shown) in model.emotions(&scores)?.iter().enumerate() {
+    ///     for part in shown.parts() {
+    ///         println!("{clip}: {} {}", model.description().classes[part.class], part.salience);
+    ///     }
+    ///     println!("presence {}, importance {}", scores.presence.row(clip), scores.weights.row(clip));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Data`] for an encoder that the model does not know or that is named twice, for another
+    /// width or other numbers of rows, no rows, an infinite value, or a clip without any encoder.
+    pub fn score_rows(&self, features: &[(&str, ArrayView2<'_, f32>)]) -> Result<Scores> {
+        let rows = MemoryRows::new(&self.description.encoders, features)?;
+        let clips: Vec<usize> = (0..rows.clips()).collect();
+        self.scoring(&[]).all(&rows, &clips)
+    }
+
+    /// The emotions that clips show, told from their scores by the rules and thresholds that are
+    /// stored with the model.
+    ///
+    /// # Errors
+    /// As [`Rules::decode_rows`](crate::eval::decode::Rules::decode_rows).
+    pub fn emotions(&self, scores: &Scores) -> Result<Vec<Blend>> {
+        let rules = decoding::rules(&self.description.config.decode);
+        let thresholds = self.description.thresholds.as_thresholds();
+        rules.decode_rows(scores.aligned.view(), &self.classes(), thresholds)
+    }
+
+    fn scoring<'a>(&'a self, dropped: &'a [bool]) -> Scoring<'a> {
+        Scoring {
+            net: &self.net,
+            stats: self.stats.as_deref(),
+            dropped,
+            alpha: self.description.thresholds.alpha,
+        }
     }
 
     /// The projected embeddings h_m (paper eq. 1) of clips: for each encoder `(N, P)`; the rows of

@@ -10,6 +10,7 @@ use crate::data::dataset::Split;
 use crate::data::standardise::ColumnStats;
 use crate::error::{Error, Result};
 use crate::eval::align::align;
+use crate::kernels::pack::StoredRows;
 use crate::model::heads::{presence_probabilities, salience_probabilities};
 use crate::model::{Evaluation, FusionNet};
 
@@ -43,6 +44,92 @@ pub struct MeanLosses {
     pub salience: f64,
 }
 
+/// Where the features of clips lie.
+pub(super) trait Source {
+    /// An encoder's matrix.
+    fn matrix(&self, encoder: usize) -> StoredRows<'_>;
+    /// The row of a clip in an encoder's matrix; none where the encoder lacks it.
+    fn row(&self, encoder: usize, clip: usize) -> Option<usize>;
+    /// What a message calls a clip.
+    fn name(&self, clip: usize) -> String;
+}
+
+impl Source for Split {
+    fn matrix(&self, encoder: usize) -> StoredRows<'_> {
+        self.source(encoder)
+    }
+
+    fn row(&self, encoder: usize, clip: usize) -> Option<usize> {
+        self.rows(encoder)[clip].map(|row| row as usize)
+    }
+
+    fn name(&self, clip: usize) -> String {
+        format!("clip {}", self.clips[clip].filename)
+    }
+}
+
+/// How a model scores.
+#[derive(Clone, Copy)]
+pub(super) struct Scoring<'a> {
+    pub(super) net: &'a FusionNet<f32>,
+    /// Of each encoder, where features are standardised.
+    pub(super) stats: Option<&'a [ColumnStats]>,
+    /// Which encoders are left out of every clip; those beyond are not.
+    pub(super) dropped: &'a [bool],
+    /// α of eq. 14.
+    pub(super) alpha: f64,
+}
+
+impl Scoring<'_> {
+    /// Scores clips a batch at a time and hands each batch's scores, and what the network said, to
+    /// `visit`: memory does not grow with the clips.
+    ///
+    /// # Errors
+    /// Those of [`score`], and those of `visit`.
+    pub(super) fn in_batches(
+        self,
+        source: &impl Source,
+        clips: &[usize],
+        mut visit: impl FnMut(&[usize], Scores, &Evaluation) -> Result<()>,
+    ) -> Result<()> {
+        if clips.is_empty() {
+            return Err(Error::Data("no clips to score".into()));
+        }
+        let encoders = self.net.encoders().len();
+        let mut inference = self.net.inference();
+        for chunk in clips.chunks(BATCH) {
+            let rows = stored_rows(source, encoders, chunk, self.dropped);
+            check_any_encoder(&rows, source, chunk)?;
+            let found = inference.run(&batch_rows(source, &rows, self.stats))?;
+            check_finite(&found, source, chunk)?;
+            let presence = presence_probabilities(found.presence_logits.view()).mapv(f64::from);
+            let salience = salience_probabilities(found.salience_logits.view()).mapv(f64::from);
+            let scores = Scores {
+                aligned: align(presence.view(), salience.view(), self.alpha)?,
+                presence,
+                salience,
+                weights: found.weights.mapv(f64::from),
+                kept: found.kept.mapv(f64::from),
+            };
+            visit(chunk, scores, &found)?;
+        }
+        Ok(())
+    }
+
+    /// All scores together.
+    ///
+    /// # Errors
+    /// As [`score`].
+    pub(super) fn all(self, source: &impl Source, clips: &[usize]) -> Result<Scores> {
+        let mut whole = Collected::of(clips.len());
+        self.in_batches(source, clips, |_, scores, _| {
+            whole.add(&scores);
+            Ok(())
+        })?;
+        whole.scores()
+    }
+}
+
 /// Runs clips of a split through a network in evaluation mode, their heads aligned with `alpha`
 /// (eq. 14). Gives their losses as well where all have labels and `with_losses` is set. `dropped[m]`
 /// leaves encoder m out of every clip.
@@ -59,13 +146,16 @@ pub fn score(
     alpha: f64,
     with_losses: bool,
 ) -> Result<(Scores, Option<MeanLosses>)> {
-    let mut parts: Option<Scores> = None;
+    let mut whole = Collected::of(clips.len());
     let mut sums = MeanLosses::default();
-    let mut inference = net.inference();
-    for (i, chunk) in clips.chunks(BATCH).enumerate() {
-        let rows = stored_rows(split, chunk, dropped);
-        check_any_encoder(&rows, split, chunk)?;
-        let found = inference.run(&batch_rows(split, &rows, stats))?;
+    let scoring = Scoring {
+        net,
+        stats,
+        dropped,
+        alpha,
+    };
+    scoring.in_batches(split, clips, |chunk, scores, found| {
+        whole.add(&scores);
         let batch = Rows {
             split,
             clips: chunk,
@@ -79,20 +169,8 @@ pub fn score(
             sums.presence += rows * f64::from(tape.scalar(losses.presence));
             sums.salience += rows * f64::from(tape.scalar(losses.salience));
         }
-        check_finite(&found, split, chunk)?;
-        let presence = presence_probabilities(found.presence_logits.view()).mapv(f64::from);
-        let salience = salience_probabilities(found.salience_logits.view()).mapv(f64::from);
-        let scores = Scores {
-            aligned: align(presence.view(), salience.view(), alpha)?,
-            presence,
-            salience,
-            weights: found.weights.mapv(f64::from),
-            kept: found.kept.mapv(f64::from),
-        };
-        let whole = parts.get_or_insert_with(|| Scores::zeros(clips.len(), &scores));
-        whole.place(i * BATCH, &scores);
-    }
-    let scores = parts.ok_or_else(|| Error::Data("no clips to score".into()))?;
+        Ok(())
+    })?;
     let count = clips.len() as f64;
     let labelled = clips.iter().all(|&clip| split.clips[clip].target.is_some());
     let losses = (with_losses && labelled).then(|| MeanLosses {
@@ -100,7 +178,7 @@ pub fn score(
         presence: sums.presence / count,
         salience: sums.salience / count,
     });
-    Ok((scores, losses))
+    Ok((whole.scores()?, losses))
 }
 
 /// The projected embeddings h_m of clips of a split in evaluation mode: for each encoder `(N, P)`; the
@@ -119,7 +197,7 @@ pub fn embed(
     let mut embeddings = vec![Array2::zeros((clips.len(), width)); encoders];
     let mut inference = net.inference();
     for (i, chunk) in clips.chunks(BATCH).enumerate() {
-        let rows = stored_rows(split, chunk, &[]);
+        let rows = stored_rows(split, encoders, chunk, &[]);
         let joined = inference.project(&batch_rows(split, &rows, stats))?;
         for (m, embedding) in embeddings.iter_mut().enumerate() {
             for r in 0..chunk.len() {
@@ -135,16 +213,46 @@ pub fn embed(
 
 /// A batch as the network takes it.
 fn batch_rows<'a>(
-    split: &'a Split,
+    source: &'a impl Source,
     rows: &'a [Vec<Option<usize>>],
     stats: Option<&'a [ColumnStats]>,
 ) -> Vec<BatchRows<'a>> {
     let of_encoder = |(encoder, rows): (usize, &'a Vec<Option<usize>>)| BatchRows {
-        features: split.source(encoder),
+        features: source.matrix(encoder),
         rows,
         standardise: stats.map(|stats| stats[encoder].as_kernel()),
     };
     rows.iter().enumerate().map(of_encoder).collect()
+}
+
+/// Scores of batches on their way to one whole.
+struct Collected {
+    clips: usize,
+    done: usize,
+    whole: Option<Scores>,
+}
+
+impl Collected {
+    fn of(clips: usize) -> Self {
+        Self {
+            clips,
+            done: 0,
+            whole: None,
+        }
+    }
+
+    fn add(&mut self, part: &Scores) {
+        let whole = self
+            .whole
+            .get_or_insert_with(|| Scores::zeros(self.clips, part));
+        whole.place(self.done, part);
+        self.done += part.presence.nrows();
+    }
+
+    fn scores(self) -> Result<Scores> {
+        self.whole
+            .ok_or_else(|| Error::Data("no clips to score".into()))
+    }
 }
 
 impl Scores {
@@ -174,24 +282,27 @@ impl Scores {
 }
 
 /// For each encoder the stored row of each clip; `None` where the encoder lacks it or is dropped.
-fn stored_rows(split: &Split, clips: &[usize], dropped: &[bool]) -> Vec<Vec<Option<usize>>> {
+fn stored_rows(
+    source: &impl Source,
+    encoders: usize,
+    clips: &[usize],
+    dropped: &[bool],
+) -> Vec<Vec<Option<usize>>> {
     let rows_of = |encoder: usize| {
         let dropped = dropped.get(encoder).copied().unwrap_or(false);
-        let rows = split.rows(encoder);
-        let stored = |&clip: &usize| rows[clip].filter(|_| !dropped).map(|row| row as usize);
+        let stored = |&clip: &usize| source.row(encoder, clip).filter(|_| !dropped);
         clips.iter().map(stored).collect()
     };
-    (0..split.encoders()).map(rows_of).collect()
+    (0..encoders).map(rows_of).collect()
 }
 
 /// Refuses logits that are no numbers, naming the clip.
-fn check_finite(found: &Evaluation, split: &Split, clips: &[usize]) -> Result<()> {
+fn check_finite(found: &Evaluation, source: &impl Source, clips: &[usize]) -> Result<()> {
     for logits in [&found.presence_logits, &found.salience_logits] {
         for (row, &clip) in logits.rows().into_iter().zip(clips) {
             if !row.iter().all(|x| x.is_finite()) {
-                let name = &split.clips[clip].filename;
                 return Err(Error::NonFinite {
-                    what: format!("the model's score of clip {name}"),
+                    what: format!("the model's score of {}", source.name(clip)),
                     epoch: None,
                     batch: None,
                     advice: "; its weights are out of range".into(),
@@ -202,12 +313,16 @@ fn check_finite(found: &Evaluation, split: &Split, clips: &[usize]) -> Result<()
     Ok(())
 }
 
-fn check_any_encoder(rows: &[Vec<Option<usize>>], split: &Split, clips: &[usize]) -> Result<()> {
+fn check_any_encoder(
+    rows: &[Vec<Option<usize>>],
+    source: &impl Source,
+    clips: &[usize],
+) -> Result<()> {
     for (r, &clip) in clips.iter().enumerate() {
         if rows.iter().all(|rows| rows[r].is_none()) {
-            let name = &split.clips[clip].filename;
             return Err(Error::Data(format!(
-                "clip {name} has features of none of the encoders that are left"
+                "{} has features of none of the encoders that are left",
+                source.name(clip)
             )));
         }
     }

@@ -1,0 +1,347 @@
+//! The network as a graph: what `model::inference` computes, operation by operation.
+//!
+//! Names of values follow those of the weights file. The heads' last steps run in double precision:
+//! they are tiny, and single-precision sigmoids of runtimes lose the digits of small probabilities
+//! that the alignment divides by each other.
+
+use super::graph::{Graph, int, ints};
+use super::proto::data_type;
+use super::{ALIGNED, KEPT, OUTPUTS, PRESENCE, SALIENCE, WEIGHTS};
+use crate::eval::align::EPSILON;
+use crate::kernels::rowwise::RENORMALISE_EPS;
+use crate::model::Inference;
+use crate::nn::Folded;
+use crate::train::Predictor;
+use crate::{Error, Result};
+
+// Constants that several nodes take.
+const ZERO: &str = "constants/zero";
+const ONE: &str = "constants/one";
+const NAN: &str = "constants/nan";
+const COLUMNS: &str = "constants/columns_axis";
+
+/// Puts the whole network together. `inference` is that of the model's network.
+///
+/// # Errors
+/// [`Error::Data`](crate::Error::Data) for an encoder whose name the graph needs itself.
+pub(super) fn build<'a>(model: &'a Predictor, inference: &'a Inference<'_>) -> Result<Graph<'a>> {
+    let mut graph = Graph::default();
+    for encoder in &model.description().encoders {
+        if OUTPUTS.contains(&encoder.name.as_str()) {
+            return Err(Error::Data(format!(
+                "encoder {}: an output of the exported graph has this name; rename its feature files and train again",
+                encoder.name
+            )));
+        }
+        let doc = format!(
+            "Features of encoder {} ({}), one row a clip, as they stand in its feature file: not standardised. A row that holds NaN says that the clip lacks this encoder.",
+            encoder.name, encoder.modality
+        );
+        graph.input(&encoder.name, encoder.width, doc)?;
+    }
+    graph.number(ZERO, 0.0)?;
+    graph.number(ONE, 1.0)?;
+    graph.number(NAN, f32::NAN)?;
+    graph.whole(COLUMNS, &[1])?;
+    let joined = join(&mut graph, model, inference)?;
+    let gate = gate(&mut graph, model, inference, &joined)?;
+    let embedding = fuse(&mut graph, inference, &joined, &gate.kept)?;
+    heads(&mut graph, model, inference, &embedding, &joined.none)?;
+    for (name, value) in [(WEIGHTS, &gate.weights), (KEPT, &gate.kept)] {
+        graph.node("Where", name, &[&joined.none, NAN, value], vec![])?;
+    }
+    outputs(&mut graph, model);
+    Ok(graph)
+}
+
+/// The projections side by side.
+struct Joined {
+    /// `(batch, M, P)`, 0 where a clip lacks an encoder.
+    projections: String,
+    /// The shape `(batch, M P)`, as Reshape takes it.
+    flat: String,
+    /// `(batch, M)`: 1 where the clip has the encoder, else 0.
+    present: String,
+    /// `(batch, M)`: whether the clip lacks the encoder.
+    absent: String,
+    /// `(batch, 1)`: how many encoders the clip has.
+    count: String,
+    /// `(batch, 1)`: whether it has none.
+    none: String,
+}
+
+/// Every projection, eq. 1, with standardisation and batch norm in its weights. The mean alone is
+/// subtracted on its own: folded into the bias, a column far from 0 would cost its digits.
+fn join<'a>(
+    graph: &mut Graph<'a>,
+    model: &'a Predictor,
+    inference: &'a Inference<'_>,
+) -> Result<Joined> {
+    let (mut embeddings, mut lacking) = (Vec::new(), Vec::new());
+    let encoders = &model.description().encoders;
+    for (m, (encoder, layer)) in encoders.iter().zip(inference.projections()).enumerate() {
+        let input = encoder.name.as_str();
+        let part = |part: &str| format!("encoders/{input}/{part}");
+        let nan = graph.node("IsNaN", &part("is_nan"), &[input], vec![])?;
+        let stats = model.standardisation().map(|stats| &stats[m]);
+        let centred = match stats {
+            Some(stats) => {
+                let mean = graph.vector(&part("mean"), stats.mean())?;
+                graph.node("Sub", &part("centred"), &[input, &mean], vec![])?
+            }
+            None => input.to_owned(),
+        };
+        let known = graph.node("Where", &part("known"), &[&nan, ZERO, &centred], vec![])?;
+        let as_float = int("to", data_type::FLOAT.into());
+        let nan = graph.node("Cast", &part("nan"), &[&nan], vec![as_float])?;
+        let over_columns = vec![ints("axes", &[1]), int("keepdims", 1)];
+        lacking.push(graph.node("ReduceMax", &part("lacking"), &[&nan], over_columns)?);
+        let columns = stats.map(|stats| stats.as_kernel().inv_std.to_vec());
+        embeddings.push(dense(graph, &part("linear"), &known, layer, columns, true)?);
+    }
+    let side_by_side = |graph: &mut Graph<'a>, name: &str, parts: &[String]| {
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        graph.node("Concat", name, &parts, vec![int("axis", 1)])
+    };
+    let lacking = side_by_side(graph, "encoders/lacking", &lacking)?;
+    let as_bool = int("to", data_type::BOOL.into());
+    let absent = graph.node("Cast", "encoders/absent", &[&lacking], vec![as_bool])?;
+    let present = graph.node("Sub", "encoders/present", &[ONE, &lacking], vec![])?;
+    let keep = vec![int("keepdims", 1)];
+    let count = graph.node("ReduceSum", "encoders/count", &[&present, COLUMNS], keep)?;
+    let none = graph.node("Equal", "encoders/none", &[&count, ZERO], vec![])?;
+
+    let side = inference.projections()[0].outputs() as i64;
+    let m = encoders.len() as i64;
+    // 0: as long as that axis is.
+    let cube = graph.whole("encoders/shape", &[0, m, side])?;
+    let flat = graph.whole("encoders/flat_shape", &[0, m * side])?;
+    let joined = side_by_side(graph, "encoders/joined", &embeddings)?;
+    let joined = graph.node("Reshape", "encoders/stacked", &[&joined, &cube], vec![])?;
+    let last = graph.whole("constants/last_axis", &[2])?;
+    let shown = graph.node("Unsqueeze", "encoders/shown", &[&present, &last], vec![])?;
+    let projections = graph.node("Mul", "encoders/projections", &[&joined, &shown], vec![])?;
+    Ok(Joined {
+        projections,
+        flat,
+        present,
+        absent,
+        count,
+        none,
+    })
+}
+
+/// What the gate decides, each `(batch, M)`.
+struct Gate {
+    weights: String,
+    kept: String,
+}
+
+/// Eqs. 3 and 4.
+fn gate<'a>(
+    graph: &mut Graph<'a>,
+    model: &Predictor,
+    inference: &'a Inference<'_>,
+    joined: &Joined,
+) -> Result<Gate> {
+    let (Some([hidden, output]), Some(temperature)) =
+        (inference.gate_layers(), model.net().temperature())
+    else {
+        let shares = [joined.present.as_str(), &joined.count];
+        let weights = graph.node("Div", "gate/weights", &shares, vec![])?;
+        return Ok(Gate {
+            kept: weights.clone(),
+            weights,
+        });
+    };
+    let flat = [joined.projections.as_str(), &joined.flat];
+    let flat = graph.node("Reshape", "gate/input", &flat, vec![])?;
+    let hidden = dense(graph, "gate/0", &flat, hidden, None, true)?;
+    let logits = dense(graph, "gate/2", &hidden, output, None, false)?;
+    let scale = graph.number("gate/inverse_temperature", 1.0 / temperature as f32)?;
+    let scaled = graph.node("Mul", "gate/scaled", &[&logits, &scale], vec![])?;
+    let never = graph.number("gate/never", f32::NEG_INFINITY)?;
+    let masked = [joined.absent.as_str(), &never, &scaled];
+    let masked = graph.node("Where", "gate/masked", &masked, vec![])?;
+    let along = || int("axis", 1);
+    let softmax = graph.node("Softmax", "gate/softmax", &[&masked], vec![along()])?;
+    // Runtimes give a logit of −∞ a weight near 0, not always 0 itself.
+    let softmax = [softmax.as_str(), &joined.present];
+    let weights = graph.node("Mul", "gate/weights", &softmax, vec![])?;
+
+    let encoders = inference.projections().len();
+    let n = model.description().config.model.top_k.min(encoders);
+    let (largest, places) = if n < encoders {
+        let count = graph.whole("gate/top_k", &[n as i64])?;
+        let outputs = ["gate/largest", "gate/places"];
+        let settings = vec![along(), int("largest", 1), int("sorted", 1)];
+        graph.node_of("TopK", &outputs, &[&weights, &count], settings)?;
+        (outputs[0].to_owned(), Some(outputs[1]))
+    } else {
+        (weights.clone(), None)
+    };
+    let keep = vec![int("keepdims", 1)];
+    let sum = graph.node("ReduceSum", "gate/sum", &[&largest, COLUMNS], keep)?;
+    let eps = graph.number("gate/eps", RENORMALISE_EPS as f32)?;
+    let sum = graph.node("Add", "gate/normaliser", &[&sum, &eps], vec![])?;
+    let shares = graph.node("Div", "gate/shares", &[&largest, &sum], vec![])?;
+    let kept = match places {
+        None => shares,
+        Some(places) => {
+            let shape = graph.node("Shape", "gate/shape", &[&weights], vec![])?;
+            // Its value is 0 where none is given.
+            let blank = graph.node("ConstantOfShape", "gate/blank", &[&shape], vec![])?;
+            let scattered = [blank.as_str(), places, &shares];
+            graph.node("ScatterElements", "gate/kept", &scattered, vec![along()])?
+        }
+    };
+    Ok(Gate { weights, kept })
+}
+
+/// Eqs. 5 and 6: z.
+fn fuse<'a>(
+    graph: &mut Graph<'a>,
+    inference: &'a Inference<'_>,
+    joined: &Joined,
+    kept: &str,
+) -> Result<String> {
+    let factors = [kept, "constants/last_axis"];
+    let factors = graph.node("Unsqueeze", "fusion/factors", &factors, vec![])?;
+    let weighted = [joined.projections.as_str(), &factors];
+    let weighted = graph.node("Mul", "fusion/weighted", &weighted, vec![])?;
+    let flat = [weighted.as_str(), &joined.flat];
+    let flat = graph.node("Reshape", "fusion/input", &flat, vec![])?;
+    dense(
+        graph,
+        "fusion/linear",
+        &flat,
+        inference.fusion(),
+        None,
+        true,
+    )
+}
+
+/// Eqs. 7, 8 and 14. A clip without any encoder gets NaN, never a plausible number.
+fn heads<'a>(
+    graph: &mut Graph<'a>,
+    model: &Predictor,
+    inference: &'a Inference<'_>,
+    embedding: &str,
+    none: &str,
+) -> Result<()> {
+    let to = |data_type: i32| vec![int("to", data_type.into())];
+    let logits = |graph: &mut Graph<'a>, head: &str, [hidden, output]: &'a [Folded; 2]| {
+        let part = |part: &str| format!("{head}/{part}");
+        let hidden = dense(graph, &part("0"), embedding, hidden, None, true)?;
+        let logits = dense(graph, &part("3"), &hidden, output, None, false)?;
+        graph.node("Cast", &part("logits"), &[&logits], to(data_type::DOUBLE))
+    };
+    let presence = logits(graph, "presence", inference.presence())?;
+    let salience = match inference.salience() {
+        Some(layers) => logits(graph, "salience", layers)?,
+        None => presence.clone(),
+    };
+    // 1 / (1 + exp(−o))
+    let one = graph.double("constants/one_double", 1.0)?;
+    let p = graph.node("Neg", "presence/negative", &[&presence], vec![])?;
+    let p = graph.node("Exp", "presence/exp", &[&p], vec![])?;
+    let p = graph.node("Add", "presence/sum", &[&p, &one], vec![])?;
+    let p = graph.node("Reciprocal", "presence/double", &[&p], vec![])?;
+    let classes = || vec![int("axis", 1)];
+    let s = graph.node("Softmax", "salience/double", &[&salience], classes())?;
+    // Both as the program has them, in single precision, before they are aligned.
+    let p = graph.node("Cast", "presence/single", &[&p], to(data_type::FLOAT))?;
+    let s = graph.node("Cast", "salience/single", &[&s], to(data_type::FLOAT))?;
+    for (name, value) in [(PRESENCE, &p), (SALIENCE, &s)] {
+        graph.node("Where", name, &[none, NAN, value], vec![])?;
+    }
+
+    // f = softmax(log p + α log(s + ε)) is eq. 14 without its underflows. Where every p is 0, all count
+    // as equally present.
+    let p = graph.node("Cast", "aligned/presence", &[&p], to(data_type::DOUBLE))?;
+    let s = graph.node("Cast", "aligned/salience", &[&s], to(data_type::DOUBLE))?;
+    let over_classes = vec![ints("axes", &[1]), int("keepdims", 1)];
+    let largest = graph.node("ReduceMax", "aligned/largest", &[&p], over_classes)?;
+    let zero = graph.double("constants/zero_double", 0.0)?;
+    let nothing = graph.node("Equal", "aligned/nothing", &[&largest, &zero], vec![])?;
+    let nothing = graph.node("Cast", "aligned/equal", &[&nothing], to(data_type::DOUBLE))?;
+    let p = graph.node("Add", "aligned/some", &[&p, &nothing], vec![])?;
+    let p = graph.node("Log", "aligned/log_presence", &[&p], vec![])?;
+    let eps = graph.double("aligned/eps", EPSILON)?;
+    let s = graph.node("Add", "aligned/above_zero", &[&s, &eps], vec![])?;
+    let s = graph.node("Log", "aligned/log_salience", &[&s], vec![])?;
+    let alpha = graph.double("aligned/alpha", model.description().thresholds.alpha)?;
+    let s = graph.node("Mul", "aligned/weighted", &[&s, &alpha], vec![])?;
+    let f = graph.node("Add", "aligned/sum", &[&p, &s], vec![])?;
+    let f = graph.node("Softmax", "aligned/double", &[&f], classes())?;
+    let f = graph.node("Cast", "aligned/single", &[&f], to(data_type::FLOAT))?;
+    graph.node("Where", ALIGNED, &[none, NAN, &f], vec![])?;
+    Ok(())
+}
+
+fn outputs(graph: &mut Graph<'_>, model: &Predictor) {
+    let description = model.description();
+    let listed = description.classes.join(", ");
+    let by_class = format!("one column a class: {listed}");
+    let by_encoder = "one column an encoder, in the order of the inputs";
+    let (classes, encoders) = (description.classes.len(), description.encoders.len());
+    let docs = [
+        (
+            PRESENCE,
+            classes,
+            format!("Presence p of each emotion, each in [0, 1]; {by_class}."),
+        ),
+        (
+            SALIENCE,
+            classes,
+            format!("Salience s, summing to 1; {by_class}."),
+        ),
+        (
+            ALIGNED,
+            classes,
+            format!(
+                "Aligned distribution f of presence and salience, summing to 1: what is decoded; {by_class}."
+            ),
+        ),
+        (
+            WEIGHTS,
+            encoders,
+            format!("Importance of each encoder before selection, summing to 1; {by_encoder}."),
+        ),
+        (
+            KEPT,
+            encoders,
+            format!(
+                "Weight of each encoder after selection, 0 where it was not selected; {by_encoder}."
+            ),
+        ),
+    ];
+    for (name, width, doc) in docs {
+        graph.output(name, width, doc);
+    }
+}
+
+/// `scale · (W x) + shift` of a layer, and ReLU if wanted. The scale goes into the weights, and a
+/// factor of each column as well.
+fn dense<'a>(
+    graph: &mut Graph<'a>,
+    name: &str,
+    x: &str,
+    layer: &'a Folded,
+    columns: Option<Vec<f32>>,
+    relu: bool,
+) -> Result<String> {
+    let weights = graph.weights(&format!("{name}/weight"), layer, columns)?;
+    let bias = graph.vector(&format!("{name}/bias"), layer.shift())?;
+    let settings = vec![int("transB", 1)];
+    let y = graph.node(
+        "Gemm",
+        &format!("{name}/linear"),
+        &[x, &weights, &bias],
+        settings,
+    )?;
+    if !relu {
+        return Ok(y);
+    }
+    graph.node("Relu", &format!("{name}/relu"), &[&y], vec![])
+}
