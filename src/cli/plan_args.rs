@@ -136,12 +136,12 @@ impl PlanArgs {
             progress.add_to(value);
             return console::print_json(value);
         }
-        let tables: Vec<String> = tables.iter().map(|table| table.markdown()).collect();
+        let files = names(files, folder.path());
+        let wrote = format!("wrote {}/: {files}", quoted(&self.out));
         console::print(&format!(
-            "{}\nwrote {}/: {}\n",
-            tables.join("\n"),
-            quoted(&self.out),
-            names(files, folder.path()),
+            "{}\n{}\n",
+            console::tables(tables),
+            console::filled(&wrote)
         ))
     }
 
