@@ -66,9 +66,9 @@ pub enum Error {
         reason: String,
     },
     /// A configuration value that cannot be used, or a key that does not exist.
-    #[error("configuration: {}: {}", one_line(.field), one_line(.reason))]
+    #[error("{}{}: {}", origin(.field), one_line(.field), one_line(.reason))]
     Config {
-        /// The dotted key.
+        /// The dotted key, or a flag with its dashes.
         field: String,
         /// What was found, what is allowed.
         reason: String,
@@ -116,6 +116,15 @@ pub enum Error {
         /// What to do; starts with punctuation, may be empty.
         advice: String,
     },
+}
+
+/// Where a setting stands; a flag says so itself.
+fn origin(field: &str) -> &'static str {
+    if field.starts_with("--") {
+        ""
+    } else {
+        "configuration: "
+    }
 }
 
 fn position<T: std::fmt::Display>(word: &str, at: &Option<T>) -> String {

@@ -34,7 +34,7 @@
 //! A trained run: [`train::Predictor`]. A data folder: [`data::dataset::Dataset`]. Scores:
 //! [`eval::metrics`]. Many trainings and their tables: [`experiments`].
 //! What a model learned: [`analysis`]. Modules use only what stands
-//! to their left: `kernels ← error, rng, atomic, lock ← autograd ← nn ← model ← data ← eval ← train ←
+//! to their left: `kernels ← error, rng, atomic, lock, nearest ← autograd ← nn ← model ← data ← eval ← train ←
 //! export ← experiments ← analysis ← report ← cli`, and `data` and `eval` use none of `autograd`, `nn` and `model`.
 #![forbid(unsafe_code)]
 
@@ -51,6 +51,7 @@ pub mod experiments;
 pub mod export;
 pub mod lock;
 pub mod model;
+pub mod nearest;
 pub mod nn;
 pub mod report;
 pub mod rng;

@@ -216,7 +216,7 @@ fn the_models_encoders_are_found_whatever_lies_beside_them() {
     let error = place.refused(&[&predict[..], &["e.json", "--drop", "clap"]].concat());
     assert_eq!(
         error,
-        "the model has no encoder clap to drop; it has: clip, hicmae"
+        "the model has no encoder clap to drop; did you mean clip? found: clip, hicmae"
     );
     assert!(!place.path("e.json").exists());
 }

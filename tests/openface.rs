@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use blendfuse::data::clip_files::Files;
 use blendfuse::data::npy::{Values, read_numbers};
 use blendfuse::data::npy_header::Header;
 use blendfuse::data::openface::{Counts, Options, Outcome, Selection, aggregate_folder, read};
@@ -274,7 +275,14 @@ fn a_folder_has_a_row_for_each_clip_with_a_face() {
     std::fs::write(folder.path().join("e.csv"), "frame,success\n1\n").unwrap();
     std::fs::write(folder.path().join("notes.txt"), "").unwrap();
     let seven = Aggregation::default();
-    let found = aggregate_folder(folder.path(), &Options::default(), &seven, &|_| {}).unwrap();
+    let found = aggregate_folder(
+        folder.path(),
+        &Files::default(),
+        &Options::default(),
+        &seven,
+        &|_| {},
+    )
+    .unwrap();
     assert_eq!(found.rows.names(), ["a", "b"]);
     // Blanks and line ends change nothing.
     assert_eq!(found.rows.row(0), found.rows.row(1));
@@ -293,7 +301,13 @@ fn a_folder_has_a_row_for_each_clip_with_a_face() {
     assert!(columns.contains("PyFeat beside OpenFace2"), "{columns}");
     assert!(cells.contains("e.csv"), "{cells}");
     std::fs::write(folder.path().join("b.csv"), "").unwrap();
-    let twice = aggregate_folder(folder.path(), &Options::default(), &seven, &|_| {});
+    let twice = aggregate_folder(
+        folder.path(),
+        &Files::default(),
+        &Options::default(),
+        &seven,
+        &|_| {},
+    );
     assert!(
         twice
             .unwrap_err()

@@ -16,7 +16,7 @@ use scan::{declares_module, first_names, op_defects, text, tokens, unexplained_u
 /// A module uses only modules of its own group and of groups to its left.
 const LAYERS: &[&[&str]] = &[
     &["kernels"],
-    &["error", "rng", "atomic", "lock"],
+    &["error", "rng", "atomic", "lock", "nearest"],
     &["autograd"],
     &["nn"],
     &["model"],

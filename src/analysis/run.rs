@@ -10,6 +10,7 @@ use crate::experiments::plan_folder::{DESCRIPTION, Description, Listed, listed};
 use crate::experiments::result::TrialResult;
 use crate::experiments::trial_files::TrialFiles;
 use crate::model::Config;
+use crate::nearest::path_instead;
 use crate::train::Predictor;
 use crate::train::history::{EpochRecord, read_json_lines};
 use crate::train::manifest::Manifest;
@@ -184,9 +185,11 @@ pub fn read_json_if_any(path: &Path) -> Result<Option<Value>> {
 /// The error for a path that is no run's folder.
 pub(crate) fn no_run(path: &Path) -> Error {
     let found = if path.is_dir() {
-        "it holds neither manifest.json nor plan.json"
+        "it holds neither manifest.json nor plan.json".into()
+    } else if path.exists() {
+        "it is no folder".into()
     } else {
-        "there is no such folder"
+        format!("there is no such folder{}", path_instead(path))
     };
     Error::Data(format!(
         "{}: expected the folder of train, cv, ablate or repro; {found}",

@@ -19,7 +19,8 @@ use crate::report::comparison;
 /// binary cross-entropy for presence, a fixed temperature.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Writes into --out: ablation.csv, ablation.json, tables.md, and trials/*/ID.json for each training.
+Writes into --out: ablation.csv, ablation.json, tables.md, and trials/*/ID.json
+for each training.
 
 Examples:
   blendfuse ablate DATA --out runs/ablate

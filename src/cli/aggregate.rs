@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use glob::{MatchOptions, Pattern};
 use serde_json::json;
 
 use super::args::{Overwrite, Threads, quoted};
+use super::clip_file_args::ClipFileArgs;
 use super::numbers::{count, counted, duration};
 use super::{console, progress};
-use crate::data::aggregate::folder::{FrameFolder, Selection, stem};
+use crate::data::aggregate::folder::{FrameFolder, Selection};
 use crate::data::aggregate::frames::FrameSource;
 use crate::data::aggregate::split::{PARTS, PartOfClip, part_path};
 use crate::data::aggregate::{Options, Outcome, Target, aggregate, sidecar, statistics};
@@ -21,7 +21,7 @@ use crate::{Error, Result};
 /// Lines of bad clips that are shown; `--json` has them all.
 const MAX_LINES: usize = 1000;
 
-/// Turn frames into features: statistics over time, one row for each clip
+/// Turn frames into a feature file: statistics over time
 ///
 /// Reads what an extractor saved with numpy, frames [T, d] of each clip, and writes the feature file
 /// of one encoder: X [clips, 7 d] and filenames. The default statistics are the paper's: mean,
@@ -29,16 +29,20 @@ const MAX_LINES: usize = 1000;
 /// another. Memory holds one clip for each thread.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A clip is a file NAME.npy, the one array of NAME.npz, or each array of an .npz with several. It may
-have any number type, byte order and memory layout; [1, T, d] and [T, 1, d] are taken as [T, d].
-A clip without frames, with NaN or infinite values, with another d than the others, or in a damaged
-file is listed with its reason. Nothing is written then (exit code 2), unless --skip-bad.
+A clip is a file NAME.npy, the one array of NAME.npz, or each array of an .npz
+with several. It may have any number type, byte order and memory layout;
+[1, T, d] and [T, 1, d] are taken as [T, d].
+A clip without frames, with NaN or infinite values, with another d than the
+others, or in a damaged file is listed with its reason. Nothing is written
+then (exit code 2), unless --skip-bad.
 
 Examples:
   blendfuse aggregate frames/wavlm --out data/features/train/wavlm_large.npz
-  blendfuse aggregate frames/wavlm --out data/features/wavlm_large.npz --split-by data
-  blendfuse aggregate frames --pattern '*_clip.npy' --recursive --out clip.npz --skip-bad
-  blendfuse aggregate frames/wavlm --out wavlm_large.npz --append     (only clips that it lacks)")]
+  blendfuse aggregate frames/wavlm --out data/features/wavlm_large.npz \\
+      --split-by data
+  blendfuse aggregate frames --pattern '*_clip.npy' --recursive \\
+      --out clip.npz --skip-bad
+  blendfuse aggregate frames/wavlm --out wavlm_large.npz --append")]
 pub struct Aggregate {
     /// Folder of .npy or .npz files, or one .npz with an array for each clip
     frames: PathBuf,
@@ -52,13 +56,8 @@ pub struct Aggregate {
     /// Number format of X [default: f32, or that of the file with --append]
     #[arg(long, value_enum)]
     dtype: Option<DtypeArg>,
-    /// Read only files whose name fits: * any text, ? any character, [ab] one of these. What follows
-    /// the last * is left out of the clip's name: '*_clip.npy' reads A_clip.npy as clip A
-    #[arg(long, value_name = "PATTERN", value_parser = pattern)]
-    pattern: Option<Pattern>,
-    /// Look into folders inside FRAMES too
-    #[arg(long)]
-    recursive: bool,
+    #[command(flatten)]
+    files: ClipFileArgs,
     /// What names a clip in a folder inside: its file alone, or its path from FRAMES
     #[arg(long, value_enum, default_value = "file")]
     names: NamesArg,
@@ -100,24 +99,6 @@ enum NamesArg {
     Path,
 }
 
-fn pattern(text: &str) -> Result<Pattern, String> {
-    if text.contains('/') {
-        return Err("expected a pattern of file names, without folders; see --recursive".into());
-    }
-    Pattern::new(text).map_err(|error| error.to_string())
-}
-
-/// The clip of a file that fits: its name without what follows the pattern's last `*`.
-fn clip_of(pattern: &Pattern, file: &str) -> Option<String> {
-    let fits = pattern.matches_with(file, MatchOptions::new());
-    let (_, ending) = pattern.as_str().rsplit_once('*').unwrap_or_default();
-    let plain = !ending.is_empty() && !ending.contains(['?', '[']);
-    let cut = file
-        .strip_suffix(ending)
-        .filter(|cut| plain && !cut.is_empty());
-    fits.then(|| cut.map(str::to_owned).or_else(|| stem(file)))?
-}
-
 impl Aggregate {
     /// Aggregates.
     ///
@@ -126,14 +107,11 @@ impl Aggregate {
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let began = Instant::now();
-        let named = |file: &str| match &self.pattern {
-            Some(pattern) => clip_of(pattern, file),
-            None => stem(file),
-        };
+        let named = |file: &str| self.files.clip(file);
         let folder = FrameFolder::open(
             &self.frames,
             &Selection {
-                recursive: self.recursive,
+                recursive: self.files.recursive,
                 folders_in_names: matches!(self.names, NamesArg::Path),
                 clip: &named,
                 array: self.array.as_deref(),
@@ -285,27 +263,5 @@ impl Aggregate {
             count((outcome.clips as f64 / seconds) as usize),
         );
         console::print(&text)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_names_clips_by_what_stands_before_its_ending() {
-        for (text, file, clip) in [
-            ("*_clip.npy", "A1_ang_clip.npy", Some("A1_ang")),
-            ("*_clip.npy", "A1_ang_wavlm.npy", None),
-            ("*_clip.npy", "_clip.npy", Some("_clip")),
-            ("test_*.npy", "test_0001.npy", Some("test_0001")),
-            ("A?_*.npz", "A1_x.npz", Some("A1_x")),
-            ("A1*", "A1_x.npy", Some("A1_x")),
-            ("A1_?.npy", "A1_x.npy", Some("A1_x")),
-        ] {
-            let found = clip_of(&pattern(text).unwrap(), file);
-            assert_eq!(found.as_deref(), clip, "{text} {file}");
-        }
-        assert!(pattern("a/*.npy").is_err() && pattern("[").is_err());
     }
 }

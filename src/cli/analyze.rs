@@ -16,7 +16,7 @@ use crate::report::figure::figures;
 use crate::report::raster::Raster;
 use crate::{Error, Result};
 
-/// What trained models learned, as tables and figures
+/// Explain what trained models learned, in tables and figures
 ///
 /// Which encoders the gate relies on and keeps, how far folds agree, how alike the encoders are and
 /// whether alike ones go together, what each is worth at prediction time, how well presence is
@@ -24,9 +24,9 @@ use crate::{Error, Result};
 /// did not train on it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Writes into --out: one .csv for each table, one .svg for each figure (text stays text; one or two
-columns wide; with --png also .png), and analysis.json with all numbers. `report` puts
-them on one page.
+Writes into --out: one .csv for each table, one .svg for each figure (text stays
+text; one or two columns wide; with --png also .png), and analysis.json with
+all numbers. `report` puts them on one page.
 
 Examples:
   blendfuse analyze runs/cv DATA
@@ -40,7 +40,7 @@ pub struct Analyze {
     /// Folder for tables and figures [default: RUN/analysis]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Write into --out although it holds files; those of the same names are replaced
+    /// Replace output files that exist already; without it a folder that holds any is refused
     #[arg(long)]
     force: bool,
     /// Write each figure as PNG too, 300 pixels an inch, with this machine's fonts

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::keys::Keyed;
 pub use crate::lock::holds_anything;
 use crate::model::Config;
+use crate::nearest::nearest_path;
 use crate::{Error, Result};
 
 /// A count of at least one, as an argument gives it.
@@ -58,12 +60,12 @@ pub struct ConfigArgs {
     /// Configuration in TOML; what it leaves out keeps the paper's value (see docs/assumptions.md)
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
-    /// Set one key, over the file: --set model.top_k=16, --set train.monitor=kl,
-    /// --set 'data.encoders=["clip","hicmae"]'; repeatable
-    #[arg(long, value_name = "KEY=VALUE")]
+    /// Set one key, over the file: model.top_k=16, train.monitor=kl,
+    /// 'data.encoders=["clip","hicmae"]'; repeatable
+    #[arg(long, value_name = "KEY=VALUE", value_parser = Keyed::<String>::new(), hide_possible_values = true)]
     set: Vec<String>,
-    /// Seed of initial weights, order of clips and dropout [default: 0]; the same seed and data
-    /// give the same weights, bit for bit
+    /// Seed of everything random: initial weights, order of clips, dropout [default: 0]; the same
+    /// seed and data give the same weights, bit for bit
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// In place of all that, the configuration that a plan's folder notes.
@@ -122,8 +124,14 @@ impl Overwrite {
         match path.parent() {
             Some(folder) if folder != Path::new("") && !folder.is_dir() => {
                 return refuse(format!(
-                    "there is no folder {}; make it first",
-                    folder.display()
+                    "there is no folder {}; make it first{}",
+                    folder.display(),
+                    nearest_path(folder).map_or_else(String::new, |meant| {
+                        format!(
+                            ", or did you mean {}?",
+                            meant.join(path.file_name().unwrap_or_default()).display()
+                        )
+                    })
                 ));
             }
             _ => {}
@@ -159,6 +167,25 @@ pub fn check_new_folder(path: &Path, otherwise: &str) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// The same fault in the words of the command line: options of a command that are called `prefix…`
+/// are its flags.
+pub fn as_flag(prefix: &str, error: Error) -> Error {
+    match error {
+        Error::Config { field, reason } if field.starts_with(prefix) => {
+            let name = field.strip_prefix("synth.").unwrap_or(&field);
+            let flags = name.split(", ").map(|name| {
+                let name = name.replace(['.', '_'], "-");
+                format!("--{name}")
+            });
+            Error::Config {
+                field: flags.collect::<Vec<_>>().join(", "),
+                reason,
+            }
+        }
+        other => other,
+    }
 }
 
 /// An argument as a shell takes it, for the commands that a user is told to run next.

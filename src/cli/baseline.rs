@@ -4,7 +4,9 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::args::as_flag;
 use super::console;
+use super::keys::Plain;
 use super::plan_args::{PlanArgs, PlanCommand};
 use super::plan_progress::PlanProgress;
 use crate::Result;
@@ -18,13 +20,13 @@ use crate::report::comparison;
 #[derive(Args, Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct RecipeArgs {
     /// The classifier of Table I's rows: linear, mlp-256, mlp-512 or any other width
-    #[arg(long, value_name = "MODEL", default_value = "mlp-512")]
+    #[arg(long, value_name = "MODEL", default_value = "mlp-512", value_parser = Plain::<BaselineModel>::new())]
     pub baseline_model: BaselineModel,
     /// Passes of a baseline's classifier over the training clips
     #[arg(long, value_name = "N", default_value_t = Recipe::default().epochs)]
     baseline_epochs: usize,
-    /// Adam's learning rate for a baseline's classifier
-    #[arg(long, value_name = "X", default_value_t = Recipe::default().lr)]
+    /// Adam's learning rate for a baseline's classifier [default: 5e-6]
+    #[arg(long, value_name = "X", default_value_t = Recipe::default().lr, hide_default_value = true)]
     baseline_lr: f64,
     /// L2 penalty of a baseline's classifier
     #[arg(long, value_name = "X", default_value_t = Recipe::default().weight_decay)]
@@ -46,7 +48,8 @@ impl RecipeArgs {
             batch_size: self.baseline_batch_size,
             epochs: self.baseline_epochs,
         };
-        recipe.check()?;
+        let checked = recipe.check();
+        checked.map_err(|error| as_flag("baseline", error))?;
         Ok(recipe)
     }
 }
@@ -61,23 +64,27 @@ impl RecipeArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Names for --baseline:
-  fusion                    the fusion model as configured
-  uniform-fusion            the same with equal weights for all encoders, none left out
-  trivial-single            always the most frequent single emotion (no thresholds are searched)
-  trivial-blend             always the most frequent blend
-  linear:ENCODER            one linear layer; mlp-256:ENCODER, mlp-512:ENCODER: one hidden layer
-  mlp-512:ENCODER+ENCODER   on several encoders side by side
-  linear:*                  one row for each encoder
-  linear:+                  all encoders side by side
-Without any: fusion, both trivial ones, Table I's (--baseline-model on ImageBind, ImageBind + WavLM, HiCMAE,
-VideoMAE v2 + HuBERT, as far as the data have them; if none, on each encoder), uniform-fusion.
+  fusion                   the fusion model as configured
+  uniform-fusion           the same with equal weights for all encoders
+  trivial-single           always the most frequent single emotion
+  trivial-blend            always the most frequent blend
+  linear:ENCODER           one linear layer on the features of an encoder
+  mlp-512:ENCODER          one hidden layer, of this or another width
+  mlp-512:ENCODER+ENCODER  on several encoders side by side
+  linear:*                 one row for each encoder
+  linear:+                 all encoders side by side
+Without any: fusion, both trivial ones, Table I's (--baseline-model on
+ImageBind, ImageBind + WavLM, HiCMAE, VideoMAE v2 + HuBERT, as far as the data
+have them; if none, on each encoder), uniform-fusion.
 
-Writes into --out: baseline.csv, baseline.json, tables.md, and trials/*/ID.json for each training.
+Writes into --out: baseline.csv, baseline.json, tables.md, and trials/*/ID.json
+for each training.
 
 Examples:
   blendfuse baseline DATA --out runs/baseline
   blendfuse baseline DATA --out runs/baseline --seeds 5 --resume
-  blendfuse baseline DATA --out runs/linear --baseline fusion --baseline 'linear:*' --baseline-epochs 50")]
+  blendfuse baseline DATA --out runs/linear --baseline fusion \\
+      --baseline 'linear:*' --baseline-epochs 50")]
 pub struct Baseline {
     #[command(flatten)]
     plan: PlanArgs,
@@ -114,7 +121,8 @@ impl PlanCommand for Baseline {
         let prepared = self
             .plan
             .prepare_checked("baseline", asked, |config, data| {
-                line_up(&asked.baseline, config, data, model, &recipe).map(|_| ())
+                let rows = line_up(&asked.baseline, config, data, model, &recipe);
+                rows.map(|_| ()).map_err(|error| as_flag("baseline", error))
             })?;
         let (config, folder) = (&prepared.config, &prepared.folder);
         let opened = prepared.data.open(&config.data)?;

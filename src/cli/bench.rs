@@ -2,32 +2,34 @@
 
 use clap::{Args, ValueEnum};
 
-use super::args::Threads;
+use super::args::{Threads, as_flag};
 use super::console;
 use super::numbers::{count, counted};
 use super::progress::working;
-use crate::Result;
 use crate::train::benchmark::{BenchmarkOptions, BenchmarkReport, benchmark};
 use crate::train::benchmark_aggregate::{AggregateOptions, AggregateReport, benchmark_aggregate};
 use crate::train::benchmark_predict::{PredictOptions, PredictReport, benchmark_predict};
+use crate::{Error, Result};
 
-/// Time training steps, predictions, or the aggregation of frames, on this machine
+/// Time training, prediction or aggregation on this machine
 ///
 /// Steps on random data: forward, backward and optimiser at the paper's size, beside the most
 /// multiply-adds that the same threads reach in the same run.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Needs 1.2 GiB of memory at the paper's size. Close other programs: the median of the steps is told,
-but two programs on the same cores slow each other all the time.
+Needs 1.2 GiB of memory at the paper's size. Close other programs: the median
+of the steps is told, but two programs on the same cores slow each other all
+the time. --predict takes 4.4 GiB of features for 3050 clips.
 
 Examples:
   blendfuse bench
   blendfuse bench --batch 128 --uda --threads 2 --json
   blendfuse bench --preset small --rounds 50
-  blendfuse bench --predict 1 --rounds 50        (one clip; as many as 3050 take 4.4 GiB of features)
-  blendfuse bench --aggregate 800 --threads 2      (clips of 300 frames of 1024 values)")]
+  blendfuse bench --predict 1 --rounds 50
+  blendfuse bench --aggregate 800 --frames 300 --columns 1024 --threads 2")]
 pub struct Bench {
-    /// Size: paper (36 encoders, 97.6 million parameters) or small (their widths divided by 16)
+    /// Size of the model: paper (36 encoders, 97.6 million parameters) or small (their widths
+    /// divided by 16)
     #[arg(long, value_enum, default_value_t = Preset::Paper)]
     preset: Preset,
 
@@ -46,11 +48,11 @@ pub struct Bench {
     /// Aggregate so many clips instead, from f32 frames in memory to the seven statistics
     #[arg(long, value_name = "CLIPS", conflicts_with_all = ["batch", "uda", "predict", "preset", "width_divisor"])]
     aggregate: Option<usize>,
-    /// With --aggregate: frames of a clip
-    #[arg(long, value_name = "T", default_value_t = 300, requires = "aggregate")]
+    /// Frames of a clip, with --aggregate
+    #[arg(long, value_name = "N", default_value_t = 300, requires = "aggregate")]
     frames: usize,
-    /// With --aggregate: columns of a frame
-    #[arg(long, value_name = "D", default_value_t = 1024, requires = "aggregate")]
+    /// Columns of a frame, with --aggregate
+    #[arg(long, value_name = "N", default_value_t = 1024, requires = "aggregate")]
     columns: usize,
     /// Steps timed, after two that are not; otherwise rounds over all clips, after one that is not
     #[arg(long, value_name = "N", default_value_t = 9)]
@@ -66,6 +68,16 @@ pub struct Bench {
 enum Preset {
     Small,
     Paper,
+}
+
+/// Faults of the options, which are this command's flags; others keep their names.
+fn as_flags(error: Error) -> Error {
+    match &error {
+        Error::Config { field, .. } if !field.contains(|c: char| c.is_ascii_uppercase()) => {
+            as_flag("", error)
+        }
+        _ => error,
+    }
 }
 
 impl Bench {
@@ -93,7 +105,7 @@ impl Bench {
             rounds: self.rounds,
         };
         let spinner = working("timing steps");
-        let report = benchmark(&options, || spinner.tick());
+        let report = benchmark(&options, || spinner.tick()).map_err(as_flags);
         spinner.finish_and_clear();
         let report = report?;
         if self.json {
@@ -110,7 +122,7 @@ impl Bench {
             rounds: self.rounds,
         };
         let spinner = working("timing predictions");
-        let report = benchmark_predict(&options, || spinner.tick());
+        let report = benchmark_predict(&options, || spinner.tick()).map_err(as_flags);
         spinner.finish_and_clear();
         let report = report?;
         if self.json {
@@ -128,7 +140,7 @@ impl Bench {
             rounds: self.rounds,
         };
         let spinner = working("timing aggregation");
-        let report = benchmark_aggregate(&options, || spinner.tick());
+        let report = benchmark_aggregate(&options, || spinner.tick()).map_err(as_flags);
         spinner.finish_and_clear();
         let report = report?;
         if self.json {

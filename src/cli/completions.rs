@@ -1,24 +1,67 @@
 //! `blendfuse completions`.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::{Shell, generate};
 
-use super::{Cli, console};
+use super::{console, program};
 use crate::Result;
 
-/// Print the completions of a shell
+/// Print what a shell needs to complete commands and flags
 ///
-/// Commands, flags and the values of flags that have a fixed set of them.
+/// Completes commands, flags, keys of the configuration after --set and --param, and the values of
+/// flags that have a fixed set of them.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  blendfuse completions bash > ~/.local/share/bash-completion/completions/blendfuse
-  blendfuse completions zsh > ~/.zfunc/_blendfuse               (a folder in $fpath)
-  blendfuse completions fish > ~/.config/fish/completions/blendfuse.fish")]
+  blendfuse completions bash \\
+      > ~/.local/share/bash-completion/completions/blendfuse
+  blendfuse completions zsh > ~/.zfunc/_blendfuse
+  blendfuse completions fish > ~/.config/fish/completions/blendfuse.fish
+
+For zsh, ~/.zfunc stands for a folder in $fpath: put `fpath+=~/.zfunc` before
+`autoload -U compinit; compinit` in ~/.zshrc.")]
 pub struct Completions {
-    /// The shell
+    /// Shell to print them for
     #[arg(value_enum)]
     shell: Shell,
+}
+
+/// What bash runs instead of the generated function: after `model.top_k=` its value follows, so no
+/// blank is wanted there. (fish knows that by itself.)
+const BASH_KEYS: &str = r#"
+_blendfuse_keys() {
+    _blendfuse "$@"
+    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]]; then
+        compopt -o nospace
+    fi
+}
+"#;
+
+fn bash(script: &str) -> String {
+    let script = script.replace("complete -F _blendfuse ", "complete -F _blendfuse_keys ");
+    match script.rfind("\nif [[ ") {
+        Some(end) => format!("{}{BASH_KEYS}{}", &script[..end], &script[end..]),
+        None => script,
+    }
+}
+
+/// The same for zsh: keys without a blank after them.
+fn zsh(script: &str) -> String {
+    let lines = script.lines().map(|line| {
+        let keys = line
+            .split_once(":(")
+            .filter(|(before, _)| {
+                before.ends_with("]:KEY=VALUE") || before.ends_with("]:KEY=VALUES")
+            })
+            .and_then(|(before, after)| Some((before, after.rsplit_once(')')?)));
+        match keys {
+            Some((before, (keys, after))) => {
+                format!("{before}:{{compadd -S \"\" -- {keys}}}{after}\n")
+            }
+            None => format!("{line}\n"),
+        }
+    });
+    lines.collect()
 }
 
 impl Completions {
@@ -28,7 +71,12 @@ impl Completions {
     /// [`crate::Error::Write`].
     pub fn run(&self) -> Result<()> {
         let mut script = Vec::new();
-        generate(self.shell, &mut Cli::command(), "blendfuse", &mut script);
-        console::print(&String::from_utf8_lossy(&script))
+        generate(self.shell, &mut program(), "blendfuse", &mut script);
+        let script = String::from_utf8_lossy(&script);
+        console::print(&match self.shell {
+            Shell::Bash => bash(&script),
+            Shell::Zsh => zsh(&script),
+            _ => script.into_owned(),
+        })
     }
 }

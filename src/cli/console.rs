@@ -1,11 +1,38 @@
-//! What the program says: results on stdout, everything else on stderr, one line each.
+//! What the program says: results on stdout, everything else on stderr, one line each; in colour where
+//! a terminal shows it and nobody forbade it; less with `--quiet`.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+use terminal_size::{Height, Width, terminal_size_of};
 
+use crate::report::Table;
+use crate::report::terminal;
 use crate::{Error, Result};
+
+/// Something is wrong.
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// Something may be wrong.
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+/// Something to know.
+const NOTE: Style = AnsiColor::Cyan.on_default().bold();
+
+/// Whether progress and notes are left out.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on progress and notes are left out; errors and warnings stay.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+/// Whether progress and notes are left out.
+pub fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
 
 /// Prints a result. A reader that went away (`| head`) is no fault.
 ///
@@ -35,27 +62,88 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(&(text + "\n"))
 }
 
-/// A line on stderr.
+/// Tables for whoever reads them: on a terminal fitted to its width, otherwise as Markdown.
+pub fn tables(tables: &[&Table]) -> String {
+    let stdout = io::stdout();
+    let Some(width) = width() else {
+        let tables: Vec<String> = tables.iter().map(|table| table.markdown()).collect();
+        return tables.join("\n");
+    };
+    let bold = match AutoStream::choice(&stdout) {
+        ColorChoice::Never => Style::new(),
+        _ => Style::new().bold(),
+    };
+    let fitted = tables
+        .iter()
+        .map(|table| terminal::fitted(table, width, bold));
+    fitted.collect::<Vec<_>>().join("\n")
+}
+
+/// The width of a terminal; `None` for what is none.
+fn width_of(size: Option<(Width, Height)>) -> Option<usize> {
+    size.map(|(Width(width), _)| usize::from(width))
+}
+
+/// The width of the terminal that shows results, where one does.
+pub fn width() -> Option<usize> {
+    width_of(terminal_size_of(io::stdout()))
+}
+
+/// A line of a result, broken between words on a terminal.
+pub fn filled(text: &str) -> String {
+    fill(text, width())
+}
+
+fn fill(text: &str, width: Option<usize>) -> String {
+    match width {
+        Some(width) => terminal::wrapped(text, width).join("\n"),
+        None => text.to_owned(),
+    }
+}
+
+/// A line on stderr, with `--quiet` too.
 pub fn line(text: &str) {
     // Nothing is left to tell if stderr is gone.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Something to know before results are believed.
-pub fn warning(text: &str) {
-    line(&format!("warning: {}", one_line(text)));
+/// How the work goes on: a line on stderr, unless `--quiet`.
+pub fn progress(text: &str) {
+    if !is_quiet() {
+        line(text);
+    }
 }
 
-/// Something that explains a result.
+/// Something to know before results are believed.
+pub fn warning(text: &str) {
+    told("warning:", WARNING, text);
+}
+
+/// Something that explains a result; not with `--quiet`.
 pub fn note(text: &str) {
-    line(&format!("note: {}", one_line(text)));
+    if !is_quiet() {
+        told("note:", NOTE, text);
+    }
 }
 
 /// What went wrong.
 pub fn error(text: &str) {
-    line(&format!("error: {}", one_line(text)));
+    told("error:", ERROR, text);
 }
 
-fn one_line(text: &str) -> String {
-    text.replace(['\n', '\r'], " ")
+/// One line that begins with a word in colour, where stderr shows colours: NO_COLOR, CLICOLOR,
+/// CLICOLOR_FORCE and TERM are heeded.
+fn told(word: &str, style: Style, text: &str) {
+    let stderr = io::stderr();
+    let text = text.replace(['\n', '\r'], " ");
+    let text = fill(
+        &format!("{word} {text}"),
+        width_of(terminal_size_of(&stderr)),
+    );
+    let plain = AutoStream::choice(&stderr) == ColorChoice::Never;
+    let style = if plain { Style::new() } else { style };
+    match text.strip_prefix(word) {
+        Some(text) => line(&format!("{style}{word}{style:#}{text}")),
+        None => line(&text),
+    }
 }

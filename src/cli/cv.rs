@@ -21,13 +21,15 @@ use crate::report::{Table, certainty, cross_validation, final_model};
 /// setting of the thresholds for all folds.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Writes into --out: summary.json, folds.csv, summary.csv, tables.md, out_of_fold.json|csv|npz, and
-for each training trials/*/ID.json (result) and trials/*/ID/ (weights: a run, as `train` makes it).
-With --retrain also final/: the model of all clips and its predictions of the test part.
+Writes into --out: summary.json, folds.csv, summary.csv, tables.md,
+out_of_fold.json|csv|npz, and for each training trials/*/ID.json (result) and
+trials/*/ID/ (weights: a run, as `train` makes it). With --retrain also final/:
+the model of all clips and its predictions of the test part. With more --seeds
+--resume reuses the trainings of those before.
 
 Examples:
   blendfuse cv DATA --out runs/cv
-  blendfuse cv DATA --out runs/cv --seeds 5 --resume       (reuses the first seed's trainings)
+  blendfuse cv DATA --out runs/cv --seeds 5 --resume
   blendfuse cv DATA --out runs/cv --retrain --ensemble --resume
   blendfuse cv DATA --out runs/uda --set uda.enabled=true --jobs 2
   blendfuse evaluate runs/cv/out_of_fold.json --metadata DATA/train_metadata.csv")]
@@ -44,7 +46,7 @@ pub struct CrossValidateArgs {
     /// Remove each model's weights once its scores are taken
     #[arg(long)]
     drop_weights: bool,
-    /// Then train on all clips for the median best epoch, and predict the test part where there is
+    /// Train on all clips afterwards for the median best epoch, and predict the test part where there is
     /// one, with the thresholds chosen on all out-of-fold scores
     #[arg(long)]
     retrain: bool,

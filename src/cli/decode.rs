@@ -21,19 +21,22 @@ use crate::eval::thresholds::{Search, Searcher};
 use crate::train::decoding::PRESENCE_WEIGHT;
 use crate::{Error, Result};
 
-/// Tell emotions from probabilities: the paper's or the challenge's rules
+/// Tell emotions from probabilities, by paper or challenge rules
 ///
 /// Takes one distribution per clip (filename,CLASS,CLASS,…) or what predict --probs writes.
 #[derive(Args, Debug)]
 #[command(after_help = "\
---search tries a grid of thresholds on the same file and takes the best mean of ACC_presence and
-ACC_salience; a threshold that is given stays as it is. Search on validation clips only: thresholds
-chosen on the clips that are scored flatter.
+--search tries a grid of thresholds on the same file and takes the best mean of
+ACC_presence and ACC_salience; a threshold that is given stays as it is. Search
+on validation clips only: thresholds chosen on the clips that are scored
+flatter.
 
 Examples:
-  blendfuse decode probs.csv --presence-threshold 0.2 --salience-threshold 0.06 --out p.json
+  blendfuse decode probs.csv --presence-threshold 0.2 \\
+      --salience-threshold 0.06 --out p.json
   blendfuse decode probs.csv --rules challenge --search
-  blendfuse decode probs.csv --search --metadata DATA/train_metadata.csv --out p.zip --json")]
+  blendfuse decode probs.csv --search --metadata DATA/train_metadata.csv \\
+      --out p.zip")]
 pub struct Decode {
     /// Probabilities, .csv
     probs: PathBuf,

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use crate::data::label::Classes;
 use crate::eval::decode::{NeutralRule, Rules, Thresholds};
+use crate::nearest::instead;
 use crate::{Error, Result};
 
 /// Which rules.
@@ -63,8 +64,8 @@ impl RulesArgs {
         };
         classes.clone().with_neutral_named(name).ok_or_else(|| {
             Error::Data(format!(
-                "--neutral-class {name}: there is no such class; found: {}",
-                classes.names().join(", ")
+                "--neutral-class {name}: there is no such class{}",
+                instead(name, classes.names().iter().map(String::as_str))
             ))
         })
     }

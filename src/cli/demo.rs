@@ -28,7 +28,7 @@ use crate::{Error, Result};
 /// Where the demonstration goes unless told otherwise.
 const FOLDER: &str = "blendfuse-demo";
 
-/// See the whole course on synthetic data: train, predict, score, submission
+/// See the whole work on synthetic data: train, predict, score
 ///
 /// Writes a small synthetic data set, trains on four of its folds with domain adaptation to the
 /// unlabelled test part, predicts that part and scores it beside the two trivial baselines.
@@ -38,11 +38,11 @@ Examples:
   blendfuse demo
   blendfuse demo --out /tmp/demo --seed 3 --json")]
 pub struct Demo {
-    /// Folder to write to, new or empty [default: blendfuse-demo, or blendfuse-demo-2, … where that
+    /// Folder for data, run and predictions, new or empty [default: blendfuse-demo, or blendfuse-demo-2, … where that
     /// holds something]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Seed of data and training
+    /// Seed of everything random, in data and training
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Synthetic training clips, 94 or more; fewer are quicker and teach less
@@ -80,7 +80,15 @@ impl Demo {
             ..SynthOptions::preset(Preset::Small)
         };
         let data = out.join("data");
-        let bar = progress::bytes(synth::planned_bytes(&options)?);
+        let bytes = synth::planned_bytes(&options).map_err(|error| match error {
+            // The one of these options that has a flag here, under another name.
+            Error::Config { reason, .. } => Error::Config {
+                field: "--clips".into(),
+                reason,
+            },
+            other => other,
+        })?;
+        let bar = progress::bytes(bytes);
         let written = synth::write(&data, &options, &|bytes| bar.inc(bytes));
         bar.finish_and_clear();
         let written = written?;

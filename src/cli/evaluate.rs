@@ -29,11 +29,12 @@ const LISTED: usize = 20;
 /// left out, as in the official code, and a warning says so.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A table of probabilities (from predict --probs, or filename,CLASS,CLASS,…) is decoded first, and the
-label-distribution measures (Kullback-Leibler and others) are given as well.
+A table of probabilities (from predict --probs, or filename,CLASS,CLASS,…) is
+decoded first, and the label-distribution measures (Kullback-Leibler and
+others) are given as well.
 
 Examples:
-  blendfuse evaluate predictions.json                          (truth from the challenge's names)
+  blendfuse evaluate predictions.json
   blendfuse evaluate predictions.zip --metadata truth.csv --json
   blendfuse evaluate probs.csv --metadata DATA/train_metadata.csv \\
       --presence-threshold 0.2 --salience-threshold 0.06")]

@@ -12,14 +12,14 @@ use crate::data::inspect::{Inspection, PartReport, inspect};
 use crate::report::inspection_figure;
 use crate::{Error, Result, atomic};
 
-/// Say what a data folder holds, and what is wrong with it
+/// Check a data folder: what it holds, and what is wrong with it
 ///
 /// Goes on after a fault, so that all faults show at once: unreadable files, NaN, labels that do not
 /// add up, clips without features, actors on both sides of a fold. Says for each encoder which rows
 /// are equal or far off, and how far the test part is shifted. Nothing is written but the figure.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Exit code 0 where training can use the folder as it is, 2 where it cannot.
+Exit code 2 also says that training cannot use the folder as it is.
 
 Examples:
   blendfuse inspect DATA

@@ -7,6 +7,7 @@ mod analyze;
 mod args;
 mod baseline;
 mod bench;
+mod clip_file_args;
 mod collect;
 mod completions;
 mod console;
@@ -18,10 +19,14 @@ mod encoder_output;
 mod evaluate;
 mod event_log;
 mod executor_args;
+mod exit_codes;
 mod export;
+#[cfg(test)]
+mod flag_table;
 mod inspect;
 mod inspect_encoders;
 mod interrupt;
+mod keys;
 mod man;
 mod numbers;
 mod openface;
@@ -33,10 +38,12 @@ mod progress;
 mod report;
 mod repro;
 mod score;
+mod stages;
 mod status;
 mod sweep;
 mod synth;
 mod train;
+mod usage;
 mod vectors;
 mod work;
 
@@ -48,6 +55,7 @@ use plan_args::PlanCommand;
 
 use crate::kernels::map::end_where_pages_are_lost;
 use crate::kernels::micro::kernel_name;
+use crate::nearest::path_instead;
 use crate::{Error, Result};
 
 /// Train, evaluate and explain rank-aware multi-encoder fusion for blended emotion recognition
@@ -58,19 +66,40 @@ use crate::{Error, Result};
     help_expected = true,
     max_term_width = 100,
     after_help = "\
-Start with:  blendfuse demo
-Your data:   blendfuse inspect DATA      (what is in it, and what is wrong with it)
-             blendfuse train DATA --out runs/fold0 --fold 0
-             blendfuse predict runs/fold0 DATA --split test --out predictions.zip
-All at once: blendfuse repro DATA --out runs/repro
+Examples:
+  blendfuse demo
+  blendfuse inspect DATA
+  blendfuse train DATA --out runs/fold0 --fold 0
+  blendfuse predict runs/fold0 DATA --split test --out predictions.zip
+  blendfuse repro DATA --out runs/repro
 
-Exit codes: 0 done, 1 failed while running, 2 wrong usage or bad input, 130 interrupted
-(training: state saved, --resume goes on).
-BLENDFUSE_KERNEL=portable|avx2|avx512 forces the kernel of the matrix products."
+`blendfuse COMMAND --help` teaches each command.
+
+Environment:
+  BLENDFUSE_KERNEL      portable, avx2 or avx512: forces the kernel of the
+                        matrix products
+  NO_COLOR, CLICOLOR=0  no colours; CLICOLOR_FORCE=1: colours everywhere"
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// No progress and no notes on stderr; errors, warnings and results stay
+    #[arg(short, long, global = true, display_order = 903)]
+    quiet: bool,
+}
+
+/// The whole command line, as help, completions and manual pages show it.
+fn program() -> clap::Command {
+    let program = Cli::command().mut_subcommands(|command| {
+        // What all commands have stands last, in the same order.
+        exit_codes::in_help(command.mut_args(|flag| match flag.get_long() {
+            Some("force") => flag.display_order(900),
+            Some("threads") => flag.display_order(901),
+            Some("json") => flag.display_order(902),
+            _ => flag,
+        }))
+    });
+    stages::in_help(exit_codes::in_help(program))
 }
 
 #[derive(Debug, Subcommand)]
@@ -156,10 +185,24 @@ pub fn main() -> ExitCode {
             ExitCode::from(interrupt::EXIT_CODE)
         }
         Ok(Err(error)) => {
-            console::error(&error.to_string());
+            console::error(&in_full(&error));
             ExitCode::from(if error.is_input() { 2 } else { 1 })
         }
         Err(_) => ExitCode::from(1),
+    }
+}
+
+/// The message, with the path that was meant by one that does not exist.
+fn in_full(error: &Error) -> String {
+    match error {
+        Error::Read { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+            let path_shown = path.display();
+            format!(
+                "cannot read {path_shown}: there is no such file or folder{}",
+                path_instead(path)
+            )
+        }
+        _ => error.to_string(),
     }
 }
 
@@ -174,8 +217,13 @@ fn run() -> Result<()> {
         std::env::consts::OS,
         std::env::consts::ARCH
     );
-    let matches = Cli::command().long_version(long_version).get_matches();
+    let program = program().long_version(long_version);
+    let matches = program.clone().try_get_matches();
+    let matches = matches.unwrap_or_else(|error| usage::with_advice(error, &program).exit());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if cli.quiet {
+        console::be_quiet();
+    }
     kernel.map_err(|error| Error::Data(error.to_string()))?;
     match cli.command.run() {
         Err(Error::HandedOn(text)) => {
@@ -197,8 +245,8 @@ mod tests {
 
     #[test]
     fn every_flag_has_help_and_every_command_an_example() {
-        Cli::command().debug_assert();
-        for command in Cli::command().get_subcommands() {
+        program().debug_assert();
+        for command in program().get_subcommands() {
             let text = command.get_after_help().map(ToString::to_string);
             let name = command.get_name();
             assert!(

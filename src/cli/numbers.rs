@@ -1,5 +1,8 @@
 //! How numbers and tables look on a terminal of 80 columns.
 
+use super::console;
+use crate::report::terminal;
+
 /// A share with four digits, `-` where it is undefined.
 pub fn share(x: Option<f64>) -> String {
     x.map_or_else(|| "-".to_owned(), |x| format!("{x:.4}"))
@@ -80,8 +83,22 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// The text, each line indented by two.
+    /// The text, each line indented by two; on a terminal that is narrower, in blocks of columns.
     pub fn text(&self) -> String {
+        let text = self.in_lines();
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        match (console::width(), self.rows.split_first()) {
+            (Some(width), Some((headings, rows))) if widest > Some(width) => {
+                let blocks = terminal::columns(headings, rows, width.saturating_sub(2));
+                let lines = blocks.lines().map(|line| format!("  {line}"));
+                let lines = lines.map(|line| format!("{}\n", line.trim_end()));
+                lines.collect()
+            }
+            _ => text,
+        }
+    }
+
+    fn in_lines(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));

@@ -6,33 +6,41 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::{Overwrite, Threads, quoted};
+use super::clip_file_args::ClipFileArgs;
 use super::encoder_output::EncoderOutput;
 use super::numbers::{count, counted, cut};
 use super::{console, encoder_output, progress};
+use crate::data::clip_files::Files;
 use crate::data::openface::{Folder, Options, Outcome, Selection, aggregate_folder};
 use crate::kernels::aggregate::Aggregation;
 use crate::{Error, Result};
 
-/// Make a feature file of face analyses: OpenFace 2, OpenFace 3 or py-feat
+/// Make a feature file of what OpenFace 2 or 3 or py-feat wrote
 ///
 /// Reads one CSV a clip, keeps the frames in which a face was found, and writes for each clip mean,
 /// standard deviation and the 10th, 25th, 50th, 75th and 90th percentile of every column. A clip
 /// without one good frame gets no row: there the encoder counts as missing.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Groups: landmarks, au, gaze, pose, landmarks3d, eyes, shape, emotion, affect, identity, mesh,
-blendshapes; or paper (landmarks,au,gaze,pose as far as the files have them), or challenge (the 31
-columns of the challenge's own features: intensities of action units, pose, gaze).
+Groups: landmarks, au, gaze, pose, landmarks3d, eyes, shape, emotion, affect,
+identity, mesh, blendshapes; or paper (landmarks, au, gaze and pose as far as
+the files have them); or challenge (the 31 columns of the challenge's own
+features: intensities of action units, pose, gaze).
 
 Of several faces in a frame the one with the highest confidence counts.
 
 Examples:
-  blendfuse openface processed/ --out DATA/features/openface2.npz --split-by DATA
-  blendfuse openface processed/ --out openface2.npz --groups challenge --interpolate
-  blendfuse openface processed/ --out openface2.npz --groups au,gaze --min-confidence 0.8 --json")]
+  blendfuse openface processed --out DATA/features/openface2.npz \\
+      --split-by DATA
+  blendfuse openface processed --recursive --out openface2.npz \\
+      --groups challenge --interpolate
+  blendfuse openface processed --pattern '*_face.csv' --out openface2.npz \\
+      --groups au,gaze --min-confidence 0.8")]
 pub struct OpenFace {
     /// Folder with one .csv a clip, named after it
     folder: PathBuf,
+    #[command(flatten)]
+    files: ClipFileArgs,
     #[command(flatten)]
     output: EncoderOutput,
     /// Which columns: names of groups with commas between, paper, or challenge
@@ -77,7 +85,12 @@ impl OpenFace {
         let parts = self.output.parts(&self.overwrite)?;
         let bar = progress::clips(0);
         let seven = Aggregation::default();
-        let found = aggregate_folder(&self.folder, &options, &seven, &|total| {
+        let clip = |file: &str| self.files.clip(file);
+        let files = Files {
+            recursive: self.files.recursive,
+            clip: Some(&clip),
+        };
+        let found = aggregate_folder(&self.folder, &files, &options, &seven, &|total| {
             bar.set_length(total as u64);
             bar.inc(1);
         });

@@ -194,8 +194,7 @@ impl PlanArgs {
             progress.add_to(value);
             return console::print_json(value);
         }
-        let tables: Vec<String> = tables.iter().map(|table| table.markdown()).collect();
-        let tables = tables.join("\n");
+        let tables = console::tables(tables);
         if incomplete {
             return console::print(&format!(
                 "INCOMPLETE: rows without all their trainings have no figures yet.\n\n{tables}"
@@ -204,11 +203,9 @@ impl PlanArgs {
         if folder.is_read_only() {
             return console::print(&tables);
         }
-        console::print(&format!(
-            "{tables}\nwrote {}/: {}\n",
-            quoted(&self.out),
-            names(files, folder.path()),
-        ))
+        let files = names(files, folder.path());
+        let wrote = format!("wrote {}/: {files}", quoted(&self.out));
+        console::print(&format!("{tables}\n{}\n", console::filled(&wrote)))
     }
 
     /// Whether the files of the whole plan can be written: nothing partial may look whole.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::console;
 use super::numbers::{counted, duration, share};
+use super::progress::target;
 use crate::experiments::plan::Planned;
 use crate::experiments::result::TrialResult;
 use crate::experiments::schedule::{Begins, PlanObserver, Progress};
@@ -24,7 +25,7 @@ pub struct PlanProgress {
 impl PlanProgress {
     /// Of a plan that has not begun.
     pub fn new() -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(None, target());
         let style = ProgressStyle::with_template("  [{bar:20}] {pos}/{len}  {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self {
@@ -48,7 +49,7 @@ impl PlanProgress {
     }
 
     fn line(&self, text: &str) {
-        self.bar.suspend(|| console::line(text));
+        self.bar.suspend(|| console::progress(text));
     }
 
     fn show(&self) {
@@ -139,7 +140,14 @@ impl PlanObserver for PlanProgress {
 
     fn failed(&mut self, planned: &Planned, reason: &str, progress: &Progress) {
         self.ended(planned, "FAILED", progress);
-        self.line(&format!("    {}", reason.replace(['\n', '\r'], " ")));
+        // The line above is progress, which --quiet leaves out.
+        let whose = match console::is_quiet() {
+            true => format!("{} failed: ", name(planned)),
+            false => "    ".to_owned(),
+        };
+        let reason = reason.replace(['\n', '\r'], " ");
+        self.bar
+            .suspend(|| console::line(&format!("{whose}{reason}")));
     }
 
     fn warning(&mut self, text: &str) {

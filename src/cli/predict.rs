@@ -26,10 +26,10 @@ use crate::{Error, Result};
 /// thresholds that are stored with the model.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-At least one of --out, --probs and --explain is needed.
+At least one of --out, --probs and --explain is needed; CodaBench takes a .zip.
 
 Examples:
-  blendfuse predict runs/fold0 DATA --split test --out predictions.zip     (for CodaBench)
+  blendfuse predict runs/fold0 DATA --split test --out predictions.zip
   blendfuse predict runs/fold0 DATA --probs probs.csv --explain why.csv
   blendfuse predict runs/fold0 DATA --split train --held-out --out fold0.json
   blendfuse predict runs/fold0 DATA --drop openface2 --out without_openface.json")]

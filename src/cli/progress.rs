@@ -28,7 +28,7 @@ pub struct TrainingProgress {
 impl TrainingProgress {
     /// Of at most so many epochs.
     pub fn new(max_epochs: usize) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(None, target());
         bar.set_style(style("  {prefix} [{bar:20}] step {pos}/{len}  {msg}"));
         Self {
             bar,
@@ -43,7 +43,7 @@ impl TrainingProgress {
     }
 
     fn line(&self, text: &str) {
-        self.bar.suspend(|| console::line(text));
+        self.bar.suspend(|| console::progress(text));
     }
 
     /// Takes the bar away.
@@ -130,9 +130,18 @@ fn row(record: &EpochRecord) -> String {
     line
 }
 
+/// Where bars are drawn: nowhere with `--quiet`, or where stderr is no terminal.
+pub fn target() -> ProgressDrawTarget {
+    if console::is_quiet() {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    }
+}
+
 /// A bar over bytes; hidden where stderr is no terminal.
 pub fn bytes(total: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(total), target());
     bar.set_style(style(
         "  [{bar:30}] {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left",
     ));
@@ -141,7 +150,7 @@ pub fn bytes(total: u64) -> ProgressBar {
 
 /// A bar over clips; hidden where stderr is no terminal.
 pub fn clips(total: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(total), target());
     let template = "  [{bar:30}] {human_pos}/{human_len} clips  {rate}  {eta} left";
     bar.set_style(style(template).with_key("rate", clips_per_second));
     bar
@@ -154,7 +163,7 @@ fn clips_per_second(state: &ProgressState, out: &mut dyn Write) {
 
 /// A line that says what is being done, for what takes a while; only on a terminal.
 pub fn working(text: &str) -> ProgressBar {
-    let bar = if std::io::stderr().is_terminal() {
+    let bar = if std::io::stderr().is_terminal() && !console::is_quiet() {
         ProgressBar::new_spinner()
     } else {
         ProgressBar::hidden()

@@ -11,7 +11,7 @@ use super::console;
 use crate::Result;
 use crate::report::page::page;
 
-/// A run on one page: an HTML file to open, send and print
+/// Put a run on one page: an HTML file to open, send and print
 ///
 /// Summary, tables, figures, clips with search by name and by error, configuration, data, environment
 /// and assumptions. The file needs nothing but itself. Run `analyze` first: figures come from there.

@@ -11,7 +11,7 @@ use crate::experiments::Protocol;
 use crate::experiments::repro::{Reproduction, reproduce};
 use crate::report::reproduction;
 
-/// The paper's tables, a final model and a submission, from one's own data
+/// Reproduce the paper's tables on your data, with a submission
 ///
 /// Cross-validates the full model, the same with domain adaptation, the baselines of Table I as far
 /// as the data have their encoders, the ablations of Table II and the numbers of kept encoders of
@@ -19,15 +19,18 @@ use crate::report::reproduction;
 /// configuration is the base of all fusion models.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Writes into --out: tables.md, tables.json, table_1.csv, table_2.csv, table_5.csv, final/ and
-final_uda/ (models with their test predictions), submission.zip (of the one with the higher
-validation average), and trials/*/ID.json for each training.
+Writes into --out: tables.md, tables.json, table_1.csv, table_2.csv,
+table_5.csv, final/ and final_uda/ (models with their test predictions),
+submission.zip (of the one with the higher validation average), and
+trials/*/ID.json for each training. After an interruption --resume goes on; with
+a higher --seeds it adds seeds to those that are there. --quick takes little
+time and shows whether everything runs.
 
 Examples:
   blendfuse repro DATA --out runs/repro
-  blendfuse repro DATA --out runs/repro --resume           (after an interruption: goes on)
-  blendfuse repro DATA --out runs/repro --seeds 5 --resume (adds four seeds to the first)
-  blendfuse repro DATA --out runs/try --quick              (little time: does everything run?)")]
+  blendfuse repro DATA --out runs/repro --resume
+  blendfuse repro DATA --out runs/repro --seeds 5 --resume
+  blendfuse repro DATA --out runs/try --quick")]
 pub struct Repro {
     #[command(flatten)]
     plan: PlanArgs,

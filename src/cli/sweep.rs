@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::args::{Overwrite, at_least_one, quoted};
 use super::console;
+use super::keys::Keyed;
 use super::plan_args::{PlanArgs, PlanCommand, Prepared};
 use super::plan_progress::PlanProgress;
 use crate::experiments::Protocol;
@@ -24,7 +25,7 @@ use crate::{Error, Result};
 pub struct SweepArgs {
     /// A configuration key with its values: KEY=v1,v2,…, KEY=LOW..HIGH, KEY=LOW..HIGH:log; a grid
     /// takes so many of a range: KEY=LOW..HIGH/5; repeatable
-    #[arg(long, value_name = "KEY=VALUES")]
+    #[arg(long, value_name = "KEY=VALUES", value_parser = Keyed::<Parameter>::new(), hide_possible_values = true)]
     param: Vec<Parameter>,
     /// Try so many configurations at random instead of all combinations
     #[arg(long, value_name = "N", conflicts_with = "tpe", value_parser = at_least_one)]
@@ -100,21 +101,26 @@ fn run(
     Ok((found, table, value))
 }
 
-/// Cross-validate the model with other values of any configuration keys
+/// Cross-validate the model with other values of any settings
 ///
 /// All combinations of the given values, or some of them; each is cross-validated, and all are
 /// compared with the best on the same clips. The number of kept encoders gives the paper's Table V
 /// and Figure 2.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Writes into --out: sweep.csv, sweep.json, tables.md, and trials/*/ID.json for each training. Values
-that train alike, such as more kept encoders than there are, have one row, and a note says so.
+Writes into --out: sweep.csv, sweep.json, tables.md, and trials/*/ID.json for
+each training. Values that train alike, such as more kept encoders than there
+are, have one row, and a note says so.
 
 Examples:
-  blendfuse sweep DATA --out runs/table5 --param model.top_k=2,10,16,20,22,28,30,36
-  blendfuse sweep DATA --out runs/grid --param model.top_k=4..8 --param train.lr=1e-4..1e-2:log/3
-  blendfuse sweep DATA --out runs/tpe --tpe 30 --param train.lr=1e-5..1e-2:log --param model.dropout=0..0.5
-  blendfuse sweep DATA --out runs/gate --param model.gate=attention,uniform --seeds 5")]
+  blendfuse sweep DATA --out runs/table5 \\
+      --param model.top_k=2,10,16,20,22,28,30,36
+  blendfuse sweep DATA --out runs/grid --param model.top_k=4..8 \\
+      --param train.lr=1e-4..1e-2:log/3
+  blendfuse sweep DATA --out runs/tpe --tpe 30 \\
+      --param train.lr=1e-5..1e-2:log --param model.dropout=0..0.5
+  blendfuse sweep DATA --out runs/gate --param model.gate=attention,uniform \\
+      --seeds 5")]
 pub struct Sweep {
     #[command(flatten)]
     plan: PlanArgs,
@@ -176,20 +182,23 @@ impl PlanCommand for Sweep {
     }
 }
 
-/// Choose hyper-parameters by cross-validation and write the configuration
+/// Choose hyper-parameters by cross-validation
 ///
 /// Searches by the tree-structured Parzen estimator unless said otherwise; the highest validation
 /// average wins. Without --param it varies the number of kept encoders (the paper's values),
 /// learning rate, weight decay, dropout and the weight of the presence loss.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Writes into --out: best.toml (all keys; what `train --config` takes), tune.csv, tune.json, tables.md,
-and trials/*/ID.json for each training. The average of the winner flatters it: it was chosen on it.
+Writes into --out: best.toml (all keys; what `train --config` takes), tune.csv,
+tune.json, tables.md, and trials/*/ID.json for each training. The average of the
+winner flatters it: it was chosen on it. With a higher --tpe, --resume does not
+repeat the configurations that were tried.
 
 Examples:
   blendfuse tune DATA --out runs/tune
-  blendfuse tune DATA --out runs/tune --tpe 60 --resume    (the first 24 are not repeated)
-  blendfuse tune DATA --out runs/tune --param model.top_k=4..12 --param train.lr=1e-4..1e-2:log
+  blendfuse tune DATA --out runs/tune --tpe 60 --resume
+  blendfuse tune DATA --out runs/tune --param model.top_k=4..12 \\
+      --param train.lr=1e-4..1e-2:log
   blendfuse train DATA --out runs/final --config runs/tune/best.toml")]
 pub struct Tune {
     #[command(flatten)]

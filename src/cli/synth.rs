@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::args::{Threads, check_new_folder, quoted};
+use super::args::{Threads, as_flag, check_new_folder, quoted};
 use super::numbers::{bytes, count, counted};
 use super::{console, progress};
 use crate::Result;
@@ -25,13 +25,13 @@ Examples:
   blendfuse synth --out data --preset paper --encoders 12
   blendfuse synth --out data --preset paper --encoders 1 --frames 300")]
 pub struct Synth {
-    /// Data folder to write; made if need be, refused if it holds anything
-    #[arg(long, value_name = "DATA")]
+    /// Folder for the data set; made if need be, refused if it holds anything
+    #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Size to start from; the flags below change parts of it
+    /// Size of the data set; other flags change parts of it
     #[arg(long, value_enum, default_value = "small")]
     preset: PresetArg,
-    /// Seed; the same one gives the same bytes
+    /// Seed of everything random; the same one gives the same bytes
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Clips of the 47 training actors, 94 or more
@@ -43,12 +43,12 @@ pub struct Synth {
     /// How many of the paper's encoders, 1 to 36
     #[arg(long, value_name = "N")]
     encoders: Option<usize>,
-    /// Divide the encoders' usual widths by this, 1 or more
+    /// Divide the widths of the paper's encoders by this, 1 or more
     #[arg(long, value_name = "N")]
     width_divisor: Option<usize>,
-    /// Number format of the feature files
-    #[arg(long, value_enum)]
-    precision: Option<PrecisionArg>,
+    /// Number format of the feature files [default: that of the preset]
+    #[arg(long, alias = "precision", value_enum)]
+    dtype: Option<DtypeArg>,
     /// Share of the clips that each encoder lacks, from 0 to below 1 [default: 0]
     #[arg(long, value_name = "SHARE")]
     missing: Option<f64>,
@@ -71,7 +71,7 @@ pub struct Synth {
     /// Write the test labels into test_metadata.csv too, where the challenge hides them
     #[arg(long)]
     test_labels: bool,
-    /// Write frames, about N a clip, as frames/ENCODER/CLIP.npy instead of feature files
+    /// Frames of a clip, about so many: write frames/ENCODER/CLIP.npy instead of feature files
     #[arg(long, value_name = "N")]
     frames: Option<usize>,
     #[command(flatten)]
@@ -94,7 +94,7 @@ enum PresetArg {
 
 /// A number format.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum PrecisionArg {
+enum DtypeArg {
     /// Half precision
     F16,
     /// Single precision
@@ -111,7 +111,7 @@ impl Synth {
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let options = self.options();
-        let total = synth::planned_bytes(&options)?;
+        let total = synth::planned_bytes(&options).map_err(|error| as_flag("synth.", error))?;
         check_new_folder(&self.out, "")?;
         let bar = progress::bytes(total);
         let written = synth::write(&self.out, &options, &|bytes| bar.inc(bytes));
@@ -160,13 +160,11 @@ impl Synth {
             test_clips: self.test_clips.unwrap_or(preset.test_clips),
             encoders: self.encoders.unwrap_or(preset.encoders),
             width_divisor: self.width_divisor.unwrap_or(preset.width_divisor),
-            precision: self
-                .precision
-                .map_or(preset.precision, |precision| match precision {
-                    PrecisionArg::F16 => Precision::F16,
-                    PrecisionArg::F32 => Precision::F32,
-                    PrecisionArg::F64 => Precision::F64,
-                }),
+            precision: self.dtype.map_or(preset.precision, |dtype| match dtype {
+                DtypeArg::F16 => Precision::F16,
+                DtypeArg::F32 => Precision::F32,
+                DtypeArg::F64 => Precision::F64,
+            }),
             missing: self.missing.unwrap_or(preset.missing),
             test_labels: self.test_labels || preset.test_labels,
             frames: self.frames.or(preset.frames),

@@ -26,16 +26,18 @@ use crate::train::{Options, Outcome, Run};
 /// decoding thresholds are chosen on them. Without it all clips train and the last epoch is kept.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Writes into --out: weights.safetensors (best epoch; opens in PyTorch), last.safetensors,
-history.csv, history.jsonl, manifest.json (configuration, seed, versions, hashes of the inputs).
+Writes into --out: weights.safetensors (best epoch; opens in PyTorch),
+last.safetensors, history.csv, history.jsonl, manifest.json (configuration,
+seed, versions, hashes of the inputs). `tensorboard --logdir logs` shows what
+--log-dir wrote.
 
 Examples:
   blendfuse train DATA --out runs/fold0 --fold 0
   blendfuse train DATA --out runs/uda --fold 0 --set uda.enabled=true --seed 3
   blendfuse train DATA --out runs/all --set train.max_epochs=14 \\
       --set decode.presence_threshold=0.2 --set decode.salience_threshold=0.06
-  blendfuse train DATA --out runs/fold0 --fold 0 --log-dir logs/fold0   (tensorboard --logdir logs)
-  blendfuse train DATA --out runs/fold0 --fold 0 --resume      (go on after an interruption)")]
+  blendfuse train DATA --out runs/fold0 --fold 0 --log-dir logs/fold0
+  blendfuse train DATA --out runs/fold0 --fold 0 --resume")]
 pub struct Train {
     /// Data folder: train_metadata.csv, features/train/NAME.npz, … (docs/formats.md)
     data: PathBuf,
@@ -150,7 +152,7 @@ impl Train {
         };
         let run = Run::prepare(&dataset, &config, options)?;
         let clips = run.clips();
-        console::line(&format!(
+        console::progress(&format!(
             "{}, {}, {} parameters\ntraining on {}{}",
             encoders(dataset.encoders.len(), config.model.top_k),
             plural(dataset.classes.len(), "class", "classes"),

@@ -7,6 +7,7 @@ use super::filename::clip_key;
 use super::label::{Blend, CHALLENGE_CLASSES, Classes};
 use super::metadata_labels::{self as labels, Form};
 use super::table::{Row, Table};
+use crate::nearest::instead;
 use crate::{Error, Result};
 
 /// Columns that are never classes.
@@ -153,8 +154,8 @@ fn clips(
             Some(1),
             None,
             format!(
-                "has no column filename; found: {}",
-                table.columns().join(", ")
+                "has no column filename{}",
+                instead("filename", table.columns().iter().map(String::as_str))
             ),
         )
     })?;

@@ -4,6 +4,7 @@ use super::label::Classes;
 use super::metadata::RESERVED;
 use super::table::{Row, Table};
 use crate::Result;
+use crate::nearest::meant;
 
 /// Slack of proportions that should sum to 1.
 const PROPORTION_SLACK: f64 = 1e-3;
@@ -168,8 +169,9 @@ impl EmotionColumns {
                     "is empty; expected an emotion".to_string()
                 } else {
                     format!(
-                        "{name:?} is unknown; expected one of {}",
-                        classes.names().join(", ")
+                        "{name:?} is unknown; expected one of {}{}",
+                        classes.names().join(", "),
+                        meant(name, classes.names().iter().map(String::as_str))
                     )
                 };
                 table.fault(Some(row.line), Some(EMOTION_NAMES[which]), reason)

@@ -2,7 +2,7 @@
 
 pub mod aggregate;
 pub mod batch;
-mod clip_files;
+pub mod clip_files;
 mod csv_rows;
 pub mod dataset;
 pub mod dtype;

@@ -7,6 +7,7 @@ use super::dataset::{Split, feature_files};
 use super::features::Features;
 use super::label::Classes;
 use super::metadata::Metadata;
+use crate::nearest::path_instead;
 use crate::{Error, Result};
 
 /// What a model needs of a part.
@@ -39,9 +40,9 @@ pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<Part> {
     let table = path.join(format!("{name}_metadata.csv"));
     if !table.is_file() {
         let found = if path.is_dir() {
-            "there is no such file"
+            "there is no such file".to_owned()
         } else {
-            "the folder does not exist"
+            format!("the folder does not exist{}", path_instead(path))
         };
         return Err(Error::Data(format!(
             "{}: expected the clips to predict (a column filename is enough); {found}",

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::nearest::instead;
 use crate::{Error, Result};
 
 /// What an encoder looks at or listens to.
@@ -223,7 +224,8 @@ fn read_listing(path: &Path, names: &[String]) -> Result<Vec<Entry>> {
             return Err(fault(key(), "is listed twice; keep one".into()));
         }
         if !names.contains(&entry.name) {
-            let reason = format!("has no feature file; found: {}", names.join(", "));
+            let there = names.iter().map(String::as_str);
+            let reason = format!("has no feature file{}", instead(&entry.name, there));
             return Err(fault(key(), reason));
         }
     }

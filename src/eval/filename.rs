@@ -4,6 +4,7 @@
 //! situation), `A102_mix_ang_disg_70_30_ver1` (blend).
 
 use crate::data::label::{Blend, Classes, Part};
+use crate::nearest::meant;
 use crate::{Error, Result};
 
 /// How far the saliences of a name may be from 100 together.
@@ -54,8 +55,12 @@ fn version_of(part: &str) -> Found<()> {
 
 fn class_of(emotion: &str, classes: &Classes) -> Found<usize> {
     classes.index(emotion).ok_or_else(|| {
-        let known = classes.names().join(", ");
-        format!("unknown emotion `{emotion}` (known: {known})")
+        let names = classes.names();
+        let meant = meant(emotion, names.iter().map(String::as_str));
+        format!(
+            "unknown emotion `{emotion}` (known: {}){meant}",
+            names.join(", ")
+        )
     })
 }
 

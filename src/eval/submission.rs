@@ -16,6 +16,7 @@ use zip::write::SimpleFileOptions;
 use super::ordered_json::Node;
 use crate::atomic;
 use crate::data::label::{Blend, Classes, Part};
+use crate::nearest::meant;
 use crate::{Error, Result};
 
 /// The key that the challenge wraps its mapping in.
@@ -272,7 +273,8 @@ fn part(entry: &Node, alone: bool, classes: &Classes) -> Result<Part, String> {
             format!(
                 "unknown emotion `{emotion}` (known: {known}): classes are the challenge's, or with \
                  --metadata those that the table names; correct the prediction, or give a table \
-                 that names every class"
+                 that names every class{}",
+                meant(emotion, classes.names().iter().map(String::as_str))
             )
         })?,
         Some(other) => return Err(format!("`emotion` is {}, expected a name", other.kind())),

@@ -147,7 +147,7 @@ mod tests {
             ),
             (
                 "[model]\ngate = \"soft\"\n",
-                "c.toml: line 2: model.gate: unknown variant `soft`, expected `attention` or `uniform`",
+                "c.toml: line 2: model.gate: found soft, expected attention or uniform",
             ),
         ] {
             let message = refused(text, &[]);

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::config::Config;
 use super::config_check::config_error;
 use crate::error::{Error, Result};
+use crate::nearest::{meant, nearest};
 
 impl Config {
     /// The defaults with these values laid over them: a table of tables, as TOML files have it.
@@ -68,31 +69,43 @@ fn in_words(error: &serde_json::Error) -> String {
         ("expected a sequence", "expected a list"),
     ];
     let text = error.to_string();
+    if let Some(text) = choice_in_words(&text) {
+        return text;
+    }
     words
         .iter()
         .fold(text, |text, (types, words)| text.replace(types, words))
 }
 
-/// How alike two keys must be, from 0 to 1, for one to be taken for the other.
-const NEAR: f64 = 0.5;
+/// A word that is none of a key's choices: `` unknown variant `x`, expected `a` or `b` ``.
+fn choice_in_words(text: &str) -> Option<String> {
+    let (found, choices) = text
+        .strip_prefix("unknown variant `")?
+        .split_once("`, expected ")?;
+    let choices: Vec<&str> = choices.split('`').skip(1).step_by(2).collect();
+    let meant = meant(found, choices.iter().copied());
+    let choices = choices.join(" or ");
+    Some(format!("found {found}, expected {choices}{meant}"))
+}
 
 fn unknown_key(key: &str, known: &[(String, Value)]) -> Error {
-    let last = key.rsplit('.').next().unwrap_or(key);
-    // A right name under the wrong table is nearer than anything else.
-    let same_name = known
-        .iter()
-        .find(|(name, _)| name.rsplit('.').next() == Some(last));
-    let nearest = same_name.or_else(|| {
-        known.iter().min_by(|a, b| {
-            let distance = |name: &str| strsim::damerau_levenshtein(name, key);
-            distance(&a.0).cmp(&distance(&b.0))
-        })
-    });
-    let near = |name: &&(String, Value)| {
-        let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
-        strsim::normalized_damerau_levenshtein(&last(&name.0), &last(key)) >= NEAR
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let (table, wanted) = (key.rsplit_once('.').unwrap_or_default().0, last(key));
+    let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
+    // A right name under the wrong table is nearer than anything else, then one of the same table.
+    let same_name = names.iter().find(|name| last(name) == wanted).copied();
+    let near = |in_table: &dyn Fn(&str) -> bool| {
+        let names = names.iter().filter(|name| in_table(name));
+        let lasts: Vec<(String, &str)> = names.map(|name| (last(name), *name)).collect();
+        let meant = nearest(&wanted, lasts.iter().map(|(last, _)| last.as_str()))?;
+        let found = lasts.iter().find(|(last, _)| last == meant);
+        found.map(|(_, name)| *name)
     };
-    if let Some((name, _)) = nearest.filter(near) {
+    let of_the_table = |name: &str| name.rsplit_once('.').is_some_and(|(of, _)| of == table);
+    let meant = same_name
+        .or_else(|| near(&of_the_table))
+        .or_else(|| near(&|_| true));
+    if let Some(name) = meant {
         return config_error(key, format!("no such key; did you mean {name}?"));
     }
     // Nothing is near: the keys of the same table, or else the tables.
@@ -232,6 +245,24 @@ mod tests {
             message,
             "configuration: train.dropout: no such key; did you mean model.dropout?"
         );
+        for (key, meant) in [
+            ("train.learning_rate", "train.lr"),
+            ("top_k", "model.top_k"),
+            ("trian.max_epochs", "train.max_epochs"),
+            ("train.epochs", "train.max_epochs"),
+            ("model.drop_out", "model.dropout"),
+        ] {
+            let message = with(&format!("{key}=1")).unwrap_err().to_string();
+            assert!(
+                message.ends_with(&format!("did you mean {meant}?")),
+                "{message}"
+            );
+        }
+        let message = with("loss.presence=bec").unwrap_err().to_string();
+        assert!(
+            message.ends_with("found bec, expected soft_ce or bce; did you mean bce?"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -241,7 +272,7 @@ mod tests {
             ("model.top_k=many", "model.top_k: invalid type"),
             (
                 "model.gate=soft",
-                "model.gate: unknown variant `soft`, expected `attention` or `uniform`",
+                "model.gate: found soft, expected attention or uniform",
             ),
             ("model.dropout=1.0", "model.dropout: found 1"),
             ("train.lr=nan", "train.lr"),

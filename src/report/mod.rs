@@ -17,5 +17,7 @@ pub mod raster;
 pub mod reproduction;
 pub mod sweep;
 pub mod table;
+#[cfg(feature = "cli")]
+pub mod terminal;
 
 pub use table::{Cell, Table};

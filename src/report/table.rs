@@ -57,7 +57,7 @@ impl Cell {
     }
 
     /// As people read it.
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         match self {
             Cell::Empty => "–".into(),
             Cell::Text(text) => text.clone(),
@@ -148,6 +148,22 @@ impl Table {
         &self.rows
     }
 
+    /// What people read above the columns.
+    pub(super) fn headings(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|(_, heading)| heading.as_str())
+    }
+
+    /// For each column whether it stands to the right, as numbers do.
+    pub(super) fn right_columns(&self) -> Vec<bool> {
+        let has_words = |column: usize| {
+            let mut cells = self.rows.iter().map(|row| &row[column]);
+            cells.any(|cell| matches!(cell, Cell::Text(_)))
+        };
+        (0..self.columns.len())
+            .map(|column| !has_words(column))
+            .collect()
+    }
+
     /// As Markdown, columns lined up so that it reads well as plain text too.
     pub fn markdown(&self) -> String {
         let shown: Vec<Vec<String>> = self
@@ -161,12 +177,7 @@ impl Table {
             cells.chain([heading, 3]).max().unwrap_or(3)
         };
         let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
-        let right: Vec<bool> = (0..self.columns.len())
-            .map(|column| {
-                let mut cells = self.rows.iter().map(|row| &row[column]);
-                !cells.any(|cell| matches!(cell, Cell::Text(_)))
-            })
-            .collect();
+        let right = self.right_columns();
         let line = |cells: &[String]| {
             let cells = cells.iter().enumerate().map(|(column, cell)| {
                 let blanks = " ".repeat(widths[column].saturating_sub(cell.chars().count()));
@@ -178,11 +189,7 @@ impl Table {
             });
             format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
         };
-        let headings: Vec<String> = self
-            .columns
-            .iter()
-            .map(|(_, heading)| heading.clone())
-            .collect();
+        let headings: Vec<String> = self.headings().map(str::to_owned).collect();
         let mut text = format!("### {}\n\n{}", self.title, line(&headings));
         for (width, right) in widths.iter().zip(&right) {
             let dashes = "-".repeat(width + 1);

@@ -241,16 +241,20 @@ pub(super) fn require(field: &str, holds: bool, reason: &str) -> Result<()> {
 
 fn config(options: &BenchmarkOptions) -> Result<Config> {
     require(
-        "divisor",
+        "width_divisor",
         (1..=64).contains(&options.divisor),
-        "expected 1 to 64",
+        &format!("found {}, expected 1 to 64", options.divisor),
     )?;
     require(
         "batch",
         (2..=1 << 16).contains(&options.batch),
-        "expected 2 to 65536 rows",
+        &format!("found {}, expected 2 to 65536 rows", options.batch),
     )?;
-    require("rounds", options.rounds >= 1, "expected at least 1")?;
+    require(
+        "rounds",
+        options.rounds >= 1,
+        "found 0, expected at least 1",
+    )?;
     let mut config = Config::default();
     config.uda.enabled = options.uda;
     config.train.batch_size = options.batch;

@@ -125,7 +125,7 @@ pub fn benchmark_aggregate(
         columns,
         rounds,
     } = options;
-    require("rounds", rounds >= 1, "expected at least 1")?;
+    require("rounds", rounds >= 1, "found 0, expected at least 1")?;
     require("aggregate", clips >= 1, "expected at least 1 clip")?;
     let values = frames
         .checked_mul(columns)

@@ -88,7 +88,11 @@ impl Workload {
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) for numbers out of range.
     pub fn new(divisor: usize, clips: usize) -> Result<Workload> {
-        require("divisor", (1..=64).contains(&divisor), "expected 1 to 64")?;
+        require(
+            "width_divisor",
+            (1..=64).contains(&divisor),
+            "expected 1 to 64",
+        )?;
         require(
             "predict",
             (1..=1 << 20).contains(&clips),
@@ -146,7 +150,11 @@ pub fn benchmark_predict(
     options: &PredictOptions,
     mut progress: impl FnMut(),
 ) -> Result<PredictReport> {
-    require("rounds", options.rounds >= 1, "expected at least 1")?;
+    require(
+        "rounds",
+        options.rounds >= 1,
+        "found 0, expected at least 1",
+    )?;
     let (kernel, clips) = (kernel()?, options.clips);
     let workload = Workload::new(options.divisor, clips)?;
     let net = workload.net();

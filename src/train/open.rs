@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::data::dataset::{Dataset, Selection};
 use crate::error::{Error, Result};
 use crate::model::config::DataConfig;
+use crate::nearest::instead;
 
 /// Opens a data folder to train on, with the encoders, classes and neutral class of the
 /// configuration.
@@ -26,8 +27,8 @@ pub fn open_dataset(path: &Path, config: &DataConfig) -> Result<Dataset> {
             .ok_or_else(|| Error::Config {
                 field: "data.neutral".into(),
                 reason: format!(
-                    "there is no class {name:?}; found: {}",
-                    dataset.classes.names().join(", ")
+                    "there is no class {name:?}{}",
+                    instead(name, dataset.classes.names().iter().map(String::as_str))
                 ),
             })?;
     }

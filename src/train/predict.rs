@@ -13,6 +13,7 @@ use crate::data::label::{Blend, Classes};
 use crate::data::standardise::ColumnStats;
 use crate::error::{Error, Result};
 use crate::model::{EncoderShape, FusionNet};
+use crate::nearest::{instead, path_instead};
 
 /// A trained model, loaded once. It scores clips of a data folder ([`Predictor::score`],
 /// [`Predictor::score_in_batches`]) or rows in memory ([`Predictor::score_rows`]), from any number of
@@ -24,6 +25,21 @@ pub struct Predictor {
     description: Description,
 }
 
+/// The model that was meant by the folder of many trainings: its final one, or one of its trials.
+fn model_inside(run: &Path) -> String {
+    let holds = |folder: &Path| folder.join("weights.safetensors").is_file();
+    let last = run.join("final");
+    if holds(&last) {
+        return format!("; did you mean {}?", last.display());
+    }
+    let trials = std::fs::read_dir(run.join("trials")).into_iter().flatten();
+    let trials = trials.flatten().map(|entry| entry.path());
+    match trials.filter(|trial| holds(trial)).min() {
+        Some(trial) => format!(", such as {}", trial.display()),
+        None => String::new(),
+    }
+}
+
 impl Predictor {
     /// Loads a run's folder (its `weights.safetensors`) or a weights file.
     ///
@@ -33,8 +49,9 @@ impl Predictor {
     pub fn load(run: &Path) -> Result<Self> {
         if !run.exists() {
             return Err(Error::Data(format!(
-                "{}: expected the folder of a trained model, or its weights file; there is neither",
-                run.display()
+                "{}: expected the folder of a trained model, or its weights file; there is neither{}",
+                run.display(),
+                path_instead(run)
             )));
         }
         let path = if run.is_dir() {
@@ -44,8 +61,9 @@ impl Predictor {
         };
         if !path.exists() {
             return Err(Error::Data(format!(
-                "{}: holds no weights.safetensors; expected the folder of a trained model",
-                run.display()
+                "{}: holds no weights.safetensors; expected the folder of a trained model{}",
+                run.display(),
+                model_inside(run)
             )));
         }
         let file = Checkpoint::read(&path)?;
@@ -107,13 +125,10 @@ impl Predictor {
                 .iter()
                 .position(|encoder| encoder.name == *name)
                 .ok_or_else(|| {
-                    let names: Vec<_> = encoders
-                        .iter()
-                        .map(|encoder| encoder.name.as_str())
-                        .collect();
+                    let names = encoders.iter().map(|encoder| encoder.name.as_str());
                     Error::Data(format!(
-                        "the model has no encoder {name} to drop; it has: {}",
-                        names.join(", ")
+                        "the model has no encoder {name} to drop{}",
+                        instead(name, names)
                     ))
                 })?;
             dropped[known] = true;

@@ -50,6 +50,9 @@ impl Place {
             .current_dir(self.folder.path())
             .env_remove("BLENDFUSE_KERNEL")
             .env_remove("RAYON_NUM_THREADS")
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR")
+            .env_remove("CLICOLOR_FORCE")
             .stdin(Stdio::null());
         command
     }

@@ -8,6 +8,7 @@ use super::frames::{FrameReader, FrameSource, as_frames, frames_shape};
 use crate::data::npy::{self, Values};
 use crate::data::npz::Npz;
 use crate::kernels::pack::RowSource;
+use crate::nearest::path_instead;
 use crate::{Error, Result};
 
 /// What of a folder is frames, and how its clips are called.
@@ -86,9 +87,9 @@ impl FrameFolder {
                     "{}: expected a folder of .npy or .npz files, or one .npz; {}",
                     path.display(),
                     if path.exists() {
-                        "it is neither"
+                        "it is neither".to_owned()
                     } else {
-                        "there is nothing"
+                        format!("there is nothing{}", path_instead(path))
                     }
                 )));
             }
@@ -220,11 +221,13 @@ impl Search<'_> {
     fn nothing(&self, path: &Path) -> Error {
         let mut found = Vec::new();
         if self.others > 0 {
-            found.push(format!("{} other files", self.others));
+            let s = if self.others == 1 { "" } else { "s" };
+            found.push(format!("{} other file{s}", self.others));
         }
         if self.folders > 0 {
             let folders = self.folders;
-            found.push(format!("{folders} folders, which --recursive looks into"));
+            let s = if folders == 1 { "" } else { "s" };
+            found.push(format!("{folders} folder{s}, which --recursive looks into"));
         }
         if found.is_empty() {
             found.push("nothing".into());

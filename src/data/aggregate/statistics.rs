@@ -1,6 +1,7 @@
 //! Names of statistics: `mean`, `std`, `min`, `max`, and `p10` for the 10th percentile.
 
 use crate::kernels::aggregate::{Aggregation, Statistic};
+use crate::nearest::meant;
 
 /// A statistic's name.
 pub fn name(statistic: Statistic) -> String {
@@ -49,7 +50,10 @@ fn statistic(word: &str) -> Result<Statistic, String> {
             match number.parse::<f64>() {
                 Ok(q) if plain && q <= 100.0 => Ok(Statistic::Percentile(q)),
                 Ok(_) if plain => Err(format!("{word:?}: percentiles lie between 0 and 100")),
-                _ => Err(format!("{word:?} is unknown; {expected}")),
+                _ => {
+                    let meant = meant(word, ["mean", "std", "min", "max", "median"]);
+                    Err(format!("{word:?} is unknown; {expected}{meant}"))
+                }
             }
         }
     }

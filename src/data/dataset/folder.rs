@@ -6,15 +6,25 @@ use std::path::{Path, PathBuf};
 use crate::data::metadata::Metadata;
 use crate::data::registry::Modality;
 use crate::error::{Error, Result};
+use crate::nearest::{instead, path_instead};
 
 /// Refuses what is no data folder: one that does not exist, or has no training metadata.
 pub(in crate::data) fn check_data_folder(path: &Path) -> Result<()> {
+    let holds = |folder: &Path| folder.join("train_metadata.csv").is_file();
     let found = if !path.exists() {
-        "there is no such folder"
+        format!("there is no such folder{}", path_instead(path))
     } else if !path.is_dir() {
-        "it is no folder"
-    } else if !path.join("train_metadata.csv").is_file() {
-        "it has none"
+        "it is no folder".into()
+    } else if !holds(path) {
+        // A folder of the data folder was named, or the one around it.
+        let around = path.ancestors().skip(1).find(|folder| holds(folder));
+        match around
+            .map(Path::to_path_buf)
+            .or_else(|| inside(path, holds))
+        {
+            Some(meant) => format!("it has none; did you mean {}?", meant.display()),
+            None => "it has none".into(),
+        }
     } else {
         return Ok(());
     };
@@ -22,6 +32,14 @@ pub(in crate::data) fn check_data_folder(path: &Path) -> Result<()> {
         "{}: expected a data folder with train_metadata.csv and features/train/NAME.npz; {found}",
         path.display()
     )))
+}
+
+/// The one folder inside another that is a data folder.
+fn inside(path: &Path, holds: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(path).ok()?.flatten();
+    let mut folders = entries.map(|entry| entry.path()).filter(|path| holds(path));
+    let first = folders.next()?;
+    folders.next().is_none().then_some(first)
 }
 
 /// Names of the `.npz` files of a folder, without the ending.
@@ -78,14 +96,10 @@ pub(super) fn select(
     }
     if let Some(unknown) = subset.iter().find(|wanted| !known(wanted)) {
         let all: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
-        let nearest = all.iter().copied().max_by(|a, b| {
-            strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown))
-        });
         return fault(format!(
-            "{} has no encoder {unknown:?}; nearest: {}; found: {}",
+            "{} has no encoder {unknown:?}{}",
             folder.display(),
-            nearest.unwrap_or("none"),
-            all.join(", ")
+            instead(unknown, all)
         ));
     }
     Ok(names

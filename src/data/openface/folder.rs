@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Counts, FaceFrames, Options, Tool, read};
 use crate::data::aggregate::BadClip;
-use crate::data::clip_files::{ClipFile, list};
+use crate::data::clip_files::{ClipFile, Files, list};
 use crate::data::encoder_file::EncoderRows;
 use crate::kernels::aggregate::{Aggregation, Scratch};
 use crate::kernels::pack::{RowSource, RowValues};
@@ -70,7 +70,7 @@ pub enum Outcome {
     Bad(String),
 }
 
-/// Aggregates every `.csv` of a folder, on all threads, each by `aggregation`. `progress` gets
+/// Aggregates the `.csv` files of a folder, on all threads, each by `aggregation`. `progress` gets
 /// the number of clips after each of them, from any thread. Frames are in memory for one clip a thread, rows for
 /// all clips.
 ///
@@ -82,11 +82,12 @@ pub enum Outcome {
 /// of one clip.
 pub fn aggregate_folder(
     folder: &Path,
+    files: &Files<'_>,
     options: &Options,
     aggregation: &Aggregation,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Folder> {
-    let mut files = list(folder, "csv")?;
+    let mut files = list(folder, "csv", files)?;
     for file in &mut files {
         if let Some(clip) = file.clip.strip_prefix(OPENFACE3_PREFIX) {
             file.clip = clip.to_owned();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::nearest::meant;
 use crate::{Error, Result};
 
 /// Columns that belong together.
@@ -196,9 +197,12 @@ impl Selection {
         for name in text.split(',').map(str::trim) {
             let known = NAMES.iter().find(|(_, known)| *known == name);
             let Some(&(group, _)) = known else {
-                let names = NAMES.map(|(_, name)| name).join(", ");
+                let names = NAMES.map(|(_, name)| name);
+                let all = names.into_iter().chain(["paper", "challenge"]);
+                let names = names.join(", ");
                 return Err(Error::Data(format!(
-                    "no group of columns is called {name:?}; expected paper, challenge, or some of {names}"
+                    "--groups: no group of columns is called {name:?}; expected paper, challenge, or some of {names}{}",
+                    meant(name, all)
                 )));
             };
             if groups.contains(&group) {

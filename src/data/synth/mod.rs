@@ -100,40 +100,52 @@ impl SynthOptions {
     }
 
     fn check(&self) -> Result<()> {
-        let fault = |field: &str, reason: &str| {
+        let fault = |field: &str, found: &dyn std::fmt::Display, expected: &str| {
             Err(Error::Config {
                 field: format!("synth.{field}"),
-                reason: reason.into(),
+                reason: format!("found {found}, {expected}"),
             })
         };
         if !(1..=REGISTRY.len()).contains(&self.encoders) {
-            return fault("encoders", "expected 1 to 36");
+            return fault("encoders", &self.encoders, "expected 1 to 36");
         }
         self.scenario.check(self.encoders)?;
         if self.width_divisor == 0 {
-            return fault("width_divisor", "expected at least 1");
+            return fault("width_divisor", &self.width_divisor, "expected at least 1");
         }
         if !(0.0..1.0).contains(&self.missing) {
-            return fault("missing", "expected a share from 0 to below 1");
+            return fault(
+                "missing",
+                &self.missing,
+                "expected a share from 0 to below 1",
+            );
         }
         if self.train_clips < 2 * clips::TRAIN_ACTORS {
             return fault(
                 "train_clips",
+                &self.train_clips,
                 "expected at least 94, two for each of 47 actors",
             );
         }
         if self.test_clips < clips::TEST_ACTORS {
-            return fault("test_clips", "expected at least 11, one for each actor");
+            return fault(
+                "test_clips",
+                &self.test_clips,
+                "expected at least 11, one for each actor",
+            );
         }
-        if self
-            .frames
-            .is_some_and(|frames| !(1..=100_000).contains(&frames))
+        if let Some(frames) = self.frames
+            && !(1..=100_000).contains(&frames)
         {
-            return fault("frames", "expected 1 to 100,000");
+            return fault("frames", &frames, "expected 1 to 100,000");
         }
         let most = 1_000_000;
         if self.train_clips > most || self.test_clips > most {
-            return fault("train_clips, test_clips", "expected at most 1,000,000 each");
+            return fault(
+                "train_clips, test_clips",
+                &self.train_clips.max(self.test_clips),
+                "expected at most 1,000,000 each",
+            );
         }
         Ok(())
     }

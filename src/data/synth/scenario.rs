@@ -67,7 +67,8 @@ impl Scenario {
             return fault(
                 "blind",
                 format!(
-                    "expected fewer than the {encoders} encoders: somebody has to see something"
+                    "found {}, expected fewer than the {encoders} encoders: somebody has to see something",
+                    self.blind.unwrap_or_default()
                 ),
             );
         }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{Options, Vectors, table};
 use crate::data::aggregate::BadClip;
-use crate::data::clip_files::{ClipFile, holds, list};
+use crate::data::clip_files::{ClipFile, Files, holds, list};
 use crate::data::encoder_file::EncoderRows;
 use crate::data::npy::read_numbers;
 use crate::data::npy_header::Header;
@@ -22,15 +22,15 @@ const MAX_LENGTH: usize = 1 << 24;
 type Named = (Vec<f32>, Option<Vec<String>>);
 
 /// Reads a folder of `.npy` files, or else of `.csv` files.
-pub(super) fn read(folder: &Path, options: &Options) -> Result<Vectors> {
-    let (npy, csv) = (holds(folder, "npy")?, holds(folder, "csv")?);
+pub(super) fn read(folder: &Path, files: &Files<'_>, options: &Options) -> Result<Vectors> {
+    let (npy, csv) = (holds(folder, "npy", files)?, holds(folder, "csv", files)?);
     if npy && csv {
         return Err(Error::Data(format!(
             "{}: has .npy and .csv files; expected one kind, one file a clip",
             folder.display()
         )));
     }
-    let files = list(folder, if csv { "csv" } else { "npy" })?;
+    let files = list(folder, if csv { "csv" } else { "npy" }, files)?;
     let read: Vec<Result<Named>> = files
         .par_iter()
         .map(|file| {

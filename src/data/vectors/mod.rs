@@ -9,6 +9,7 @@ mod table;
 use std::path::Path;
 
 use super::aggregate::BadClip;
+use super::clip_files::Files;
 use super::encoder_file::EncoderRows;
 use crate::Result;
 
@@ -51,15 +52,15 @@ pub struct Vectors {
     pub bad: Vec<BadClip>,
 }
 
-/// Reads a table or a folder.
+/// Reads a table, or of a folder these files.
 ///
 /// # Errors
 /// [`crate::Error::Read`] if it cannot be opened; [`crate::Error::Csv`] or [`crate::Error::Data`]
 /// if it is malformed, names no clips, or names one twice. Single rows and files that cannot be
 /// used (text, NaN, another width than most) are reported in [`Vectors::bad`].
-pub fn read(path: &Path, options: &Options) -> Result<Vectors> {
+pub fn read(path: &Path, files: &Files<'_>, options: &Options) -> Result<Vectors> {
     if path.is_dir() {
-        folder::read(path, options)
+        folder::read(path, files, options)
     } else {
         table::read(path, options)
     }

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::{NAME_COLUMNS, NO_FEATURES, Options, Vectors, clip_name};
-use crate::Result;
 use crate::data::aggregate::BadClip;
 use crate::data::csv_rows::CsvRows;
 use crate::data::encoder_file::EncoderRows;
+use crate::nearest::meant;
+use crate::{Error, Result};
 
 /// Reads a table with one row a clip.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
@@ -15,7 +16,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
     let name = match &options.name_column {
         Some(name) => table
             .column(name)
-            .ok_or_else(|| table.fault(Some(1), None, format!("has no column {name}")))?,
+            .ok_or_else(|| no_column(&table, name, ""))?,
         None => NAME_COLUMNS
             .iter()
             .find_map(|name| table.column(name))
@@ -79,15 +80,21 @@ pub(super) fn read_one(path: &Path, options: &Options) -> Result<(Vec<f32>, Vec<
     Ok((row, names(&table, &features)))
 }
 
+/// The error for a column that was named but does not exist.
+fn no_column(table: &CsvRows, name: &str, purpose: &str) -> Error {
+    let meant = meant(name, table.columns().iter().map(String::as_str));
+    table.fault(
+        Some(1),
+        None,
+        format!("has no column {name}{purpose}{meant}"),
+    )
+}
+
 /// The columns that are features, in order.
 fn features(table: &CsvRows, options: &Options, name: Option<usize>) -> Result<Vec<usize>> {
     for dropped in &options.drop {
         if table.column(dropped).is_none() {
-            return Err(table.fault(
-                Some(1),
-                None,
-                format!("has no column {dropped} to leave out"),
-            ));
+            return Err(no_column(table, dropped, " to leave out"));
         }
     }
     let kept = |&column: &usize| {

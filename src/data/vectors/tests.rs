@@ -6,7 +6,7 @@ fn table(text: &str, options: &Options) -> Result<Vectors> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
     std::fs::write(&path, text).unwrap();
-    read(&path, options)
+    read(&path, &Files::default(), options)
 }
 
 fn options(name: Option<&str>, drop: &[&str]) -> Options {
@@ -121,7 +121,7 @@ fn a_folder_has_one_file_a_clip() {
     put("f.npy", b"junk");
     put("g.npy", &npy("<f4", "(0,)", b""));
     put("notes.txt", b"");
-    let vectors = read(folder.path(), &Options::default()).unwrap();
+    let vectors = read(folder.path(), &Files::default(), &Options::default()).unwrap();
     assert_eq!(vectors.rows.names(), ["a", "b"]);
     assert_eq!(vectors.rows.row(0), [3.0, 4.0]);
     assert_eq!(vectors.columns, None);
@@ -134,7 +134,7 @@ fn a_folder_has_one_file_a_clip() {
         );
     }
     put("h.csv", b"x\n1\n");
-    let both = read(folder.path(), &Options::default()).unwrap_err();
+    let both = read(folder.path(), &Files::default(), &Options::default()).unwrap_err();
     assert!(both.to_string().contains("expected one kind"), "{both}");
 }
 
@@ -150,7 +150,7 @@ fn a_folder_of_tables_takes_names_from_its_files() {
         "name;frameTime;x;y\n'unknown';0;3;4\n'unknown';1;3;4\n",
     );
     put("e.csv", "name;frameTime;x;y\n");
-    let vectors = read(folder.path(), &Options::default()).unwrap();
+    let vectors = read(folder.path(), &Files::default(), &Options::default()).unwrap();
     assert_eq!(vectors.rows.names(), ["a", "b"]);
     assert_eq!(vectors.rows.row(1), [3.0, 4.0]);
     for (bad, expected) in vectors

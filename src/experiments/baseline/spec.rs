@@ -9,6 +9,7 @@ use crate::data::dataset::Dataset;
 use crate::data::registry;
 use crate::error::{Error, Result};
 use crate::model::config::{DecodeConfig, DecodeRules};
+use crate::nearest::{instead, meant};
 
 /// A baseline of the challenge; its name is `trivial-single`, `trivial-blend`, or `MODEL:ENCODER` with
 /// `linear` or `mlp-WIDTH` for the model and, for early fusion, encoders joined by `+`:
@@ -129,11 +130,10 @@ impl BaselineSpec {
             known
                 .position(|encoder| encoder.name == *name)
                 .ok_or_else(|| {
-                    let known: Vec<&str> =
-                        dataset.encoders.iter().map(|e| e.name.as_str()).collect();
+                    let known = dataset.encoders.iter().map(|e| e.name.as_str());
                     Error::Data(format!(
-                        "baseline {self}: the data have no encoder {name:?}; found: {}",
-                        known.join(", ")
+                        "baseline {self}: the data have no encoder {name:?}{}",
+                        instead(name, known)
                     ))
                 })
         };
@@ -199,6 +199,23 @@ impl TryFrom<String> for BaselineModel {
     }
 }
 
+/// The name that was meant by one of no baseline: of its part before `:`, where it has one.
+fn near_name(name: &str) -> String {
+    const ALONE: [&str; 4] = [
+        "fusion",
+        "uniform-fusion",
+        "trivial-single",
+        "trivial-blend",
+    ];
+    let Some((model, encoders)) = name.split_once(':') else {
+        return meant(name, ALONE);
+    };
+    let models = ["linear", "mlp-256", "mlp-512"];
+    let models = models.map(|model| format!("{model}:{encoders}"));
+    let named = format!("{model}:{encoders}");
+    meant(&named, models.iter().map(String::as_str))
+}
+
 impl FromStr for BaselineModel {
     type Err = Error;
 
@@ -242,7 +259,8 @@ impl FromStr for BaselineSpec {
         let fault = || Error::Config {
             field: "baseline".into(),
             reason: format!(
-                "found {name:?}; expected trivial-single, trivial-blend, linear:ENCODER or mlp-WIDTH:ENCODER, several encoders joined by +"
+                "found {name:?}; expected fusion, uniform-fusion, trivial-single, trivial-blend, linear:ENCODER or mlp-WIDTH:ENCODER, several encoders joined by +{}",
+                near_name(name)
             ),
         };
         match name {
