@@ -16,13 +16,16 @@ pub(super) struct ClipFile {
     pub path: PathBuf,
 }
 
+/// Gives the clip that a file of a name holds; `None` leaves the file out.
+pub type ClipOf<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// Which files of a folder are read; by default all of its own, each named after its clip.
 #[derive(Clone, Copy, Default)]
 pub struct Files<'a> {
     /// Whether folders inside are looked into.
     pub recursive: bool,
-    /// The clip that a file of this name holds; `None` leaves the file out.
-    pub clip: Option<&'a dyn Fn(&str) -> Option<String>>,
+    /// The clip that a file holds; none: the one that it is named after.
+    pub clip: Option<ClipOf<'a>>,
 }
 
 impl Files<'_> {
@@ -106,7 +109,7 @@ fn with_ending(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec<(St
             let is_folder = path.is_dir();
             let fits = |found: &std::ffi::OsStr| found.eq_ignore_ascii_case(ending);
             let wanted = path.extension().is_some_and(fits) && path.is_file();
-            if !wanted && !(is_folder && files.recursive) {
+            if !(wanted || is_folder && files.recursive) {
                 continue;
             }
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else {

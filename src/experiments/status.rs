@@ -232,12 +232,12 @@ fn pace(files: &TrialFiles, done: &[Listed]) -> Result<Option<f64>> {
     let (mut cost, mut seconds) = (0.0, 0.0);
     // Evenly from the whole list, since other parts may be other models.
     for trial in done.iter().step_by(done.len().div_ceil(TIMED).max(1)) {
-        let lines = log::read(&files.log(&trial.id))?.into_iter();
-        let taken = lines.filter_map(|line| match line.event {
+        let lines = log::read(&files.log(&trial.id))?.into_iter().rev();
+        let mut taken = lines.filter_map(|line| match line.event {
             Event::Finished { seconds, .. } => Some(seconds),
             _ => None,
         });
-        if let Some(taken) = taken.last() {
+        if let Some(taken) = taken.next() {
             seconds += taken;
             cost += trial.cost;
         }
