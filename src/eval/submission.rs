@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{Cursor, Read, Seek, Write};
+use std::io::{BufWriter, Cursor, Read, Seek, Write};
 use std::path::Path;
 
 use serde::ser::{Serialize, Serializer};
@@ -194,7 +194,7 @@ fn unzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
 fn zip_into<W: Write + Seek>(
     out: W,
     path: &Path,
-    fill: impl FnOnce(&mut zip::ZipWriter<W>) -> std::io::Result<()>,
+    fill: impl FnOnce(&mut BufWriter<&mut zip::ZipWriter<W>>) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let mut archive = zip::ZipWriter::new(out);
@@ -204,7 +204,11 @@ fn zip_into<W: Write + Seek>(
         .last_modified_time(zip::DateTime::default())
         .unix_permissions(0o644);
     archive.start_file(format!("{stem}.json"), options)?;
-    fill(&mut archive)?;
+    // The text comes a few bytes at a time, which compression does not like.
+    let mut member = BufWriter::new(&mut archive);
+    fill(&mut member)?;
+    member.flush()?;
+    drop(member);
     archive.finish()?;
     Ok(())
 }
