@@ -120,7 +120,10 @@ fn alike(name: &str, known: &str) -> f64 {
     if !of_name.is_empty() && of_name.iter().all(|word| of_known.contains(word)) {
         return 0.9;
     }
-    // Swapped letters are one slip, which matters most in short names.
+    // One slip, or two letters swapped, is one slip in a short name too.
+    if known.chars().count() >= 3 && strsim::damerau_levenshtein(&name, &known) == 1 {
+        return 0.85;
+    }
     let slips = strsim::normalized_damerau_levenshtein(&name, &known);
     strsim::jaro(&name, &known).max(slips)
 }
@@ -148,6 +151,7 @@ mod tests {
             ("happiness", Some("hap")),
             ("neutral", Some("neu")),
             ("SAD", Some("sad")),
+            ("nue", Some("neu")),
             ("joy", None),
         ] {
             assert_eq!(nearest(name, classes), meant, "{name}");

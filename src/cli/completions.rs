@@ -73,7 +73,7 @@ impl Completions {
         let mut script = Vec::new();
         generate(self.shell, &mut program(), "blendfuse", &mut script);
         let script = String::from_utf8_lossy(&script);
-        console::print(&match self.shell {
+        console::print_raw(&match self.shell {
             Shell::Bash => bash(&script),
             Shell::Zsh => zsh(&script),
             _ => script.into_owned(),

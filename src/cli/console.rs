@@ -34,11 +34,37 @@ pub fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// Prints a result. A reader that went away (`| head`) is no fault.
+/// Prints a result; on a terminal lines wider than it are broken between words.
+///
+/// # Errors
+/// As [`print_raw`].
+pub fn print(text: &str) -> Result<()> {
+    match width() {
+        Some(width) => print_raw(&filled(text, width)),
+        None => print_raw(text),
+    }
+}
+
+/// Lines wider than the terminal in several, but not commands: those are there to be copied.
+fn filled(text: &str, width: usize) -> String {
+    let lines = text.lines().map(|line| {
+        let words = line.trim_start();
+        if words.contains("blendfuse ") {
+            return format!("{line}\n");
+        }
+        let mark = if words.starts_with("- ") { 2 } else { 0 };
+        let indent = " ".repeat(line.len() - words.len() + mark);
+        let lines = terminal::hanging(line, width, &indent);
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    });
+    lines.collect()
+}
+
+/// Prints what another program reads, as it is. A reader that went away (`| head`) is no fault.
 ///
 /// # Errors
 /// [`Error::Write`] if stdout cannot be written for another reason.
-pub fn print(text: &str) -> Result<()> {
+pub fn print_raw(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     match written {
@@ -59,7 +85,7 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
         path: PathBuf::from("standard output"),
         source: error.into(),
     })?;
-    print(&(text + "\n"))
+    print_raw(&(text + "\n"))
 }
 
 /// Tables for whoever reads them: on a terminal fitted to its width, otherwise as Markdown.
@@ -87,18 +113,6 @@ fn width_of(size: Option<(Width, Height)>) -> Option<usize> {
 /// The width of the terminal that shows results, where one does.
 pub fn width() -> Option<usize> {
     width_of(terminal_size_of(io::stdout()))
-}
-
-/// A line of a result, broken between words on a terminal.
-pub fn filled(text: &str) -> String {
-    fill(text, width())
-}
-
-fn fill(text: &str, width: Option<usize>) -> String {
-    match width {
-        Some(width) => terminal::wrapped(text, width).join("\n"),
-        None => text.to_owned(),
-    }
 }
 
 /// A line on stderr, with `--quiet` too.
@@ -136,10 +150,10 @@ pub fn error(text: &str) {
 fn told(word: &str, style: Style, text: &str) {
     let stderr = io::stderr();
     let text = text.replace(['\n', '\r'], " ");
-    let text = fill(
-        &format!("{word} {text}"),
-        width_of(terminal_size_of(&stderr)),
-    );
+    let mut text = format!("{word} {text}");
+    if let Some(width) = width_of(terminal_size_of(&stderr)) {
+        text = terminal::hanging(&text, width, "").join("\n");
+    }
     let plain = AutoStream::choice(&stderr) == ColorChoice::Never;
     let style = if plain { Style::new() } else { style };
     match text.strip_prefix(word) {

@@ -250,7 +250,7 @@ fn text(out: &Path, written: &synth::Summary, shown: &Shown, seconds: f64) -> St
         "\nDone in {}. In {folder}/: data/, run/ (weights, history, manifest),\n\
          predictions.json, submission.zip (for CodaBench), probabilities.csv, explain.csv.\n\
          Next, the same on your own folder:\n  \
-         blendfuse inspect {folder}/data          (what such a folder looks like)\n  \
+         blendfuse inspect {folder}/data\n  \
          blendfuse train YOUR_DATA --out run --fold 0\n  \
          blendfuse predict run YOUR_DATA --split test --out predictions.zip\n",
         duration(seconds),

@@ -1,6 +1,5 @@
 //! The tables of `blendfuse inspect` about encoders.
 
-use super::console;
 use super::numbers::{Table, bytes, count, counted, cut};
 use crate::data::inspect::{EncoderReport, FileReport, Inspection};
 
@@ -19,12 +18,11 @@ fn cell(n: Option<usize>) -> String {
 
 fn files(found: &Inspection, has_test: bool) -> String {
     let columns: usize = found.encoders.iter().filter_map(|e| e.width).sum();
-    let about = format!(
-        "{}, {} columns; missing: clips of the metadata without a row",
+    let text = format!(
+        "\n{}, {} columns; missing: clips of the metadata without a row\n",
         counted(found.encoders.len(), "encoder"),
         count(columns)
     );
-    let text = format!("\n{}\n", console::filled(&about));
     let mut header = vec![
         "", "modality", "width", "type", "constant", "rows", "missing",
     ];
@@ -83,17 +81,13 @@ fn rows(found: &Inspection, has_test: bool) -> String {
         .flatten()
         .map(|file| file.bytes)
         .sum();
-    let about = format!(
-        "rows beside each other ({} in all); equal: to an earlier row; far: norm beyond 3.5 modified z",
+    let mut text = format!(
+        "\nrows beside each other ({} in all); equal: to an earlier row; far: norm beyond 3.5 modified z",
         bytes(size)
     );
-    let mut text = format!("\n{}", console::filled(&about));
     let mut header = vec!["", "size", "missing %", "equal", "far", "bad columns"];
     if has_test {
-        text.push('\n');
-        text += &console::filled(
-            "shift: energy coefficient of test from training, 0 to 1; actors: of new actors alone",
-        );
+        text += "\nshift: energy coefficient of test from training, 0 to 1; actors: of new actors alone";
         header.extend(["shift", "actors", "p"]);
     }
     let mut table = Table::new(header);

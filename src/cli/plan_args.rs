@@ -205,7 +205,7 @@ impl PlanArgs {
         }
         let files = names(files, folder.path());
         let wrote = format!("wrote {}/: {files}", quoted(&self.out));
-        console::print(&format!("{tables}\n{}\n", console::filled(&wrote)))
+        console::print(&format!("{tables}\n{wrote}\n"))
     }
 
     /// Whether the files of the whole plan can be written: nothing partial may look whole.

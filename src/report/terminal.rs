@@ -59,9 +59,16 @@ pub fn columns(headings: &[String], rows: &[Vec<String>], width: usize) -> Strin
     shown.text(width.max(NARROWEST), Style::new())
 }
 
-/// Lines of at most so many columns, broken between words where that is possible.
-pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+/// The same without an indent.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    hanging(text, width, "")
+}
+
+/// Lines of at most so many columns, broken between words where that is possible; those after the first
+/// begin with `indent`.
+pub fn hanging(text: &str, width: usize, indent: &str) -> Vec<String> {
     let options = Options::new(width.max(1)).word_splitter(WordSplitter::NoHyphenation);
+    let options = options.subsequent_indent(indent);
     // A sign and its number stay together.
     let text = text.replace("± ", "±\u{a0}");
     let lines = textwrap::wrap(&text, options);

@@ -54,7 +54,7 @@ fn a_subset_keeps_the_order_and_an_unknown_encoder_names_the_nearest() {
     };
     assert_eq!(names(open(&["beta", "alpha"]).unwrap()), ["alpha", "beta"]);
     let message = open(&["bota"]).unwrap_err().to_string();
-    assert!(message.contains("nearest: beta"), "{message}");
+    assert!(message.contains("did you mean beta?"), "{message}");
     // Without alpha nobody has the second clip.
     let message = open(&["beta"]).unwrap_err().to_string();
     assert!(
