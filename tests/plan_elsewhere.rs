@@ -238,5 +238,10 @@ fn flags_of_slurm_mean_nothing_without_it() {
         assert!(error.starts_with(flag[0]), "{error}");
         assert!(error.contains("--executor slurm"), "{error}");
     }
+    let error = place.refused(&run(&["plan", "cv"], "out", &["--executor", "slurm"]));
+    assert!(
+        error.starts_with("--executor: plan runs nothing"),
+        "{error}"
+    );
     assert!(!place.path("out").exists());
 }

@@ -28,8 +28,7 @@ use crate::{Error, Result};
 #[command(after_help = "\
 Examples:
   blendfuse collect runs/repro
-  blendfuse collect runs/cv --json
-  blendfuse plan cv DATA --out runs/cv --print | parallel -j 8; blendfuse collect runs/cv")]
+  blendfuse collect runs/cv --json")]
 pub struct Collect {
     /// Folder of the plan
     #[arg(value_name = "DIR")]

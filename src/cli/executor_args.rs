@@ -11,6 +11,9 @@ use crate::experiments::Executor;
 use crate::experiments::slurm::{Series, Slurm, check_idle};
 use crate::{Error, Result};
 
+/// Where these flags stand in the help.
+const HEADING: &str = "Where trainings run";
+
 /// How often a training is tried again unless said otherwise.
 const RETRIES: usize = 2;
 
@@ -26,21 +29,20 @@ pub enum Name {
 
 /// The flags of executors.
 #[derive(Args, Debug, Default)]
-#[command(next_help_heading = "Where trainings run")]
 pub struct ExecutorArgs {
     /// Who runs the trainings; the same files come of it, and a plan can begin with one and go on
     /// with the other
-    #[arg(long, value_name = "WHO", value_enum, default_value_t = Name::Local)]
+    #[arg(long, value_name = "WHO", value_enum, default_value_t = Name::Local, help_heading = HEADING)]
     executor: Name,
     /// Options for every sbatch, as one argument: --slurm-args '--partition=cpu --time=4:00:00'
-    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true, help_heading = HEADING)]
     slurm_args: Option<String>,
     /// With Slurm: most tasks at a time
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HEADING)]
     array_limit: Option<NonZeroUsize>,
     /// With Slurm: how often a training that failed, or whose process ended without a result, is
     /// tried again; one that was stopped and saved its state does not count [default: 2]
-    #[arg(long, value_name = "N", value_parser = whole_number)]
+    #[arg(long, value_name = "N", value_parser = whole_number, help_heading = HEADING)]
     retries: Option<usize>,
     /// What these come to.
     #[arg(skip)]
@@ -85,14 +87,34 @@ impl ExecutorArgs {
         matches!(self.decided(), Executor::Listed(_))
     }
 
-    fn local(&self) -> Result<Executor> {
+    /// The first of Slurm's flags that was given.
+    fn of_slurm(&self) -> Option<&'static str> {
         let given = [
             ("--slurm-args", self.slurm_args.is_some()),
             ("--array-limit", self.array_limit.is_some()),
             ("--retries", self.retries.is_some()),
         ];
-        match given.iter().find(|(_, given)| *given) {
-            Some((flag, _)) => Err(Error::Data(format!(
+        let given = given.into_iter().find(|(_, given)| *given);
+        given.map(|(flag, _)| flag)
+    }
+
+    /// Refuses to be given where nothing is run.
+    ///
+    /// # Errors
+    /// [`Error::Data`] naming the flag.
+    pub fn check_not_given(&self) -> Result<()> {
+        let executor = (self.executor != Name::Local).then_some("--executor");
+        match executor.or(self.of_slurm()) {
+            Some(flag) => Err(Error::Data(format!(
+                "{flag}: plan runs nothing, so it means nothing here; give it to the command itself, without plan"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn local(&self) -> Result<Executor> {
+        match self.of_slurm() {
+            Some(flag) => Err(Error::Data(format!(
                 "{flag}: means something with --executor slurm only; add that, or leave it out"
             ))),
             None => Ok(Executor::Local),

@@ -20,7 +20,7 @@ use crate::experiments::executor::Waiting;
 use crate::experiments::plan_folder::{Description, Listed, listed};
 use crate::{Error, Result};
 
-/// Write a plan of many trainings and list those that wait, for any engine to run
+/// List the trainings of a plan, one command each, for any engine to run
 ///
 /// Takes a command that runs many trainings, with its flags, and trains nothing. With --print one
 /// `blendfuse work` command a line comes out, each for one training, in any order and on any machines
@@ -36,12 +36,14 @@ use crate::{Error, Result};
     disable_help_subcommand = true,
     after_help = "\
 Examples:
-  blendfuse plan cv DATA --out runs/cv                     (how many wait, and what they need)
+  blendfuse plan cv DATA --out runs/cv
   blendfuse plan cv DATA --out runs/cv --print | parallel -j 8
   blendfuse plan DATA --out runs/repro --seeds 5 --print > commands
   blendfuse status runs/cv
   blendfuse collect runs/cv
-Recipes for GNU parallel, HyperQueue, Ray and make: docs/scaling.md"
+
+The first says how many wait and what one needs. Recipes for GNU parallel,
+HyperQueue, Ray and make: docs/scaling.md"
 )]
 pub struct Plan {
     // Before the commands, which are gone from the matches once they are taken.
@@ -118,6 +120,7 @@ impl Plan {
 
 fn list(mut command: Box<dyn PlanCommand>, print: bool) -> Result<()> {
     let plan = command.plan();
+    plan.executor.check_not_given()?;
     plan.resume = true;
     plan.executor = ExecutorArgs::of(Executor::Listed(Waiting::default()));
     let (out, as_json) = (plan.out.clone(), plan.json);
@@ -147,7 +150,7 @@ fn list(mut command: Box<dyn PlanCommand>, print: bool) -> Result<()> {
     }
     if print {
         let lines: Vec<String> = waiting.iter().map(|trial| command(trial) + "\n").collect();
-        console::print(&lines.concat())?;
+        console::print_raw(&lines.concat())?;
     }
     if waiting.is_empty() {
         console::note(&format!(

@@ -46,7 +46,6 @@ pub struct PlanArgs {
     /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
-    // Last, since its heading is that of all flags after it.
     #[command(flatten)]
     pub executor: ExecutorArgs,
 }

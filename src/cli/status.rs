@@ -20,9 +20,10 @@ const NAMED: usize = 10;
 /// The longest name of a training.
 const NAME_WIDTH: usize = 60;
 
-/// How far a plan is: done, running, failed, waiting, and how long the rest may take
+/// Tell how far a plan is and how long the rest may take
 ///
-/// Reads the plan's folder alone, so it tells of trainings that run here, under Slurm or by any other
+/// Counts trainings that are done, running, failed, stopped and waiting, and names those that run and
+/// those that failed. Reads the plan's folder alone, so it tells of trainings that run here, under Slurm or by any other
 /// engine, while they run.
 #[derive(Args, Debug)]
 #[command(after_help = "\

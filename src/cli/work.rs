@@ -23,7 +23,7 @@ use crate::experiments::work::{Work as Trials, WorkObserver};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  blendfuse plan cv DATA --out runs/cv --print             (prints one `blendfuse work` a line)
+  blendfuse plan cv DATA --out runs/cv --print
   blendfuse work runs/cv 3f9c1a0b5d2e4786
   blendfuse work runs/cv 3f9c1a0b5d2e4786 77d0c4a1be93f520 --threads 4")]
 pub struct Work {
@@ -48,11 +48,11 @@ struct Lines;
 
 impl WorkObserver for Lines {
     fn begins(&mut self, planned: &Planned) {
-        console::line(&format!("{}  {}", planned.id, Listed::of(planned)));
+        console::progress(&format!("{}  {}", planned.id, Listed::of(planned)));
     }
 
     fn done_before(&mut self, id: &str) {
-        console::line(&format!("{id}  has a result already"));
+        console::progress(&format!("{id}  has a result already"));
     }
 
     fn finished(&mut self, planned: &Planned, result: &TrialResult, seconds: f64) {
@@ -62,7 +62,7 @@ impl WorkObserver for Lines {
             .map_or_else(String::new, |accuracy| {
                 format!("average {}, ", share(Some(accuracy.average())))
             });
-        console::line(&format!(
+        console::progress(&format!(
             "{}  {score}{}, {}",
             planned.id,
             counted(result.epochs, "epoch"),
@@ -71,7 +71,7 @@ impl WorkObserver for Lines {
     }
 
     fn failed(&mut self, id: &str, reason: &str) {
-        console::line(&format!(
+        console::progress(&format!(
             "{id}  FAILED: {}",
             reason.replace(['\n', '\r'], " ")
         ));
