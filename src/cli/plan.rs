@@ -20,7 +20,7 @@ use crate::experiments::executor::Waiting;
 use crate::experiments::plan_folder::{Description, Listed, listed};
 use crate::{Error, Result};
 
-/// List the trainings of a plan, one command each, for any engine to run
+/// List the trainings of a plan as commands for any engine
 ///
 /// Takes a command that runs many trainings, with its flags, and trains nothing. With --print one
 /// `blendfuse work` command a line comes out, each for one training, in any order and on any machines
