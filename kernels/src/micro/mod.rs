@@ -298,7 +298,10 @@ impl fmt::Display for SelectError {
                 KERNEL_NAMES.join(", ")
             )?,
             Self::Unsupported { name } => {
-                write!(f, "this processor cannot run the kernel `{name}`")?;
+                write!(
+                    f,
+                    "{KERNEL_VARIABLE}={name}: this processor lacks the instructions of that kernel"
+                )?;
             }
         }
         write!(f, " (unset it to let the processor decide)")
