@@ -5,7 +5,6 @@
 mod command;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use command::{Place, Ran, SMALL};
@@ -35,32 +34,6 @@ fn shell(place: &Place, line: &str) -> Ran {
 fn lines(place: &Place, plan: &[&'static str]) -> Vec<String> {
     let printed = place.ok(&[plan, &["--print"]].concat());
     printed.lines().map(str::to_owned).collect()
-}
-
-/// Every file of a plan but those that say where and when.
-fn results(place: &Place, out: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let root = place.path(out);
-    let kept = |path: &Path| {
-        let name = path.file_name().unwrap().to_string_lossy();
-        !name.ends_with("log.jsonl") && !["manifest.json", ".lock"].contains(&name.as_ref())
-    };
-    let files = place.contents(out).into_iter();
-    files
-        .filter(|(path, _)| kept(path))
-        .map(|(path, bytes)| (path.strip_prefix(&root).unwrap().to_owned(), bytes))
-        .collect()
-}
-
-#[track_caller]
-fn assert_same(place: &Place, a: &str, b: &str) {
-    let (a, b) = (results(place, a), results(place, b));
-    let names = |files: &[(PathBuf, Vec<u8>)]| -> Vec<PathBuf> {
-        files.iter().map(|(path, _)| path.clone()).collect()
-    };
-    assert_eq!(names(&a), names(&b));
-    for ((path, a), (_, b)) in a.iter().zip(&b) {
-        assert!(a == b, "{} differs", path.display());
-    }
 }
 
 #[test]
@@ -93,7 +66,7 @@ fn trainings_that_others_run_come_to_the_same_files_as_the_command_itself() {
     assert!(lines(&place, &plan).is_empty());
     let printed = place.ok(&["collect", "parts"]);
     assert!(printed.contains("wrote parts/: "), "{printed}");
-    assert_same(&place, "whole", "parts");
+    place.assert_same_plans("whole", "parts");
 }
 
 #[test]
@@ -107,7 +80,7 @@ fn a_plan_begun_here_goes_on_elsewhere_and_the_other_way_round() {
     let value = place.json(&run(&["ablate"], "parts", &["--resume"]));
     assert_eq!(value["reused"], 7);
     assert_eq!(value["incomplete"], false);
-    assert_same(&place, "whole", "parts");
+    place.assert_same_plans("whole", "parts");
     // Orders that nobody needs any more are gone.
     let orders = place.contents("parts").into_iter();
     assert_eq!(

@@ -7,7 +7,6 @@ mod command;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use command::{Place, SMALL};
@@ -27,31 +26,6 @@ fn plan(command: &'static str, out: &'static str, more: &[&'static str]) -> Vec<
         _ => &[],
     };
     [&base[..], SMALL, &settings, baselines, more].concat()
-}
-
-/// All files but those that say where and when: the log, and the manifests with their environment.
-fn results(place: &Place, out: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let root = place.path(out);
-    let kept = |path: &Path| {
-        let name = path.file_name().unwrap().to_string_lossy();
-        !name.ends_with("log.jsonl") && !["manifest.json", ".lock"].contains(&name.as_ref())
-    };
-    let files = place.contents(out).into_iter();
-    files
-        .filter(|(path, _)| kept(path))
-        .map(|(path, bytes)| (path.strip_prefix(&root).unwrap().to_owned(), bytes))
-        .collect()
-}
-
-fn assert_same(place: &Place, a: &str, b: &str) {
-    let (a_files, b_files) = (results(place, a), results(place, b));
-    let names = |files: &[(PathBuf, Vec<u8>)]| -> Vec<PathBuf> {
-        files.iter().map(|(path, _)| path.clone()).collect()
-    };
-    assert_eq!(names(&a_files), names(&b_files));
-    for ((path, a_bytes), (_, b_bytes)) in a_files.iter().zip(&b_files) {
-        assert!(a_bytes == b_bytes, "{} differs", path.display());
-    }
 }
 
 /// Names of the trials that have a result.
@@ -119,11 +93,11 @@ fn a_killed_plan_goes_on_where_it_was_and_repeats_no_finished_trial() {
     let trials = begun_since(&known, &begun(&place, "parts"));
     assert!(trials.iter().all(|trial| !before.contains(trial)));
     assert_eq!(finished(&place, "parts"), finished(&place, "whole"));
-    assert_same(&place, "whole", "parts");
+    place.assert_same_plans("whole", "parts");
     // Once more: everything is there.
     let value = place.json(&plan("repro", "parts", &["--resume"]));
     assert_eq!(value["trials"], value["reused"]);
-    assert_same(&place, "whole", "parts");
+    place.assert_same_plans("whole", "parts");
 }
 
 #[test]
@@ -142,11 +116,11 @@ fn trainings_side_by_side_and_threads_change_no_byte() {
         "many",
         &with(&["--jobs", "4", "--threads", "4"]),
     ));
-    assert_same(&place, "one", "two");
-    assert_same(&place, "one", "many");
+    place.assert_same_plans("one", "two");
+    place.assert_same_plans("one", "many");
     place.ok(&plan("ablate", "ablate1", &["--jobs", "1"]));
     place.ok(&plan("ablate", "ablate2", &["--jobs", "2"]));
-    assert_same(&place, "ablate1", "ablate2");
+    place.assert_same_plans("ablate1", "ablate2");
 }
 
 #[test]

@@ -147,32 +147,6 @@ fn repro(out: &'static str, more: &[&'static str]) -> Vec<&'static str> {
     [&base[..], SMALL, &settings, more].concat()
 }
 
-/// All files of a plan but those that say where and when, and Slurm's.
-fn results(place: &Place, out: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let root = place.path(out);
-    let files = place.contents(out).into_iter();
-    files
-        .map(|(path, bytes)| (path.strip_prefix(&root).unwrap().to_owned(), bytes))
-        .filter(|(path, _)| {
-            let name = path.file_name().unwrap().to_string_lossy();
-            let told = name.ends_with("log.jsonl") || name == "manifest.json" || name == ".lock";
-            !told && !path.starts_with("slurm")
-        })
-        .collect()
-}
-
-#[track_caller]
-fn assert_same(place: &Place, a: &str, b: &str) {
-    let (a, b) = (results(place, a), results(place, b));
-    let names = |files: &[(PathBuf, Vec<u8>)]| -> Vec<PathBuf> {
-        files.iter().map(|(path, _)| path.clone()).collect()
-    };
-    assert_eq!(names(&a), names(&b));
-    for ((path, a), (_, b)) in a.iter().zip(&b) {
-        assert!(a == b, "{} differs", path.display());
-    }
-}
-
 /// Processes of the plan's trainings on this machine.
 fn workers(place: &Place, out: &str) -> Vec<String> {
     let pattern = format!("work {}", place.path(out).display());
@@ -221,7 +195,7 @@ fn under_slurm_a_plan_comes_to_the_local_bytes_whatever_is_killed() {
     let status = node.wait(&place, "quiet");
     assert_eq!(status["done"], status["trials"], "{status}");
     assert_eq!(status["tables"], true, "{status}");
-    assert_same(&place, "whole", "quiet");
+    place.assert_same_plans("whole", "quiet");
     println!(
         "{} trainings under Slurm: the local bytes",
         status["trials"]
@@ -282,7 +256,7 @@ fn under_slurm_a_plan_comes_to_the_local_bytes_whatever_is_killed() {
     let status = node.wait(&place, "parts");
     let told = fs::read_to_string(place.path("parts/slurm/go-on.txt")).unwrap();
     assert_eq!(status["done"], status["trials"], "{status}\n{told}");
-    assert_same(&place, "whole", "parts");
+    place.assert_same_plans("whole", "parts");
     println!(
         "{locally} trainings here, the rest under Slurm in {} rounds, {cancelled} tasks cancelled, {killed} processes killed: the same bytes",
         status["slurm"]["round"]

@@ -14,6 +14,7 @@ pub mod data_folder;
 mod execute;
 pub mod executor;
 pub mod line_up;
+pub mod list;
 pub mod log;
 mod memory;
 pub mod order;

@@ -1,7 +1,5 @@
 //! The folder of a plan: what it is, the results of its trials, and who works in it.
 
-use std::collections::BTreeSet;
-use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,9 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::list::List;
+pub use super::list::{Listed, listed};
 use super::log::{self, Event};
-use super::memory;
-use super::plan::{Plan, Planned};
+use super::plan::Plan;
 use super::result::TrialResult;
 use super::trial::FORMAT_VERSION;
 use super::trial_files::{TrialFiles, remove};
@@ -23,9 +22,6 @@ use crate::train::run::PROGRAM;
 
 /// The file that says what a plan is.
 pub const DESCRIPTION: &str = "plan.json";
-
-/// The file that lists the trials of a plan, a line each.
-pub const LIST: &str = "trials.jsonl";
 
 /// What happened to the plan as a whole.
 pub const LOG: &str = "log.jsonl";
@@ -70,109 +66,6 @@ impl Description {
             )));
         }
         read(&file)
-    }
-}
-
-/// A trial as the list has it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Listed {
-    /// Its name.
-    pub id: String,
-    /// What people call its configuration.
-    pub label: String,
-    /// The fold held out.
-    pub fold: Option<usize>,
-    /// The seed.
-    pub seed: u64,
-    /// How long it takes at most, in no unit; comparable between the trials of a plan.
-    #[serde(default)]
-    pub cost: f64,
-    /// The memory that it is expected to take, in MiB.
-    #[serde(default)]
-    pub memory_mib: u64,
-}
-
-impl Listed {
-    /// As the list has a planned trial.
-    pub fn of(planned: &Planned) -> Self {
-        let demand = memory::demand(&planned.trial.kind, &planned.data);
-        Self {
-            cost: demand.cost,
-            memory_mib: demand.bytes >> 20,
-            id: planned.id.clone(),
-            label: planned.label.clone(),
-            fold: planned.trial.fold,
-            seed: planned.trial.seed,
-        }
-    }
-}
-
-impl fmt::Display for Listed {
-    /// What people call the trial: its configuration, fold and seed.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.fold {
-            Some(fold) => write!(f, "{}, fold {fold}, seed {}", self.label, self.seed),
-            None => write!(f, "{}, all clips, seed {}", self.label, self.seed),
-        }
-    }
-}
-
-/// The trials that a plan's folder lists so far; a line that is being written is not among them.
-///
-/// # Errors
-/// [`Error::Read`].
-pub fn listed(folder: &Path) -> Result<Vec<Listed>> {
-    let path = folder.join(LIST);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(text
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(source) => Err(Error::Read { path, source }),
-    }
-}
-
-/// The list as this process has written it.
-#[derive(Debug, Default)]
-struct List {
-    trials: Vec<Listed>,
-    ids: BTreeSet<String>,
-    /// How many of them are in the file; none before it was written for the first time.
-    written: Option<usize>,
-}
-
-impl List {
-    fn add(&mut self, plan: &Plan) {
-        for planned in plan.trials() {
-            if self.ids.insert(planned.id.clone()) {
-                self.trials.push(Listed::of(planned));
-            }
-        }
-    }
-
-    /// Brings the file up to date: whole the first time, afterwards only what is new.
-    fn write(&mut self, path: &Path) -> Result<()> {
-        let failed = |source: std::io::Error| Error::Write {
-            path: path.to_owned(),
-            source,
-        };
-        let mut lines = Vec::new();
-        for trial in &self.trials[self.written.unwrap_or_default()..] {
-            serde_json::to_writer(&mut lines, trial).map_err(|error| failed(error.into()))?;
-            lines.push(b'\n');
-        }
-        match self.written {
-            None => crate::atomic::write(path, |out| out.write_all(&lines))?,
-            Some(_) if lines.is_empty() => {}
-            Some(_) => {
-                let file = std::fs::OpenOptions::new().append(true).open(path);
-                file.and_then(|mut file| file.write_all(&lines))
-                    .map_err(failed)?;
-            }
-        }
-        self.written = Some(self.trials.len());
-        Ok(())
     }
 }
 
@@ -327,7 +220,7 @@ impl PlanFolder {
         }
         let mut list = guard(&self.list);
         list.add(plan);
-        list.write(&self.path.join(LIST))
+        list.write(&self.path)
     }
 
     /// Lists a plan's trials anew, in the plan's order and with its labels; others stay in front.
@@ -339,17 +232,8 @@ impl PlanFolder {
             return Ok(());
         }
         let mut list = guard(&self.list);
-        for planned in plan.trials() {
-            list.ids.remove(&planned.id);
-        }
-        let List { trials, ids, .. } = &mut *list;
-        let before = trials.clone();
-        trials.retain(|known| ids.contains(&known.id));
-        list.add(plan);
-        if list.trials != before {
-            list.written = None;
-        }
-        list.write(&self.path.join(LIST))
+        list.put_in_order(plan);
+        list.write(&self.path)
     }
 
     /// Takes note of the files that the plan as a whole came to; they go when the plan changes.

@@ -103,6 +103,33 @@ impl Place {
             .collect()
     }
 
+    /// The files of a plan but those that say where and when (logs, manifests), and Slurm's.
+    pub fn plan_files(&self, plan: &str) -> Vec<(PathBuf, Vec<u8>)> {
+        let root = self.path(plan);
+        let files = self.contents(plan).into_iter();
+        files
+            .map(|(path, bytes)| (path.strip_prefix(&root).unwrap().to_owned(), bytes))
+            .filter(|(path, _)| {
+                let name = path.file_name().unwrap().to_string_lossy();
+                let told = ["manifest.json", ".lock"].contains(&name.as_ref());
+                !told && !name.ends_with("log.jsonl") && !path.starts_with("slurm")
+            })
+            .collect()
+    }
+
+    /// The same names and bytes in two plans' folders.
+    #[track_caller]
+    pub fn assert_same_plans(&self, a: &str, b: &str) {
+        let (a, b) = (self.plan_files(a), self.plan_files(b));
+        let names = |files: &[(PathBuf, Vec<u8>)]| -> Vec<PathBuf> {
+            files.iter().map(|(path, _)| path.clone()).collect()
+        };
+        assert_eq!(names(&a), names(&b));
+        for ((path, a), (_, b)) in a.iter().zip(&b) {
+            assert!(a == b, "{} differs", path.display());
+        }
+    }
+
     /// Everything below the folder, with its bytes.
     pub fn contents(&self, name: &str) -> Vec<(PathBuf, Vec<u8>)> {
         let mut found = Vec::new();
