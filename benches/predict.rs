@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blendfuse::autograd::Tape;
+use blendfuse::bench::predict::Workload;
 use blendfuse::kernels::layout::PackedRows;
 use blendfuse::kernels::pack::{Pick, gather_rows};
 use blendfuse::model::Inputs;
 use blendfuse::nn::Mode;
-use blendfuse::train::benchmark_predict::Workload;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// The first clips by the tape, and by what is timed.

@@ -1,7 +1,7 @@
 //! The one error type of the library.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What went wrong, with the file, row or key that it concerns.
 #[derive(Debug, thiserror::Error)]
@@ -188,6 +188,21 @@ fn visible(c: char) -> String {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// A fault of a CSV file, at a line and a column where these are known.
+    pub(crate) fn csv(
+        path: &Path,
+        line: Option<u64>,
+        column: Option<&str>,
+        reason: String,
+    ) -> Self {
+        Error::Csv {
+            path: path.to_path_buf(),
+            line,
+            column: column.map(str::to_string),
+            reason,
+        }
+    }
+
     /// Whether the user's input is at fault (exit code 2) rather than the run (exit code 1).
     pub fn is_input(&self) -> bool {
         !matches!(

@@ -9,7 +9,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use blendfuse::data::npz::Npz;
+use blendfuse::formats::npz::Npz;
 use command::Place;
 use frames::{assert_rows, folder, npy, read};
 use serde_json::Value;

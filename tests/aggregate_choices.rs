@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use blendfuse::data::features::Features;
-use blendfuse::data::npz::Npz;
+use blendfuse::formats::npz::Npz;
 use command::Place;
 use frames::{assert_rows, folder, frames, npy, read};
 use serde_json::Value;

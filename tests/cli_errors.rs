@@ -6,7 +6,7 @@ mod command;
 use std::fs;
 use std::path::Path;
 
-use blendfuse::data::npz_write::{Precision, write};
+use blendfuse::formats::npz::write::{Precision, write};
 use command::{Place, SMALL};
 
 const TRAIN: &[&str] = &["train", "data", "--out", "run", "--fold", "0"];

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use blendfuse::train::Predictor;
+use blendfuse::predict::Predictor;
 
 /// The seed model of the fuzz corpus (one encoder `a` of two columns, classes joy and neu) after a
 /// change of its header and one of its values; gives the refusal.

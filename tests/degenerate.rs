@@ -7,7 +7,7 @@ mod command;
 use std::fs;
 
 use blendfuse::data::dataset::Dataset;
-use blendfuse::data::encoder_file::EncoderRows;
+use blendfuse::ingest::encoder_file::EncoderRows;
 use command::{Place, SMALL};
 
 /// Rewrites every value of an encoder's two files.

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use blendfuse::data::dataset::Dataset;
-use blendfuse::data::encoder_file::EncoderRows;
+use blendfuse::ingest::encoder_file::EncoderRows;
 use command::{Place, SMALL};
 use serde_json::Value;
 

@@ -6,7 +6,7 @@ mod readers;
 use std::fs;
 use std::path::Path;
 
-use blendfuse::train::Predictor;
+use blendfuse::predict::Predictor;
 use readers::TARGETS;
 
 #[test]

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use blendfuse::autograd::{Scalar, Tape};
-use blendfuse::data::npz::Npz;
+use blendfuse::config::Config;
+use blendfuse::config::{Gate, Heads, PresenceLoss};
 use blendfuse::eval::align::align;
+use blendfuse::formats::npz::Npz;
 use blendfuse::kernels::MatRef;
 use blendfuse::kernels::layout::PackedRows;
-use blendfuse::model::config::{Gate, Heads, PresenceLoss};
 use blendfuse::model::heads::{presence_probabilities, salience_probabilities};
-use blendfuse::model::{Config, EncoderShape, FusionNet, Inputs};
+use blendfuse::model::{EncoderShape, FusionNet, Inputs};
 use blendfuse::nn::params::WeightLayout;
 use blendfuse::nn::{Adam, AdamConfig, Mode};
 use ndarray::{Array2, ArrayView2};

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use blendfuse::autograd::Tape;
+use blendfuse::config::Config;
+use blendfuse::config::overrides::parse_assignment;
 use blendfuse::kernels::inference::BatchRows;
 use blendfuse::kernels::layout::PackedRows;
 use blendfuse::kernels::pack::{Pick, RowSource, RowValues, Standardise, StoredRows, gather_rows};
-use blendfuse::model::config_overrides::parse_assignment;
-use blendfuse::model::{Config, EncoderShape, Evaluation, FusionNet, Inputs};
+use blendfuse::model::{EncoderShape, Evaluation, FusionNet, Inputs};
 use blendfuse::nn::Mode;
 use blendfuse::nn::params::WeightLayout;
 use blendfuse::rng::{Purpose, Stream};

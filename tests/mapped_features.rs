@@ -10,7 +10,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use blendfuse::data::npz_write::{self, Precision};
+use blendfuse::formats::npz::write;
+use blendfuse::formats::npz::write::Precision;
 use command::{Place, Ran};
 
 /// Anonymous memory that a process may take, in KiB; without data it takes less than half of it.
@@ -50,7 +51,7 @@ fn write(data: &Path) {
     fs::write(data.join("train_metadata.csv"), table).unwrap();
     for encoder in 0..4 {
         let file = features.join(format!("encoder{encoder}.npz"));
-        npz_write::write(&file, |npz| {
+        write::write(&file, |npz| {
             npz.rows("X", Precision::F64, [CLIPS, COLUMNS], |row, out| {
                 for (column, x) in out.iter_mut().enumerate() {
                     let mixed = (row * 31 + column * 17 + encoder * 7) % 101;

@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use blendfuse::autograd::Tape;
+use blendfuse::config::Config;
+use blendfuse::config::overrides::parse_assignment;
 use blendfuse::kernels::MatRef;
 use blendfuse::kernels::layout::PackedRows;
-use blendfuse::model::config_overrides::parse_assignment;
-use blendfuse::model::{Config, EncoderShape, FusionNet, Inputs};
+use blendfuse::model::{EncoderShape, FusionNet, Inputs};
 use blendfuse::nn::Mode;
 use blendfuse::nn::params::{ParamId, WeightLayout};
 use blendfuse::rng::{Purpose, Stream};

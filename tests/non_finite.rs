@@ -2,11 +2,11 @@
 //! are still numbers.
 
 use blendfuse::Error;
+use blendfuse::artifact::checkpoint::Checkpoint;
+use blendfuse::config::Config;
+use blendfuse::config::overrides::parse_assignment;
 use blendfuse::data::dataset::Dataset;
 use blendfuse::data::synth::{self, Preset, SynthOptions};
-use blendfuse::model::Config;
-use blendfuse::model::config_overrides::parse_assignment;
-use blendfuse::train::checkpoint::Checkpoint;
 use blendfuse::train::{Options, Run};
 
 #[test]
@@ -63,7 +63,8 @@ fn an_exploding_run_names_epoch_batch_and_place_and_keeps_finite_weights() {
     let mut net =
         blendfuse::model::FusionNet::<f32>::new(&config, &shapes, dataset.classes.len()).unwrap();
     weights.load_into(&mut net.params).unwrap();
-    let manifest = blendfuse::train::manifest::Manifest::read(&out.join("manifest.json")).unwrap();
+    let manifest =
+        blendfuse::artifact::manifest::Manifest::read(&out.join("manifest.json")).unwrap();
     assert!(!manifest.finished);
 }
 

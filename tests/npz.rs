@@ -10,9 +10,10 @@
 use std::path::{Path, PathBuf};
 
 use blendfuse::data::features::Features;
-use blendfuse::data::npy;
-use blendfuse::data::npz::Npz;
-use blendfuse::data::npz_write::{self, Precision};
+use blendfuse::formats::npy;
+use blendfuse::formats::npz::Npz;
+use blendfuse::formats::npz::write;
+use blendfuse::formats::npz::write::Precision;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -164,7 +165,7 @@ fn names_as_listed(path: &Path, entry: &Value) -> Option<blendfuse::Error> {
 fn good_file() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("good.npz");
-    npz_write::write(&path, |npz| {
+    write::write(&path, |npz| {
         npz.rows("X", Precision::F32, [3, 4], |row, out| out[row] = 1.0)?;
         npz.names("filenames", &["a", "b", "größe"])
     })

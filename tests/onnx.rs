@@ -7,10 +7,10 @@ mod onnx_graph;
 
 use std::collections::HashMap;
 
-use blendfuse::data::npz::Npz;
 use blendfuse::data::part::{self, Needs};
 use blendfuse::export::onnx::proto::{ModelProto, ValueInfoProto};
-use blendfuse::train::{Predictor, Scores};
+use blendfuse::formats::npz::Npz;
+use blendfuse::predict::{Predictor, Scores};
 use command::{Place, SMALL};
 use ndarray::ArrayD;
 use onnx_graph::{Tensor, constant, graph, run};

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use blendfuse::data::clip_files::Files;
-use blendfuse::data::npy::{Values, read_numbers};
-use blendfuse::data::npy_header::Header;
-use blendfuse::data::openface::{Counts, Options, Outcome, Selection, aggregate_folder, read};
+use blendfuse::formats::npy::header::Header;
+use blendfuse::formats::npy::{Values, read_numbers};
+use blendfuse::ingest::clip_files::Files;
+use blendfuse::ingest::openface::{Counts, Options, Outcome, Selection, aggregate_folder, read};
 use blendfuse::kernels::aggregate::{Aggregation, Scratch};
 use blendfuse::kernels::pack::{RowSource, RowValues};
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use blendfuse::Error;
-use blendfuse::model::Config;
+use blendfuse::config::Config;
 use blendfuse::train::open::open_dataset;
 use blendfuse::train::step::StepLosses;
 use blendfuse::train::{Observer, Options, Run, Stop};

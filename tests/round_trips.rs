@@ -1,16 +1,17 @@
 //! What is written is read again, to the bit: predictions, probabilities and weights. (Feature files
 //! have theirs in `data::npz_write`.)
 
+use blendfuse::artifact::checkpoint::{
+    Checkpoint, ChosenThresholds, Description, EncoderEntry, FORMAT_VERSION,
+};
+use blendfuse::artifact::weights_file::save_weights;
 use blendfuse::autograd::Tensor;
+use blendfuse::config::Config;
 use blendfuse::data::label::{Blend, Classes, Part};
 use blendfuse::eval::probabilities::ProbabilityTable;
 use blendfuse::eval::submission::Predictions;
-use blendfuse::model::{Config, EncoderShape, FusionNet};
-use blendfuse::train::checkpoint::{
-    Checkpoint, ChosenThresholds, Description, EncoderEntry, FORMAT_VERSION,
-};
+use blendfuse::model::{EncoderShape, FusionNet};
 use blendfuse::train::run::PROGRAM;
-use blendfuse::train::weights_file::save_weights;
 use ndarray::Array2;
 use proptest::prelude::*;
 

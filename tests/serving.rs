@@ -6,7 +6,7 @@ mod command;
 
 use blendfuse::data::dataset::Split;
 use blendfuse::data::part::{self, Needs};
-use blendfuse::train::{Predictor, Scores};
+use blendfuse::predict::{Predictor, Scores};
 use command::{Place, SMALL};
 use ndarray::{Array2, Axis, ShapeBuilder, concatenate, s};
 

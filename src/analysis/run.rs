@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::artifact::history::{EpochRecord, read_json_lines};
+use crate::artifact::manifest::Manifest;
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::experiments::plan_folder::{DESCRIPTION, Description, Listed, listed};
-use crate::experiments::result::TrialResult;
-use crate::experiments::trial_files::TrialFiles;
-use crate::model::Config;
-use crate::nearest::path_instead;
-use crate::train::Predictor;
-use crate::train::history::{EpochRecord, read_json_lines};
-use crate::train::manifest::Manifest;
+use crate::plan::result::TrialResult;
+use crate::plan::store::plan_folder::{DESCRIPTION, Description, Listed, listed};
+use crate::plan::store::trial_files::TrialFiles;
+use crate::predict::Predictor;
+use crate::suggest::path_instead;
 
 /// A trained model with the record of its training.
 #[derive(Debug)]

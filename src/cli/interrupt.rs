@@ -3,8 +3,8 @@
 
 use std::sync::OnceLock;
 
-use super::args::quoted;
-use super::console;
+use super::flags::common::quoted;
+use super::output::console;
 use crate::train::Stop;
 
 /// What a shell says of a process that Ctrl-C ended.

@@ -1,61 +1,23 @@
 //! The command line. Each command is one file: its flags, its help, and a `run` that parses, calls
 //! the library and prints.
 
-mod ablate;
-mod aggregate;
-mod analyze;
-mod args;
-mod baseline;
-mod bench;
-mod clip_file_args;
-mod collect;
-mod completions;
-mod console;
-mod cv;
-mod decode;
-mod decoding;
-mod demo;
-mod encoder_output;
-mod evaluate;
-mod event_log;
-mod executor_args;
-mod exit_codes;
-mod export;
-#[cfg(test)]
-mod flag_table;
-mod inspect;
-mod inspect_encoders;
+mod commands;
+mod flags;
+mod help;
 mod interrupt;
-mod keys;
-mod man;
-mod numbers;
-mod openface;
-mod plan;
-mod plan_args;
-mod plan_progress;
-mod predict;
-mod progress;
-mod report;
-mod repro;
-mod score;
-mod stages;
-mod status;
-mod sweep;
-mod synth;
-mod train;
-mod usage;
-mod vectors;
-mod work;
+mod output;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser};
 
-use plan_args::PlanCommand;
+use commands::Command;
+use help::{exit_codes, stages, usage};
+use output::console;
 
 use crate::kernels::map::end_where_pages_are_lost;
 use crate::kernels::micro::kernel_name;
-use crate::nearest::path_instead;
+use crate::suggest::path_instead;
 use crate::{Error, Result};
 
 /// Train, evaluate and explain rank-aware multi-encoder fusion for blended emotion recognition
@@ -100,70 +62,6 @@ fn program() -> clap::Command {
         }))
     });
     stages::in_help(exit_codes::in_help(program))
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    Demo(demo::Demo),
-    Inspect(inspect::Inspect),
-    #[command(name = "openface")]
-    OpenFace(openface::OpenFace),
-    Aggregate(Box<aggregate::Aggregate>),
-    Train(Box<train::Train>),
-    Cv(Box<cv::CrossValidate>),
-    Sweep(Box<sweep::Sweep>),
-    Tune(Box<sweep::Tune>),
-    Ablate(Box<ablate::Ablate>),
-    Baseline(Box<baseline::Baseline>),
-    Repro(Box<repro::Repro>),
-    Plan(Box<plan::Plan>),
-    Work(work::Work),
-    Status(status::Status),
-    Collect(collect::Collect),
-    Predict(predict::Predict),
-    Export(export::Export),
-    Analyze(analyze::Analyze),
-    Report(report::Report),
-    Evaluate(evaluate::Evaluate),
-    Decode(decode::Decode),
-    Synth(synth::Synth),
-    Vectors(vectors::Vectors),
-    Bench(bench::Bench),
-    Completions(completions::Completions),
-    Man(man::Man),
-}
-
-impl Command {
-    fn run(self) -> Result<()> {
-        match self {
-            Command::Demo(command) => command.run(),
-            Command::Inspect(command) => command.run(),
-            Command::OpenFace(command) => command.run(),
-            Command::Aggregate(command) => command.run(),
-            Command::Train(command) => command.run(),
-            Command::Cv(command) => command.run(),
-            Command::Sweep(command) => command.run(),
-            Command::Tune(command) => command.run(),
-            Command::Ablate(command) => command.run(),
-            Command::Baseline(command) => command.run(),
-            Command::Repro(command) => command.run(),
-            Command::Plan(command) => command.run(),
-            Command::Work(command) => command.run(),
-            Command::Status(command) => command.run(),
-            Command::Collect(command) => command.run(),
-            Command::Predict(command) => command.run(),
-            Command::Export(command) => command.run(),
-            Command::Analyze(command) => command.run(),
-            Command::Report(command) => command.run(),
-            Command::Evaluate(command) => command.run(),
-            Command::Decode(command) => command.run(),
-            Command::Synth(command) => command.run(),
-            Command::Vectors(command) => command.run(),
-            Command::Bench(command) => command.run(),
-            Command::Completions(command) => command.run(),
-            Command::Man(command) => command.run(),
-        }
-    }
 }
 
 /// What a process says whose mapped features are gone; the system allows it no more than this.

@@ -7,7 +7,7 @@ use super::dataset::{Split, feature_files};
 use super::features::Features;
 use super::label::Classes;
 use super::metadata::Metadata;
-use crate::nearest::path_instead;
+use crate::suggest::path_instead;
 use crate::{Error, Result};
 
 /// What a model needs of a part.

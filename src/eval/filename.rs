@@ -4,7 +4,7 @@
 //! situation), `A102_mix_ang_disg_70_30_ver1` (blend).
 
 use crate::data::label::{Blend, Classes, Part};
-use crate::nearest::meant;
+use crate::suggest::meant;
 use crate::{Error, Result};
 
 /// How far the saliences of a name may be from 100 together.

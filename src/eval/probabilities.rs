@@ -11,11 +11,12 @@ use std::path::Path;
 use ndarray::Array2;
 
 use super::align::align;
-use crate::atomic;
 use crate::data::filename::clip_key;
 use crate::data::label::{CHALLENGE_CLASSES, Classes};
-use crate::data::npz_write::{self, Precision};
-use crate::data::table::Lines;
+use crate::files::atomic_file;
+use crate::formats::csv::table::Lines;
+use crate::formats::npz::write;
+use crate::formats::npz::write::Precision;
 use crate::{Error, Result};
 
 const FILENAME: &str = "filename";
@@ -106,7 +107,7 @@ impl ProbabilityTable {
     /// [`Error::Shape`] or [`Error::Data`] for a table that does not fit together; [`Error::Write`].
     pub fn write_csv(&self, path: &Path) -> Result<()> {
         self.check()?;
-        atomic::write(path, |out| {
+        atomic_file::write(path, |out| {
             self.write_csv_header(out)?;
             self.write_csv_rows(out)
         })
@@ -165,7 +166,7 @@ impl ProbabilityTable {
             ("salience", self.salience.as_ref()),
             ("aligned", Some(&self.aligned)),
         ];
-        npz_write::write(path, |npz| {
+        write::write(path, |npz| {
             npz.names("filenames", &self.filenames)?;
             npz.names("classes", self.classes.names())?;
             for (name, array) in arrays {

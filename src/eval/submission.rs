@@ -14,9 +14,9 @@ use serde_json::ser::{Formatter, PrettyFormatter};
 use zip::write::SimpleFileOptions;
 
 use super::ordered_json::Node;
-use crate::atomic;
 use crate::data::label::{Blend, Classes, Part};
-use crate::nearest::meant;
+use crate::files::atomic_file;
+use crate::suggest::meant;
 use crate::{Error, Result};
 
 /// The key that the challenge wraps its mapping in.
@@ -77,7 +77,7 @@ impl Predictions {
     /// has not or a salience that is not finite; [`Error::Write`].
     pub fn write(&self, path: &Path, classes: &Classes) -> Result<()> {
         self.check(classes)?;
-        atomic::write(path, |out| {
+        atomic_file::write(path, |out| {
             if has_extension(path, "zip") {
                 zip_into(out, path, |member| self.serialize(classes, member))
             } else {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::comparison::Contender;
-use super::data_folder::Opened;
 use super::paper::table_2;
-use super::trial::TrialKind;
-use crate::model::Config;
-use crate::model::config::{Gate, Heads, PresenceLoss};
+use crate::config::Config;
+use crate::config::{Gate, Heads, PresenceLoss};
+use crate::plan::data_folder::Opened;
+use crate::plan::trial::TrialKind;
 
 /// One change of a configuration.
 type Change = fn(&mut Config);

@@ -1,17 +1,17 @@
 //! The final model: trained on all clips for the median best epoch of the folds, decoded with the
 //! thresholds chosen on the out-of-fold scores.
 
-use super::baseline::Recipe;
 use super::cross_validate::{Candidate, CrossValidation, Protocol};
-use super::outcomes::Outcomes;
-use super::plan::Plan;
-use super::result::TrialResult;
-use super::schedule::{PlanObserver, Scheduler};
 use super::test_part::TestOutcome;
-use super::trial::{Trial, TrialKind};
+use crate::baseline::Recipe;
+use crate::config::Config;
+use crate::config::UdaTarget;
 use crate::error::Result;
-use crate::model::Config;
-use crate::model::config::UdaTarget;
+use crate::plan::outcomes::Outcomes;
+use crate::plan::planned::Plan;
+use crate::plan::result::TrialResult;
+use crate::plan::run::schedule::{PlanObserver, Scheduler};
+use crate::plan::trial::{Trial, TrialKind};
 
 /// A cross-validated configuration, trained on everything.
 #[derive(Clone, Debug)]

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::baseline::{BaselineModel, BaselineSpec, Recipe, encoder_named};
 use super::comparison::Contender;
-use super::data_folder::Opened;
 use super::paper::table_1;
+use crate::baseline::{BaselineModel, BaselineSpec, Recipe, encoder_named};
 use crate::data::dataset::Dataset;
 use crate::data::registry;
+use crate::plan::data_folder::Opened;
 
 /// One row on features: its encoders by their usual names, and the paper's test average.
 type Features = (&'static [&'static str], Option<f64>);

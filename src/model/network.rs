@@ -5,7 +5,6 @@ use std::sync::Arc;
 use blendfuse_kernels::layout::PackedRows;
 use ndarray::Array2;
 
-use super::config::{Config, Heads};
 use super::domain::Domain;
 use super::fusion::Fusion;
 use super::gate::Gate;
@@ -14,6 +13,7 @@ use super::loss::{Losses, losses};
 use super::projection::Projection;
 use crate::autograd::tape::shape_error;
 use crate::autograd::{Gradients, Scalar, Tape, Var};
+use crate::config::{Config, Heads};
 use crate::error::Result;
 use crate::nn::batch_norm::RunningUpdate;
 use crate::nn::params::WeightLayout;

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::table::{Cell, Table, write_json, write_markdown};
 use super::{certainty, cross_validation, final_model};
 use crate::error::Result;
-use crate::experiments::TrialKind;
 use crate::experiments::comparison::{Contender, Row};
-use crate::experiments::outcomes::NOT_FINISHED;
+use crate::plan::TrialKind;
+use crate::plan::outcomes::NOT_FINISHED;
 
 /// What the paper's figures beside ours mean.
 pub(super) const PAPER: &str = "The paper's figures are of BlEmoRE with 36 encoders: on other data or with other encoders they say nothing about these rows.";

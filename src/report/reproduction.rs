@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::table::{Cell, Table, write_json, write_markdown};
 use super::{certainty, comparison, final_model};
 use crate::error::Result;
-use crate::experiments::PlanFolder;
 use crate::experiments::comparison::Row;
 use crate::experiments::repro::{MODELS, Reproduced};
+use crate::plan::PlanFolder;
 
 /// Folders of the final models, in the order of the models.
 const FINALS: [&str; 2] = ["final", "final_uda"];

@@ -3,20 +3,20 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::checkpoint::{ChosenThresholds, Description, FORMAT_VERSION};
-use super::decoding::unsearched;
 use super::early_stopping::EarlyStopping;
 use super::epoch::{EpochEnd, PartOfEpoch};
-use super::files::Files;
-use super::history;
-use super::manifest::Manifest;
 use super::progress::{Progress, record};
 use super::run::{Observer, Outcome, PROGRAM, Run};
 use super::state::{self, LoopState};
-use super::weights_file::save_weights;
+use crate::artifact::checkpoint::{ChosenThresholds, Description, FORMAT_VERSION};
+use crate::artifact::history;
+use crate::artifact::manifest::Manifest;
+use crate::artifact::run_dir::Files;
+use crate::artifact::weights_file::save_weights;
 use crate::data::batch::Batch;
 use crate::error::{Error, Result};
 use crate::nn::{Plateau, PlateauConfig};
+use crate::predict::decoding::unsearched;
 
 /// How often the history on disk follows a run. Each write waits for the disk, which short epochs
 /// need not do.

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use crate::config::DataConfig;
 use crate::data::dataset::{Dataset, Selection};
 use crate::error::{Error, Result};
-use crate::model::config::DataConfig;
-use crate::nearest::instead;
+use crate::suggest::instead;
 
 /// Opens a data folder to train on, with the encoders, classes and neutral class of the
 /// configuration.

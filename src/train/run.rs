@@ -4,21 +4,22 @@ use std::path::PathBuf;
 
 use ndarray::Array2;
 
-use super::checkpoint::Checkpoint;
-use super::history::EpochRecord;
-use super::manifest::{ClipCounts, Manifest};
 use super::memory;
 use super::step::StepLosses;
 use super::stop::Stop;
 use super::target::{Target, target};
 use super::validation::ValidationFold;
 use super::warnings;
+use crate::artifact::checkpoint::Checkpoint;
+use crate::artifact::history::EpochRecord;
+use crate::artifact::manifest::{ClipCounts, Manifest};
+use crate::config::Config;
 use crate::data::dataset::Dataset;
 use crate::data::fingerprint::InputFile;
 use crate::data::folds::{fold, shared_actors};
 use crate::data::standardise::{self, ColumnStats};
 use crate::error::{Error, Result};
-use crate::model::{Config, EncoderShape, FusionNet};
+use crate::model::{EncoderShape, FusionNet};
 use crate::nn::{Adam, AdamConfig};
 
 /// Name and version of this program, as files record it.

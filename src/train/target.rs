@@ -2,11 +2,11 @@
 
 use super::run::Options;
 use super::validation::ValidationFold;
+use crate::config::Config;
+use crate::config::UdaTarget;
 use crate::data::batch::TargetStream;
 use crate::data::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
-use crate::model::Config;
-use crate::model::config::UdaTarget;
 
 /// The unlabelled rows of the domain adversary.
 #[derive(Debug)]

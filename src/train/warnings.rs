@@ -1,9 +1,9 @@
 //! What a user should know of the data before a run's figures are believed.
 
 use super::validation::ValidationFold;
+use crate::config::Monitor;
 use crate::data::dataset::Dataset;
 use crate::data::standardise::ColumnStats;
-use crate::model::config::Monitor;
 
 /// Most names that one warning lists.
 const LISTED: usize = 5;

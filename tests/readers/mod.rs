@@ -7,17 +7,19 @@
 use std::path::Path;
 
 use blendfuse::Error;
+use blendfuse::artifact::checkpoint::Checkpoint;
+use blendfuse::config::Config;
 use blendfuse::data::features::Features;
+use blendfuse::data::filename;
 use blendfuse::data::label::{Blend, Classes};
 use blendfuse::data::metadata::Metadata;
-use blendfuse::data::npz::Npz;
-use blendfuse::data::openface::{self, Group, Options, Selection};
-use blendfuse::data::{filename, npy};
 use blendfuse::eval::probabilities::ProbabilityTable;
 use blendfuse::eval::submission::Predictions;
-use blendfuse::model::Config;
-use blendfuse::train::Predictor;
-use blendfuse::train::checkpoint::Checkpoint;
+use blendfuse::formats::npy;
+use blendfuse::formats::npz::Npz;
+use blendfuse::ingest::openface;
+use blendfuse::ingest::openface::{Group, Options, Selection};
+use blendfuse::predict::Predictor;
 
 /// A kind of input: its name, which is its folder under `fuzz/corpus`, and what is done with a file.
 pub type Target = (&'static str, fn(&Path));

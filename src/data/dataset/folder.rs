@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::data::metadata::Metadata;
 use crate::data::registry::Modality;
 use crate::error::{Error, Result};
-use crate::nearest::{instead, path_instead};
+use crate::suggest::{instead, path_instead};
 
 /// Refuses what is no data folder: one that does not exist, or has no training metadata.
 pub(in crate::data) fn check_data_folder(path: &Path) -> Result<()> {

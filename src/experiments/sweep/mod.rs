@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::comparison::{Contender, Row, compare, compare_rows};
 use super::cross_validate::Protocol;
-use super::data_folder::DataFolder;
-use super::outcomes::Outcomes;
 use super::paper::TABLE_5;
-use super::schedule::{PlanObserver, Scheduler};
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::model::Config;
+use crate::plan::data_folder::DataFolder;
+use crate::plan::outcomes::Outcomes;
+use crate::plan::run::schedule::{PlanObserver, Scheduler};
 use crate::rng::{Purpose, Stream};
 use space::{Parameter, Point, apply, name};
 

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
 
+use crate::config::Config;
+use crate::config::overrides::parse_assignment;
 use crate::error::{Error, Result};
-use crate::model::Config;
-use crate::model::config_overrides::parse_assignment;
 use crate::rng::Stream;
 
 /// The most values that a whole range of integers may have in a grid.

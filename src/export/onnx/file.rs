@@ -8,7 +8,8 @@ use prost::{Message, encode_length_delimiter, length_delimiter_len};
 
 use super::graph::{Constant, Graph};
 use super::proto::{GraphProto, ModelProto};
-use crate::{Error, Result, atomic};
+use crate::files::atomic_file;
+use crate::{Error, Result};
 
 /// The largest message that protobuf allows, and so the largest ONNX file without others beside it.
 pub(super) const LARGEST: u64 = i32::MAX as u64;
@@ -77,7 +78,7 @@ pub(super) fn write(
             mib(largest)
         )));
     }
-    atomic::write(path, |out| {
+    atomic_file::write(path, |out| {
         out.write_all(&model)?;
         begin_field(out, MODEL_GRAPH, graph_len)?;
         out.write_all(&rest)?;

@@ -11,7 +11,7 @@ use crate::eval::align::EPSILON;
 use crate::kernels::rowwise::RENORMALISE_EPS;
 use crate::model::Inference;
 use crate::nn::Folded;
-use crate::train::Predictor;
+use crate::predict::Predictor;
 use crate::{Error, Result};
 
 // Constants that several nodes take.
