@@ -1,7 +1,8 @@
 //! Prediction of one clip, of 256 and of 3,050, at the paper's size and with widths divided by 16, in
 //! clips a second. What is timed is first compared with the tape's evaluation.
 //!
-//! 3,050 clips at the paper's size take 4.4 GiB: `cargo bench --bench predict -- small` leaves them out.
+//! 3,050 clips at the paper's size take 4.4 GiB: `cargo bench --bench predict -- small` leaves them
+//! out (in this folder).
 //! `benches/peers/predict.py` times PyTorch beside.
 
 use std::sync::Arc;

@@ -4,7 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const MANIFESTS: [&str; 3] = ["Cargo.toml", "kernels/Cargo.toml", "fuzz/Cargo.toml"];
+const MANIFESTS: [&str; 4] = [
+    "Cargo.toml",
+    "kernels/Cargo.toml",
+    "benches/Cargo.toml",
+    "fuzz/Cargo.toml",
+];
 
 /// The crates that a manifest names in any table of dependencies, itself left out.
 fn named(manifest: &toml::Table, found: &mut BTreeSet<String>) {
@@ -25,13 +30,21 @@ fn the_page_names_every_direct_dependency_and_no_other() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut expected = BTreeSet::new();
     for path in MANIFESTS {
-        // The package on the registry has no fuzz targets.
+        // The package on the registry has neither benches nor fuzz targets.
         if let Ok(text) = fs::read_to_string(root.join(path)) {
             named(&text.parse().unwrap(), &mut expected);
         }
     }
-    if !root.join("fuzz").is_dir() {
-        expected.extend(["cpu-time", "libfuzzer-sys"].map(String::from));
+    for (folder, only_there) in [
+        (
+            "benches",
+            &["criterion", "faer", "gemm", "matrixmultiply"][..],
+        ),
+        ("fuzz", &["cpu-time", "libfuzzer-sys"]),
+    ] {
+        if !root.join(folder).is_dir() {
+            expected.extend(only_there.iter().map(|name| name.to_string()));
+        }
     }
     expected.remove("blendfuse");
     let page = fs::read_to_string(root.join("docs/dependencies.md")).unwrap();

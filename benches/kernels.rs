@@ -1,7 +1,7 @@
 //! Kernels at the model's shapes (batch 64): reference | matrixmultiply | ours. Every result is
 //! checked before it is timed. Throughput counts floating-point operations: Gelem/s is GFLOP/s.
 //!
-//! `cargo bench -p blendfuse-kernels`; `RAYON_NUM_THREADS` and `BLENDFUSE_KERNEL` say with what.
+//! `cargo bench --bench kernels` in this folder; `RAYON_NUM_THREADS` and `BLENDFUSE_KERNEL` say with what.
 
 use std::hint::black_box;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! Matrix products at the model's shapes and square ones, beside other libraries, in turn:
-//! `cargo bench -p blendfuse-kernels --bench gemm`. Prints a table of GFLOP/s, medians of
+//! `cargo bench --bench gemm` in this folder. Prints a table of GFLOP/s, medians of
 //! interleaved rounds; `-- square` times the products of that name only. Every result is checked
 //! before it is timed. All use the machine's threads.
 //!
