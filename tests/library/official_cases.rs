@@ -27,7 +27,7 @@ const RULES: [(&str, Rules); 3] = [
 ];
 
 fn cases() -> Value {
-    let text = include_str!("../fixtures/official_cases.json");
+    let text = include_str!("../../fixtures/official_cases.json");
     serde_json::from_str(text).unwrap()
 }
 

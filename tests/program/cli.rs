@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::command::{Place, SMALL};
+use crate::command::{Place, Ran, SMALL};
 
 fn number(value: &Value, key: &str) -> f64 {
     value[key]
@@ -302,14 +302,14 @@ fn the_kernel_is_named_and_an_unknown_one_refused() {
             .command(&["--version"])
             .env("BLENDFUSE_KERNEL", kernel)
             .output();
-        command::Ran::of(output.unwrap())
+        Ran::of(output.unwrap())
     };
     assert!(forced("portable").stdout.contains("kernel portable"));
     let output = place
         .command(&["inspect", "."])
         .env("BLENDFUSE_KERNEL", "fast")
         .output();
-    let ran = command::Ran::of(output.unwrap());
+    let ran = Ran::of(output.unwrap());
     assert_eq!(ran.code, 2);
     assert!(
         ran.stderr.starts_with("error: no kernel is called `fast`"),
