@@ -66,7 +66,7 @@ fn a_wrong_path() {
     let error = place.refused(&["inspect", "nowhere"]);
     assert_eq!(
         error,
-        "nowhere cannot be used as it is: 1 problem, listed above"
+        "nowhere cannot be used for training: 1 problem, listed above"
     );
     let error = place.refused(&["evaluate", "no.json"]);
     assert!(error.starts_with("cannot read no.json: "), "{error}");
@@ -257,7 +257,7 @@ fn nothing_that_stands_already_is_overwritten_unasked() {
     let error = place.refused(&[TRAIN, SMALL, &short].concat());
     assert_eq!(
         error,
-        "--out run: is not empty; choose another folder, or --resume to go on with the run there"
+        "--out run: is not empty; choose another folder, or use --resume to continue the run there"
     );
     for command in [&["synth", "--out", "run"][..], &["demo", "--out", "run"]] {
         let error = place.refused(command);
@@ -273,7 +273,7 @@ fn nothing_that_stands_already_is_overwritten_unasked() {
         );
         assert_eq!(
             error,
-            "--out data/train_metadata.csv/x: data/train_metadata.csv is a file; expected a new or an empty folder"
+            "--out data/train_metadata.csv/x: data/train_metadata.csv is a file; expected a new or empty folder"
         );
     }
     assert!(place.contents("run") == before);
@@ -283,19 +283,19 @@ fn nothing_that_stands_already_is_overwritten_unasked() {
     let error = place.refused(&[&predict[..], &["p.json"]].concat());
     assert_eq!(
         error,
-        "--out p.json: exists already; choose another name, or --force to replace it"
+        "--out p.json: already exists; choose another name, or use --force to replace it"
     );
     assert_eq!(fs::read(place.path("p.json")).unwrap(), b"mine");
     place.ok(&[&predict[..], &["p.json", "--force"]].concat());
     let error = place.refused(&[&predict[..], &["no/such/p.json"]].concat());
     assert_eq!(
         error,
-        "--out no/such/p.json: there is no folder no/such; make it first"
+        "--out no/such/p.json: no such folder: no/such; create it first"
     );
     let error = place.refused(&[&predict[..], &["p.txt"]].concat());
     assert_eq!(
         error,
-        "--out p.txt: expected a file that ends in .json or .zip"
+        "--out p.txt: expected a file name ending in .json or .zip"
     );
     let error = place.refused(&["predict", "run", "data"]);
     assert!(error.starts_with("nothing to write: "), "{error}");

@@ -214,7 +214,7 @@ fn more_kept_encoders_than_there_are_keep_all() {
     let place = Place::with_data(&[]);
     let told = trained(&place, &["--set", "model.top_k=50"]);
     assert!(
-        told.contains("6 encoders (all kept for each clip: model.top_k=50)"),
+        told.contains("6 encoders (all kept for every clip: model.top_k=50)"),
         "{told}"
     );
     let many = fs::read(place.path("probs.csv")).unwrap();

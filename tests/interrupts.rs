@@ -73,7 +73,7 @@ fn a_training_saves_its_state_and_says_how_to_go_on() {
         assert!(place.path("parts/state.safetensors").exists());
         assert!(said.contains("the state is saved in parts/state.safetensors"));
         let line = said.lines().last().unwrap();
-        let command = line.strip_prefix("go on with: blendfuse ").unwrap();
+        let command = line.strip_prefix("resume with: blendfuse ").unwrap();
         assert!(!said.contains("error:"), "{said}");
         // As the shell would take it: no argument here needs quotes.
         let words: Vec<&str> = command.split(' ').collect();

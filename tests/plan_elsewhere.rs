@@ -53,7 +53,7 @@ fn trainings_that_others_run_come_to_the_same_files_as_the_command_itself() {
     let ran = shell(&place, &first[0]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("has a result already"),
+        ran.stderr.contains("already has a result"),
         "{}",
         ran.stderr
     );
@@ -149,7 +149,7 @@ fn status_and_collect_tell_what_is_there_and_what_is_missing_and_change_nothing(
     assert_eq!((status("stopped"), status("waiting")), (1.into(), 4.into()));
     let text = place.ok(&["status", "out"]);
     assert!(
-        text.starts_with("5 of 10 trainings done, 0 running, 0 failed, 1 stopped, 4 waiting"),
+        text.starts_with("5 of 10 trials done, 0 running, 0 failed, 1 stopped, 4 waiting"),
         "{text}"
     );
 }
