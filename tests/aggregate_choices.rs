@@ -131,7 +131,7 @@ fn patterns_and_folders_choose_and_name_clips() {
     assert!(error.contains("both hold the clip \"clip_001\""), "{error}");
     let error = place.refused(&["aggregate", "frames", "--out", "y.npz", "--pattern", "x*"]);
     assert!(
-        error.contains("2 folders, which --recursive looks into"),
+        error.contains("2 folders, which --recursive searches"),
         "{error}"
     );
 }

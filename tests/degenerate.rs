@@ -177,7 +177,7 @@ fn a_class_that_a_fold_lacks_is_named() {
     });
     let told = trained(&place, &["--fold", "0"]);
     assert!(
-        told.contains("warning: no training clip shows sad: the model cannot learn to name it"),
+        told.contains("warning: no training clip shows sad: the model cannot learn to predict it"),
         "{told}"
     );
     // All folds together still come to a whole table.

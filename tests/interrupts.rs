@@ -117,7 +117,7 @@ fn a_plan_keeps_finished_trainings_and_goes_on() {
         let (code, said) = interrupted(&place, &plan("parts", &["--resume"]), when, &["-INT"]);
         assert_eq!(code, Some(130), "{said}");
         assert!(!said.contains("FAILED"), "{said}");
-        assert!(said.contains(" trainings done; "), "{said}");
+        assert!(said.contains(" trials done; "), "{said}");
         assert!(!place.path("parts/tables.md").exists());
     }
     let log = place.trial_logs("parts");

@@ -226,7 +226,10 @@ fn the_same_model_gives_the_same_bytes_and_nothing_is_overwritten() {
             ["nowhere", "--onnx", "c.onnx"],
             "nowhere: expected the folder of a trained model",
         ),
-        (["data", "--onnx", "c.onnx"], "holds no weights.safetensors"),
+        (
+            ["data", "--onnx", "c.onnx"],
+            "contains no weights.safetensors",
+        ),
         (
             ["data/train_metadata.csv", "--onnx", "c.onnx"],
             "not a safetensors file",

@@ -121,12 +121,12 @@ fn status_and_collect_tell_what_is_there_and_what_is_missing_and_change_nothing(
     assert!(!row("model.top_k=4").contains(" ± "), "{}", ran.stdout);
     assert!(
         ran.stdout
-            .contains("model.top_k=4: not finished, 0 of 5 trainings done")
+            .contains("model.top_k=4: not finished, 0 of 5 trials done")
     );
     assert!(!ran.stdout.contains("FAILED"), "{}", ran.stdout);
     assert!(
         ran.stderr
-            .contains("5 of 10 trainings have no result: 5 not begun"),
+            .contains("5 of 10 trials have no result: 5 not started"),
         "{}",
         ran.stderr
     );
@@ -167,9 +167,9 @@ fn work_refuses_what_would_not_be_the_planned_training() {
     let error = place.refused(&["work", "out", "../../etc"]);
     assert!(error.contains("no trial ../../etc"), "{error}");
     let error = place.refused(&["work", "data", &id]);
-    assert!(error.contains("it holds no plan.json"), "{error}");
+    assert!(error.contains("it contains no plan.json"), "{error}");
     let error = place.refused(&["status", "nowhere"]);
-    assert!(error.contains("there is no such folder"), "{error}");
+    assert!(error.contains("no such folder"), "{error}");
     let mut other = place.command(&["work", "out", &id]);
     let planned: Value =
         serde_json::from_slice(&fs::read(place.path("out/plan.json")).unwrap()).unwrap();
