@@ -78,7 +78,7 @@ pub enum Error {
     Data(String),
     /// Trainings of a plan that failed; the others went on.
     #[error(
-        "{failed} of {total} trials failed: {reasons}; the others are kept, --resume tries these again"
+        "{failed} of {total} trials failed: {reasons}; the others are kept, --resume retries these"
     )]
     Trials {
         /// How many failed.
@@ -89,7 +89,7 @@ pub enum Error {
         reasons: String,
     },
     /// Trainings without a result where a table needs them; see `blendfuse collect`.
-    #[error("{missing} of {total} trainings have no result: {reasons}")]
+    #[error("{missing} of {total} trials have no result: {reasons}")]
     Unfinished {
         /// How many have none.
         missing: usize,

@@ -176,7 +176,7 @@ pub(super) fn truth(split: &Split, clip: usize) -> Result<Blend> {
     let clip = &split.clips[clip];
     clip.truth.clone().ok_or_else(|| {
         Error::Data(format!(
-            "clip {} has no label; the analyses need one for every training clip",
+            "clip {} has no label; the analysis needs one for every training clip",
             clip.filename
         ))
     })

@@ -82,7 +82,7 @@ impl AnalysedRun {
         let mut notes = Vec::new();
         if model.fold().is_none() {
             notes.push(
-                "The model trained on all clips that are analysed here: what concerns its errors flatters it."
+                "The model was trained on all of the clips analysed here, so its errors are underestimated."
                     .into(),
             );
         }
@@ -138,7 +138,7 @@ impl AnalysedRun {
             let others = trials.iter().any(|trial| trial.seed != first.seed);
             if others {
                 notes.push(format!(
-                    "The models of seed {} alone are analysed.",
+                    "Only the models of seed {} are analysed.",
                     first.seed
                 ));
             }
@@ -185,11 +185,11 @@ pub fn read_json_if_any(path: &Path) -> Result<Option<Value>> {
 /// The error for a path that is no run's folder.
 pub(crate) fn no_run(path: &Path) -> Error {
     let found = if path.is_dir() {
-        "it holds neither manifest.json nor plan.json".into()
+        "it contains neither manifest.json nor plan.json".into()
     } else if path.exists() {
-        "it is no folder".into()
+        "it is not a folder".into()
     } else {
-        format!("there is no such folder{}", path_instead(path))
+        format!("no such folder{}", path_instead(path))
     };
     Error::Data(format!(
         "{}: expected the folder of train, cv, ablate or repro; {found}",

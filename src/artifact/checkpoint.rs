@@ -85,14 +85,14 @@ impl Description {
             let mut seen = HashSet::new();
             if let Some(name) = names.iter().find(|name| !seen.insert(**name)) {
                 return Err(format!(
-                    "damaged metadata: the {what} {name:?} stands twice"
+                    "damaged metadata: the {what} {name:?} is listed twice"
                 ));
             }
         }
         let unknown = |name: &&String| !self.classes.contains(name);
         if let Some(name) = self.neutral.as_ref().filter(unknown) {
             return Err(format!(
-                "damaged metadata: the neutral class {name:?} is none of the classes"
+                "damaged metadata: the neutral class {name:?} is not one of the classes"
             ));
         }
         let chosen = self.thresholds;
@@ -145,7 +145,7 @@ impl Checkpoint {
             let found = if metadata.is_file() {
                 "is empty"
             } else {
-                "is no file"
+                "is not a file"
             };
             return Err(fault(None, format!("{found}; expected a safetensors file")));
         }
@@ -184,7 +184,7 @@ impl Checkpoint {
             tensors.insert(name, stored);
         }
         if tensors.values().any(|tensor| tensor.bytes.end > file.len()) {
-            let reason = "not a safetensors file, or a damaged one (it was cut off)";
+            let reason = "not a safetensors file, or a damaged one (it is truncated)";
             return Err(fault(None, reason.into()));
         }
         Ok(Self {
@@ -202,7 +202,7 @@ impl Checkpoint {
     pub fn description(&self) -> Result<Description> {
         let fault = |reason: String| file_error(&self.path, None, reason);
         let text = self.metadata.as_ref().ok_or_else(|| {
-            fault("no blendfuse metadata; a file that this program trained is needed (PyTorch weights: train --init)".into())
+            fault("no blendfuse metadata; expected a file trained by this program (for PyTorch weights: train --init)".into())
         })?;
         #[derive(Deserialize)]
         struct Version {
@@ -232,7 +232,7 @@ impl Checkpoint {
         for (name, _) in self.tensors_sorted() {
             let unused = name.starts_with("input.") || name.starts_with("domain.");
             if params.find(name).is_none() && !unused {
-                let reason = "the model has no such parameter; are the encoders and the model.* settings those of the file?";
+                let reason = "the model has no such parameter; check that encoders and model.* settings match the file";
                 return Err(fault(name, reason.into()));
             }
         }
@@ -245,7 +245,7 @@ impl Checkpoint {
                     let reason = format!("found shape {found:?}, the model needs {shape:?}");
                     return Err(fault(name, reason));
                 }
-                None => return Err(fault(name, "missing; the model needs it".into())),
+                None => return Err(fault(name, "missing, but the model needs it".into())),
             }
         }
         Ok(())
@@ -266,7 +266,7 @@ impl Checkpoint {
                 file_error(
                     &self.path,
                     Some(&name),
-                    "missing; the model needs it".into(),
+                    "missing, but the model needs it".into(),
                 )
             })?;
             let width = shape.last().copied().unwrap_or(0);
@@ -275,7 +275,7 @@ impl Checkpoint {
                 if out.iter().all(|x| x.is_finite()) {
                     return Ok(());
                 }
-                let reason = "holds a value that is not finite";
+                let reason = "contains a non-finite value";
                 Err(file_error(&self.path, Some(&name), reason.into()))
             })?;
         }

@@ -55,8 +55,7 @@ pub fn train(
             what: format!("the {what} of baseline {spec}"),
             epoch: Some(epoch),
             batch,
-            advice: "; features that are far out of range or a lower learning rate may be the way"
-                .into(),
+            advice: "; check for extreme features, or use a lower learning rate".into(),
         };
         let (mut sum, order) = (0.0, epoch_order(train, seed, epoch - 1, true));
         for (batch, clips) in order.chunks(recipe.batch_size).enumerate() {

@@ -111,7 +111,7 @@ impl Config {
             if list.as_ref().is_some_and(Vec::is_empty) {
                 return Err(config_error(
                     key,
-                    "an empty list; name at least one, or leave the key out for all",
+                    "an empty list; name at least one, or omit the key for all",
                 ));
             }
             let names = list.iter().flatten();
@@ -120,7 +120,7 @@ impl Config {
                     return Err(config_error(key, "an empty name; expected names only"));
                 }
                 if names.clone().take(place).any(|known| known == name) {
-                    let reason = format!("{name:?} stands twice; keep one");
+                    let reason = format!("{name:?} is listed twice; keep one");
                     return Err(config_error(key, reason));
                 }
             }

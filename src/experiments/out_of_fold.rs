@@ -68,7 +68,7 @@ impl OutOfFold {
         for result in results {
             let unfit = |what: &str| {
                 Error::Data(format!(
-                    "trial {}: {what}; remove its file, and it is trained again",
+                    "trial {}: {what}; remove its file to train it again",
                     result.id
                 ))
             };
@@ -82,7 +82,7 @@ impl OutOfFold {
                 .iter()
                 .map(|&place| &dataset.train.clips[place].filename);
             if !names.eq(&scores.clips) {
-                return Err(unfit("its result holds other clips than its fold"));
+                return Err(unfit("its result has other clips than its fold"));
             }
             let aligned = scores.rows.aligned(result.thresholds.alpha)?;
             let decided = rules(&result.trial.kind.decode()).decode_rows(

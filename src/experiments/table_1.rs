@@ -89,7 +89,7 @@ pub fn baselines(data: &Arc<Opened>, model: BaselineModel, recipe: &Recipe) -> B
 /// Why a trivial baseline has nothing to answer in a data set.
 pub fn unanswerable(spec: &BaselineSpec, dataset: &Dataset) -> Option<String> {
     let (parts, what) = match spec {
-        BaselineSpec::TrivialSingle => (1, "one emotion alone"),
+        BaselineSpec::TrivialSingle => (1, "a single emotion"),
         BaselineSpec::TrivialBlend => (2, "exactly two emotions"),
         BaselineSpec::Encoders { .. } => return None,
     };

@@ -51,7 +51,7 @@ impl TestOutcome {
         for result in results {
             let unfit = || {
                 Error::Data(format!(
-                    "trial {}: its result does not hold the scores of the test clips; remove its file, and it is trained again",
+                    "trial {}: its result does not hold the scores of the test clips; remove its file to train it again",
                     result.id
                 ))
             };

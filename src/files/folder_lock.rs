@@ -39,7 +39,7 @@ impl FolderLock {
                 let holder = text.trim().parse::<u32>();
                 let holder = holder.map_or_else(|_| String::new(), |pid| format!(" (pid {pid})"));
                 return Err(Error::Data(format!(
-                    "{}: another process{holder} works in this folder; wait for it, or choose another --out",
+                    "{}: another process{holder} is using this folder; wait for it, or choose another --out",
                     folder.display()
                 )));
             }

@@ -58,7 +58,7 @@ pub(crate) fn list(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec
             let mut both = [first, path];
             both.sort();
             return Err(Error::Data(format!(
-                "{} and {} are both of the clip {clip:?}; keep one",
+                "{} and {} both belong to clip {clip:?}; keep one",
                 both[0].display(),
                 both[1].display()
             )));
@@ -68,13 +68,13 @@ pub(crate) fn list(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec
         let folder = folder.display();
         return Err(Error::Data(match others {
             0 if files.recursive => format!(
-                "{folder}: expected files that end in .{ending}, one a clip, in it or in folders inside; found none"
+                "{folder}: expected .{ending} files, one per clip, in it or its subfolders; found none"
             ),
             0 => format!(
-                "{folder}: expected files that end in .{ending}, one a clip; found none (--recursive looks into folders inside)"
+                "{folder}: expected .{ending} files, one per clip; found none (--recursive searches subfolders)"
             ),
             others => format!(
-                "{folder}: no file that ends in .{ending} fits --pattern, of {others} there; correct it, or leave it out"
+                "{folder}: none of its {others} .{ending} files matches --pattern; correct it, or leave it out"
             ),
         }));
     }

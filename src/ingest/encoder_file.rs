@@ -42,7 +42,11 @@ impl EncoderRows {
     /// # Panics
     /// If it has another number of columns.
     pub fn push(&mut self, name: String, row: &[f32]) {
-        assert_eq!(row.len(), self.cols, "rows of one encoder are equally long");
+        assert_eq!(
+            row.len(),
+            self.cols,
+            "rows of one encoder have the same length"
+        );
         self.names.push(name);
         self.values.extend(row);
     }
@@ -107,7 +111,7 @@ impl EncoderRows {
         }
         if output.written.is_empty() {
             let reason = match (self.names.len(), parts) {
-                (count @ 1.., Some(_)) => format!("none of {count} clips is in either part"),
+                (count @ 1.., Some(_)) => format!("none of {count} clips is in either split"),
                 _ => "no clip has features".to_owned(),
             };
             return Err(Error::Data(format!("{reason}: nothing was written")));

@@ -89,12 +89,12 @@ impl TrialResult {
         let fault = |reason: String| Error::File {
             path: path.to_owned(),
             key: None,
-            reason: format!("{reason}; remove the file, and the trial is trained again"),
+            reason: format!("{reason}; remove the file to run the trial again"),
         };
         let result: Self = serde_json::from_slice(&bytes)
             .map_err(|error| fault(format!("not a result of a trial ({error})")))?;
         if result.id != id {
-            return Err(fault(format!("holds the result of trial {}", result.id)));
+            return Err(fault(format!("contains the result of trial {}", result.id)));
         }
         Ok(Some(result))
     }

@@ -45,9 +45,9 @@ pub enum TrialState {
 impl fmt::Display for TrialState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TrialState::Waiting => f.write_str("not begun"),
+            TrialState::Waiting => f.write_str("not started"),
             TrialState::Running { .. } => f.write_str("running"),
-            TrialState::Stopped => f.write_str("begun and stopped"),
+            TrialState::Stopped => f.write_str("started and stopped"),
             TrialState::Failed { reason } => write!(f, "failed ({reason})"),
         }
     }
@@ -145,7 +145,7 @@ pub struct Status {
     pub running: Vec<RunningTrial>,
     /// Those that failed.
     pub failed: Vec<FailedTrial>,
-    /// Those that were begun and stopped, and go on from their saved state.
+    /// Those that were started and stopped, and go on from their saved state.
     pub stopped: usize,
     /// Those that nobody has begun.
     pub waiting: usize,

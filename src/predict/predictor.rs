@@ -49,7 +49,7 @@ impl Predictor {
     pub fn load(run: &Path) -> Result<Self> {
         if !run.exists() {
             return Err(Error::Data(format!(
-                "{}: expected the folder of a trained model, or its weights file; there is neither{}",
+                "{}: expected the folder of a trained model, or its weights file; neither exists{}",
                 run.display(),
                 path_instead(run)
             )));
@@ -61,7 +61,7 @@ impl Predictor {
         };
         if !path.exists() {
             return Err(Error::Data(format!(
-                "{}: holds no weights.safetensors; expected the folder of a trained model{}",
+                "{}: contains no weights.safetensors; expected the folder of a trained model{}",
                 run.display(),
                 model_inside(run)
             )));

@@ -302,7 +302,7 @@ fn check_finite(found: &Evaluation, source: &impl Source, clips: &[usize]) -> Re
         for (row, &clip) in logits.rows().into_iter().zip(clips) {
             if !row.iter().all(|x| x.is_finite()) {
                 return Err(Error::NonFinite {
-                    what: format!("the model's score of {}", source.name(clip)),
+                    what: format!("the model's scores for {}", source.name(clip)),
                     epoch: None,
                     batch: None,
                     advice: "; its weights are out of range".into(),
@@ -321,7 +321,7 @@ fn check_any_encoder(
     for (r, &clip) in clips.iter().enumerate() {
         if rows.iter().all(|rows| rows[r].is_none()) {
             return Err(Error::Data(format!(
-                "{} has features of none of the encoders that are left",
+                "{} has features of none of the remaining encoders",
                 source.name(clip)
             )));
         }

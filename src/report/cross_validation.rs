@@ -150,7 +150,7 @@ pub fn summary(found: &CrossValidation) -> Table {
     ));
     if found.summary.acc_salience.is_none() {
         table.notes.push(
-            "No clip shows exactly two emotions: ACC_salience is undefined and counts 0 in the average."
+            "No clip shows exactly two emotions: ACC_salience is undefined and counts as 0 in the average."
                 .into(),
         );
     }

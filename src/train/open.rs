@@ -11,7 +11,7 @@ use crate::suggest::instead;
 /// configuration.
 ///
 /// # Errors
-/// As [`Dataset::open_with`]; [`Error::Config`] for a neutral class that is none of the classes.
+/// As [`Dataset::open_with`]; [`Error::Config`] for a neutral class that is not one of the classes.
 pub fn open_dataset(path: &Path, config: &DataConfig) -> Result<Dataset> {
     let selection = Selection {
         encoders: config.encoders.clone(),

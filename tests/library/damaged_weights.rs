@@ -55,17 +55,17 @@ fn what_the_metadata_claim_is_checked() {
     header_refused(
         twice,
         &format!("{twice}, {twice}"),
-        "w: damaged metadata: the encoder \"a\" stands twice",
+        "w: damaged metadata: the encoder \"a\" is listed twice",
     );
     header_refused(
         r#"[\"joy\", \"neu\"]"#,
         r#"[\"neu\", \"neu\"]"#,
-        "w: damaged metadata: the class \"neu\" stands twice",
+        "w: damaged metadata: the class \"neu\" is listed twice",
     );
     header_refused(
         r#"\"neutral\": \"neu\""#,
         r#"\"neutral\": \"calm\""#,
-        "w: damaged metadata: the neutral class \"calm\" is none of the classes",
+        "w: damaged metadata: the neutral class \"calm\" is not one of the classes",
     );
     header_refused(
         r#"\"presence\": 0.1"#,

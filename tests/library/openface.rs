@@ -169,7 +169,7 @@ fn what_cannot_be_used_is_told_with_its_place() {
         ..groups("au")
     };
     for (text, options, expected) in [
-        ("a,b\n1,2\n", groups("au"), "is no output of OpenFace 2"),
+        ("a,b\n1,2\n", groups("au"), "is not an output of OpenFace 2"),
         (
             "frame,success,x_0\n1,1,2\n",
             groups("au"),
@@ -193,7 +193,7 @@ fn what_cannot_be_used_is_told_with_its_place() {
         (
             "frame,success,AU01_r,AU01_r\n1,1,2,3\n",
             groups("au"),
-            "AU01_r stands twice",
+            "AU01_r is listed twice",
         ),
         (
             "frame,success,AU01_r\n1,1,nan\n",

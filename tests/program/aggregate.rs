@@ -155,7 +155,7 @@ fn only_new_clips_are_read_and_the_old_rows_stay() {
     assert_eq!(ran.code, 2);
     assert!(
         ran.stderr
-            .contains("expected 3, as the file that is continued")
+            .contains("expected 3, as the file being appended to")
     );
     // So is another choice of statistics or precision.
     let error = place.refused(&[&args[..], &["--stats", "mean,std"]].concat());

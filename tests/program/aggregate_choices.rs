@@ -30,7 +30,7 @@ fn training_and_test_part_are_written_at_once() {
         let ran = place.run(&["aggregate", "frames", "--out", out, "--split-by", by]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         assert!(
-            ran.stderr.contains("7 clips with frames left out"),
+            ran.stderr.contains("left out 7 clips with frames"),
             "{}",
             ran.stderr
         );
@@ -128,7 +128,7 @@ fn patterns_and_folders_choose_and_name_clips() {
     assert!(error.contains("both hold the clip \"clip_001\""), "{error}");
     let error = place.refused(&["aggregate", "frames", "--out", "y.npz", "--pattern", "x*"]);
     assert!(
-        error.contains("2 folders, which --recursive looks into"),
+        error.contains("2 folders, which --recursive searches"),
         "{error}"
     );
 }
@@ -254,7 +254,7 @@ fn files_of_the_user_are_not_replaced_unasked() {
     );
     assert_eq!(fs::read(place.path("x.npz")).unwrap(), b"mine");
     let error = place.refused(&["aggregate", "frames", "--out", "no/x.npz"]);
-    assert!(error.contains("there is no folder no"), "{error}");
+    assert!(error.contains("no such folder: no"), "{error}");
     let error = place.refused(&["aggregate", "none", "--out", "y.npz"]);
     assert!(error.contains("none: expected a folder"), "{error}");
 }

@@ -126,7 +126,7 @@ fn held_out_predictions_score_what_training_reported() {
         "predict", "run", "data", "--split", "train", "--out", "all.json",
     ]);
     assert!(
-        ran.stderr.contains("scores on them flatter"),
+        ran.stderr.contains("optimistically biased"),
         "{}",
         ran.stderr
     );

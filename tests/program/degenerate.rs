@@ -175,7 +175,7 @@ fn a_class_that_a_fold_lacks_is_named() {
     });
     let told = trained(&place, &["--fold", "0"]);
     assert!(
-        told.contains("warning: no training clip shows sad: the model cannot learn to name it"),
+        told.contains("warning: no training clip shows sad: the model cannot learn to predict it"),
         "{told}"
     );
     // All folds together still come to a whole table.
@@ -212,7 +212,7 @@ fn more_kept_encoders_than_there_are_keep_all() {
     let place = Place::with_data(&[]);
     let told = trained(&place, &["--set", "model.top_k=50"]);
     assert!(
-        told.contains("6 encoders (all kept for each clip: model.top_k=50)"),
+        told.contains("6 encoders (all kept for every clip: model.top_k=50)"),
         "{told}"
     );
     let many = fs::read(place.path("probs.csv")).unwrap();

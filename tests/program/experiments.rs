@@ -92,7 +92,7 @@ fn a_sweep_trains_equal_configurations_once_and_says_so() {
     );
     assert_eq!(value["trials"], 15);
     assert!(
-        notes(&value).contains("model.top_k=36: trains as model.top_k=22 does (the data have"),
+        notes(&value).contains("model.top_k=36: equivalent to model.top_k=22 (the data have"),
         "{}",
         notes(&value)
     );

@@ -71,7 +71,7 @@ fn a_training_saves_its_state_and_says_how_to_go_on() {
         assert!(place.path("parts/state.safetensors").exists());
         assert!(said.contains("the state is saved in parts/state.safetensors"));
         let line = said.lines().last().unwrap();
-        let command = line.strip_prefix("go on with: blendfuse ").unwrap();
+        let command = line.strip_prefix("resume with: blendfuse ").unwrap();
         assert!(!said.contains("error:"), "{said}");
         // As the shell would take it: no argument here needs quotes.
         let words: Vec<&str> = command.split(' ').collect();
@@ -115,7 +115,7 @@ fn a_plan_keeps_finished_trainings_and_goes_on() {
         let (code, said) = interrupted(&place, &plan("parts", &["--resume"]), when, &["-INT"]);
         assert_eq!(code, Some(130), "{said}");
         assert!(!said.contains("FAILED"), "{said}");
-        assert!(said.contains(" trainings done; "), "{said}");
+        assert!(said.contains(" trials done; "), "{said}");
         assert!(!place.path("parts/tables.md").exists());
     }
     let log = place.trial_logs("parts");

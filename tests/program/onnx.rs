@@ -223,16 +223,19 @@ fn the_same_model_gives_the_same_bytes_and_nothing_is_overwritten() {
             ["nowhere", "--onnx", "c.onnx"],
             "nowhere: expected the folder of a trained model",
         ),
-        (["data", "--onnx", "c.onnx"], "holds no weights.safetensors"),
+        (
+            ["data", "--onnx", "c.onnx"],
+            "contains no weights.safetensors",
+        ),
         (
             ["data/train_metadata.csv", "--onnx", "c.onnx"],
             "not a safetensors file",
         ),
         (
             ["run", "--onnx", "c.pt"],
-            "expected a file that ends in .onnx",
+            "expected a file name ending in .onnx",
         ),
-        (["run", "--onnx", "no/c.onnx"], "there is no folder no"),
+        (["run", "--onnx", "no/c.onnx"], "no such folder: no"),
     ] {
         let refused = place.refused(&[&["export"], &arguments[..]].concat());
         assert!(refused.contains(expected), "{refused}");

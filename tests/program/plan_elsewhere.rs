@@ -51,7 +51,7 @@ fn trainings_that_others_run_come_to_the_same_files_as_the_command_itself() {
     let ran = shell(&place, &first[0]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("has a result already"),
+        ran.stderr.contains("already has a result"),
         "{}",
         ran.stderr
     );
@@ -119,12 +119,12 @@ fn status_and_collect_tell_what_is_there_and_what_is_missing_and_change_nothing(
     assert!(!row("model.top_k=4").contains(" ± "), "{}", ran.stdout);
     assert!(
         ran.stdout
-            .contains("model.top_k=4: not finished, 0 of 5 trainings done")
+            .contains("model.top_k=4: not finished, 0 of 5 trials done")
     );
     assert!(!ran.stdout.contains("FAILED"), "{}", ran.stdout);
     assert!(
         ran.stderr
-            .contains("5 of 10 trainings have no result: 5 not begun"),
+            .contains("5 of 10 trials have no result: 5 not started"),
         "{}",
         ran.stderr
     );
@@ -147,7 +147,7 @@ fn status_and_collect_tell_what_is_there_and_what_is_missing_and_change_nothing(
     assert_eq!((status("stopped"), status("waiting")), (1.into(), 4.into()));
     let text = place.ok(&["status", "out"]);
     assert!(
-        text.starts_with("5 of 10 trainings done, 0 running, 0 failed, 1 stopped, 4 waiting"),
+        text.starts_with("5 of 10 trials done, 0 running, 0 failed, 1 stopped, 4 waiting"),
         "{text}"
     );
 }
@@ -165,9 +165,9 @@ fn work_refuses_what_would_not_be_the_planned_training() {
     let error = place.refused(&["work", "out", "../../etc"]);
     assert!(error.contains("no trial ../../etc"), "{error}");
     let error = place.refused(&["work", "data", &id]);
-    assert!(error.contains("it holds no plan.json"), "{error}");
+    assert!(error.contains("it contains no plan.json"), "{error}");
     let error = place.refused(&["status", "nowhere"]);
-    assert!(error.contains("there is no such folder"), "{error}");
+    assert!(error.contains("no such folder"), "{error}");
     let mut other = place.command(&["work", "out", &id]);
     let planned: Value =
         serde_json::from_slice(&fs::read(place.path("out/plan.json")).unwrap()).unwrap();

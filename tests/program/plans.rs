@@ -232,7 +232,7 @@ fn folders_that_are_not_the_plans_are_refused() {
     assert!(error.contains("--resume goes on with it"), "{error}");
     let error = place.refused(&plan("ablate", "out", &["--resume"]));
     assert!(
-        error.contains("holds a plan of `cv`, not of `ablate`"),
+        error.contains("contains a plan of `cv`, not of `ablate`"),
         "{error}"
     );
     fs::create_dir(place.path("mine")).unwrap();

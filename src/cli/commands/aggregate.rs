@@ -18,23 +18,23 @@ use crate::ingest::aggregate::{Options, Outcome, Target, aggregate, sidecar, sta
 use crate::kernels::aggregate::Aggregation;
 use crate::{Error, Result};
 
-/// Lines of bad clips that are shown; `--json` has them all.
+/// Bad clips that are listed; `--json` has them all.
 const MAX_LINES: usize = 1000;
 
-/// Turn frames into a feature file: statistics over time
+/// Turn frame-level features into a feature file: statistics over time
 ///
-/// Reads what an extractor saved with numpy, frames [T, d] of each clip, and writes the feature file
-/// of one encoder: X [clips, 7 d] and filenames. The default statistics are the paper's: mean,
-/// standard deviation, and the 10th, 25th, 50th, 75th and 90th percentile, each over time, one after
-/// another. Memory holds one clip for each thread.
+/// Reads NumPy files with the frames [T, d] of each clip, and writes the feature file of one
+/// encoder: X [clips, 7 d] and filenames. The default statistics are the paper's: mean, standard
+/// deviation, and 10th, 25th, 50th, 75th and 90th percentile over time, one after another. Keeps one
+/// clip per thread in memory.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A clip is a file NAME.npy, the one array of NAME.npz, or each array of an .npz
-with several. It may have any number type, byte order and memory layout;
-[1, T, d] and [T, 1, d] are taken as [T, d].
-A clip without frames, with NaN or infinite values, with another d than the
-others, or in a damaged file is listed with its reason. Nothing is written
-then (exit code 2), unless --skip-bad.
+A clip is a file NAME.npy, the only array of NAME.npz, or each array of an .npz
+with several. Any number type, byte order and memory layout is accepted;
+[1, T, d] and [T, 1, d] are read as [T, d].
+A clip without frames, with NaN or infinite values, with a d that differs from
+the others, or in a damaged file is listed with the reason, and nothing is
+written (exit code 2), unless --skip-bad.
 
 Examples:
   blendfuse aggregate frames/wavlm --out data/features/train/wavlm_large.npz
@@ -44,34 +44,34 @@ Examples:
       --out clip.npz --skip-bad
   blendfuse aggregate frames/wavlm --out wavlm_large.npz --append")]
 pub struct Aggregate {
-    /// Folder of .npy or .npz files, or one .npz with an array for each clip
+    /// Folder of .npy or .npz files, or one .npz with one array per clip
     frames: PathBuf,
-    /// Feature file to write (.npz); with --split-by DIR/NAME.npz stands for DIR/train/NAME.npz and
+    /// Feature file to write (.npz); with --split-by, DIR/NAME.npz means DIR/train/NAME.npz and
     /// DIR/test/NAME.npz
     #[arg(long, value_name = "FILE.npz")]
     out: PathBuf,
-    /// Statistics in the order of the columns: mean, std, min, max, median, p and a percentile
+    /// Statistics, in column order: mean, std, min, max, median, or p and a percentile
     #[arg(long, value_name = "LIST", default_value = "mean,std,p10,p25,p50,p75,p90", value_parser = statistics::parse)]
     stats: Aggregation,
-    /// Number format of X [default: f32, or that of the file with --append]
+    /// Data type of X [default: f32, or with --append that of the file]
     #[arg(long, value_enum)]
     dtype: Option<DtypeArg>,
     #[command(flatten)]
     files: ClipFileArgs,
-    /// What names a clip in a folder inside: its file alone, or its path from FRAMES
+    /// Names of clips in subfolders: the file name only, or the path relative to FRAMES
     #[arg(long, value_enum, default_value = "file")]
     names: NamesArg,
-    /// Take this array of each .npz; the clip then has the name of the file
+    /// Read this array of each .npz; clips are then named after the files
     #[arg(long, value_name = "NAME")]
     array: Option<String>,
-    /// Write the training and the test part at once: a data folder with train_metadata.csv and
+    /// Write the training and test splits at once: a data folder with train_metadata.csv and
     /// test_metadata.csv, or a CSV with columns filename and split (train or test)
     #[arg(long, value_name = "METADATA")]
     split_by: Option<PathBuf>,
-    /// Keep the rows of the output that is there and add clips that it lacks; only these are read
+    /// Keep the rows of an existing output and add the clips that it lacks; only these are read
     #[arg(long, conflicts_with = "force")]
     append: bool,
-    /// Leave out clips that cannot be used and list them in NAME.skipped.json beside the output
+    /// Leave out unusable clips and list them in NAME.skipped.json beside the output
     #[arg(long)]
     skip_bad: bool,
     #[command(flatten)]
@@ -139,7 +139,7 @@ impl Aggregate {
         self.tell(&outcome, began.elapsed().as_secs_f64())
     }
 
-    /// Whatever may be written.
+    /// All paths that may be written.
     fn outputs(&self) -> Vec<PathBuf> {
         let mut paths = vec![self.out.clone()];
         if self.split_by.is_some() {
@@ -148,7 +148,7 @@ impl Aggregate {
         paths
     }
 
-    /// The files to write; says what the metadata and the frames lack of each other.
+    /// The files to write; reports clips that are only in the metadata or only in the frames.
     fn targets(&self, folder: &FrameFolder) -> Result<Vec<Target>> {
         let Some(metadata) = &self.split_by else {
             return Ok(vec![Target {
@@ -168,14 +168,14 @@ impl Aggregate {
         }
         if shared.unlisted > 0 {
             console::note(&format!(
-                "{} with frames left out: {} does not list them",
+                "left out {} with frames that {} does not list",
                 counted(shared.unlisted, "clip"),
                 metadata.display()
             ));
         }
         if shared.absent > 0 {
             console::warning(&format!(
-                "{} of {} without frames: the encoder will count as missing there",
+                "{} of {} without frames: the encoder will count as missing for them",
                 counted(shared.absent, "clip"),
                 metadata.display()
             ));
@@ -186,13 +186,13 @@ impl Aggregate {
     fn check_output(&self, target: &Target) -> Result<()> {
         let path = &target.path;
         let folder = path.parent().filter(|folder| *folder != Path::new(""));
-        // The folder of a part is made; the folder that was named is not.
+        // The folder of a split is created; the folder given by the user is not.
         let is_made = self.split_by.is_some() && folder.is_some_and(|folder| !folder.exists());
         let overwrite = Overwrite {
             force: self.overwrite.force || self.append,
         };
         if is_made {
-            // Its ending and its folder; a file of this very name is not touched.
+            // Checks extension and folder; a file with this exact name is not touched.
             return Overwrite { force: true }.check("--out", &self.out, &["npz"]);
         }
         overwrite.check("--out", path, &["npz"])?;
@@ -223,7 +223,7 @@ impl Aggregate {
         }
         if outcome.written.is_empty() {
             return Err(Error::Data(format!(
-                "{} of {} cannot be used, listed above; nothing was written: repair them, or leave \
+                "{} of {} cannot be used (listed above); nothing was written: fix them, or leave \
                  them out with --skip-bad",
                 count(outcome.bad.len()),
                 counted(outcome.clips, "clip")
@@ -256,7 +256,7 @@ impl Aggregate {
             return console::print(&text);
         }
         text += &format!(
-            "{} frames of {} in {}, {} clips a second\n",
+            "{} frames of {} in {}, {} clips/s\n",
             count(outcome.frames as usize),
             counted(outcome.clips, "clip"),
             duration(seconds),

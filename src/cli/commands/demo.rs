@@ -26,27 +26,27 @@ use crate::train::open::open_dataset;
 use crate::train::{Options, Outcome, Run};
 use crate::{Error, Result};
 
-/// Where the demonstration goes unless told otherwise.
+/// The default output folder.
 const FOLDER: &str = "blendfuse-demo";
 
-/// See the whole work on synthetic data: train, predict, score
+/// Run the whole pipeline on synthetic data: train, predict, score
 ///
 /// Writes a small synthetic data set, trains on four of its folds with domain adaptation to the
-/// unlabelled test part, predicts that part and scores it beside the two trivial baselines.
+/// unlabelled test split, predicts the test split, and scores it beside the two trivial baselines.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   blendfuse demo
   blendfuse demo --out /tmp/demo --seed 3 --json")]
 pub struct Demo {
-    /// Folder for data, run and predictions, new or empty [default: blendfuse-demo, or blendfuse-demo-2, … where that
-    /// holds something]
+    /// Folder for data, run and predictions, new or empty [default: blendfuse-demo, or
+    /// blendfuse-demo-2, … if it is not empty]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Seed of everything random, in data and training
+    /// Random seed of data and training
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Synthetic training clips, 94 or more; fewer are quicker and teach less
+    /// Synthetic training clips, 94 or more; fewer are faster and less accurate
     #[arg(long, value_name = "N", default_value_t = 2456)]
     clips: usize,
     #[command(flatten)]
@@ -56,7 +56,7 @@ pub struct Demo {
     json: bool,
 }
 
-/// What the demonstration came to.
+/// The results of the demo.
 struct Shown {
     outcome: Outcome,
     model: Accuracy,
@@ -112,7 +112,7 @@ impl Demo {
         console::print(&text(&out, &written, &shown, seconds))
     }
 
-    /// The folder asked for, or the first of the default's names that is free.
+    /// The requested folder, or the first free default name.
     fn folder(&self) -> Result<PathBuf> {
         if let Some(out) = &self.out {
             check_new_folder(out, "")?;
@@ -152,7 +152,7 @@ impl Demo {
         let test = dataset
             .test
             .as_ref()
-            .ok_or_else(|| Error::Data("the demonstration has no test part".into()))?;
+            .ok_or_else(|| Error::Data("the demo has no test split".into()))?;
         let clips: Vec<usize> = (0..test.len()).collect();
         let scores = model.score(test, &clips, &[])?;
         let classes = model.classes();
@@ -204,7 +204,7 @@ impl Demo {
         let (Some((single, _)), Some((blend, _))) =
             (frequent.singles.first(), frequent.blends.first())
         else {
-            return Err(Error::Data("the demonstration has no labels".into()));
+            return Err(Error::Data("the demo has no labels".into()));
         };
         Ok(Shown {
             model: Accuracy::of(joined.pairs.iter().copied()),
@@ -220,9 +220,9 @@ fn text(out: &Path, written: &synth::Summary, shown: &Shown, seconds: f64) -> St
     let manifest = &shown.outcome.manifest;
     let folder = quoted(out);
     let mut text = format!(
-        "\nMade {} synthetic clips of 58 actors with features of {};\n\
-         trained a fusion model of {} parameters on folds 1 to 4 ({}, best {}),\n\
-         adapted to the unlabelled test part, and predicted that part: {} of new actors.\n\n",
+        "\nGenerated {} synthetic clips of 58 actors with features of {};\n\
+         trained a fusion model with {} parameters on folds 1 to 4 ({}, best {}),\n\
+         adapted to the unlabelled test split, and predicted it: {} of new actors.\n\n",
         count(written.train_clips + written.test_clips),
         counted(written.encoders.len(), "encoder"),
         count(manifest.parameters),
@@ -250,7 +250,7 @@ fn text(out: &Path, written: &synth::Summary, shown: &Shown, seconds: f64) -> St
     text += &format!(
         "\nDone in {}. In {folder}/: data/, run/ (weights, history, manifest),\n\
          predictions.json, submission.zip (for CodaBench), probabilities.csv, explain.csv.\n\
-         Next, the same on your own folder:\n  \
+         Next, the same on your own data:\n  \
          blendfuse inspect {folder}/data\n  \
          blendfuse train YOUR_DATA --out run --fold 0\n  \
          blendfuse predict run YOUR_DATA --split test --out predictions.zip\n",

@@ -18,21 +18,21 @@ use crate::eval::submission::Predictions;
 use crate::eval::truth::{self, Truths};
 use crate::{Error, Result};
 
-/// Widest confusion that is drawn; beyond it the most frequent confusions are listed.
+/// Widest confusion matrix that is shown; beyond it the most frequent confusions are listed.
 const WIDEST: usize = 16;
-/// How many sets or confusions a terminal is shown; JSON has them all.
+/// Number of sets or confusions that are shown; JSON has them all.
 const LISTED: usize = 20;
 
 /// Score predictions with the challenge's official metrics
 ///
-/// ACC_presence: the predicted set of emotions is the true one. ACC_salience: of the clips that show
-/// exactly two emotions, both and both their saliences are right. Clips that were not predicted are
-/// left out, as in the official code, and a warning says so.
+/// ACC_presence: the share of clips whose predicted set of emotions is correct. ACC_salience: among
+/// clips that show exactly two emotions, the share with both emotions and both saliences correct.
+/// Clips without a prediction are left out, as in the official code, with a warning.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 A table of probabilities (from predict --probs, or filename,CLASS,CLASS,…) is
-decoded first, and the label-distribution measures (Kullback-Leibler and
-others) are given as well.
+decoded first, and label-distribution measures (Kullback-Leibler and others)
+are reported as well.
 
 Examples:
   blendfuse evaluate predictions.json
@@ -42,7 +42,7 @@ Examples:
 pub struct Evaluate {
     /// Predictions (.json or .zip), or probabilities (.csv)
     predictions: PathBuf,
-    /// Metadata that hold the truth [default: the challenge's clip names tell it]
+    /// Metadata with the labels [default: from the challenge's clip names]
     #[arg(long, value_name = "FILE.csv")]
     metadata: Option<PathBuf>,
     #[command(flatten)]
@@ -101,7 +101,7 @@ impl Evaluate {
             threshold(thresholds.presence),
             threshold(thresholds.salience),
             if untuned {
-                " (0.1 where none is given; decode --search chooses)"
+                " (default 0.1; decode --search chooses thresholds)"
             } else {
                 ""
             }
@@ -115,7 +115,7 @@ impl Evaluate {
     }
 }
 
-/// The truth, with a hint at the other source where names tell nothing.
+/// The labels, with a hint at --metadata where clip names do not contain them.
 pub fn truths<'a>(
     metadata: Option<&std::path::Path>,
     names: impl IntoIterator<Item = &'a str>,
@@ -123,7 +123,7 @@ pub fn truths<'a>(
 ) -> Result<Truths> {
     Truths::of(metadata, names, classes).map_err(|error| match error {
         Error::Data(reason) if metadata.is_none() => Error::Data(format!(
-            "{reason}; for other names give the truth with --metadata FILE.csv"
+            "{reason}; for other names give the labels with --metadata FILE.csv"
         )),
         error => error,
     })
@@ -133,14 +133,14 @@ fn warn_of_gaps(evaluation: &Evaluation) {
     let example = |names: &[String]| names.first().cloned().unwrap_or_default();
     if !evaluation.missing.is_empty() {
         console::warning(&format!(
-            "{} with a truth not predicted ({}, …): scores leave them out",
+            "{} with labels but no prediction ({}, …): left out of the scores",
             counted(evaluation.missing.len(), "clip"),
             example(&evaluation.missing)
         ));
     }
     if !evaluation.unknown.is_empty() {
         console::warning(&format!(
-            "{} predicted without a truth ({}, …): scores leave them out",
+            "{} with a prediction but no labels ({}, …): left out of the scores",
             counted(evaluation.unknown.len(), "clip"),
             example(&evaluation.unknown)
         ));

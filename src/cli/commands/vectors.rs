@@ -14,17 +14,17 @@ use crate::ingest::clip_files::Files;
 use crate::ingest::vectors::{Options, read};
 use crate::{Error, Result};
 
-/// Make a feature file of one vector a clip: openSMILE and others
+/// Turn one vector per clip (openSMILE or other) into a feature file
 ///
-/// Takes a CSV with one row a clip, such as openSMILE's functionals (eGeMAPS, ComParE), separated by
-/// commas, semicolons or tabs; or a folder with one .npy or one-row .csv a clip. Nothing is
+/// Reads a CSV with one row per clip, such as openSMILE functionals (eGeMAPS, ComParE), separated by
+/// commas, semicolons or tabs; or a folder with one .npy or one-row .csv per clip. Nothing is
 /// aggregated. A clip without a row counts as missing.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Names of clips come from the column filename, file, clip, name, video or
-audio, or from the files of a folder; folders and quotes around them are cut
-off. The columns frameTime, frameIndex, start, end, class, fold, actor, split
-and those without a name are no features.
+Clip names come from the column filename, file, clip, name, video or audio, or
+from the file names in a folder; folders and quotes are removed from them. The
+columns frameTime, frameIndex, start, end, class, fold, actor, split and those
+without a name are not features.
 
 Examples:
   blendfuse vectors egemaps.csv --out DATA/features/egemaps.npz --split-by DATA
@@ -38,10 +38,10 @@ pub struct Vectors {
     files: ClipFileArgs,
     #[command(flatten)]
     output: EncoderOutput,
-    /// The column with the clips' names
+    /// Column with the clip names
     #[arg(long, value_name = "COLUMN")]
     name_column: Option<String>,
-    /// A column that is no feature; repeatable
+    /// Column to drop because it is not a feature; repeatable
     #[arg(long, alias = "drop", value_name = "COLUMN")]
     drop_column: Vec<String>,
     #[command(flatten)]
@@ -68,7 +68,7 @@ impl Vectors {
         };
         if let Some(flag) = self.files.given().filter(|_| self.input.is_file()) {
             return Err(Error::Data(format!(
-                "{flag} is for a folder with one file a clip, and {} is a file; leave it out",
+                "{flag} is for a folder with one file per clip, but {} is a file; leave it out",
                 self.input.display()
             )));
         }

@@ -12,28 +12,27 @@ use crate::ingest::aggregate::{BadClip, sidecar};
 use crate::ingest::encoder_file::{EncoderRows, Output};
 use crate::{Error, Result};
 
-/// Bad clips that are named one by one.
+/// Number of bad clips that are listed.
 const SHOWN: usize = 20;
 
-/// Where features go, and what happens to clips that give none.
+/// Where features are written, and what happens to unusable clips.
 #[derive(Args, Debug)]
 pub struct EncoderOutput {
-    /// Feature file to write (.npz); with --split-by DIR/NAME.npz stands for DIR/train/NAME.npz and
+    /// Feature file to write (.npz); with --split-by, DIR/NAME.npz means DIR/train/NAME.npz and
     /// DIR/test/NAME.npz
     #[arg(long, value_name = "FILE.npz")]
     out: PathBuf,
-    /// Write the training and the test part at once: a data folder with train_metadata.csv and
+    /// Write the training and test splits at once: a data folder with train_metadata.csv and
     /// test_metadata.csv, or a CSV with columns filename and split (train or test)
     #[arg(long, value_name = "METADATA")]
     split_by: Option<PathBuf>,
-    /// Leave out clips that cannot be used and list them in NAME.skipped.json beside the output
+    /// Leave out unusable clips and list them in NAME.skipped.json beside the output
     #[arg(long)]
     skip_bad: bool,
 }
 
 impl EncoderOutput {
-    /// Which clip is of which part, where that was asked for; refuses outputs that could not be
-    /// written at the end.
+    /// The split of each clip, with `--split-by`; refuses outputs that could not be written later.
     ///
     /// # Errors
     /// [`Error::Data`] for such a path; those of [`PartOfClip::read`].
@@ -43,7 +42,7 @@ impl EncoderOutput {
             return Ok(None);
         };
         for path in PARTS.map(|part| part_path(&self.out, part)) {
-            // The folder of a part is made.
+            // The folder of a split is created.
             if path.parent().is_some_and(Path::is_dir) {
                 self.check(&path, overwrite)?;
             }
@@ -59,7 +58,7 @@ impl EncoderOutput {
         Ok(())
     }
 
-    /// Names clips that cannot be used, on stderr, and writes the others.
+    /// Lists unusable clips on stderr, and writes the others.
     ///
     /// # Errors
     /// [`Error::Data`] if there are any and they are not to be skipped; those of
@@ -81,12 +80,12 @@ impl EncoderOutput {
         }
         let clips = counted(bad.len(), "clip");
         Err(Error::Data(format!(
-            "{clips} cannot be used, listed above; repair them, or leave them out with --skip-bad"
+            "{clips} cannot be used (listed above); fix them, or leave them out with --skip-bad"
         )))
     }
 }
 
-/// What was written, for a reader.
+/// The summary of what was written.
 pub fn text(output: &Output) -> String {
     let mut text = String::new();
     for file in &output.written {
@@ -99,13 +98,13 @@ pub fn text(output: &Output) -> String {
     }
     if output.absent > 0 {
         text += &format!(
-            "{} of the metadata without a row: the encoder will count as missing there\n",
+            "{} in the metadata without a row: the encoder will count as missing for them\n",
             counted(output.absent, "clip")
         );
     }
     if output.unlisted > 0 {
         text += &format!(
-            "{} in neither part, not written\n",
+            "{} in neither split, not written\n",
             counted(output.unlisted, "clip")
         );
     }

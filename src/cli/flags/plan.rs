@@ -1,4 +1,4 @@
-//! Flags of the commands that run many trainings, and their folder.
+//! Flags of the commands that run plans of trials, and their folder.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -27,21 +27,22 @@ use crate::{Error, Result};
 pub struct PlanArgs {
     /// Data folder: train_metadata.csv with folds, features/train/NAME.npz, … (docs/formats.md)
     pub data: PathBuf,
-    /// Folder for the results; made if need be, refused if it holds anything else
+    /// Folder for the results; created if needed, must contain nothing else
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Train everything with so many seeds: the seed, the seed + 1, …
+    /// Number of seeds: train everything with SEED, SEED+1, …
     #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
     pub seeds: NonZeroUsize,
-    /// Trainings side by side [default: as many as cores and memory allow]; changes no result
+    /// Trials to run in parallel [default: as many as cores and memory allow]; does not affect
+    /// results
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     pub threads: Threads,
-    /// Go on with the plan in --out: trainings that have a result are not repeated, whatever else
-    /// changed in data or configuration is trained anew
+    /// Resume the plan in --out: finished trials are kept, unless their data or configuration
+    /// changed
     #[arg(long)]
     pub resume: bool,
     /// Print the result as one JSON object on stdout
@@ -51,7 +52,7 @@ pub struct PlanArgs {
     pub executor: ExecutorArgs,
 }
 
-/// One of the commands that run many trainings.
+/// One of the commands that run a plan of trials.
 pub trait PlanCommand {
     /// The flags that it shares with the others.
     fn plan(&mut self) -> &mut PlanArgs;
@@ -141,11 +142,11 @@ impl PlanArgs {
         };
         match folder.found {
             Found::Changed => console::note(
-                "data, configuration or flags differ from the plan in --out: trainings that are the same are reused, all others are trained",
+                "data, configuration or flags differ from the plan in --out: unchanged trials are reused, all others are run",
             ),
             Found::New if self.resume && matches!(executor, Executor::Local) => {
                 console::note(&format!(
-                    "--resume: nothing stands in {} yet; the plan begins",
+                    "--resume: there is nothing in {} yet; starting a new plan",
                     self.out.display()
                 ))
             }
@@ -197,7 +198,7 @@ impl PlanArgs {
         let tables = console::tables(tables);
         if incomplete {
             return console::print(&format!(
-                "INCOMPLETE: rows without all their trainings have no figures yet.\n\n{tables}"
+                "INCOMPLETE: rows whose trials are not all finished have no values yet.\n\n{tables}"
             ));
         }
         if folder.is_read_only() {

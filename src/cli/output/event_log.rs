@@ -1,4 +1,4 @@
-//! Follows a training run in a TensorBoard event file, beside the progress on stderr.
+//! Logs a training run to a TensorBoard event file, in addition to the progress on stderr.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::train::step::StepLosses;
 /// Bins of a histogram.
 const BINS: usize = 40;
 
-/// Progress, and the events where they are asked for.
+/// Progress, and the event file if requested.
 pub struct EventLog<'a> {
     progress: &'a mut TrainingProgress,
     file: Option<EventFile>,
@@ -23,7 +23,7 @@ pub struct EventLog<'a> {
 }
 
 impl<'a> EventLog<'a> {
-    /// Follows with `progress`, and writes into `folder` where there is one.
+    /// Reports to `progress`, and logs to `folder` if there is one.
     ///
     /// # Errors
     /// [`Error::Write`](crate::Error::Write).
@@ -50,7 +50,7 @@ impl<'a> EventLog<'a> {
 
     fn write(&mut self, step: usize, values: &[(String, Summary)]) {
         if let Some(file) = self.file.as_mut().filter(|_| self.failed.is_ok()) {
-            // Training goes on; the fault is told at its end.
+            // Training continues; the error is reported at its end.
             self.failed = file.write(step, values);
         }
     }

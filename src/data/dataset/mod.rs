@@ -87,7 +87,7 @@ impl Dataset {
             (names(&labelled.clips), names(&test.clips));
         if now != opened {
             return Err(Error::Data(format!(
-                "{}: lists other clips than when the data set was opened; start again",
+                "{}: its clips changed after the data set was opened; start again",
                 test.metadata.display()
             )));
         }
@@ -195,7 +195,7 @@ impl Split {
                 let rows: Vec<Option<u32>> = clips.iter().map(row).collect();
                 if features.rows() > 0 && rows.iter().all(Option::is_none) {
                     return Err(Error::Data(format!(
-                        "{}: has none of the {} clips of {}: its filenames look like {:?}, those there like {:?}",
+                        "{}: has none of the {} clips of {}: its filenames look like {:?}, those of the metadata like {:?}",
                         features.path().display(),
                         clips.len(),
                         metadata.path.display(),

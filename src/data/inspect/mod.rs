@@ -224,7 +224,7 @@ impl Inspection {
         let leaking: Vec<String> = leaking.map(|fold| fold.fold.to_string()).collect();
         if !leaking.is_empty() {
             self.warnings.push(format!(
-                "actors stand in both training and validation of fold {}: scores there will flatter",
+                "actors are in both training and validation of fold {}: its scores will be optimistically biased",
                 leaking.join(", ")
             ));
         }
@@ -237,7 +237,7 @@ impl Inspection {
         self.actors_in_both_parts = both.collect();
         if !self.actors_in_both_parts.is_empty() {
             self.warnings.push(format!(
-                "{} of {} test actors stand in the training part too: test scores will flatter",
+                "{} of {} test actors are in the training split too: test scores will be optimistically biased",
                 self.actors_in_both_parts.len(),
                 in_test.len()
             ));

@@ -186,7 +186,7 @@ impl EmotionColumns {
         let fault = |column: &str, reason| table.fault(Some(row.line), Some(column), reason);
         if first == second {
             let reason = format!(
-                "{:?} is emotion_1 too; a blend has two emotions",
+                "{:?} is also emotion_1; a blend has two different emotions",
                 classes.name(first)
             );
             return Err(fault(EMOTION_NAMES[1], reason));
@@ -197,7 +197,7 @@ impl EmotionColumns {
             saliences[which] = number(text)
                 .filter(|percent| *percent > 0.0 && *percent < 100.0)
                 .ok_or_else(|| {
-                    let reason = format!("{text:?} is no salience of a blend; expected percent, above 0 and below 100");
+                    let reason = format!("{text:?} is not a salience of a blend; expected a percentage, above 0 and below 100");
                     fault(SALIENCE_NAMES[which], reason)
                 })?;
         }
@@ -234,7 +234,7 @@ fn proportions_of(
         let share = number(cell).filter(|share| (0.0..=1.0 + PROPORTION_SLACK).contains(share));
         let (Some(class), Some(share)) = (classes.index(name), share) else {
             let reason = format!(
-                "{cell:?} is no proportion; expected a number from 0 to 1 (every column other than \
+                "{cell:?} is not a proportion; expected a number from 0 to 1 (every column other than \
                  {} is a class)",
                 RESERVED.join(", ")
             );

@@ -54,7 +54,7 @@ impl Metadata {
     /// # Errors
     /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] with line and column for a
     /// malformed table, a missing or impossible label (saliences that do not sum to 100,
-    /// proportions that do not sum to 1 within 1e-3), or a clip that stands twice.
+    /// proportions that do not sum to 1 within 1e-3), or a clip that is listed twice.
     pub fn read(path: &Path, classes: Option<&[String]>) -> Result<Metadata> {
         let table = Table::read(path)?;
         let form = Form::detect(&table, classes)?.ok_or_else(|| {
@@ -80,7 +80,7 @@ impl Metadata {
             return Err(table.fault(
                 None,
                 None,
-                "has no clips with labels; expected at least one".into(),
+                "has no labelled clips; expected at least one".into(),
             ));
         }
         let clips = clips(&table, Some(&form), &classes, true)?;
@@ -112,7 +112,7 @@ impl Metadata {
     ///
     /// # Errors
     /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] for a malformed table, or a clip
-    /// that has no name or stands twice.
+    /// that has no name or is listed twice.
     pub fn read_names(path: &Path, classes: &Classes) -> Result<Metadata> {
         let table = Table::read(path)?.only("filename");
         let clips = clips(&table, None, classes, false)?;
@@ -173,7 +173,7 @@ fn clips(
         }
         if let Some(first) = lines.insert(key, row.line) {
             return Err(fault(format!(
-                "{name:?} stands on line {first} already; expected one line per clip"
+                "{name:?} is already on line {first}; expected one line per clip"
             )));
         }
         let target = match form {
@@ -210,7 +210,7 @@ fn parse_fold(table: &Table, row: &Row, column: usize) -> Result<Option<usize>> 
         table.fault(
             Some(row.line),
             Some("fold"),
-            format!("{cell:?} is no fold; expected a whole number, or nothing"),
+            format!("{cell:?} is not a fold; expected a whole number, or an empty cell"),
         )
     })
 }

@@ -333,7 +333,7 @@ fn empty_folder(path: &Path) -> Result<()> {
     }
     let refuse = |found: &str| {
         Err(Error::Data(format!(
-            "{}: expected a new or an empty folder to write to; it {found}",
+            "{}: expected a new or empty folder to write to; it {found}",
             path.display()
         )))
     };

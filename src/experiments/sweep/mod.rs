@@ -196,14 +196,14 @@ impl Sweep {
             if let Some(same) = same {
                 let same = &same.candidate.name;
                 let reason = if config.model.top_k > encoders {
-                    format!(" (the data have {encoders} encoders, and no more can be kept)")
+                    format!(" (the data have only {encoders} encoders)")
                 } else {
                     String::new()
                 };
                 if *same != name {
                     swept
                         .same
-                        .push(format!("{name}: trains as {same} does{reason}"));
+                        .push(format!("{name}: equivalent to {same}{reason}"));
                 }
                 continue;
             }

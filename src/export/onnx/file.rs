@@ -72,7 +72,7 @@ pub(super) fn write(
     if file_len > largest {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         return Err(Error::Data(format!(
-            "{}: the model would take {:.0} MiB, and an ONNX file ends at {:.0} MiB; train with fewer encoders or a smaller model.projection_dim",
+            "{}: the model would take {:.0} MiB, but an ONNX file is limited to {:.0} MiB; train with fewer encoders or a smaller model.projection_dim",
             path.display(),
             mib(file_len),
             mib(largest)

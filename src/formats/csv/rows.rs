@@ -40,7 +40,7 @@ impl CsvRows {
         };
         let file = File::open(path).map_err(failed)?;
         if !file.metadata().map_err(failed)?.is_file() {
-            return Err(Error::csv(path, None, None, "is no file".into()));
+            return Err(Error::csv(path, None, None, "is not a file".into()));
         }
         let mut rows = CsvRows {
             path: path.to_path_buf(),
@@ -103,7 +103,7 @@ impl CsvRows {
         }
         if self.cells != expected {
             let reason = format!(
-                "has {} {}; expected {expected}, as in the header (was the file cut off?)",
+                "has {} {}; expected {expected}, as in the header (is the file truncated?)",
                 self.cells,
                 if self.cells == 1 { "cell" } else { "cells" }
             );
@@ -204,7 +204,7 @@ impl CsvRows {
         if self.cells >= most {
             format!("has more than {most} cells")
         } else {
-            "a quoted cell does not end on its line".into()
+            "a quoted cell does not end on the same line".into()
         }
     }
 }
@@ -254,7 +254,7 @@ mod tests {
             ("a,b\n1,2,3\n", "line 2: has more than 2 cells"),
             (
                 "a,b\n1,\"2\n",
-                "line 2: a quoted cell does not end on its line",
+                "line 2: a quoted cell does not end on the same line",
             ),
             (
                 "a,b\n1,x\n",

@@ -54,7 +54,7 @@ impl Table {
         let file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
-            return Err(fault(None, "is no file; expected a CSV table".into()));
+            return Err(fault(None, "is not a file; expected a CSV table".into()));
         }
         if metadata.len() > MAX_BYTES {
             let reason = format!(
@@ -86,7 +86,7 @@ impl Table {
             rows.push(Row { line, cells });
         }
         if rows.is_empty() {
-            return Err(fault(None, "has no rows below its header".into()));
+            return Err(fault(None, "has no rows after its header".into()));
         }
         Ok(Table {
             path: path.to_path_buf(),
@@ -154,7 +154,7 @@ fn check_columns(columns: &[String]) -> Result<(), String> {
         // Unnamed columns are left by spreadsheets and by pandas' index; nothing refers to them.
         if let Some(first) = places.insert(name, place).filter(|_| !name.is_empty()) {
             return Err(format!(
-                "the column {name:?} stands twice, as number {} and {}; keep one",
+                "column {name:?} appears twice, as number {} and {}; keep one",
                 first + 1,
                 place + 1
             ));

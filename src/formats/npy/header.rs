@@ -117,7 +117,7 @@ impl Header {
 pub(crate) fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> Result<(), String> {
     reader.read_exact(buffer).map_err(|error| {
         if error.kind() == std::io::ErrorKind::UnexpectedEof {
-            "ends too early: the file was cut off, write it again".to_string()
+            "ends too early: the file is truncated, write it again".to_string()
         } else {
             format!("cannot be read ({error}): the file is damaged, write it again")
         }

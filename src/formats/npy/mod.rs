@@ -178,7 +178,7 @@ pub fn read_numbers_into(
         })
         .map(Values::F64),
         Dtype::Unicode(_) | Dtype::Bytes(_) => Err(format!(
-            "holds text (type {}); expected numbers, e.g. f4",
+            "contains text (type {}); expected numbers, e.g. f4",
             header.descr
         )),
     }
@@ -219,7 +219,7 @@ fn elements<const N: usize, T: Copy + Default>(
 pub fn read_names(reader: &mut dyn Read, header: &Header) -> Result<Vec<String>, String> {
     if header.dtype.is_number() {
         return Err(format!(
-            "holds numbers (type {}); expected names, e.g. np.array(names, dtype='U')",
+            "contains numbers (type {}); expected names, e.g. np.array(names, dtype='U')",
             header.descr
         ));
     }
@@ -290,7 +290,7 @@ pub(crate) fn with_file<T>(
         return Err(Error::Npz {
             path: path.to_path_buf(),
             array: None,
-            reason: "is no file; expected an .npy array".into(),
+            reason: "is not a file; expected an .npy array".into(),
         });
     }
     let file = File::open(path).map_err(failed)?;

@@ -66,7 +66,7 @@ impl Npz {
         let mut file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
-            return Err(fault("is no file; expected an .npz archive".into()));
+            return Err(fault("is not a file; expected an .npz archive".into()));
         }
         let mut start = Vec::new();
         (&mut file)
@@ -87,25 +87,25 @@ impl Npz {
         let archive =
             ZipArchive::new(BufReader::with_capacity(1 << 16, file)).map_err(|error| {
                 fault(format!(
-                    "is no intact .npz archive ({}): it is damaged or was cut off, write it again",
+                    "is not an intact .npz archive ({}): it is damaged or truncated, write it again",
                     explain(&error)
                 ))
             })?;
         if archive.has_duplicate_names() {
             return Err(fault(
-                "holds two members of the same name; write it again with np.savez".into(),
+                "contains two members with the same name; write it again with np.savez".into(),
             ));
         }
         if archive.len() > MAX_MEMBERS {
             return Err(fault(format!(
-                "holds {} members; expected at most {MAX_MEMBERS}",
+                "contains {} members; expected at most {MAX_MEMBERS}",
                 archive.len()
             )));
         }
         let names = archive.file_names_raw();
         if let Some(name) = names.map(String::from_utf8_lossy).find(|name| leaves(name)) {
             return Err(fault(format!(
-                "holds a member with the path {name:?}; expected plain array names"
+                "contains a member with the path {name:?}; expected plain array names"
             )));
         }
         let bytes = metadata.len();
@@ -227,14 +227,14 @@ impl Npz {
         let suffixed = self.archive.index_for_name(&format!("{array}.npy"));
         let index = match (suffixed, self.archive.index_for_name(array)) {
             (Some(_), Some(_)) => {
-                return Err(format!("both {array} and {array}.npy are there; keep one"));
+                return Err(format!("contains both {array} and {array}.npy; keep one"));
             }
             (Some(index), None) | (None, Some(index)) => index,
             (None, None) => {
                 let mut there = self.arrays();
                 there.truncate(8);
                 return Err(format!(
-                    "not there; found: {}",
+                    "missing; found: {}",
                     if there.is_empty() {
                         "nothing".into()
                     } else {
@@ -253,7 +253,7 @@ impl Npz {
             CompressionMethod::Stored | CompressionMethod::Deflated
         ) {
             return Err(format!(
-                "is compressed by zip's method {:?}; stored and deflated can be read, as np.savez \
+                "uses the zip method {:?}; only stored and deflated can be read, as np.savez \
                  and np.savez_compressed write",
                 member.compression()
             ));
@@ -263,7 +263,7 @@ impl Npz {
             || (member.compression() == CompressionMethod::Stored && packed != size)
         {
             return Err(format!(
-                "announces {packed} bytes, stored as {size}, in a file of {}: it is damaged",
+                "claims {packed} bytes, stored as {size}, in a file of {}: it is damaged",
                 self.bytes
             ));
         }
@@ -282,7 +282,7 @@ impl Npz {
 fn finished(reader: &mut dyn Read) -> Result<(), String> {
     match reader.read(&mut [0; 1]) {
         Ok(0) => Ok(()),
-        Ok(_) => Err("holds more bytes than its header says: the file is damaged".into()),
+        Ok(_) => Err("contains more bytes than its header says: the file is damaged".into()),
         Err(error) => Err(format!("is damaged ({error}); write the file again")),
     }
 }

@@ -88,7 +88,7 @@ impl FrameFolder {
                     "{}: expected a folder of .npy or .npz files, or one .npz; {}",
                     path.display(),
                     if path.exists() {
-                        "it is neither".to_owned()
+                        "it is neither of these".to_owned()
                     } else {
                         format!("there is nothing{}", path_instead(path))
                     }
@@ -203,7 +203,7 @@ impl Search<'_> {
         };
         match arrays.pop() {
             None => {
-                let reason = "holds no array; expected frames [T, d]".into();
+                let reason = "contains no array; expected frames [T, d]".into();
                 self.clips.push((clip, Place::Damaged { archive, reason }));
             }
             Some(array) if arrays.is_empty() => {
@@ -228,7 +228,7 @@ impl Search<'_> {
         if self.folders > 0 {
             let folders = self.folders;
             let s = if folders == 1 { "" } else { "s" };
-            found.push(format!("{folders} folder{s}, which --recursive looks into"));
+            found.push(format!("{folders} folder{s}, which --recursive searches"));
         }
         if found.is_empty() {
             found.push("nothing".into());

@@ -36,10 +36,10 @@ pub fn frames_shape(shape: &[usize]) -> Result<[usize; 2], String> {
         ));
     };
     if frames == 0 {
-        return Err("holds no frame; expected at least one".into());
+        return Err("contains no frames; expected at least one".into());
     }
     if cols == 0 {
-        return Err("its frames hold no value; expected at least one column".into());
+        return Err("its frames contain no values; expected at least one column".into());
     }
     Ok([frames, cols])
 }
@@ -59,7 +59,7 @@ pub(super) fn non_finite(frames: RowSource<'_>) -> Option<String> {
     let kind = if value.is_nan() { "NaN" } else { "infinite" };
     let (frame, column) = (at / frames.cols, at % frames.cols);
     Some(format!(
-        "frame {frame}, column {column} (both from 0) is {kind}; repair the frames or leave them out"
+        "frame {frame}, column {column} (both from 0) is {kind}; fix the frames or leave them out"
     ))
 }
 

@@ -37,13 +37,13 @@ impl Existing {
             "f2" => Precision::F16,
             "f4" => Precision::F32,
             other => {
-                let reason = format!("holds {other}; only files of f2 or f4 can be continued");
+                let reason = format!("contains {other}; --append works with f2 and f4 only");
                 return Err(npz.fault(Some("X"), reason));
             }
         };
         if options.precision.is_some_and(|asked| asked != precision) {
             let reason = format!(
-                "holds {}; a file is continued in its own precision: leave out --dtype",
+                "contains {}; --append keeps the precision of the file: leave out --dtype",
                 features.type_name()
             );
             return Err(npz.fault(Some("X"), reason));
@@ -53,7 +53,7 @@ impl Existing {
             let there = npz.names(STATISTICS)?;
             if there != names {
                 let reason = format!(
-                    "was made with --stats {}; continue it with the same, not with {}",
+                    "was made with --stats {}; append with the same, not with {}",
                     there.join(","),
                     names.join(",")
                 );
@@ -62,7 +62,7 @@ impl Existing {
         }
         if !features.cols().is_multiple_of(names.len()) {
             let reason = format!(
-                "has {} columns, which is no multiple of {} statistics",
+                "has {} columns, which is not a multiple of {} statistics",
                 features.cols(),
                 names.len()
             );

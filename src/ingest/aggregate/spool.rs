@@ -133,7 +133,7 @@ impl<'a> Spool<'a> {
             return;
         };
         let (expected, whose) = match required {
-            Some(cols) => (cols, "as the file that is continued".to_owned()),
+            Some(cols) => (cols, "as the file being appended to".to_owned()),
             None => (expected, format!("as {count} of {good} clips have")),
         };
         for row in self.rows.values_mut() {
@@ -245,9 +245,15 @@ impl Worker<'_> {
         let beyond = self.row.iter().position(|x| !x.is_finite() || !fits(x));
         if let Some(at) = beyond {
             let (largest, advice) = if self.half && self.row[at].is_finite() {
-                ("65504, the largest half", "write with --dtype f32")
+                (
+                    "65504, the largest half-precision number",
+                    "write with --dtype f32",
+                )
             } else {
-                ("3.4e38, the largest single", "scale the frames")
+                (
+                    "3.4e38, the largest single-precision number",
+                    "scale the frames",
+                )
             };
             let column = at % frames.cols;
             return Err(format!(

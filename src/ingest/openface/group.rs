@@ -186,7 +186,7 @@ impl Selection {
     /// Reads `paper`, `challenge`, or names of groups with commas between them.
     ///
     /// # Errors
-    /// [`Error::Data`] for a name that is no group, or one that stands twice.
+    /// [`Error::Data`] for a name that is no group, or one that is listed twice.
     pub fn parse(text: &str) -> Result<Selection> {
         match text.trim() {
             "paper" => return Ok(Selection::Paper),
@@ -201,12 +201,12 @@ impl Selection {
                 let all = names.into_iter().chain(["paper", "challenge"]);
                 let names = names.join(", ");
                 return Err(Error::Data(format!(
-                    "--groups: no group of columns is called {name:?}; expected paper, challenge, or some of {names}{}",
+                    "--groups: no such group of columns: {name:?}; expected paper, challenge, or some of {names}{}",
                     meant(name, all)
                 )));
             };
             if groups.contains(&group) {
-                return Err(Error::Data(format!("the group {name} stands twice")));
+                return Err(Error::Data(format!("group {name} is listed twice")));
             }
             groups.push(group);
         }

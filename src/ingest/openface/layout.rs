@@ -63,7 +63,7 @@ impl Layout {
             (Tool::OpenFace2, column("frame"), success, confidence)
         } else {
             return missing(
-                "is no output of OpenFace 2 (which has a column success or confidence), OpenFace 3 (face_detection) or py-feat (FaceScore)"
+                "is not an output of OpenFace 2 (which has a column success or confidence), OpenFace 3 (face_detection) or py-feat (FaceScore)"
                     .into(),
             );
         };
@@ -72,7 +72,7 @@ impl Layout {
             for name in CHALLENGE_COLUMNS {
                 let Some(column) = column(name) else {
                     return missing(format!(
-                        "has no column {name}, one of the challenge's 31; choose other groups"
+                        "has no column {name}, one of the challenge's 31; choose different groups"
                     ));
                 };
                 fields.push((column, Form::Number));
@@ -97,7 +97,7 @@ impl Layout {
             let name = &rows.columns()[column];
             let same = |&&(other, _): &&(usize, Form)| rows.columns()[other] == *name;
             if fields[..at].iter().any(|field| same(&field)) {
-                return missing(format!("the column {name} stands twice; keep one"));
+                return missing(format!("column {name} appears twice; keep one"));
             }
         }
         Ok(Layout {

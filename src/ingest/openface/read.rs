@@ -30,7 +30,7 @@ pub fn read(path: &Path, options: &Options) -> Result<FaceFrames> {
     let mut rows = CsvRows::open(path)?;
     let layout = Layout::of(&rows, &options.selection)?;
     if (options.min_confidence.is_some() || options.interpolate) && !layout.has_confidence() {
-        let reason = "has no column confidence to choose frames by".into();
+        let reason = "has no column confidence to select frames by".into();
         return Err(rows.fault(Some(1), None, reason));
     }
     let mut clip = Clip::new(options);
@@ -43,8 +43,9 @@ pub fn read(path: &Path, options: &Options) -> Result<FaceFrames> {
             last = Some(frame.unwrap_or_default().to_owned());
         }
         if clip.held > MAX_VALUES {
-            let reason =
-                format!("has more than {MAX_VALUES} values; cut the clip, or choose fewer groups");
+            let reason = format!(
+                "has more than {MAX_VALUES} values; shorten the clip, or choose fewer groups"
+            );
             return Err(rows.fault(Some(rows.line()), None, reason));
         }
     }
@@ -133,7 +134,7 @@ impl Clip {
                     .as_ref()
                     .is_some_and(|names| names.len() != values.len())
             {
-                let reason = "its lists are longer or shorter than in earlier frames".into();
+                let reason = "its lists differ in length from those of earlier frames".into();
                 return Err(rows.fault(Some(rows.line()), None, reason));
             }
             detection.found = complete;

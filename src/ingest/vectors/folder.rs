@@ -26,7 +26,7 @@ pub(super) fn read(folder: &Path, files: &Files<'_>, options: &Options) -> Resul
     let (npy, csv) = (holds(folder, "npy", files)?, holds(folder, "csv", files)?);
     if npy && csv {
         return Err(Error::Data(format!(
-            "{}: has .npy and .csv files; expected one kind, one file a clip",
+            "{}: has .npy and .csv files; expected only one kind, one file per clip",
             folder.display()
         )));
     }
@@ -65,7 +65,7 @@ pub(super) fn read(folder: &Path, files: &Files<'_>, options: &Options) -> Resul
                 )
             }
             Ok((_, names)) if names != vectors.columns => format!(
-                "{shown}: its columns have other names, or another order, than those of most files"
+                "{shown}: the names or order of its columns differ from those of most files"
             ),
             Ok((row, _)) => {
                 vectors.rows.push(clip, &row);
@@ -97,7 +97,7 @@ fn read_npy(path: &Path) -> Result<Vec<f32>> {
         [length] | [1, length] => length,
         _ => {
             return Err(fault(format!(
-                "expected one vector, (D) or (1, D), found shape {:?}; frames are for aggregate",
+                "expected one vector, (D) or (1, D), found shape {:?}; for frames use aggregate",
                 header.shape
             )));
         }

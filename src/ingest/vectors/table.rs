@@ -22,7 +22,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
             .find_map(|name| table.column(name))
             .ok_or_else(|| {
                 let reason = format!(
-                    "has no column with names of clips ({}); name one with --name-column",
+                    "has no column with clip names ({}); choose one with --name-column",
                     NAME_COLUMNS.join(", ")
                 );
                 table.fault(Some(1), None, reason)
@@ -40,7 +40,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
         }
         if let Some(first) = lines.insert(clip.clone(), table.line()) {
             let reason =
-                format!("names the clip {clip:?}, as line {first} does; expected one row a clip");
+                format!("names the clip {clip:?}, as line {first} does; expected one row per clip");
             return Err(table.cell_fault(name, reason));
         }
         match fill(&table, &features, &mut row) {
@@ -69,12 +69,11 @@ pub(super) fn read_one(path: &Path, options: &Options) -> Result<(Vec<f32>, Vec<
     let features = features(&table, options, named)?;
     let mut row = vec![0.0; features.len()];
     if !table.advance()? {
-        return Err(table.fault(None, None, "has no row below its header".into()));
+        return Err(table.fault(None, None, "has no rows after its header".into()));
     }
     fill(&table, &features, &mut row)?;
     if table.advance()? {
-        let reason =
-            "a second row; expected one, that of the file's clip (frames are for aggregate)";
+        let reason = "has a second row; expected one per file (for frames use aggregate)";
         return Err(table.fault(Some(table.line()), None, reason.into()));
     }
     Ok((row, names(&table, &features)))
@@ -113,7 +112,7 @@ fn features(table: &CsvRows, options: &Options, name: Option<usize>) -> Result<V
             return Err(table.fault(
                 Some(1),
                 None,
-                format!("the column {title} stands twice; keep one"),
+                format!("column {title} appears twice; keep one"),
             ));
         }
     }
@@ -134,7 +133,7 @@ fn fill(table: &CsvRows, features: &[usize], row: &mut [f32]) -> Result<()> {
             .filter(|value| value.is_finite());
         *out = value.ok_or_else(|| {
             let reason =
-                "expected a finite number; repair the row, or leave the column out with --drop";
+                "expected a finite number; fix the row, or leave the column out with --drop";
             table.cell_fault(column, reason.into())
         })?;
     }

@@ -79,7 +79,7 @@ fn tables_that_name_no_clip_or_one_twice_are_refused() {
         (
             "name,x,x\na,1,2\n",
             options(None, &[]),
-            "the column x stands twice",
+            "the column x is listed twice",
         ),
         (
             "name,x\n,2\n",

@@ -88,7 +88,7 @@ fn baseline(
         parameters: outcome.parameters,
         epochs: outcome.epochs,
         best_epoch: outcome.best_epoch,
-        stopped: "the most epochs were done".to_owned(),
+        stopped: "reached max_epochs".to_owned(),
         losses: None,
         kl: outcome.loss,
         thresholds: outcome.thresholds,

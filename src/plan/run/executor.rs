@@ -82,7 +82,7 @@ impl Executor {
                     }
                 }
                 Err(Error::HandedOn(format!(
-                    "{} of {} trainings wait",
+                    "{} of {} trials are waiting",
                     trials.len(),
                     plan.trials().len()
                 )))

@@ -223,7 +223,7 @@ impl Scheduler<'_> {
         observer.ends();
         if interrupted && fault.is_none() {
             fault = Some(Error::Interrupted(format!(
-                "with {} of {} trainings done; they and the states of those that ran are saved in {}",
+                "with {} of {} trials done; their results and the state of running trials are saved in {}",
                 state.outcomes.ended(),
                 plan.trials().len(),
                 self.folder.path().display()
@@ -323,7 +323,7 @@ impl Scheduler<'_> {
         state.taken_up = plan.trials().len();
         if without_weights > 0 {
             observer.warning(&format!(
-                "the weights of {without_weights} trained models were removed before and are not made again; their results are reused"
+                "the weights of {without_weights} trained models were removed earlier and are not restored; their results are reused"
             ));
         }
         Ok(waiting)

@@ -55,7 +55,7 @@ impl Work<'_> {
             let known = is_id(id) && (files.result(id).exists() || files.order(id).exists());
             if !known {
                 return Err(Error::Data(format!(
-                    "{}: no trial {id} is planned here; `blendfuse plan DATA --print` lists those that wait",
+                    "{}: no trial {id} is planned here; `blendfuse plan DATA --print` lists the waiting ones",
                     self.folder.display()
                 )));
             }
@@ -93,7 +93,7 @@ impl Work<'_> {
                 }
                 Err(Error::Interrupted(_)) => {
                     return Err(Error::Interrupted(format!(
-                        "with {trained} of {} trainings done here; the state of trial {id} is saved",
+                        "with {trained} of {} trials done by this process; the state of trial {id} is saved",
                         ids.len()
                     )));
                 }

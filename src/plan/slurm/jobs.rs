@@ -98,12 +98,12 @@ pub(super) fn longest_array() -> Result<usize> {
     let output = Command::new("scontrol").args(["show", "config"]).output();
     let output = output.map_err(|error| {
         Error::Data(format!(
-            "scontrol: {error}; --executor slurm runs where Slurm's commands are installed"
+            "scontrol: {error}; --executor slurm needs Slurm's commands"
         ))
     })?;
     if !output.status.success() {
         return Err(Error::Data(format!(
-            "Slurm does not answer: {}",
+            "Slurm does not respond: {}",
             String::from_utf8_lossy(&output.stderr)
                 .trim()
                 .replace('\n', " ")

@@ -99,7 +99,7 @@ impl Slurm {
         let round = self.submit(folder, number, done, fruitless, &groups)?;
         let jobs: Vec<String> = round.jobs().map(|job| job.to_string()).collect();
         Err(Error::HandedOn(format!(
-            "round {number}: {} trainings submitted to Slurm as {} tasks, job {} goes on when they have ended; blendfuse status {} tells how far they are, scancel {} ends them all",
+            "round {number}: {} trials submitted to Slurm as {} tasks, job {} continues when they have ended; blendfuse status {} shows their progress, scancel {} cancels them all",
             groups.iter().map(|(_, group)| group.len()).sum::<usize>(),
             round.arrays.iter().map(|array| array.tasks).sum::<usize>(),
             round.driver.unwrap_or_default(),
@@ -121,7 +121,7 @@ impl Slurm {
         };
         if before.number - self.series.first_round >= MOST_ROUNDS {
             return Err(Error::Data(format!(
-                "{MOST_ROUNDS} rounds were submitted to Slurm and {} trainings have no result; see the outputs of the tasks in {}",
+                "{MOST_ROUNDS} rounds were submitted to Slurm and {} trials still have no result; see the outputs of the tasks in {}",
                 trials.len(),
                 files.root().with_file_name("slurm").display()
             )));
@@ -285,7 +285,7 @@ pub fn check_idle(folder: &Path) -> Result<()> {
     }
     let alive: Vec<String> = alive.iter().map(u64::to_string).collect();
     Err(Error::Data(format!(
-        "{}: its trainings are still in Slurm's queue, job {}; wait for them (blendfuse status {}), or end them with: scancel {}",
+        "{}: its trials are still in Slurm's queue, job {}; wait for them (blendfuse status {}), or cancel them with: scancel {}",
         folder.display(),
         alive.join(", job "),
         folder.display(),

@@ -64,7 +64,7 @@ impl Past {
                 "ended {tried} times without a result; the outputs of the tasks are in the plan's folder slurm/"
             )),
             _ if fruitless > retries => Some(format!(
-                "was submitted {fruitless} times in a row and never began; the outputs of the tasks are in the plan's folder slurm/"
+                "was submitted {fruitless} times in a row but never started; the outputs of the tasks are in the plan's folder slurm/"
             )),
             _ => None,
         }

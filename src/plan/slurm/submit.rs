@@ -87,7 +87,7 @@ fn quoted(path: &Path) -> Result<String> {
     let text = path.to_string_lossy();
     let quoted = shlex::try_quote(&text).map_err(|error| {
         Error::Data(format!(
-            "{}: no shell takes this path ({error})",
+            "{}: this path cannot be quoted for a shell ({error})",
             path.display()
         ))
     })?;
@@ -109,7 +109,7 @@ pub(super) fn sbatch(options: &[String], of_user: &[String], script: &Path) -> R
         .arg(script);
     let output = command.output().map_err(|error| {
         Error::Data(format!(
-            "sbatch: {error}; --executor slurm runs where Slurm's commands are installed"
+            "sbatch: {error}; --executor slurm needs Slurm's commands"
         ))
     })?;
     let told = String::from_utf8_lossy(&output.stdout);

@@ -59,8 +59,8 @@ impl Description {
         let file = folder.join(DESCRIPTION);
         if !file.is_file() {
             let found = match folder.is_dir() {
-                true => format!("it holds no {DESCRIPTION}"),
-                false => "there is no such folder".to_owned(),
+                true => format!("it contains no {DESCRIPTION}"),
+                false => "no such folder".to_owned(),
             };
             return Err(Error::Data(format!(
                 "{}: expected the folder of cv, sweep, tune, ablate, baseline or repro; {found}",
@@ -283,7 +283,7 @@ fn known(path: &Path, command: &str, resume: bool) -> Result<Option<Description>
     let refuse = |reason: String| Err(Error::Data(format!("{}: {reason}", path.display())));
     if let Some(file) = path.ancestors().find(|on_the_way| on_the_way.is_file()) {
         return refuse(format!(
-            "{} is a file; expected a new or an empty folder",
+            "{} is a file; expected a new or empty folder",
             file.display()
         ));
     }
@@ -291,17 +291,19 @@ fn known(path: &Path, command: &str, resume: bool) -> Result<Option<Description>
     let known = file.exists().then(|| read(&file)).transpose()?;
     match &known {
         None if holds_anything(path) => {
-            return refuse("holds files but no plan (no plan.json); choose another --out".into());
+            return refuse(
+                "contains files but no plan (no plan.json); choose another --out".into(),
+            );
         }
         Some(known) if known.command != command => {
             return refuse(format!(
-                "holds a plan of `{}`, not of `{command}`; choose another --out",
+                "contains a plan of `{}`, not of `{command}`; choose another --out",
                 known.command
             ));
         }
         Some(_) if !resume => {
             return refuse(
-                "holds a plan already; --resume goes on with it and repeats no finished trial, or choose another --out"
+                "already contains a plan; use --resume to continue it without repeating finished trials, or choose another --out"
                     .into(),
             );
         }
