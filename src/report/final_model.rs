@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::comparison::{seeds as seeds_in_words, without_result};
+use super::cells::{seeds as seeds_in_words, without_result};
 use super::table::{Cell, DIGITS, Table};
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
