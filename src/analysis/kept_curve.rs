@@ -1,4 +1,4 @@
-//! The score against how many encoders are kept.
+//! The score against k, the number of encoders that are kept.
 
 use serde::Serialize;
 
@@ -7,29 +7,29 @@ use crate::config::Config;
 use crate::config::Gate;
 use crate::experiments::score::{mean, sample_std};
 
-/// The score at one number of kept encoders.
+/// The score at one value of k.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct KeptScore {
-    /// How many are kept.
+    /// The number of kept encoders, k.
     pub kept: usize,
-    /// Average accuracy of each fold (of several seeds their mean), by fold.
+    /// Average accuracy of each fold (with several seeds, their mean).
     pub folds: Vec<f64>,
     /// Their mean.
     pub mean: f64,
-    /// Their sample standard deviation; none of one fold.
+    /// Their sample standard deviation; `None` for a single fold.
     pub std: Option<f64>,
 }
 
-/// Figure 2 of the paper: everything but k as in the analysed configuration.
+/// Figure 2 of the paper: everything except k as in the analysed configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct KeptCurve {
     /// By k, ascending.
     pub scores: Vec<KeptScore>,
-    /// The same with the uniform gate, where the plan has it.
+    /// The score of the uniform gate, if the plan has it.
     pub uniform: Option<KeptScore>,
 }
 
-/// What a trial's configuration differs in.
+/// How a trial's configuration differs from the analysed one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Differs {
     Kept(usize),
@@ -53,7 +53,7 @@ fn differs(config: &Config, base: &Config) -> Differs {
     }
 }
 
-/// From the results of a plan; empty where there are none.
+/// The curve from the results of a plan; empty if there are none.
 pub fn kept_curve(run: &AnalysedRun) -> KeptCurve {
     let base = run.config();
     let encoders = run.models[0].predictor.description().encoders.len();

@@ -1,5 +1,5 @@
-//! What trained models learned, as numbers: which encoders they rely on, how stable that is, how alike
-//! the encoders are, and where the models err. Nothing here draws; [`crate::report`] does.
+//! Analysis of trained models: which encoders they rely on, how stable that is, how similar the encoders
+//! are, and where the models are wrong. Only numbers; [`crate::report`] draws the figures.
 
 pub mod calibration;
 pub mod cka;
@@ -38,65 +38,65 @@ use run::AnalysedRun;
 use salience_error::RatioError;
 use stability::FoldAgreement;
 
-/// Follows an analysis, which can take a minute.
+/// Observes the progress of an analysis, which can take a minute.
 pub trait AnalysisObserver {
-    /// A part begins.
+    /// A stage starts.
     fn part(&mut self, _name: &str) {}
-    /// So much of it is done.
+    /// `done` of `of` steps of the stage are done.
     fn progress(&mut self, _done: usize, _of: usize) {}
 }
 
-/// Follows nothing.
+/// Observes nothing.
 impl AnalysisObserver for () {}
 
-/// Everything that is found.
+/// All results of an analysis.
 #[derive(Debug)]
 pub struct Analysis {
-    /// What was analysed.
+    /// The analysed run.
     pub run: AnalysedRun,
-    /// Encoders in the order of everything that is indexed by encoder.
+    /// Encoder names, in the order of everything indexed by encoder.
     pub encoders: Vec<String>,
     /// Modality of each.
     pub modalities: Vec<String>,
-    /// Classes in the order of every probability vector.
+    /// Classes, in the order of every probability vector.
     pub classes: Classes,
     /// Encoders kept per clip, k.
     pub top_k: usize,
     /// Each model's name: its fold.
     pub model_names: Vec<String>,
-    /// What the models say of the clips.
+    /// The outputs of the models for the clips.
     pub observations: Observations,
-    /// Official counts over all of them.
+    /// Official scores over all of them.
     pub accuracy: Accuracy,
-    /// Each encoder over all clips.
+    /// Importance over all clips.
     pub reliance: Vec<Reliance>,
-    /// Under each model.
+    /// Importance under each model.
     pub by_model: Vec<GroupReliance>,
-    /// By modality.
+    /// Importance by modality.
     pub by_modality: Vec<ModalityReliance>,
-    /// By true emotion.
+    /// Importance by true emotion.
     pub by_emotion: Vec<GroupReliance>,
-    /// By true emotion set.
+    /// Importance by true emotion set.
     pub by_set: Vec<GroupReliance>,
     /// Distribution of each encoder's importance over clips.
     pub spreads: Vec<Spread>,
     /// Encoders whose distributions are drawn.
     pub representatives: Vec<usize>,
-    /// Agreement of every two folds.
+    /// Agreement of each pair of folds.
     pub agreements: Vec<FoldAgreement>,
     /// Linear CKA `(M, M)`, mean over the models; NaN where undefined.
     pub cka: Array2<f64>,
-    /// Its tree.
+    /// The clustering by CKA.
     pub dendrogram: Dendrogram,
-    /// CKA beside co-selection.
+    /// CKA and co-selection.
     pub co_selection: CoSelection,
     /// Reliability of presence.
     pub calibration: Calibration,
-    /// True against decided emotion sets.
+    /// True and predicted emotion sets.
     pub confusion: Confusion,
-    /// How each class fares.
+    /// Detection of each class.
     pub by_class: Vec<Detection>,
-    /// Official counts by true emotion set.
+    /// Official scores by true emotion set.
     pub by_truth: Vec<(String, Accuracy)>,
     /// Salience error by true ratio.
     pub by_ratio: Vec<RatioError>,
@@ -106,7 +106,7 @@ pub struct Analysis {
     pub removals: Vec<Removal>,
 }
 
-/// Analyses the run in a folder with the data that it was trained on.
+/// Analyses the run in a folder, with the data that it was trained on.
 ///
 /// # Errors
 /// As [`AnalysedRun::open`], [`observations::open_training_part`] and
@@ -180,7 +180,7 @@ pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) ->
     })
 }
 
-/// Linear CKA over each model's training clips, the mean over models.
+/// Linear CKA over each model's training clips, averaged over models.
 fn mean_cka(
     run: &AnalysedRun,
     split: &Split,

@@ -1,4 +1,4 @@
-//! What trained models say of clips: the rows that all further analyses count.
+//! The outputs of trained models for clips: the basis of all further analyses.
 
 use std::path::Path;
 
@@ -12,32 +12,32 @@ use crate::data::part::{self, Needs};
 use crate::error::{Error, Result};
 use crate::predict::decoding;
 
-/// Clips, each seen by one model: in cross-validation by the one that did not train on it.
+/// Clips, each scored by one model: in cross-validation by the one that did not train on it.
 #[derive(Clone, Debug)]
 pub struct Observations {
-    /// Places in the training part.
+    /// Indices in the training split.
     pub clips: Vec<usize>,
     /// Names.
     pub filenames: Vec<String>,
-    /// Place of the model that saw the clip.
+    /// Index of the model that scored the clip.
     pub model: Vec<usize>,
-    /// a `(N, M)`: importance before selection.
+    /// a `(N, M)`: gate weights before selection.
     pub weights: Array2<f64>,
-    /// ã `(N, M)`: weight after selection.
+    /// ã `(N, M)`: gate weights after selection.
     pub kept: Array2<f64>,
-    /// p `(N, C)`.
+    /// p `(N, C)`: presence.
     pub presence: Array2<f64>,
-    /// s `(N, C)`.
+    /// s `(N, C)`: salience.
     pub salience: Array2<f64>,
-    /// f `(N, C)`.
+    /// f `(N, C)`: aligned scores.
     pub aligned: Array2<f64>,
-    /// What the clips show.
+    /// True emotions.
     pub truths: Vec<Blend>,
-    /// What was decided.
+    /// Predicted emotions.
     pub decided: Vec<Blend>,
 }
 
-/// The training part with a model's encoders.
+/// Opens the training split with a model's encoders.
 ///
 /// # Errors
 /// As [`part::open`].
@@ -57,7 +57,7 @@ pub fn open_training_part(data: &Path, model: &TrainedModel) -> Result<Split> {
     Ok(part::open(data, "train", needs)?.split)
 }
 
-/// The clips that speak for a model: those of its held-out fold, or all if it trained on all.
+/// The clips to evaluate a model on: its held-out fold, or all clips if it was trained on all.
 ///
 /// # Errors
 /// As [`fold`].
@@ -68,7 +68,7 @@ pub fn clips_of(model: &TrainedModel, split: &Split) -> Result<Vec<usize>> {
     })
 }
 
-/// The clips that a model trained on.
+/// The clips that a model was trained on.
 ///
 /// # Errors
 /// As [`fold`].
@@ -80,7 +80,7 @@ pub fn training_clips(model: &TrainedModel, split: &Split) -> Result<Vec<usize>>
 }
 
 impl Observations {
-    /// Lets every model of a run see its clips.
+    /// Scores the clips of every model of a run.
     ///
     /// # Errors
     /// [`Error::Data`] for a clip without a label; as [`Predictor::score`](crate::predict::Predictor::score).
@@ -138,12 +138,12 @@ impl Observations {
         Ok(self)
     }
 
-    /// How many clips.
+    /// Number of clips.
     pub fn len(&self) -> usize {
         self.clips.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no clips.
     pub fn is_empty(&self) -> bool {
         self.clips.is_empty()
     }
@@ -155,13 +155,13 @@ impl Observations {
             .collect()
     }
 
-    /// The pairs that official scores count.
+    /// Pairs of true and predicted emotions, for the official scores.
     pub fn pairs(&self) -> impl Iterator<Item = (&Blend, &Blend)> {
         self.truths.iter().zip(&self.decided)
     }
 }
 
-/// Decides with a model's own rules and thresholds.
+/// Decodes with a model's own rules and thresholds.
 pub(super) fn decide(model: &TrainedModel, aligned: &Array2<f64>) -> Result<Vec<Blend>> {
     let classes: Classes = model.predictor.classes();
     let description = model.predictor.description();

@@ -1,5 +1,5 @@
-//! One part of a data folder alone, as a trained model takes it: the model says which encoders, in
-//! which order and of which width, and which classes there are.
+//! A single split of a data folder, as needed by a trained model: the model determines the encoders,
+//! their order and width, and the classes.
 
 use std::path::Path;
 
@@ -10,18 +10,18 @@ use super::metadata::Metadata;
 use crate::suggest::path_instead;
 use crate::{Error, Result};
 
-/// What a model needs of a part.
+/// The requirements of a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Needs<'a> {
     /// Name and width D of each encoder, in the model's order.
     pub encoders: &'a [(String, usize)],
-    /// Encoders that are going to be left out of every clip: their files need not be there.
+    /// Encoders that are dropped for every clip: their files need not exist.
     pub dropped: &'a [String],
-    /// The model's classes; labels, where the metadata have any, must be among these.
+    /// The model's classes; labels in the metadata, if any, must be among these.
     pub classes: &'a Classes,
 }
 
-/// An opened part.
+/// An opened split.
 #[derive(Debug)]
 pub struct Part {
     /// Its clips and features, encoders in the model's order.
@@ -31,11 +31,11 @@ pub struct Part {
 }
 
 /// Opens `path/NAME_metadata.csv` and `path/features/NAME/*.npz` where `name` is `train` or `test`;
-/// the other part need not exist.
+/// the other split need not exist.
 ///
 /// # Errors
-/// One that names the file, clip or encoder at fault: anything missing, malformed or of another
-/// width, a clip that no encoder has, NaN or infinite features in a row that is used.
+/// An error that names the file, clip or encoder: anything missing, malformed or of another width, a
+/// clip that no encoder has, NaN or infinite features in a row that is used.
 pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<Part> {
     let table = path.join(format!("{name}_metadata.csv"));
     if !table.is_file() {

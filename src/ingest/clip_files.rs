@@ -1,4 +1,4 @@
-//! The files of a folder that hold one clip each.
+//! Folders with one file per clip.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -10,26 +10,26 @@ use crate::{Error, Result};
 /// A file of one clip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClipFile {
-    /// The clip: the file's name without its ending, and without a media extension before it.
+    /// The clip: the file's name without its extension, and without a media extension before that.
     pub clip: String,
     /// The file.
     pub path: PathBuf,
 }
 
-/// Gives the clip that a file of a name holds; `None` leaves the file out.
+/// Returns the clip of a file, by its name; `None` leaves the file out.
 pub type ClipOf<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Which files of a folder are read; by default all of its own, each named after its clip.
+/// Which files of a folder are read; by default all files directly in it, named after their clips.
 #[derive(Clone, Copy, Default)]
 pub struct Files<'a> {
-    /// Whether folders inside are looked into.
+    /// Whether subfolders are searched.
     pub recursive: bool,
-    /// The clip that a file holds; none: the one that it is named after.
+    /// The clip of a file; `None`: the one that it is named after.
     pub clip: Option<ClipOf<'a>>,
 }
 
 impl Files<'_> {
-    /// The clip of a file, where it is one of those to read.
+    /// The clip of a file, if the file is to be read.
     fn clip_of(&self, file: &str) -> Option<String> {
         let clip = match self.clip {
             Some(clip) => clip(file)?,
@@ -39,8 +39,8 @@ impl Files<'_> {
     }
 }
 
-/// Files of a folder with an ending, in any case, by the names of their clips. Hidden files and
-/// folders are left out.
+/// Files of a folder with an extension, in any case, sorted by clip. Hidden files and folders are
+/// ignored.
 ///
 /// # Errors
 /// [`Error::Read`] if a folder cannot be read; [`Error::Data`] if there is no such file, a name
@@ -54,7 +54,7 @@ pub(crate) fn list(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec
             continue;
         };
         if let Some(first) = found.insert(clip.clone(), path.clone()) {
-            // In the order of names, not of the folder.
+            // Sorted by name, because the order of a folder is arbitrary.
             let mut both = [first, path];
             both.sort();
             return Err(Error::Data(format!(
@@ -82,7 +82,7 @@ pub(crate) fn list(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec
     Ok(found.map(|(clip, path)| ClipFile { clip, path }).collect())
 }
 
-/// Whether there is a file with an ending, in any case.
+/// Whether there is a file with an extension, in any case.
 ///
 /// # Errors
 /// As [`list`] for the folder and names.
@@ -90,10 +90,10 @@ pub(crate) fn holds(folder: &Path, ending: &str, files: &Files<'_>) -> Result<bo
     Ok(!with_ending(folder, ending, files)?.is_empty())
 }
 
-/// Names and paths of the files with an ending, whatever clip they are of.
+/// Names and paths of all files with an extension.
 fn with_ending(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
-    // Folders by their true path: a link may lead back.
+    // Canonical paths: links can form cycles.
     let mut seen = HashSet::new();
     let mut waiting = vec![folder.to_path_buf()];
     while let Some(folder) = waiting.pop() {
@@ -171,7 +171,7 @@ mod tests {
             clip: Some(&faces),
         };
         assert_eq!(names(&files).unwrap(), ["b", "c"]);
-        // A link that leads back is no endless way.
+        // A cyclic link does not cause an endless loop.
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink(folder.path(), folder.path().join("x/back")).unwrap();

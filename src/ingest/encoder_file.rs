@@ -1,4 +1,4 @@
-//! The feature file of one encoder, made from rows in memory: whole, or for each part of the data.
+//! The feature file of one encoder, made from rows in memory: a single file, or one per split.
 
 use std::path::Path;
 
@@ -16,19 +16,19 @@ pub struct EncoderRows {
     values: Vec<f32>,
 }
 
-/// Which clips go where, and what is left over.
+/// The files that were written, and the clips that are in none of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// The files, none of them without a row.
+    /// The files; each has at least one row.
     pub written: Vec<Written>,
-    /// Clips with a row that neither part lists; not written.
+    /// Number of clips with a row that are in neither split; not written.
     pub unlisted: usize,
-    /// Clips of the parts without a row.
+    /// Number of clips in the splits without a row.
     pub absent: usize,
 }
 
 impl EncoderRows {
-    /// None yet, of so many columns.
+    /// No rows yet, of `cols` columns.
     pub fn new(cols: usize) -> Self {
         Self {
             cols,
@@ -37,10 +37,10 @@ impl EncoderRows {
         }
     }
 
-    /// One more.
+    /// Adds a row.
     ///
     /// # Panics
-    /// If it has another number of columns.
+    /// If the number of columns differs.
     pub fn push(&mut self, name: String, row: &[f32]) {
         assert_eq!(
             row.len(),
@@ -66,11 +66,11 @@ impl EncoderRows {
         &self.values[row * self.cols..][..self.cols]
     }
 
-    /// Writes `path`, or with `parts` the file of each part. With `skipped`, clips that could not
-    /// be used, each file has a list of those of its part beside it.
+    /// Writes `path`, or with `parts` one file per split. With `skipped`, the unusable clips, a list of
+    /// those of the split is written beside each file.
     ///
     /// # Errors
-    /// [`Error::Data`] if there is no row to write; [`Error::Write`].
+    /// [`Error::Data`] if there are no rows to write; [`Error::Write`].
     pub fn write(
         &self,
         path: &Path,
@@ -119,7 +119,7 @@ impl EncoderRows {
         Ok(output)
     }
 
-    /// Writes `X (N, D)` and `filenames (N)`, whole or not at all.
+    /// Writes `X (N, D)` and `filenames (N)` atomically.
     fn write_rows(&self, target: &Target) -> Result<()> {
         write::write(&target.path, |npz| {
             let shape = [target.clips.len(), self.cols];
@@ -135,7 +135,7 @@ impl EncoderRows {
     }
 }
 
-/// The bad clips of one file; all of them where there are no parts.
+/// The bad clips of one file; all of them if there are no splits.
 fn of_target(
     bad: &[BadClip],
     path: &Path,

@@ -2,7 +2,7 @@
 
 use crate::plan::outcomes::NOT_FINISHED;
 
-/// Seeds in one cell.
+/// A cell with the seeds.
 pub(super) fn seeds(seeds: impl Iterator<Item = u64>) -> String {
     let seeds: Vec<u64> = seeds.collect();
     match seeds[..] {
@@ -17,7 +17,7 @@ pub(super) fn seeds(seeds: impl Iterator<Item = u64>) -> String {
     }
 }
 
-/// The note under a table on a row without figures.
+/// The note under a table for a row without a result.
 pub(super) fn without_result(name: &str, reason: &str) -> String {
     match reason.starts_with(NOT_FINISHED) {
         true => format!("{name}: {reason}."),

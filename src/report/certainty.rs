@@ -1,4 +1,4 @@
-//! Columns that say how sure a table's scores are.
+//! Columns with the statistical certainty of a table's scores.
 
 use super::table::{Cell, DIGITS, Table};
 use crate::eval::statistics::{Interval, Unit, Verdict};
@@ -6,10 +6,10 @@ use crate::experiments::CrossValidation;
 use crate::experiments::certainty::Certainty;
 use crate::experiments::comparison::Row;
 
-/// Digits of p-values: the least that random exchanges can give is 0.00001.
+/// Digits of p-values: the smallest that random exchanges can give is 0.00001.
 const P_DIGITS: usize = 5;
 
-/// Their names and headings.
+/// Names and headings of the columns.
 pub const COLUMNS: [(&str, &str); 6] = [
     ("interval", "Average, 95 % interval"),
     ("difference", "Difference"),
@@ -19,7 +19,7 @@ pub const COLUMNS: [(&str, &str); 6] = [
     ("verdict", "Beyond noise?"),
 ];
 
-/// One row's cells in them.
+/// The cells of one row.
 pub fn cells(row: &Row) -> [Cell; 6] {
     let Some(certainty) = &row.certainty else {
         return COLUMNS.map(|_| Cell::Empty);
@@ -58,8 +58,8 @@ fn ends(interval: Option<&Interval>) -> Cell {
     })
 }
 
-/// What the reader of these columns should know: what was compared with what, which differences may
-/// be chance, and what the intervals leave out.
+/// Notes for the reader of these columns: what is compared with what, which differences may be
+/// chance, and what the intervals do not include.
 pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
     let rows: Vec<(&str, &Certainty)> = rows
         .into_iter()
@@ -99,7 +99,7 @@ pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
     notes
 }
 
-/// What was drawn, and what that leaves out.
+/// What was resampled, and what that does not include.
 fn basis(certainty: &Certainty) -> String {
     let intervals = &certainty.intervals;
     let mut text = format!(
@@ -116,7 +116,7 @@ fn basis(certainty: &Certainty) -> String {
     text + "."
 }
 
-/// One cross-validation's accuracies with their intervals.
+/// The accuracies of one cross-validation with their intervals.
 pub fn table(found: &CrossValidation, certainty: &Certainty) -> Table {
     let columns = [
         ("measure", "Measure"),

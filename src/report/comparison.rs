@@ -1,4 +1,4 @@
-//! A table with a row for each of several configurations.
+//! A table with one row per configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -11,12 +11,12 @@ use crate::error::Result;
 use crate::experiments::comparison::{Contender, Row};
 use crate::plan::TrialKind;
 
-/// What the paper's figures beside ours mean.
+/// The note on the paper's scores beside ours.
 pub(super) const PAPER: &str = "The paper's figures are of BlEmoRE with 36 encoders: on other data or with other encoders they say nothing about these rows.";
 
-/// One row each: scores as mean ± standard deviation over folds (and, of several seeds, the
-/// average's over seeds), the pooled setting's average, and the paper's average where it gives one
-/// for any row.
+/// One row per configuration: scores as mean ± standard deviation over folds (with several seeds,
+/// also the average over seeds), the average with pooled thresholds, and the paper's average if it
+/// gives one for any row.
 pub fn table(title: &str, rows: &[Row]) -> Table {
     let several = rows.iter().any(|row| {
         row.found
@@ -115,7 +115,7 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
     table
 }
 
-/// Says which variants have no row because the configuration is so already.
+/// Adds a note on variants without a row, because they equal the configuration.
 pub fn note_unchanged(table: &mut Table, names: &[String]) {
     if !names.is_empty() {
         table.notes.push(format!(
@@ -147,7 +147,7 @@ pub fn json(rows: &[Row]) -> Value {
     Value::Array(rows.collect())
 }
 
-/// Changes of a configuration in one cell, or which baseline it is.
+/// A cell with the changes of a configuration, or the name of a baseline.
 pub(super) fn changes(contender: &Contender) -> String {
     match &contender.candidate.kind {
         TrialKind::Baseline(baseline) => baseline.spec.to_string(),
@@ -156,7 +156,7 @@ pub(super) fn changes(contender: &Contender) -> String {
     }
 }
 
-/// Writes STEM.csv, tables.md and STEM.json into a folder and gives their names.
+/// Writes STEM.csv, tables.md and STEM.json into a folder and returns their paths.
 ///
 /// # Errors
 /// [`crate::Error::Write`].
@@ -169,7 +169,7 @@ pub fn write(stem: &str, table: &Table, value: &Value, folder: &Path) -> Result<
     let [csv, markdown, json] = names.map(|name| folder.join(name));
     table.write_csv(&csv)?;
     write_markdown(&markdown, &[table])?;
-    // Last: where it stands, everything stands.
+    // Last: its presence marks the folder as complete.
     write_json(&json, value)?;
     Ok(vec![csv, markdown, json])
 }

@@ -1,4 +1,4 @@
-//! Tables and files of one cross-validation.
+//! The tables and files of a cross-validation.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::experiments::CrossValidation;
 use crate::experiments::certainty::Certainty;
 use crate::experiments::cross_validate::Summary;
 
-/// One row for each trial, then the means, then the pooled setting.
+/// One row per trial, then the means, then the pooled thresholds.
 pub fn folds(found: &CrossValidation) -> Table {
     let columns = [
         ("seed", "Seed"),
@@ -61,7 +61,7 @@ pub fn folds(found: &CrossValidation) -> Table {
     table
 }
 
-/// What all folds and seeds come to: means and spreads, and the pooled setting.
+/// The summary over all folds and seeds: means and spreads, and the pooled thresholds.
 pub fn summary(found: &CrossValidation) -> Table {
     let columns = [
         ("what", "Thresholds"),
@@ -157,7 +157,7 @@ pub fn summary(found: &CrossValidation) -> Table {
     table
 }
 
-/// Everything but the out-of-fold scores, as JSON.
+/// Everything except the out-of-fold scores, as JSON.
 pub fn json(found: &CrossValidation, certainty: Option<&Certainty>) -> Value {
     json!({
         "name": found.candidate.name,
@@ -183,7 +183,7 @@ pub fn json(found: &CrossValidation, certainty: Option<&Certainty>) -> Value {
 }
 
 /// Writes `summary.json`, `folds.csv`, `summary.csv`, `tables.md` and the out-of-fold predictions and
-/// probabilities into a folder, and gives their names.
+/// probabilities into a folder, and returns their paths.
 ///
 /// # Errors
 /// [`crate::Error::Write`].
@@ -220,7 +220,7 @@ pub fn write(
         table.write_csv(&path(format!("{stem}.csv")))?;
         table.write_npz(&path(format!("{stem}.npz")))?;
     }
-    // Last: where it stands, everything stands.
+    // Last: its presence marks the folder as complete.
     write_json(&path("summary.json".into()), &json(found, certainty))?;
     Ok(written)
 }

@@ -1,5 +1,5 @@
-//! An inspection as a picture: for every encoder the share of clips that lack it, and how far the
-//! test part is shifted.
+//! The figure of an inspection: for every encoder the share of missing clips, and the shift of the
+//! test split.
 
 use plotters::coord::ranged1d::{IntoSegmentedCoord, SegmentValue};
 use plotters::coord::types::RangedCoordf64;
@@ -11,25 +11,25 @@ use plotters::prelude::{
 
 use crate::data::inspect::{EncoderReport, FileReport, Inspection};
 
-/// Height of an encoder's line, and of what stands above and below all of them, in pixels.
+/// Height of an encoder's line, and of the margins above and below all of them, in pixels.
 const LINE: usize = 20;
 const FRAME: usize = 90;
 const WIDTH: u32 = 900;
 
-/// Colour-blind safe (Okabe and Ito 2008): blue, orange, and black for what is compared with.
+/// Colour-blind safe (Okabe and Ito 2008): blue, orange, and black for the reference.
 const TRAIN: RGBColor = RGBColor(0, 114, 178);
 const TEST: RGBColor = RGBColor(230, 159, 0);
 const REFERENCE: RGBColor = RGBColor(0, 0, 0);
 
-/// Encoders from top to bottom, a quantity from left to right.
+/// Axes with encoders from top to bottom and a quantity from left to right.
 type Axes = plotters::prelude::Cartesian2d<RangedCoordf64, SegmentedCoord<RangedCoordusize>>;
 type Panel<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Axes>;
 type Drawn = Result<(), String>;
 
-/// Draws the figure as SVG; none where no encoder could be read.
+/// Draws the figure as SVG; `None` if no encoder could be read.
 ///
 /// # Errors
-/// The reason, where the drawing library gives up.
+/// The message of the drawing library if it fails.
 pub fn svg(found: &Inspection) -> Result<Option<String>, String> {
     let encoders: Vec<&EncoderReport> = found
         .encoders
@@ -56,7 +56,7 @@ pub fn svg(found: &Inspection) -> Result<Option<String>, String> {
     Ok(Some(text))
 }
 
-/// Lines of a panel: the library cannot draw a single one.
+/// Number of lines of a panel: the library cannot draw a single one.
 fn lines(encoders: &[&EncoderReport]) -> usize {
     encoders.len().max(2)
 }
@@ -126,7 +126,7 @@ fn missing(area: &DrawingArea<SVGBackend<'_>, Plain>, encoders: &[&EncoderReport
     let shares = encoders
         .iter()
         .flat_map(|encoder| [share(&encoder.train), share(&encoder.test)]);
-    // An axis even where nothing is missing.
+    // Draws an axis even if nothing is missing.
     let most = shares.flatten().fold(1.0, f64::max);
     let title = (
         "clips without this encoder: training (blue), test (orange)",

@@ -1,4 +1,4 @@
-//! The paper's tables from a reproduction.
+//! The tables and files of `repro`.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +11,10 @@ use crate::experiments::comparison::Row;
 use crate::experiments::repro::{MODELS, Reproduced};
 use crate::plan::PlanFolder;
 
-/// Folders of the final models, in the order of the models.
+/// Folders of the final models.
 const FINALS: [&str; 2] = ["final", "final_uda"];
 
-/// Table I: baselines and models on validation and on the test part.
+/// Table I: baselines and models on the validation and test splits.
 pub fn table_1(found: &Reproduced) -> Table {
     let mut columns = vec![
         ("model", "Model"),
@@ -101,7 +101,7 @@ pub fn table_2(found: &Reproduced) -> Table {
     table
 }
 
-/// Table V: how many encoders are kept, on validation.
+/// Table V: values of top-k on validation.
 pub fn table_5(found: &Reproduced) -> Table {
     let rows: Vec<Row> = found.kept.iter().map(|(_, row)| row.clone()).collect();
     comparison::table("Table V: encoders kept, validation", &rows)
@@ -130,7 +130,7 @@ pub fn json(found: &Reproduced) -> Value {
 
 /// Writes `tables.md`, `tables.json`, `table_1.csv`, `table_2.csv`, `table_5.csv`, the final models in
 /// `final/` and `final_uda/`, and `submission.zip`, the test predictions of the one with the higher
-/// validation average. Gives the files' names.
+/// validation average. Returns the paths of the files.
 ///
 /// # Errors
 /// [`crate::Error::Write`].
@@ -161,7 +161,7 @@ pub fn write(found: &Reproduced, folder: &PlanFolder) -> Result<Vec<PathBuf>> {
     let [one, two, five] = &tables;
     write_markdown(&out.join("tables.md"), &[one, two, five])?;
     written.push(out.join("tables.md"));
-    // Last: where it stands, everything stands.
+    // Last: its presence marks the folder as complete.
     write_json(&out.join("tables.json"), &json(found))?;
     written.push(out.join("tables.json"));
     Ok(written)

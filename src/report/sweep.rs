@@ -6,8 +6,7 @@ use super::comparison;
 use super::table::Table;
 use crate::experiments::sweep::{Search, Swept};
 
-/// One row for each configuration, in the order in which they were tried; all are compared with the
-/// best.
+/// One row per configuration, in the order in which they were tried; all are compared with the best.
 pub fn table(found: &Swept, search: Search) -> Table {
     let how = match search {
         Search::Grid => "grid".to_owned(),

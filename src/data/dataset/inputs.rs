@@ -1,4 +1,4 @@
-//! What a data set was read from.
+//! The input files of a data set.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use crate::data::features::Features;
 use crate::data::fingerprint::{Fingerprint, InputFile};
 
 impl Dataset {
-    /// Every file that was read with its hash, sorted by path, so that a run can record what it was
-    /// made from. Of the test metadata only the clips' names count, which is all that was read.
+    /// Every file that was read with its hash, sorted by path, to record the inputs of a run. Of the test
+    /// metadata only the clips' names count, because nothing else was read.
     ///
     /// # Errors
     /// [`Error::Read`](crate::Error::Read).

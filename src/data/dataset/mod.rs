@@ -1,4 +1,4 @@
-//! A data folder: its encoders, its classes, and which row of which file belongs to which clip.
+//! A data folder: its encoders, its classes, and the row of each clip in each file.
 
 use std::path::{Path, PathBuf};
 
@@ -29,12 +29,12 @@ pub struct EncoderInfo {
     pub cols: usize,
 }
 
-/// Which parts of a data folder to take, where not all.
+/// A selection of encoders and classes of a data folder.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// Only these encoders, kept in the order of the data set.
     pub encoders: Option<Vec<String>>,
-    /// The classes in this order, instead of those that the metadata hold.
+    /// The classes in this order, instead of those in the metadata.
     pub classes: Option<Vec<String>>,
     /// Whether the files are hashed while they are read, for [`Dataset::inputs`].
     pub hash: bool,
@@ -49,13 +49,13 @@ pub struct Dataset {
     pub encoders: Vec<EncoderInfo>,
     /// Classes in the order of every target.
     pub classes: Classes,
-    /// The training part; every clip is labelled.
+    /// The training split; every clip is labelled.
     pub train: Split,
-    /// The test part without its labels, where the folder has one.
+    /// The test split without its labels, if the folder has one.
     pub test: Option<Split>,
 }
 
-/// One part of a data set: clips, and for each encoder the row of each clip.
+/// One split of a data set: clips, and for each encoder the row of each clip.
 #[derive(Debug)]
 pub struct Split {
     /// Clips in the order of the metadata.
@@ -72,11 +72,11 @@ impl Dataset {
             .flatten()
     }
 
-    /// What the test clips show, where their metadata say it: to score predictions, once nothing is
-    /// trained any more. Empty without a test part.
+    /// The labels of the test clips, if their metadata have them: for scoring predictions after training.
+    /// Empty without a test split.
     ///
     /// # Errors
-    /// As [`Metadata::read_against`]; [`Error::Data`] if the table lists other clips by now.
+    /// As [`Metadata::read_against`]; [`Error::Data`] if the table now lists other clips.
     pub fn test_truths(&self) -> Result<Vec<Option<Blend>>> {
         let Some(test) = &self.test else {
             return Ok(Vec::new());
@@ -104,12 +104,12 @@ impl Dataset {
 
     /// Opens a folder with `train_metadata.csv`, `features/train/NAME.npz` and, optionally,
     /// `test_metadata.csv`, `features/test/NAME.npz` and `encoders.toml`; with `subset`, only the
-    /// encoders named. Of the test metadata only the clips' names are read: whoever trains must not
-    /// know more.
+    /// encoders named. Of the test metadata only the clips' names are read: training must not depend on
+    /// anything else.
     ///
     /// # Errors
-    /// One that names the file, clip or encoder at fault: anything missing or malformed, an encoder
-    /// of the training part that the test part lacks or holds in another width, a clip that no
+    /// An error that names the file, clip or encoder: anything missing or malformed, an encoder
+    /// of the training split that the test split lacks or has with another width, a clip that no
     /// encoder has, NaN or infinite features in a row that is used.
     pub fn open(path: &Path, subset: Option<&[String]>) -> Result<Dataset> {
         let selection = Selection {
@@ -119,7 +119,7 @@ impl Dataset {
         Dataset::open_with(path, &selection)
     }
 
-    /// As [`Dataset::open`], with classes of one's own where wanted.
+    /// As [`Dataset::open`], optionally with given classes.
     ///
     /// # Errors
     /// As [`Dataset::open`].
@@ -207,7 +207,7 @@ impl Split {
                 Ok((features.without_names(), rows))
             })
             .collect();
-        // In order, so that the same fault is reported whatever thread met one first.
+        // In order, so that the reported error does not depend on the threads.
         let mut split = Split {
             clips: Vec::new(),
             metadata: metadata.path,
@@ -248,8 +248,8 @@ impl Split {
         self.features.iter().try_for_each(Features::check_unchanged)
     }
 
-    /// Gives the pages of mapped features back to the system until they are read again: whoever goes
-    /// over clips once holds no more than a batch of them.
+    /// Releases the pages of mapped features until they are read again, so that a single pass over the
+    /// clips keeps no more than a batch in memory.
     pub fn release(&self) {
         self.features.iter().for_each(Features::release);
     }
@@ -259,7 +259,7 @@ impl Split {
         &self.metadata
     }
 
-    /// How many clips.
+    /// Number of clips.
     pub fn len(&self) -> usize {
         self.clips.len()
     }
@@ -284,12 +284,12 @@ impl Split {
         &self.rows[encoder]
     }
 
-    /// Encoders.
+    /// Number of encoders.
     pub fn encoders(&self) -> usize {
         self.features.len()
     }
 
-    /// The place of a clip by name, with or without a media extension.
+    /// The index of a clip by name, with or without a media extension.
     pub fn clip(&self, name: &str) -> Option<usize> {
         let key = clip_key(name);
         self.clips

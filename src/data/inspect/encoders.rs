@@ -1,4 +1,4 @@
-//! The feature files of a folder, one at a time, each told apart by its own faults.
+//! Inspection of the feature files of a folder, one at a time.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,30 +15,30 @@ use crate::data::registry::{Modality, arrange};
 use crate::data::standardise::ColumnStats;
 use crate::error::{Error, Result};
 
-/// The names of the parts in their paths.
+/// The names of the splits in paths.
 const PARTS: [&str; 2] = ["train", "test"];
 
-/// A feature file that could be read, without its values.
+/// The report of a readable feature file, without its values.
 struct Told {
     cols: usize,
     dtype: &'static str,
     constant_columns: Option<usize>,
     report: FileReport,
-    /// For each clip whether it is there.
+    /// For each clip, whether the file has it.
     has: Vec<bool>,
     problem: Option<String>,
 }
 
-/// The files of one encoder, and how far apart they lie.
+/// The files of one encoder, and the shift between them.
 struct Files {
     parts: [Option<Result<Told>>; 2],
     shift: Option<Shift>,
-    /// Test clips whose rows equal those of training clips, the first two named.
+    /// Number of test clips whose rows equal those of training clips, and the first such pair.
     twins: Option<(usize, String, String)>,
 }
 
 impl Inspection {
-    /// Reads every feature file of both parts; `clips` are those of the metadata, where readable.
+    /// Reads every feature file of both splits; `clips` are those of the metadata, if readable.
     pub(super) fn features(&mut self, path: &Path, clips: [Option<Vec<Clip>>; 2], has_test: bool) {
         let folders = PARTS.map(|part| path.join("features").join(part));
         let Some(names) = self.note(feature_files(&folders[0])) else {
@@ -47,7 +47,7 @@ impl Inspection {
         let listing = path.join("encoders.toml");
         let arranged = match self.note(arrange(names.clone(), &listing)) {
             Some(arranged) => arranged,
-            // The built-in order serves where the folder's own listing is at fault.
+            // If the folder's own listing is invalid, the built-in order is used.
             None => arrange(names, &listing.join("none")).unwrap_or_default(),
         };
         let file = |(name, _): &(String, Modality)| folders[1].join(format!("{name}.npz"));
@@ -70,7 +70,7 @@ impl Inspection {
                 read => read,
             }
         };
-        // Encoder by encoder and not all at once: a folder larger than memory can be inspected.
+        // One encoder after another, so that a folder larger than memory can be inspected.
         let files: Vec<Files> = arranged
             .par_iter()
             .map(|encoder| {
@@ -158,7 +158,7 @@ impl Inspection {
     }
 }
 
-/// The actors of all clips by number.
+/// The actors of all clips, as numbers.
 struct Actors([Vec<Option<usize>>; 2]);
 
 impl Actors {
@@ -175,7 +175,7 @@ impl Actors {
         }))
     }
 
-    /// Those of some clips of a part; none are known where there are no metadata.
+    /// Those of some clips of a split; unknown without metadata.
     fn pick(&self, part: usize, clips: &[usize]) -> Vec<Option<usize>> {
         let of = |&clip: &usize| self.0[part].get(clip).copied().flatten();
         clips.iter().map(of).collect()
@@ -185,7 +185,7 @@ impl Actors {
 /// A feature file with its values.
 struct Open {
     features: Features,
-    /// The places of the clips that it has, and their rows; all rows where no clips are known.
+    /// The indices of the clips that it has, and their rows; all rows if no clips are known.
     clips: Vec<usize>,
     used: Vec<u32>,
     has: Vec<bool>,
@@ -257,7 +257,7 @@ impl Open {
     }
 }
 
-/// Looks at both files of an encoder, each beside itself and one beside the other.
+/// Inspects both files of an encoder, each by itself and compared with each other.
 fn look(train: Result<Open>, test: Option<Result<Open>>, actors: &Actors) -> Files {
     let train = match train {
         Ok(train) => train,

@@ -1,4 +1,4 @@
-//! The two forms in which a metadata table holds labels.
+//! The two forms of labels in a metadata table.
 
 use super::RESERVED;
 use crate::Result;
@@ -12,16 +12,16 @@ const PROPORTION_SLACK: f64 = 1e-3;
 /// Slack of saliences that should sum to 100: rounding to two digits, as in 33.33 and 66.66.
 const SALIENCE_SLACK: f64 = 0.011;
 
-/// Where a table has its labels.
+/// The label columns of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Form {
     /// The challenge's: `emotion_1` alone, or a blend of two with saliences in percent.
     Emotions(EmotionColumns),
-    /// One column per class, holding proportions.
+    /// One column of proportions per class.
     Proportions(Vec<usize>),
 }
 
-/// Places of the challenge's columns.
+/// Indices of the challenge's columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmotionColumns {
     mix: Option<usize>,
@@ -30,7 +30,7 @@ pub struct EmotionColumns {
 }
 
 impl Form {
-    /// The form of a table whose classes are not known yet, or set by the user; `None` without any
+    /// The form of a table whose classes are not known yet, or given by the user; `None` without any
     /// label column.
     ///
     /// # Errors
@@ -73,8 +73,8 @@ impl Form {
 
     /// The soft label of a row, `(classes)`, summing to 1; `None` if all its label cells are empty.
     ///
-    /// Proportions stay as they are given; only where their sum is off by more than rounding of
-    /// `f64` (and at most 1e-3) are they divided by it.
+    /// Proportions are not changed, unless their sum is off by more than rounding of `f64` (and at most
+    /// 1e-3); then they are divided by it.
     ///
     /// # Errors
     /// [`crate::Error::Csv`] with line and column.
@@ -123,7 +123,7 @@ fn proportions(table: &Table, classes: &[String]) -> Result<Option<Form>> {
     )))
 }
 
-/// The emotions that a table names, each once, in order of appearance.
+/// The emotions in a table, each once, in order of appearance.
 ///
 /// # Errors
 /// As [`Form::label`], for the cells that say whether a row is a blend.
@@ -147,7 +147,7 @@ impl EmotionColumns {
         match cell.to_ascii_lowercase().as_str() {
             "0" | "0.0" | "false" | "no" => Ok(false),
             "1" | "1.0" | "true" | "yes" => Ok(true),
-            // Not said: a blend is what names a second emotion.
+            // Unspecified: a row with a second emotion is a blend.
             "" => Ok(self.emotions[1].is_some_and(|column| !row.cell(column).is_empty())),
             _ => Err(table.fault(
                 Some(row.line),
@@ -255,7 +255,7 @@ fn proportions_of(
     Ok(Some(target))
 }
 
-/// A finite number; an empty cell is none.
+/// A finite number; `None` for an empty cell.
 fn number(cell: &str) -> Option<f64> {
     cell.parse().ok().filter(|value: &f64| value.is_finite())
 }

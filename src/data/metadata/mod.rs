@@ -1,4 +1,4 @@
-//! Metadata tables: which clips there are, their fold, actor and labels.
+//! Metadata tables: the clips with their folds, actors and labels.
 
 mod labels;
 
@@ -18,13 +18,13 @@ pub(super) const RESERVED: [&str; 4] = ["filename", "fold", "actor", "split"];
 /// One clip of a metadata table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clip {
-    /// Its name as the table has it.
+    /// Its name as in the table.
     pub filename: String,
-    /// Its cross-validation fold; `None` where the cell is empty or there is no such column.
+    /// Its cross-validation fold; `None` if the cell is empty or there is no such column.
     pub fold: Option<usize>,
-    /// Who is seen: the `actor` cell, else the name up to its first `_`, else unknown.
+    /// The person shown: the `actor` cell, else the name up to its first `_`, else unknown.
     pub actor: Option<String>,
-    /// What it shows, with saliences in percent; `None` where the table has no label.
+    /// The true emotions, with saliences in percent; `None` if the table has no label.
     pub truth: Option<Blend>,
     /// The soft label `(classes)`, summing to 1; present exactly where `truth` is.
     pub target: Option<Vec<f64>>,
@@ -46,10 +46,10 @@ pub struct Metadata {
 impl Metadata {
     /// Reads a table in which every clip must have a label.
     ///
-    /// With `classes`, labels must be among these, in this order (and in the form of one column per
-    /// class, other columns are ignored). Without, the classes are what the table holds: in the
-    /// challenge's order where all of them are the challenge's, else in the order of the columns
-    /// where there is one per class, else alphabetical.
+    /// With `classes`, labels must be among these, in this order (and if there is one column per
+    /// class, other columns are ignored). Without, the classes are those in the table: in the
+    /// challenge's order if all of them are the challenge's, else in the order of the columns
+    /// if there is one per class, else alphabetical.
     ///
     /// # Errors
     /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] with line and column for a
@@ -91,7 +91,7 @@ impl Metadata {
         })
     }
 
-    /// Reads a table against known classes (those of the training part); labels are optional, in
+    /// Reads a table with known classes (those of the training split); labels are optional, in
     /// either form, for all clips or for some.
     ///
     /// # Errors
@@ -107,8 +107,8 @@ impl Metadata {
         })
     }
 
-    /// Reads the clips' names alone, as the unlabelled target of a training: no cell outside the
-    /// column `filename` is looked at, so whatever labels stand there change nothing.
+    /// Reads only the clips' names, for the unlabelled target split: no cell outside the column
+    /// `filename` is read, so labels in the table have no effect.
     ///
     /// # Errors
     /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] for a malformed table, or a clip
@@ -123,7 +123,7 @@ impl Metadata {
         })
     }
 
-    /// The clips' truths by [`clip_key`]; clips without a label are left out.
+    /// The clips' true emotions by [`clip_key`]; clips without a label are left out.
     pub fn truths(&self) -> HashMap<&str, &Blend> {
         let labelled = |clip: &'_ Clip| clip.truth.is_some();
         self.clips
@@ -199,7 +199,7 @@ fn clips(
     Ok(clips)
 }
 
-/// A whole number; pandas writes `2.0` where some cells of a column are empty.
+/// An integer; pandas writes `2.0` if some cells of a column are empty.
 fn parse_fold(table: &Table, row: &Row, column: usize) -> Result<Option<usize>> {
     let cell = row.cell(column);
     let digits = cell.strip_suffix(".0").unwrap_or(cell);

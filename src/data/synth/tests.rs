@@ -142,7 +142,7 @@ fn missing_rows_leave_every_clip_with_an_encoder_and_bytes_are_planned() {
     let present: usize = (0..6)
         .map(|e| data.train.rows(e).iter().flatten().count())
         .sum();
-    // One in turn stays whatever is drawn: 1/6 + 5/6 of a tenth.
+    // One encoder per clip always keeps it: 1/6 + 5/6 of a tenth.
     let share = present as f64 / (6.0 * 188.0);
     assert!((share - 0.25).abs() < 0.06, "{share}");
     let table = folder.path().join("test_metadata.csv");

@@ -1,6 +1,6 @@
-//! A trained model as an ONNX file: one graph from raw features to both heads, their alignment and
-//! the encoders' weights, for ONNX Runtime in any language and in browsers. `docs/onnx.md` describes
-//! the file to those who run it.
+//! Export of a trained model to ONNX: one graph from raw features to both heads, their alignment and
+//! the gate weights, for ONNX Runtime in any language and in browsers. `docs/onnx.md` describes the file
+//! for its users.
 
 use std::path::Path;
 
@@ -17,9 +17,10 @@ pub mod proto;
 
 use proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 
-/// The version of ONNX's operators: the newest whose `ReduceMax` and kin every runtime in use takes.
+/// The version of the ONNX operator set: the newest whose `ReduceMax` and similar operators all current
+/// runtimes support.
 pub const OPSET: i64 = 17;
-/// The version of the format that came with these operators.
+/// The IR version that was released with this operator set.
 pub const IR_VERSION: i64 = 8;
 
 /// The output with p `(batch, C)`.
@@ -33,16 +34,17 @@ pub const WEIGHTS: &str = "weights";
 /// The output with ã `(batch, M)`, after selection.
 pub const KEPT: &str = "kept";
 
-/// The outputs in their order.
+/// All outputs, in order.
 pub const OUTPUTS: [&str; 5] = [PRESENCE, SALIENCE, ALIGNED, WEIGHTS, KEPT];
 
-/// Writes the model's inference graph; gives the bytes of the file. The same model gives the same
-/// bytes. Weights are folded and written some rows at a time: beside the model itself little memory
-/// is taken.
+/// Writes the model's inference graph; returns the size of the file in bytes. The same model gives the
+/// same bytes. Weights are folded and written in blocks of rows, which takes little memory in addition
+/// to the model.
 ///
 /// # Errors
-/// [`Error::Data`](crate::Error::Data) for a model past the 2 GiB of an ONNX file, or an encoder with the name of an
-/// output; [`Error::Write`](crate::Error::Write), also for a weight that folding takes out of range.
+/// [`Error::Data`](crate::Error::Data) for a model over the 2 GiB of an ONNX file, or an encoder with the
+/// name of an output; [`Error::Write`](crate::Error::Write), also for a weight that folding takes out of
+/// range.
 pub fn write(path: &Path, model: &Predictor) -> Result<u64> {
     let inference = model.net().inference();
     let graph = network::build(model, &inference)?;
@@ -63,7 +65,7 @@ pub fn write(path: &Path, model: &Predictor) -> Result<u64> {
     file::write(path, &described, graph, file::LARGEST)
 }
 
-/// What whoever serves the model has to know, by key.
+/// The metadata for users of the model, by key.
 fn metadata(model: &Predictor) -> Vec<StringStringEntryProto> {
     let description = model.description();
     let (config, chosen) = (&description.config, description.thresholds);
@@ -105,7 +107,7 @@ fn rules_name(config: &DecodeConfig) -> &'static str {
     }
 }
 
-/// How `aligned` becomes emotions, for whoever decodes without this program.
+/// How to decode `aligned` into emotions without this program.
 fn decoding_in_words(config: &DecodeConfig) -> String {
     let rules = match config.rules {
         DecodeRules::Paper => {

@@ -1,4 +1,4 @@
-//! CSV tables, with the position of every fault.
+//! CSV tables, with positions in every error.
 
 pub(crate) mod rows;
 pub(crate) mod table;

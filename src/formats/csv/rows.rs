@@ -1,4 +1,4 @@
-//! The rows of a CSV file one at a time, in memory bounded by one line.
+//! Reads a CSV file row by row, in memory bounded by one line.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -9,26 +9,25 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use super::table::{MAX_COLUMNS, MAX_LINE};
 use crate::{Error, Result};
 
-/// A CSV file that is being read: cells are trimmed, blank lines skipped, LF and CRLF taken alike.
-/// A cell may be quoted, but must end on its line.
+/// A CSV file that is being read: cells are trimmed, blank lines skipped, LF and CRLF accepted. A cell
+/// may be quoted, but must end on the same line.
 pub(crate) struct CsvRows {
     path: PathBuf,
     file: BufReader<File>,
     parser: Reader,
     columns: Vec<String>,
-    /// The line as it stands in the file.
+    /// The line as in the file.
     bytes: Vec<u8>,
-    /// The cells one after the other, without quotes.
+    /// The concatenated cells, without quotes.
     text: Vec<u8>,
-    /// Where each cell ends in `text`.
+    /// The end of each cell in `text`.
     ends: Vec<usize>,
     cells: usize,
     line: u64,
 }
 
 impl CsvRows {
-    /// Opens a file and reads its header. The separator is whichever of `,`, `;` and tab stands
-    /// there most often.
+    /// Opens a file and reads its header. The separator is the most frequent of `,`, `;` and tab there.
     ///
     /// # Errors
     /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] if it is empty, or its header
@@ -61,7 +60,7 @@ impl CsvRows {
         }
         let count = |separator: u8| rows.bytes.iter().filter(|&&byte| byte == separator).count();
         let separators = [b',', b';', b'\t'];
-        // The first of those that stand there equally often.
+        // Ties go to the first.
         let separator = separators.into_iter().rev().max_by_key(|&byte| count(byte));
         rows.parser = ReaderBuilder::new()
             .delimiter(separator.unwrap_or(b','))
@@ -112,7 +111,7 @@ impl CsvRows {
         Ok(true)
     }
 
-    /// A cell of the row, without surrounding blanks.
+    /// A cell of the row, without surrounding whitespace.
     ///
     /// # Errors
     /// [`Error::Csv`] if it is not UTF-8.
@@ -126,17 +125,17 @@ impl CsvRows {
         Ok(text.map_err(not_utf8)?.trim())
     }
 
-    /// A cell as a number, which may be NaN or infinite; none where it is empty.
+    /// A cell as a number, which may be NaN or infinite; `None` if it is empty.
     ///
     /// # Errors
-    /// [`Error::Csv`] if it holds anything else.
+    /// [`Error::Csv`] if it contains anything else.
     pub fn number(&self, column: usize) -> Result<Option<f64>> {
         let text = self.cell(column)?;
         if text.is_empty() {
             return Ok(None);
         }
         let number = match text {
-            // As C++ writes them on Windows.
+            // As written by C++ on Windows.
             "-nan(ind)" | "nan(ind)" | "-nan" => Some(f64::NAN),
             _ => text.parse().ok(),
         };
@@ -153,7 +152,7 @@ impl CsvRows {
         self.line
     }
 
-    /// An error that names this file and, where they are at fault, a line and a column.
+    /// An error that names this file, and optionally a line and a column.
     pub fn fault(&self, line: Option<u64>, column: Option<&str>, reason: String) -> Error {
         Error::csv(&self.path, line, column, reason)
     }
@@ -168,7 +167,7 @@ impl CsvRows {
         loop {
             self.bytes.clear();
             self.line += 1;
-            // The bound holds before a byte too many is in memory.
+            // The limit applies before a byte too many is in memory.
             let mut bounded = self.file.by_ref().take(MAX_LINE as u64 + 1);
             let read = bounded.read_until(b'\n', &mut self.bytes);
             let read = read.map_err(|source| Error::Read {
@@ -188,7 +187,7 @@ impl CsvRows {
         }
     }
 
-    /// Splits the line into cells; false where they do not fit or a quote stays open.
+    /// Splits the line into cells; false if there are too many or a quote is not closed.
     fn split(&mut self) -> bool {
         self.bytes.push(b'\n');
         self.text.resize(self.bytes.len(), 0);
@@ -290,7 +289,7 @@ mod tests {
         let path = folder.path().join("a.csv");
         let mut file = File::create(&path).unwrap();
         file.write_all(b"a,b\n1").unwrap();
-        // A gigabyte of zeros, without taking it from the disk.
+        // A gigabyte of zeros, as a sparse file.
         file.set_len(1 << 30).unwrap();
         let fault = CsvRows::open(&path).unwrap().advance().unwrap_err();
         assert!(

@@ -1,4 +1,4 @@
-//! A CSV table as spreadsheets, pandas and R write it, in bounded memory.
+//! A CSV table as written by spreadsheets, pandas and R, in bounded memory.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -31,15 +31,15 @@ pub struct Row {
 }
 
 impl Row {
-    /// A cell without surrounding blanks.
+    /// A cell without surrounding whitespace.
     pub fn cell(&self, column: usize) -> &str {
         &self.cells[column]
     }
 }
 
 impl Table {
-    /// Reads a table: quoted cells, CRLF, a byte-order mark and blanks around cells are taken as
-    /// they come; blank lines are skipped.
+    /// Reads a table: quoted cells, CRLF, a byte-order mark and spaces around cells are accepted; blank
+    /// lines are skipped.
     ///
     /// # Errors
     /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] if it is empty, not UTF-8, has
@@ -95,7 +95,7 @@ impl Table {
         })
     }
 
-    /// The table with one of its columns alone; unchanged if it has no such column.
+    /// The table with only one of its columns; unchanged if it has no such column.
     pub fn only(self, name: &str) -> Table {
         let Some(kept) = self.column(name) else {
             return self;
@@ -116,7 +116,7 @@ impl Table {
         &self.columns
     }
 
-    /// The place of a column.
+    /// The index of a column.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|known| known == name)
     }
@@ -126,7 +126,7 @@ impl Table {
         &self.rows
     }
 
-    /// An error that names this table and, where they are at fault, a line and a column.
+    /// An error that names this table, and optionally a line and a column.
     pub fn fault(&self, line: Option<u64>, column: Option<&str>, reason: String) -> Error {
         Error::csv(&self.path, line, column, reason)
     }
@@ -151,7 +151,7 @@ fn check_columns(columns: &[String]) -> Result<(), String> {
     }
     let mut places = HashMap::new();
     for (place, name) in columns.iter().enumerate() {
-        // Unnamed columns are left by spreadsheets and by pandas' index; nothing refers to them.
+        // Spreadsheets and pandas' index leave unnamed columns; nothing refers to them.
         if let Some(first) = places.insert(name, place).filter(|_| !name.is_empty()) {
             return Err(format!(
                 "column {name:?} appears twice, as number {} and {}; keep one",
@@ -178,8 +178,8 @@ fn explain(path: &Path, error: &csv::Error, lines: &mut Lines<'_>) -> Error {
     Error::csv(path, line, None, reason)
 }
 
-/// Line numbers by place in a text without byte order mark, asked for in ascending order. The CSV
-/// reader's own are off where lines end in CRLF or are blank.
+/// Line numbers by position in a text without byte-order mark, queried in ascending order. Those of the
+/// CSV reader are wrong if lines end in CRLF or are blank.
 pub(crate) struct Lines<'a> {
     text: &'a [u8],
     place: usize,

@@ -1,4 +1,4 @@
-//! The files that aggregation writes, and those that it continues.
+//! The files that aggregation writes or appends to.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::formats::npz::write;
 use crate::formats::npz::write::Precision;
 use crate::{Error, Result};
 
-/// The array that says how the columns were made, for a later run to continue.
+/// The array with the names of the statistics, for appending later.
 const STATISTICS: &str = "statistics";
 
 /// A file whose rows are kept.
@@ -26,10 +26,10 @@ pub(super) struct Existing {
 }
 
 impl Existing {
-    /// Opens a file that holds the same statistics.
+    /// Opens a file with the same statistics.
     ///
     /// # Errors
-    /// As [`Features::open`]; [`Error::Npz`] if the file was made otherwise than `options` ask.
+    /// As [`Features::open`]; [`Error::Npz`] if the file was made with other options.
     pub(super) fn open(path: &Path, options: &Options) -> Result<Existing> {
         let features = Features::open(path)?;
         let mut npz = Npz::open(path)?;
@@ -99,15 +99,15 @@ impl Existing {
     }
 }
 
-/// Where the clips that were skipped are listed: `NAME.skipped.json` beside `NAME.npz`.
+/// The list of skipped clips: `NAME.skipped.json` beside `NAME.npz`.
 pub fn sidecar(path: &Path) -> PathBuf {
     path.with_extension("skipped.json")
 }
 
-/// Writes one target; `None` where there is no row for it.
+/// Writes one target; `None` if there are no rows for it.
 ///
 /// # Errors
-/// [`Error::Write`], or [`Error::Npz`] if the file that is continued changes meanwhile.
+/// [`Error::Write`], or [`Error::Npz`] if the file being appended to changes meanwhile.
 pub(super) fn write(
     source: &dyn FrameSource,
     target: &Target,
@@ -152,7 +152,7 @@ pub(super) fn write(
             }
             npz.names("filenames", &names)?;
             npz.names(STATISTICS, &statistics::names(&options.aggregation))?;
-            // Before the file takes the place of the one that it was made from.
+            // Before the new file replaces the one that it was made from.
             let unchanged = existing.map_or(Ok(()), |existing| existing.features.check_unchanged());
             unchanged.map_err(|error| io::Error::other(error.to_string()))
         })?;
@@ -170,7 +170,7 @@ pub(super) fn write(
     }))
 }
 
-/// Lists a target's bad clips.
+/// Writes the list of a target's bad clips.
 fn write_list(
     path: &Path,
     source: &dyn FrameSource,
@@ -183,7 +183,7 @@ fn write_list(
     write_skipped(path, &bad.collect::<Vec<BadClip>>())
 }
 
-/// Lists clips that were skipped.
+/// Writes the list of skipped clips.
 ///
 /// # Errors
 /// [`Error::Write`].

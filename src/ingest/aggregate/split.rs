@@ -1,4 +1,4 @@
-//! Which clips are for training and which for test.
+//! Assignment of clips to the training and test splits.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use crate::data::filename::clip_key;
 use crate::formats::csv::table::Table;
 use crate::{Error, Result};
 
-/// The parts of a data folder, as their folders and tables are called.
+/// The splits of a data folder, as in the names of their folders and tables.
 pub const PARTS: [&str; 2] = ["train", "test"];
 
 /// `DIR/PART/NAME.npz` for `DIR/NAME.npz`.
@@ -17,30 +17,30 @@ pub fn part_path(path: &Path, part: &str) -> PathBuf {
     path.with_file_name(part).join(name)
 }
 
-/// The part of each clip.
+/// The split of each clip.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartOfClip {
-    /// Place in [`PARTS`] by clip.
+    /// Index in [`PARTS`] by clip.
     parts: HashMap<String, usize>,
 }
 
-/// Clips, shared out.
+/// Clips, divided into splits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shared {
-    /// One for each part that has a clip: `DIR/train/NAME.npz` and `DIR/test/NAME.npz`.
+    /// One per split that has a clip: `DIR/train/NAME.npz` and `DIR/test/NAME.npz`.
     pub targets: Vec<Target>,
-    /// Clips that no table lists.
+    /// Number of clips that no table lists.
     pub unlisted: usize,
-    /// Clips of the tables that are not among them.
+    /// Number of listed clips that are not among the clips.
     pub absent: usize,
 }
 
 impl PartOfClip {
     /// Reads `train_metadata.csv` and `test_metadata.csv` of a data folder (one may be absent), or
-    /// one table with the columns `filename` and `split`, which says `train` or `test`.
+    /// one table with the columns `filename` and `split` (`train` or `test`).
     ///
     /// # Errors
-    /// [`Error::Read`], or [`Error::Csv`] for a malformed table, another word, or a clip that is
+    /// [`Error::Read`], or [`Error::Csv`] for a malformed table, another value, or a clip that is
     /// listed twice; [`Error::Data`] for a folder without either table.
     pub fn read(path: &Path) -> Result<PartOfClip> {
         let mut found = PartOfClip::default();
@@ -108,7 +108,7 @@ impl PartOfClip {
         Ok(())
     }
 
-    /// Shares out clips by their names; `path` is `DIR/NAME.npz`.
+    /// Divides clips by their names; `path` is `DIR/NAME.npz`.
     pub fn share(&self, clips: &[String], path: &Path) -> Shared {
         let mut targets = PARTS.map(|part| Target {
             path: part_path(path, part),

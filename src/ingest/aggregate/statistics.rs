@@ -20,7 +20,7 @@ pub fn names(aggregation: &Aggregation) -> Vec<String> {
     statistics.map(|statistic| name(*statistic)).collect()
 }
 
-/// Statistics from their names with commas between; `median` is `p50`.
+/// Parses names of statistics separated by commas; `median` is `p50`.
 ///
 /// # Errors
 /// The reason, for an unknown name, a percentile outside [0, 100], one that is listed twice, or none.

@@ -1,4 +1,4 @@
-//! Sources of frames that are not files.
+//! Tests with frames from memory.
 
 use std::path::Path;
 
@@ -68,7 +68,7 @@ fn run(source: &Memory, folder: &Path, skip_bad: bool) -> crate::Result<Outcome>
 #[test]
 fn any_source_will_do_and_each_clip_is_read_once_for_all_targets() {
     let folder = tempfile::tempdir().unwrap();
-    // Doubles that are the same singles: their deviation is in the digits beyond.
+    // Equal in single precision: their deviation is only visible in double precision.
     let clip = [1.0, 5.0, 1.0 + 1e-9, 5.0, 1.0 + 4e-9, 5.0];
     let source = Memory::new([
         ("y", doubles(&clip, 2)),

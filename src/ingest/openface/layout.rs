@@ -1,4 +1,4 @@
-//! Where a file has what, and how its cells become numbers.
+//! The layout of a file: which columns contain what, and how cells become numbers.
 
 use super::{CHALLENGE_COLUMNS, Group, Selection, Tool};
 use crate::Result;
@@ -9,43 +9,43 @@ const OPENFACE3_EMOTIONS: [&str; 8] = [
     "neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt",
 ];
 
-/// How cells become numbers.
+/// The format of cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// One number.
+    /// A number.
     Number,
     /// A list of numbers, nested or not.
     List,
     /// A list of points: all x, then all y.
     Points,
-    /// The number of a class, spread over columns of 0 and 1.
+    /// A class number, which becomes columns of 0 and 1.
     Class,
 }
 
-/// The columns of a file that matter.
+/// The columns of a file that are used.
 pub(super) struct Layout {
     pub tool: Tool,
-    /// What tells frames apart; without it all rows are faces of one image.
+    /// The frame number; without it all rows are faces of one image.
     frame: Option<usize>,
-    /// The cell that says whether a face was found.
+    /// Whether a face was detected.
     found: Option<usize>,
     confidence: Option<usize>,
     fields: Vec<(usize, Form)>,
 }
 
-/// What a row says about its face, values apart.
+/// The detection of a row's face.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Detection {
     pub found: bool,
-    /// 1 where the file has no such column.
+    /// 1 if the file has no such column.
     pub confidence: f64,
 }
 
 impl Layout {
-    /// Finds the columns by the names of the header.
+    /// Finds the columns by their names in the header.
     ///
     /// # Errors
-    /// [`crate::Error::Csv`] if the file is of no known program, or lacks what was asked for.
+    /// [`crate::Error::Csv`] if the file is not from a known program, or lacks selected columns.
     pub fn of(rows: &CsvRows, selection: &Selection) -> Result<Layout> {
         let column = |name: &str| rows.column(name);
         let missing = |reason: String| Err(rows.fault(Some(1), None, reason));
@@ -114,7 +114,7 @@ impl Layout {
         self.confidence.is_some()
     }
 
-    /// The frame of a row; none where all rows are of one image.
+    /// The frame of a row; `None` if all rows are of one image.
     ///
     /// # Errors
     /// [`crate::Error::Csv`] if the cell is not UTF-8.
@@ -122,10 +122,10 @@ impl Layout {
         self.frame.map(|column| rows.cell(column)).transpose()
     }
 
-    /// Whether a row has a face, and how sure its program was.
+    /// Whether a row has a face, and with which confidence.
     ///
     /// # Errors
-    /// [`crate::Error::Csv`] for cells that are no numbers.
+    /// [`crate::Error::Csv`] for cells that are not numbers.
     pub fn detection(&self, rows: &CsvRows) -> Result<Detection> {
         if let (Tool::OpenFace3, Some(column)) = (self.tool, self.found) {
             if rows.cell(column)?.is_empty() {
@@ -157,16 +157,16 @@ impl Layout {
         let confidence = match number(self.confidence)? {
             None => 1.0,
             Some(Some(confidence)) if !confidence.is_nan() => confidence,
-            // Less than any threshold.
+            // Below any threshold.
             Some(_) => f64::NEG_INFINITY,
         };
         Ok(Detection { found, confidence })
     }
 
-    /// Appends the values of a row; false, with nothing appended, where a cell is empty.
+    /// Appends the values of a row; if a cell is empty, appends nothing and returns false.
     ///
     /// # Errors
-    /// [`crate::Error::Csv`] for cells that are no numbers, or not finite.
+    /// [`crate::Error::Csv`] for cells that are not finite numbers.
     pub fn values(&self, rows: &CsvRows, out: &mut Vec<f64>) -> Result<bool> {
         let before = out.len();
         for &(column, form) in &self.fields {
@@ -202,7 +202,7 @@ impl Layout {
         Ok(true)
     }
 
-    /// Names of the values of a row; lists have as many as the present row.
+    /// Names of the values of a row; lists are as long as in the current row.
     ///
     /// # Errors
     /// As [`Layout::values`].
@@ -229,7 +229,7 @@ impl Layout {
         Ok(names)
     }
 
-    /// Names of the values where no list is among them.
+    /// Names of the values, if none of them is a list.
     pub fn fixed_names(&self, rows: &CsvRows) -> Option<Vec<String>> {
         let fixed = self.fields.iter().all(|(_, form)| *form == Form::Number);
         let names = self.fields.iter();
@@ -240,7 +240,7 @@ impl Layout {
         })
     }
 
-    /// Appends the numbers of a list as Python prints it, nested or not.
+    /// Appends the numbers of a list as printed by Python, nested or not.
     fn list(&self, rows: &CsvRows, column: usize, out: &mut Vec<f64>) -> Result<()> {
         let text = rows.cell(column)?;
         let numbers = serde_json::from_str(text).ok().and_then(|value| {

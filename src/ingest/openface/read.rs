@@ -7,25 +7,25 @@ use super::{CHALLENGE_THRESHOLD, Counts, FaceFrames, Options, Tool};
 use crate::Result;
 use crate::formats::csv::rows::CsvRows;
 
-/// Values of one clip that are held at most: 1 GiB.
+/// Most values of one clip in memory: 1 GiB.
 const MAX_VALUES: usize = 1 << 27;
 
-/// What is kept of the rows of one frame: its best face.
+/// The best face of a frame.
 struct Frame {
     detection: Detection,
-    /// Empty where the face is not needed.
+    /// Empty if the face is not needed.
     values: Vec<f64>,
 }
 
-/// Reads the output of a face analyser for one clip, in memory bounded by one line and the kept
+/// Reads the output of a face-analysis program for one clip, in memory bounded by one line and the kept
 /// values.
 ///
-/// A clip without one good frame gives no values and is no error: the encoder lacks that clip.
+/// A clip without any good frame gives no values and is not an error: the encoder is missing for it.
 ///
 /// # Errors
 /// [`crate::Error::Read`] if the file cannot be opened; [`crate::Error::Csv`] with line and column
-/// if it is of no known program, lacks columns that were asked for, is malformed, or holds a value
-/// in a kept frame that is not finite.
+/// if it is not from a known program, lacks selected columns, is malformed, or contains a non-finite
+/// value in a kept frame.
 pub fn read(path: &Path, options: &Options) -> Result<FaceFrames> {
     let mut rows = CsvRows::open(path)?;
     let layout = Layout::of(&rows, &options.selection)?;
@@ -78,11 +78,11 @@ struct Clip {
     threshold: Option<f64>,
     columns: Option<Vec<String>>,
     frame: Option<Frame>,
-    /// Of the kept frames.
+    /// Values of the kept frames.
     values: Vec<f64>,
-    /// All frames, where they may be interpolated.
+    /// All frames, if they may be interpolated.
     all: Vec<Frame>,
-    /// Values in memory.
+    /// Number of values in memory.
     held: usize,
     counts: Counts,
 }
@@ -107,7 +107,7 @@ impl Clip {
             .is_none_or(|least| detection.confidence >= least)
     }
 
-    /// Takes the present row, of the frame at hand or of the next.
+    /// Processes the current row, of the same frame as before or of the next.
     fn row(&mut self, rows: &CsvRows, layout: &Layout, same_frame: bool) -> Result<()> {
         let mut detection = layout.detection(rows)?;
         if same_frame {
@@ -139,7 +139,7 @@ impl Clip {
             }
             detection.found = complete;
         } else if self.interpolate && layout.tool == Tool::OpenFace2 {
-            // What cannot be read stays out, and counts only where it would be needed.
+            // Unreadable values only matter if they are needed.
             if !layout.values(rows, &mut values).unwrap_or(false) {
                 values.clear();
             }
@@ -150,7 +150,7 @@ impl Clip {
         Ok(())
     }
 
-    /// Whether a face takes the place of the frame's best so far.
+    /// Whether a face is better than the frame's best so far.
     fn is_better(&self, new: Detection) -> bool {
         let rank = |face: Detection| (face.found, face.confidence);
         match &self.frame {
@@ -159,7 +159,7 @@ impl Clip {
         }
     }
 
-    /// Counts the frame at hand and keeps its values.
+    /// Counts the current frame and keeps its values.
     fn end_frame(&mut self) {
         let Some(frame) = self.frame.take() else {
             return;
@@ -180,14 +180,14 @@ impl Clip {
         frame.detection.found && self.is_sure(frame.detection)
     }
 
-    /// Fills the frames that are bad, or takes all as they stand; module docs.
+    /// Interpolates the bad frames, or uses all frames unchanged; see the module docs.
     fn by_the_challenges_rule(&mut self) {
         let all = std::mem::take(&mut self.all);
         let goods: Vec<usize> = (0..all.len())
             .filter(|&at| self.is_good(&all[at]))
             .collect();
         let (Some(&first), Some(&last)) = (goods.first(), goods.last()) else {
-            // No face at all: the encoder lacks the clip, where the script takes what stands there.
+            // No face at all: the encoder is missing for the clip. (The script uses the values anyway.)
             all.iter().for_each(|frame| self.counts.drop(frame));
             return;
         };

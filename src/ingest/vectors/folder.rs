@@ -18,7 +18,7 @@ use crate::{Error, Result};
 /// Longest vector; the paper's longest has 57,344 values.
 const MAX_LENGTH: usize = 1 << 24;
 
-/// A vector, and the names of its values where the file has them.
+/// A vector, and the names of its values if the file has them.
 type Named = (Vec<f32>, Option<Vec<String>>);
 
 /// Reads a folder of `.npy` files, or else of `.csv` files.

@@ -10,7 +10,7 @@ use crate::ingest::encoder_file::EncoderRows;
 use crate::suggest::meant;
 use crate::{Error, Result};
 
-/// Reads a table with one row a clip.
+/// Reads a table with one row per clip.
 pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
     let mut table = CsvRows::open(path)?;
     let name = match &options.name_column {
@@ -59,7 +59,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
     })
 }
 
-/// Reads a file with one row, that of its clip, and the names of its columns.
+/// Reads a file with the one row of its clip, and the names of its columns.
 pub(super) fn read_one(path: &Path, options: &Options) -> Result<(Vec<f32>, Vec<String>)> {
     let mut table = CsvRows::open(path)?;
     let named = options
@@ -79,7 +79,7 @@ pub(super) fn read_one(path: &Path, options: &Options) -> Result<(Vec<f32>, Vec<
     Ok((row, names(&table, &features)))
 }
 
-/// The error for a column that was named but does not exist.
+/// The error for a requested column that does not exist.
 fn no_column(table: &CsvRows, name: &str, purpose: &str) -> Error {
     let meant = meant(name, table.columns().iter().map(String::as_str));
     table.fault(
@@ -127,7 +127,7 @@ fn names(table: &CsvRows, features: &[usize]) -> Vec<String> {
 fn fill(table: &CsvRows, features: &[usize], row: &mut [f32]) -> Result<()> {
     for (out, &column) in row.iter_mut().zip(features) {
         let value = table.number(column)?;
-        // In the precision of the file that is written.
+        // In the precision of the output file.
         let value = value
             .map(|value| value as f32)
             .filter(|value| value.is_finite());

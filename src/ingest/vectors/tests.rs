@@ -19,11 +19,11 @@ fn options(name: Option<&str>, drop: &[&str]) -> Options {
 #[test]
 fn tables_of_every_tool_are_read() {
     for text in [
-        // openSMILE's own program.
+        // The SMILExtract program.
         "name;frameTime;F0;loudness\n'a.wav';0.000000;1.5;2\n'b';0.0;-3;4e-1\n",
-        // Its Python package.
+        // The opensmile Python package.
         "file,start,end,F0,loudness\n/data/x/a.wav,0 days,0 days 00:00:01.5,1.5,2\nC:\\x\\b.wav,0 days,0 days,-3,0.4\n",
-        // pandas with its index, and metadata beside.
+        // pandas with its index and metadata columns.
         ",filename,fold,F0,loudness\n0,a.mov,1,1.5,2.0\n1,b.mov,2,-3.0,0.4\n",
     ] {
         let vectors = table(text, &Options::default()).unwrap();

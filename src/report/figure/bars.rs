@@ -1,4 +1,4 @@
-//! Figures with a row for each encoder or group.
+//! Figures with one row per encoder or group.
 
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE};
 use super::frame::{Frame, signed};
@@ -90,7 +90,7 @@ pub fn importance(found: &Analysis) -> Figure {
     )
 }
 
-/// Which clips a number is over.
+/// The sentence on the clips behind a number.
 pub fn whose_clips(found: &Analysis) -> String {
     let held_out = found.run.models.iter().all(|model| model.fold().is_some());
     match (held_out, found.run.models.len()) {
@@ -139,7 +139,7 @@ pub fn selection(found: &Analysis) -> Figure {
     )
 }
 
-/// What each encoder is worth when a trained model has to do without it.
+/// The change of the score when a trained model has to do without an encoder.
 pub fn removal(found: &Analysis) -> Figure {
     let whole = found.accuracy.average();
     let mut rows: Vec<(usize, f64)> = found
@@ -188,7 +188,7 @@ impl Bars {
     }
 }
 
-/// A bar from 0 for each encoder, in the order of `rows`, with its value beside it.
+/// A bar from 0 per encoder, in the order of `rows`, with its value beside it.
 fn encoder_bars(
     found: &Analysis,
     rows: &[(usize, f64)],
@@ -225,7 +225,7 @@ fn encoder_bars(
     Bars { canvas, frame }
 }
 
-/// Salience error by true ratio; nothing without blends.
+/// Salience error by true ratio; `None` without blends.
 pub fn salience_error(found: &Analysis) -> Option<Figure> {
     let rows: Vec<_> = found
         .by_ratio

@@ -10,7 +10,7 @@ use super::{Figure, by_modality_order, encoder_title, modality_ink, widest};
 use crate::analysis::Analysis;
 use crate::analysis::importance::GroupReliance;
 
-/// Importance by true emotion against the mean over all clips.
+/// Importance by true emotion, relative to the mean over all clips.
 pub fn by_emotion(found: &Analysis) -> Figure {
     let caption = format!(
         "Mean gate weight on clips that show the emotion (alone or blended), against the mean over all clips: blue above, orange below. {}",
@@ -124,7 +124,7 @@ fn relative(
     Figure::new(name, title, caption, canvas)
 }
 
-/// The confusion matrix over emotion sets, as the challenge draws it.
+/// The confusion matrix over emotion sets, as drawn in the challenge.
 pub fn confusion(found: &Analysis) -> Figure {
     let labels = &found.confusion.labels;
     let counts: &Array2<usize> = &found.confusion.counts;

@@ -1,4 +1,4 @@
-//! Figures with a coloured cell for each pair.
+//! Heat maps.
 
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, PAPER, TITLE, TWO_COLUMNS};
 use super::scale::{Scale, sequential, text_on};
@@ -9,7 +9,7 @@ use crate::analysis::stability::mean_of;
 /// Height of a row.
 pub const ROW: f64 = 10.0;
 
-/// A bar of colours with its ends, from the left.
+/// A horizontal colour bar with labelled ends.
 pub fn colour_bar(
     canvas: &mut Canvas,
     [x, y]: [f64; 2],
@@ -22,7 +22,7 @@ pub fn colour_bar(
     let step = width / f64::from(steps);
     for i in 0..steps {
         let share = (f64::from(i) + 0.5) / f64::from(steps);
-        // A little wider than a step, so that no seam shows.
+        // Slightly wider than a step, so that no seam is visible.
         canvas.cell(
             [x + f64::from(i) * step, y],
             [step + 0.2, 6.0],
@@ -227,7 +227,7 @@ pub fn cka_clustered(found: &Analysis) -> Figure {
         .fold(0.0, f64::max);
     let start = label + side + 4.0;
     let x = Scale::new([0.0, farthest.max(1e-9)], [start, start + branch]);
-    // Where each cluster's branch ends: across and down.
+    // The end of each cluster's branch: x, y.
     let mut ends: Vec<[f64; 2]> = vec![[start, 0.0]; order.len()];
     for (i, &leaf) in order.iter().enumerate() {
         ends[leaf][1] = top + (i as f64 + 0.5) * cell;

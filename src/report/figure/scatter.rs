@@ -1,4 +1,4 @@
-//! Figures with a point for each pair or bin.
+//! Scatter plots.
 
 use super::bars::whose_clips;
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE};

@@ -1,4 +1,4 @@
-//! Figure 6: how importance is distributed over clips.
+//! Figure 6: the distribution of importance over clips.
 
 use super::bars::whose_clips;
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, PAPER};
@@ -9,7 +9,7 @@ use crate::analysis::Analysis;
 use crate::analysis::importance::percentile;
 use crate::experiments::score::sample_std;
 
-/// Places at which a density is taken.
+/// Number of points at which a density is evaluated.
 const PLACES: usize = 80;
 /// Height of a row.
 const ROW: f64 = 24.0;
