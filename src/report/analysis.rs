@@ -203,7 +203,7 @@ fn kept(found: &Analysis) -> Table {
         ("folds", "Folds"),
     ];
     let mut table = Table::new("Average accuracy against k", &columns);
-    let curve = &found.kept_curve;
+    let curve = &found.top_k_curve;
     let named = curve
         .scores
         .iter()
@@ -358,7 +358,7 @@ pub fn json(found: &Analysis) -> Value {
         "co_selection": found.co_selection,
         "calibration": found.calibration,
         "salience_error": found.by_ratio,
-        "kept": found.kept_curve,
+        "kept": found.top_k_curve,
         "leave_one_out": found.removals,
         "figures": listed.collect::<Vec<_>>(),
         "tables": tables(found).iter().map(|(name, table)| {

@@ -88,7 +88,7 @@ impl Work {
         let trials = Trials {
             folder: &self.dir,
             data: self.data.as_deref(),
-            stop: interrupt::heeded(),
+            stop: interrupt::stop_on_signal(),
         };
         let trained = trials.run(&self.trials, &mut Lines)?;
         if self.json {

@@ -80,7 +80,7 @@ pub fn importance(found: &Analysis) -> Figure {
         "Dot: mean over {} clips; thick line: middle half of the clips; thin line: 5th to 95th percentile; dashed: all {} encoders weighing the same ({uniform:.2} %). {}",
         found.observations.len(),
         found.encoders.len(),
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new(
         "figure_3_importance",
@@ -91,7 +91,7 @@ pub fn importance(found: &Analysis) -> Figure {
 }
 
 /// The sentence on the clips behind a number.
-pub fn whose_clips(found: &Analysis) -> String {
+pub fn clips_note(found: &Analysis) -> String {
     let held_out = found.run.models.iter().all(|model| model.fold().is_some());
     match (held_out, found.run.models.len()) {
         (true, 1) => "Clips of the held-out fold.".into(),
@@ -129,7 +129,7 @@ pub fn selection(found: &Analysis) -> Figure {
         "Share of {} clips that keep the encoder under top-{} selection; {always} encoders are always kept, {never} never. Dashed: what a choice by chance would give. {}",
         found.observations.len(),
         found.top_k,
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new(
         "figure_4_selection",
@@ -167,7 +167,7 @@ pub fn removal(found: &Analysis) -> Figure {
         "Average accuracy without the encoder at prediction time, minus {:.2} % with all; nothing is trained again. Spearman correlation of importance with how far the scores move: {}. {}",
         100.0 * whole,
         rho.map_or("undefined".into(), |rho| format!("{rho:.2}")),
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new(
         "leave_one_out",

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::bars::whose_clips;
+use super::bars::clips_note;
 use super::canvas::{Anchor, Canvas, GRID, INK, LABEL, ONE_COLUMN, TITLE, TWO_COLUMNS, text_width};
 use super::heat::{ROW, colour_bar};
 use super::scale::{diverging, sequential, text_on};
@@ -14,7 +14,7 @@ use crate::analysis::importance::GroupReliance;
 pub fn by_emotion(found: &Analysis) -> Figure {
     let caption = format!(
         "Mean gate weight on clips that show the emotion (alone or blended), against the mean over all clips: blue above, orange below. {}",
-        whose_clips(found)
+        clips_note(found)
     );
     relative(
         found,
@@ -29,7 +29,7 @@ pub fn by_emotion(found: &Analysis) -> Figure {
 pub fn by_set(found: &Analysis) -> Figure {
     let caption = format!(
         "Mean gate weight on clips with exactly this set of emotions, against the mean over all clips: blue above, orange below. {}",
-        whose_clips(found)
+        clips_note(found)
     );
     relative(
         found,
@@ -178,7 +178,7 @@ pub fn confusion(found: &Analysis) -> Figure {
         "Clips by true (rows) and predicted (columns) set of emotions; colour is the share of the row. {} of {} sets are right. {}",
         found.accuracy.presence_correct,
         found.accuracy.clips,
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new("confusion", "Confusion over emotion sets", caption, canvas)
 }

@@ -1,6 +1,6 @@
 //! Scatter plots.
 
-use super::bars::whose_clips;
+use super::bars::clips_note;
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE};
 use super::frame::Frame;
 use super::scale::range;
@@ -58,7 +58,7 @@ pub fn co_selection(found: &Analysis) -> Figure {
         pairs.len(),
         r(&found.co_selection.spearman),
         r(&found.co_selection.excess_spearman),
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new(
         "figure_8_co_selection",
@@ -148,7 +148,7 @@ pub fn calibration(found: &Analysis) -> Figure {
         "How often an emotion is truly shown, by the presence probability that the model gives it, in ten bins; below, how many pairs of clip and emotion fall into each. Expected calibration error {:.3}, Brier score {:.3}. {}",
         calibration.expected_error,
         calibration.brier,
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new("calibration", "Calibration of presence", caption, canvas)
 }

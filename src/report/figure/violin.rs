@@ -1,6 +1,6 @@
 //! Figure 6: the distribution of importance over clips.
 
-use super::bars::whose_clips;
+use super::bars::clips_note;
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, PAPER};
 use super::frame::Frame;
 use super::scale::range;
@@ -76,7 +76,7 @@ pub fn distributions(found: &Analysis) -> Figure {
     let caption = format!(
         "Of each modality the most important encoder, the one in the middle and the least important one. Shape: kernel density over {} clips, each scaled to the same height; dot: median; bar: middle half; dashed: all encoders weighing the same. {}",
         found.observations.len(),
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new(
         "figure_6_distributions",
