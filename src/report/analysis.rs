@@ -92,7 +92,7 @@ fn encoders(found: &Analysis) -> Table {
             number(removal.map(|removal| removal.moved)),
         ]);
     }
-    table.notes.push("Importance: mean gate weight before selection. Selected: share of clips that keep the encoder. Average without it: at prediction time, nothing trained again. Scores moved: mean total variation of the aligned scores.".into());
+    table.notes.push("Importance: mean gate weight before selection. Selected: share of clips that keep the encoder. Average without it: at prediction time, without retraining. Scores moved: mean total variation of the aligned scores.".into());
     table
 }
 
@@ -101,7 +101,7 @@ fn modalities(found: &Analysis) -> Table {
         ("modality", "Modality"),
         ("encoders", "Encoders"),
         ("importance", "Importance"),
-        ("uniform", "If all were equal"),
+        ("uniform", "Uniform share"),
         ("kept", "Kept per clip"),
     ];
     let mut table = Table::new("Modalities", &columns);

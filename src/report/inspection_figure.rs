@@ -155,7 +155,7 @@ fn shift(area: &DrawingArea<SVGBackend<'_>, Plain>, encoders: &[&EncoderReport])
     let values = values.flat_map(|shift| [shift.energy, shift.new_actors_95.unwrap_or(0.0)]);
     let most = values.fold(0.01, f64::max);
     let title = (
-        "shift of the test part; line: new actors alone, mean to 95th percentile",
+        "shift of the test split; line: new actors only, mean to 95th percentile",
         "energy coefficient",
     );
     let mut chart = panel(area, title, encoders, 0.0..most * 1.05)?;

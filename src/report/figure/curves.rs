@@ -187,6 +187,6 @@ pub fn learning(found: &Analysis) -> Figure {
             MUTED,
         );
     }
-    let caption = "A line for each model; dots mark the epoch whose weights are kept. Training loss is with dropout, validation loss without.";
+    let caption = "One line per model; dots mark the epoch whose weights are kept. Training loss is with dropout, validation loss without.";
     Figure::new("learning_curves", "Learning curves", caption.into(), canvas)
 }

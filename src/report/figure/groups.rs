@@ -13,7 +13,7 @@ use crate::analysis::importance::GroupReliance;
 /// Importance by true emotion, relative to the mean over all clips.
 pub fn by_emotion(found: &Analysis) -> Figure {
     let caption = format!(
-        "Mean gate weight on clips that show the emotion (alone or blended), against the mean over all clips: blue above, orange below. {}",
+        "Mean gate weight on clips that show the emotion (alone or blended), relative to the mean over all clips: blue above, orange below. {}",
         clips_note(found)
     );
     relative(
@@ -28,7 +28,7 @@ pub fn by_emotion(found: &Analysis) -> Figure {
 /// Importance by true emotion set.
 pub fn by_set(found: &Analysis) -> Figure {
     let caption = format!(
-        "Mean gate weight on clips with exactly this set of emotions, against the mean over all clips: blue above, orange below. {}",
+        "Mean gate weight on clips with exactly this set of emotions, relative to the mean over all clips: blue above, orange below. {}",
         clips_note(found)
     );
     relative(
@@ -175,7 +175,7 @@ pub fn confusion(found: &Analysis) -> Figure {
     let below = [label + side / 2.0, top + side + label - 4.0];
     canvas.text(below, "Predicted emotions", Anchor::Middle, TITLE, INK);
     let caption = format!(
-        "Clips by true (rows) and predicted (columns) set of emotions; colour is the share of the row. {} of {} sets are right. {}",
+        "Clips by true (rows) and predicted (columns) set of emotions; colour is the share of the row. {} of {} sets are correct. {}",
         found.accuracy.presence_correct,
         found.accuracy.clips,
         clips_note(found)

@@ -74,7 +74,7 @@ pub fn distributions(found: &Analysis) -> Figure {
         canvas.text([left - 4.0, middle + 2.5], title, Anchor::End, LABEL, INK);
     }
     let caption = format!(
-        "Of each modality the most important encoder, the one in the middle and the least important one. Shape: kernel density over {} clips, each scaled to the same height; dot: median; bar: middle half; dashed: all encoders weighing the same. {}",
+        "The most, the middle and the least important encoder of each modality. Shape: kernel density over {} clips, each scaled to the same height; dot: median; bar: middle half; dashed: equal weights for all encoders. {}",
         found.observations.len(),
         clips_note(found)
     );
