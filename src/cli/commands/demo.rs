@@ -68,7 +68,7 @@ impl Demo {
     /// Demonstrates.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let out = self.folder()?;

@@ -58,7 +58,7 @@ impl Evaluate {
     /// Evaluates.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         let ending = self.predictions.extension().and_then(|e| e.to_str());
         let (evaluation, classes) = match ending.map(str::to_lowercase).as_deref() {

@@ -70,7 +70,7 @@ impl OpenFace {
     /// Aggregates.
     ///
     /// # Errors
-    /// Those of the library; [`Error::Data`] if files cannot be used and `--skip-bad` is not given.
+    /// Any error of the library; [`Error::Data`] if files are unusable and `--skip-bad` is not given.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let options = FaceOptions {

@@ -120,7 +120,7 @@ impl Train {
     /// Trains.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let config = self.config.load()?;

@@ -57,7 +57,7 @@ impl Vectors {
     /// Reads and writes.
     ///
     /// # Errors
-    /// Those of the library; [`Error::Data`] if rows cannot be used and `--skip-bad` is not
+    /// Any error of the library; [`Error::Data`] if rows are unusable and `--skip-bad` is not
     /// given.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;

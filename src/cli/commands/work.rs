@@ -82,7 +82,7 @@ impl Work {
     /// Trains.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let trials = Trials {
