@@ -76,7 +76,7 @@ pub enum Error {
     /// Data that is well formed but cannot be used as asked (no such fold, a clip without features).
     #[error("{0}")]
     Data(String),
-    /// Trainings of a plan that failed; the others went on.
+    /// Failed trials of a plan; the others were run.
     #[error(
         "{failed} of {total} trials failed: {reasons}; the others are kept, --resume retries these"
     )]
@@ -88,7 +88,7 @@ pub enum Error {
         /// Each different reason with a trial that it concerns.
         reasons: String,
     },
-    /// Trainings without a result where a table needs them; see `blendfuse collect`.
+    /// Trials without a result that a table needs; see `blendfuse collect`.
     #[error("{missing} of {total} trials have no result: {reasons}")]
     Unfinished {
         /// How many have none.
@@ -101,7 +101,7 @@ pub enum Error {
     /// The work goes on elsewhere: it was handed on, and this process has nothing left to do.
     #[error("{0}")]
     HandedOn(String),
-    /// Somebody asked to stop; what is saved lets the same work go on.
+    /// The work was interrupted; it can be resumed from the saved state.
     #[error("interrupted {0}")]
     Interrupted(String),
     /// A value that is not finite where the computation needs one.
@@ -118,7 +118,7 @@ pub enum Error {
     },
 }
 
-/// Where a setting stands; a flag says so itself.
+/// The source of a setting; the name of a flag is enough.
 fn origin(field: &str) -> &'static str {
     if field.starts_with("--") {
         ""
@@ -143,8 +143,8 @@ fn one_line(text: &str) -> Cow<'_, str> {
     shortened(text, LONGEST)
 }
 
-/// A text that may hold what stands in a file: control characters are written as escapes, and of what
-/// is longer than `longest` characters then, the middle is left out.
+/// Text for a message, possibly from a file: control characters are escaped, and if the result is longer
+/// than `longest` characters, its middle is left out.
 fn shortened(text: &str, longest: usize) -> Cow<'_, str> {
     let escapes = text.contains(char::is_control);
     if !escapes && text.chars().count() <= longest {
@@ -175,7 +175,7 @@ fn shortened(text: &str, longest: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{} … {}", start.concat(), end.concat()))
 }
 
-/// A character as it may stand in a line.
+/// A character, escaped if it is a control character.
 fn visible(c: char) -> String {
     if c.is_control() {
         c.escape_default().to_string()

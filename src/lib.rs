@@ -1,6 +1,6 @@
 //! Rank-aware multi-encoder fusion for blended emotion recognition: which emotions does a clip show
 //! (presence), and in what proportion (salience)? Training, prediction, decoding and the official
-//! scores, on a hand-written autodiff engine whose kernels stand in `blendfuse-kernels`.
+//! scores, on a hand-written autodiff engine whose kernels are in `blendfuse-kernels`.
 //!
 //! The engine alone: a soft-label classifier in a few lines.
 //!
@@ -35,7 +35,7 @@
 //! [`eval::metrics`]. Many runs and their tables: [`plan`] and [`experiments`]. What a model learned:
 //! [`analysis`].
 //!
-//! Two stacks stand on the same base and meet in `artifact`:
+//! Two stacks share the same base and meet in `artifact`:
 //!
 //! ```text
 //! kernels ← error, suggest, files, rng ← config ←┬─ autograd ← nn ← model ─────────┬─ artifact ← predict ←

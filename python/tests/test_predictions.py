@@ -60,7 +60,7 @@ def test_the_program_reads_what_is_written(
         ('{"a": [], "a": []}', "'a' is listed twice"),
         ('{"a": []}', "a: names no emotion"),
         ('{"a": {"ang": 100}}', "a: expected a list of emotions, found dict"),
-        ('{"a": [{"emotion": "ang", "salience": "x"}]}', "a: ang: salience 'x' is no number"),
+        ('{"a": [{"emotion": "ang", "salience": "x"}]}', "a: ang: salience 'x' is not a number"),
         ('{"a": [{"emotion": "ang", "salience": -1}]}', "a: ang: salience -1.0 is not a percentage"),
         ('{"a": [{"emotion": "ang", "salience": NaN}]}', "a: ang: salience nan is not a percentage"),
         ('{"a": [{"emotion": "ang"}, {"emotion": "sad", "salience": 30}]}', "a: ang: salience is None"),
@@ -93,7 +93,7 @@ def test_a_zip_holds_one_json(tmp_path: Path) -> None:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("a.json", "{}")
         archive.writestr("b.json", "{}")
-    with pytest.raises(ValueError, match="holds 2 .json files"):
+    with pytest.raises(ValueError, match="contains 2 .json files"):
         read_predictions(file)
     file.write_bytes(b"no zip")
     with pytest.raises(ValueError, match="is not a readable zip"):

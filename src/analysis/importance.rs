@@ -139,22 +139,22 @@ pub fn by_modality(encoders: &[Reliance], modalities: &[String]) -> Vec<Modality
 
 /// The distribution of an encoder's importance over clips.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Spread {
+pub struct WeightSpread {
     /// Index of the encoder.
     pub encoder: usize,
     /// Minimum, 5th, 25th, 50th, 75th and 95th percentile, maximum.
     pub quantiles: [f64; 7],
 }
 
-/// Percentiles of [`Spread`].
+/// Percentiles of [`WeightSpread`].
 const PERCENTILES: [f64; 7] = [0.0, 5.0, 25.0, 50.0, 75.0, 95.0, 100.0];
 
 /// The distribution of each encoder's a_m over clips.
-pub fn spreads(observations: &Observations) -> Vec<Spread> {
+pub fn spreads(observations: &Observations) -> Vec<WeightSpread> {
     let of_encoder = |encoder: usize| {
         let mut values = observations.weights.column(encoder).to_vec();
         values.sort_by(f64::total_cmp);
-        Spread {
+        WeightSpread {
             encoder,
             quantiles: PERCENTILES.map(|percent| percentile(&values, percent)),
         }

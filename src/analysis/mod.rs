@@ -10,12 +10,12 @@ pub mod error_type;
 #[cfg(test)]
 mod fixture;
 pub mod importance;
-pub mod kept_curve;
 pub mod observations;
 pub mod removal;
 pub mod run;
 pub mod salience_error;
 pub mod stability;
+pub mod top_k_curve;
 
 use std::path::Path;
 
@@ -30,13 +30,13 @@ use crate::eval::metrics::Accuracy;
 use calibration::Calibration;
 use cluster::Dendrogram;
 use co_selection::CoSelection;
-use importance::{GroupReliance, ModalityReliance, Reliance, Spread};
-use kept_curve::KeptCurve;
+use importance::{GroupReliance, ModalityReliance, Reliance, WeightSpread};
 use observations::Observations;
 use removal::Removal;
 use run::AnalysedRun;
 use salience_error::RatioError;
 use stability::FoldAgreement;
+use top_k_curve::TopKCurve;
 
 /// Observes the progress of an analysis, which can take a minute.
 pub trait AnalysisObserver {
@@ -79,7 +79,7 @@ pub struct Analysis {
     /// Importance by true emotion set.
     pub by_set: Vec<GroupReliance>,
     /// Distribution of each encoder's importance over clips.
-    pub spreads: Vec<Spread>,
+    pub spreads: Vec<WeightSpread>,
     /// Encoders whose distributions are drawn.
     pub representatives: Vec<usize>,
     /// Agreement of each pair of folds.
@@ -101,7 +101,7 @@ pub struct Analysis {
     /// Salience error by true ratio.
     pub by_ratio: Vec<RatioError>,
     /// Scores against k.
-    pub kept_curve: KeptCurve,
+    pub top_k_curve: TopKCurve,
     /// Scores without each encoder.
     pub removals: Vec<Removal>,
 }
@@ -109,12 +109,12 @@ pub struct Analysis {
 /// Analyses the run in a folder, with the data that it was trained on.
 ///
 /// # Errors
-/// As [`AnalysedRun::open`], [`observations::open_training_part`] and
+/// As [`AnalysedRun::open`], [`observations::open_training_split`] and
 /// [`Predictor::score`](crate::predict::Predictor::score).
 pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) -> Result<Analysis> {
     observer.part("reading the run and its data");
     let run = AnalysedRun::open(path)?;
-    let split = observations::open_training_part(data, &run.models[0])?;
+    let split = observations::open_training_split(data, &run.models[0])?;
     observer.part("scoring clips");
     let seen = Observations::of(&run, &split)?;
     let description = run.models[0].predictor.description();
@@ -165,7 +165,7 @@ pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) ->
         by_truth: by_truth(&pairs, &classes),
         by_ratio: salience_error::by_ratio(&seen),
         accuracy: Accuracy::of(pairs.iter().copied()),
-        kept_curve: kept_curve::kept_curve(&run),
+        top_k_curve: top_k_curve::top_k_curve(&run),
         observations: seen,
         run,
         encoders,

@@ -41,7 +41,7 @@ pub struct Observations {
 ///
 /// # Errors
 /// As [`part::open`].
-pub fn open_training_part(data: &Path, model: &TrainedModel) -> Result<Split> {
+pub fn open_training_split(data: &Path, model: &TrainedModel) -> Result<Split> {
     let description = model.predictor.description();
     let encoders: Vec<(String, usize)> = description
         .encoders
@@ -61,7 +61,7 @@ pub fn open_training_part(data: &Path, model: &TrainedModel) -> Result<Split> {
 ///
 /// # Errors
 /// As [`fold`].
-pub fn clips_of(model: &TrainedModel, split: &Split) -> Result<Vec<usize>> {
+pub fn evaluation_clips(model: &TrainedModel, split: &Split) -> Result<Vec<usize>> {
     Ok(match model.fold() {
         Some(number) => fold(split, number)?.validation,
         None => (0..split.len()).collect(),
@@ -97,7 +97,7 @@ impl Observations {
     }
 
     fn of_model(model: &TrainedModel, place: usize, split: &Split) -> Result<Self> {
-        let clips = clips_of(model, split)?;
+        let clips = evaluation_clips(model, split)?;
         let scores = model.predictor.score(split, &clips, &[])?;
         let decided = decide(model, &scores.aligned)?;
         let truths = clips.iter().map(|&clip| truth(split, clip));

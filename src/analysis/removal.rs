@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::observations::{Observations, clips_of, decide, truth};
+use super::observations::{Observations, decide, evaluation_clips, truth};
 use super::run::AnalysedRun;
 use crate::data::dataset::Split;
 use crate::error::Result;
@@ -44,7 +44,7 @@ pub fn removals(
             alone: 0,
         };
         for (place, model) in run.models.iter().enumerate() {
-            let clips = clips_of(model, split)?;
+            let clips = evaluation_clips(model, split)?;
             let rows = observations.rows_of(place);
             let has_other =
                 |clip: usize| (0..encoders).any(|m| m != encoder && split.rows(m)[clip].is_some());

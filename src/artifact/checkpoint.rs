@@ -42,7 +42,7 @@ pub struct ChosenThresholds {
     #[serde(default = "usual_alpha")]
     pub alpha: f64,
     /// Whether they were searched on the validation fold; otherwise they were configured, or are
-    /// the defaults that stand in without a validation fold.
+    /// the defaults used without a validation fold.
     pub searched: bool,
 }
 
@@ -120,7 +120,7 @@ pub struct Checkpoint {
 struct Stored {
     shape: Vec<usize>,
     decode: Decode,
-    // Bytes of one value, and where the values stand in the file.
+    // Bytes of one value, and the position of the values in the file.
     size: usize,
     bytes: Range<usize>,
 }
@@ -132,7 +132,7 @@ impl Checkpoint {
     /// Opens a safetensors file of f32, f64, f16 or bf16 tensors.
     ///
     /// # Errors
-    /// [`Error::Read`], or [`Error::File`] if the file is no safetensors file or holds other types.
+    /// [`Error::Read`], or [`Error::File`] if the file is not a safetensors file or has other types.
     pub fn read(path: &Path) -> Result<Self> {
         let failed = |source| Error::Read {
             path: path.to_owned(),
@@ -350,7 +350,7 @@ impl Checkpoint {
     }
 }
 
-/// Bytes of a value, and how values are decoded; `None` for types that are no weights.
+/// Bytes of a value, and how values are decoded; `None` for types that weights cannot have.
 fn decoder(dtype: Dtype) -> Option<(usize, Decode)> {
     Some(match dtype {
         Dtype::F32 => (4, |bytes, out| decode(bytes, out, f32::from_le_bytes)),

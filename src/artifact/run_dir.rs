@@ -1,4 +1,4 @@
-//! Where the files of a run stand, and who may write there.
+//! The files of a run folder, and its lock.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use super::manifest::Manifest;
 use crate::error::{Error, Result};
 use crate::files::folder_lock::{FolderLock, holds_anything};
 
-/// Where a run's files stand.
+/// The paths of a run's files.
 pub(crate) struct Files {
     pub(crate) weights: PathBuf,
     pub(crate) last: PathBuf,

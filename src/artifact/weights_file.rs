@@ -58,8 +58,8 @@ fn write_values(out: &mut impl Write, values: &[f32], bytes: &mut Vec<u8>) -> io
     out.write_all(bytes)
 }
 
-/// Named tensors and the text of one metadata entry, written whole or not at all. Tensors stand in
-/// the order of their names, as the format's own writer puts them.
+/// Writes named tensors and the text of one metadata entry atomically. Tensors are sorted by name, as in
+/// the format's own writer.
 pub(crate) fn write(
     path: &Path,
     mut tensors: Vec<(String, Outgoing<'_>)>,

@@ -14,7 +14,7 @@ static STOP: OnceLock<Stop> = OnceLock::new();
 
 /// Installs the signal handler and returns the cancellation flag that it sets. Before the first call a
 /// signal ends the process, as in commands that have nothing to save.
-pub fn heeded() -> Stop {
+pub fn stop_on_signal() -> Stop {
     let first = STOP.get().is_none();
     let stop = STOP.get_or_init(Stop::default);
     if first {
@@ -35,7 +35,7 @@ pub fn heeded() -> Stop {
 }
 
 /// The command line that resumes the interrupted work.
-pub fn command_to_go_on() -> String {
+pub fn resume_command() -> String {
     let args = std::env::args_os().skip(1);
     let mut words: Vec<String> = args.map(|word| quoted(word.as_ref())).collect();
     if !words.iter().any(|word| word == "--resume") {

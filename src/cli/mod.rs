@@ -80,7 +80,7 @@ pub fn main() -> ExitCode {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error @ Error::Interrupted(_))) => {
             console::line(&error.to_string());
-            console::line(&format!("resume with: {}", interrupt::command_to_go_on()));
+            console::line(&format!("resume with: {}", interrupt::resume_command()));
             ExitCode::from(interrupt::EXIT_CODE)
         }
         Ok(Err(error)) => {
@@ -121,7 +121,7 @@ fn run() -> Result<()> {
     let matches = matches.unwrap_or_else(|error| usage::with_advice(error, &program).exit());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if cli.quiet {
-        console::be_quiet();
+        console::set_quiet();
     }
     kernel.map_err(|error| Error::Data(error.to_string()))?;
     match cli.command.run() {

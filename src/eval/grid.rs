@@ -12,7 +12,7 @@ pub struct Grid {
     /// t_s.
     pub salience: Vec<f64>,
     /// α of eq. 14, tried only where the two heads are given apart; among equals the first wins, so
-    /// the usual one stands first.
+    /// the default comes first.
     pub alpha: Vec<f64>,
 }
 

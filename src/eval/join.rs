@@ -1,4 +1,4 @@
-//! Predictions beside their truths, and what is missing on either side.
+//! Joins predictions with true emotions, and reports what is missing on either side.
 
 use std::collections::HashMap;
 

@@ -80,7 +80,7 @@ impl ProbabilityTable {
         })
     }
 
-    /// Reads either form, told apart by the column names. Columns may stand in any order; classes
+    /// Reads either form, recognised by the column names. Columns may be in any order; classes
     /// get the challenge's order where all are among its six, else that of their columns. Blanks
     /// around values and a byte order mark do not matter.
     ///
@@ -146,7 +146,7 @@ impl ProbabilityTable {
         csv.flush()
     }
 
-    /// What stands before the classes' names in each group of columns, and its values.
+    /// The prefix of each group of columns, and its values.
     fn arrays(&self) -> (&'static [&'static str], Vec<&Array2<f64>>) {
         match (&self.presence, &self.salience) {
             (Some(presence), Some(salience)) => (&HEADS, vec![presence, salience, &self.aligned]),
@@ -206,7 +206,7 @@ impl ProbabilityTable {
     }
 }
 
-/// Where the columns of each array stand in a record, in class order.
+/// The columns of each array in a record, in class order.
 struct Layout {
     filename: usize,
     classes: Classes,

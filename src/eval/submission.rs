@@ -39,7 +39,7 @@ impl Predictions {
     /// its salience (never compared) and then has 100.
     ///
     /// # Errors
-    /// [`Error::Read`]; [`Error::File`] for text that is no JSON (with line and column), and,
+    /// [`Error::Read`]; [`Error::File`] for text that is not JSON (with line and column), and,
     /// naming the clip, for a clip that is listed twice, names no emotion, an unknown one or one
     /// twice, or lacks a key, and for a salience that is negative or no number.
     pub fn read(path: &Path, classes: &Classes) -> Result<Self> {

@@ -1,4 +1,4 @@
-//! What the fusion model stands beside in the paper's Table I, as far as the data have the encoders.
+//! The baselines of the paper's Table I whose encoders the data have.
 
 use std::sync::Arc;
 

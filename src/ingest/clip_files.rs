@@ -21,14 +21,14 @@ pub type ClipOf<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Which files of a folder are read; by default all files directly in it, named after their clips.
 #[derive(Clone, Copy, Default)]
-pub struct Files<'a> {
+pub struct ClipFiles<'a> {
     /// Whether subfolders are searched.
     pub recursive: bool,
     /// The clip of a file; `None`: the one that it is named after.
     pub clip: Option<ClipOf<'a>>,
 }
 
-impl Files<'_> {
+impl ClipFiles<'_> {
     /// The clip of a file, if the file is to be read.
     fn clip_of(&self, file: &str) -> Option<String> {
         let clip = match self.clip {
@@ -45,7 +45,7 @@ impl Files<'_> {
 /// # Errors
 /// [`Error::Read`] if a folder cannot be read; [`Error::Data`] if there is no such file, a name
 /// that is not Unicode, or two files of one clip.
-pub(crate) fn list(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec<ClipFile>> {
+pub(crate) fn list(folder: &Path, ending: &str, files: &ClipFiles<'_>) -> Result<Vec<ClipFile>> {
     let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut others = 0;
     for (name, path) in with_ending(folder, ending, files)? {
@@ -86,12 +86,16 @@ pub(crate) fn list(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec
 ///
 /// # Errors
 /// As [`list`] for the folder and names.
-pub(crate) fn holds(folder: &Path, ending: &str, files: &Files<'_>) -> Result<bool> {
+pub(crate) fn holds(folder: &Path, ending: &str, files: &ClipFiles<'_>) -> Result<bool> {
     Ok(!with_ending(folder, ending, files)?.is_empty())
 }
 
 /// Names and paths of all files with an extension.
-fn with_ending(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec<(String, PathBuf)>> {
+fn with_ending(
+    folder: &Path,
+    ending: &str,
+    files: &ClipFiles<'_>,
+) -> Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     // Canonical paths: links can form cycles.
     let mut seen = HashSet::new();
@@ -152,12 +156,12 @@ mod tests {
         ] {
             put(name);
         }
-        let names = |files: &Files<'_>| -> Result<Vec<String>> {
+        let names = |files: &ClipFiles<'_>| -> Result<Vec<String>> {
             let found = list(folder.path(), "csv", files)?;
             Ok(found.into_iter().map(|file| file.clip).collect())
         };
-        assert_eq!(names(&Files::default()).unwrap(), ["a", "b_face"]);
-        let recursive = Files {
+        assert_eq!(names(&ClipFiles::default()).unwrap(), ["a", "b_face"]);
+        let recursive = ClipFiles {
             recursive: true,
             clip: None,
         };
@@ -166,7 +170,7 @@ mod tests {
             let (clip, _) = name.split_once("_face.")?;
             Some(clip.to_owned())
         };
-        let files = Files {
+        let files = ClipFiles {
             recursive: true,
             clip: Some(&faces),
         };
@@ -181,7 +185,7 @@ mod tests {
         let twice = names(&files).unwrap_err().to_string();
         assert!(twice.contains("both of the clip \"b\""), "{twice}");
         let none = |_: &str| None;
-        let files = Files {
+        let files = ClipFiles {
             recursive: false,
             clip: Some(&none),
         };

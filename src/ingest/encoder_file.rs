@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use super::aggregate::split::PartOfClip;
-use super::aggregate::{BadClip, Target, Written, folder_of, make_folder, sidecar, write_skipped};
+use super::aggregate::split::SplitOfClip;
+use super::aggregate::{
+    BadClip, OutputFile, Written, folder_of, make_folder, sidecar, write_skipped,
+};
 use crate::formats::npz::write;
 use crate::formats::npz::write::Precision;
 use crate::{Error, Result};
@@ -18,7 +20,7 @@ pub struct EncoderRows {
 
 /// The files that were written, and the clips that are in none of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
+pub struct WrittenFiles {
     /// The files; each has at least one row.
     pub written: Vec<Written>,
     /// Number of clips with a row that are in neither split; not written.
@@ -66,7 +68,7 @@ impl EncoderRows {
         &self.values[row * self.cols..][..self.cols]
     }
 
-    /// Writes `path`, or with `parts` one file per split. With `skipped`, the unusable clips, a list of
+    /// Writes `path`, or with `splits` one file per split. With `skipped`, the unusable clips, a list of
     /// those of the split is written beside each file.
     ///
     /// # Errors
@@ -74,23 +76,23 @@ impl EncoderRows {
     pub fn write(
         &self,
         path: &Path,
-        parts: Option<&PartOfClip>,
+        splits: Option<&SplitOfClip>,
         skipped: Option<&[BadClip]>,
-    ) -> Result<Output> {
-        let mut output = Output {
+    ) -> Result<WrittenFiles> {
+        let mut output = WrittenFiles {
             written: Vec::new(),
             unlisted: 0,
             absent: 0,
         };
-        let targets = match parts {
-            None => vec![Target {
+        let targets = match splits {
+            None => vec![OutputFile {
                 path: path.to_path_buf(),
                 clips: (0..self.names.len()).collect(),
             }],
-            Some(parts) => {
-                let shared = parts.share(&self.names, path);
-                (output.unlisted, output.absent) = (shared.unlisted, shared.absent);
-                shared.targets
+            Some(splits) => {
+                let divided = splits.divide(&self.names, path);
+                (output.unlisted, output.absent) = (divided.unlisted, divided.absent);
+                divided.targets
             }
         };
         for target in targets.iter().filter(|target| !target.clips.is_empty()) {
@@ -98,7 +100,7 @@ impl EncoderRows {
             self.write_rows(target)?;
             let list = skipped.map(|bad| {
                 let list = sidecar(&target.path);
-                write_skipped(&list, &of_target(bad, path, parts, &target.path))?;
+                write_skipped(&list, &of_target(bad, path, splits, &target.path))?;
                 Ok(list)
             });
             output.written.push(Written {
@@ -110,7 +112,7 @@ impl EncoderRows {
             });
         }
         if output.written.is_empty() {
-            let reason = match (self.names.len(), parts) {
+            let reason = match (self.names.len(), splits) {
                 (count @ 1.., Some(_)) => format!("none of {count} clips is in either split"),
                 _ => "no clip has features".to_owned(),
             };
@@ -120,7 +122,7 @@ impl EncoderRows {
     }
 
     /// Writes `X (N, D)` and `filenames (N)` atomically.
-    fn write_rows(&self, target: &Target) -> Result<()> {
+    fn write_rows(&self, target: &OutputFile) -> Result<()> {
         write::write(&target.path, |npz| {
             let shape = [target.clips.len(), self.cols];
             npz.rows("X", Precision::F32, shape, |row, out| {
@@ -139,14 +141,14 @@ impl EncoderRows {
 fn of_target(
     bad: &[BadClip],
     path: &Path,
-    parts: Option<&PartOfClip>,
+    splits: Option<&SplitOfClip>,
     file: &Path,
 ) -> Vec<BadClip> {
-    let Some(parts) = parts else {
+    let Some(splits) = splits else {
         return bad.to_vec();
     };
     let names: Vec<String> = bad.iter().map(|bad| bad.clip.clone()).collect();
-    let targets = parts.share(&names, path).targets.into_iter();
+    let targets = splits.divide(&names, path).targets.into_iter();
     let mine = targets.filter(|target| target.path == file);
     mine.flat_map(|target| target.clips)
         .map(|clip| bad[clip].clone())

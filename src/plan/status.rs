@@ -1,5 +1,4 @@
-//! How far a plan is, from its folder alone: whoever runs its trials, here or elsewhere, and while
-//! they do.
+//! The progress of a plan, from its folder only: for trials that run here or elsewhere, at any time.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,21 +18,21 @@ use crate::error::Result;
 /// A process on another machine whose trial shows no sign of life for so long is taken to be gone.
 const SILENCE: Duration = Duration::from_secs(15 * 60);
 
-/// Finished trials whose logs tell how long a trial takes.
+/// Number of finished trials whose logs are used to estimate durations.
 const TIMED: usize = 256;
 
-/// Where a trial without a result stands.
+/// The state of a trial without a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum TrialState {
-    /// Nobody has begun it.
+    /// It has not started.
     Waiting,
     /// A process trains it.
     Running {
         /// On this machine.
         host: String,
     },
-    /// It was begun and goes on from its saved state, once somebody does.
+    /// It was started and stopped, and can be resumed from its saved state.
     Stopped,
     /// It failed.
     Failed {
@@ -78,7 +77,7 @@ impl TrialState {
     }
 }
 
-/// Whether a process of this program has this number on this machine.
+/// Whether this machine has a process of this program with this ID.
 fn is_alive(pid: u32) -> bool {
     let name = |process: &str| std::fs::read_to_string(format!("/proc/{process}/comm")).ok();
     let found = name(&pid.to_string());
@@ -132,7 +131,7 @@ pub struct Queued {
     pub round: usize,
 }
 
-/// How far a plan is.
+/// The progress of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
     /// The command that it belongs to.
@@ -147,13 +146,13 @@ pub struct Status {
     pub failed: Vec<FailedTrial>,
     /// Those that were started and stopped, and go on from their saved state.
     pub stopped: usize,
-    /// Those that nobody has begun.
+    /// Those that have not started.
     pub waiting: usize,
-    /// How long the rest may take at today's pace, in seconds; none where that cannot be told.
+    /// The estimated time left in seconds; `None` if unknown.
     pub seconds_left: Option<f64>,
-    /// Whether the tables stand in the folder.
+    /// Whether the tables have been written.
     pub tables: bool,
-    /// Of Slurm; none where nothing was submitted, or where its commands are not installed.
+    /// The state in Slurm; `None` if nothing was submitted, or its commands are not installed.
     pub slurm: Option<Queued>,
 }
 
@@ -218,7 +217,7 @@ impl Status {
         self.done == self.trials
     }
 
-    /// Whether somebody works on it, as far as can be seen.
+    /// Whether any process appears to be running it.
     pub fn is_worked_on(&self) -> bool {
         let queued = self
             .slurm
@@ -231,7 +230,7 @@ impl Status {
 /// Seconds that a trial takes for its cost; none before the first one ended.
 fn pace(files: &TrialFiles, done: &[Listed]) -> Result<Option<f64>> {
     let (mut cost, mut seconds) = (0.0, 0.0);
-    // Evenly from the whole list, since other parts may be other models.
+    // Evenly from the whole list, because models differ along it.
     for trial in done.iter().step_by(done.len().div_ceil(TIMED).max(1)) {
         let lines = events::read(&files.log(&trial.id))?.into_iter().rev();
         let mut taken = lines.filter_map(|line| match line.event {

@@ -92,7 +92,7 @@ fn encoders(found: &Analysis) -> Table {
             number(removal.map(|removal| removal.moved)),
         ]);
     }
-    table.notes.push("Importance: mean gate weight before selection. Selected: share of clips that keep the encoder. Average without it: at prediction time, nothing trained again. Scores moved: mean total variation of the aligned scores.".into());
+    table.notes.push("Importance: mean gate weight before selection. Selected: share of clips that keep the encoder. Average without it: at prediction time, without retraining. Scores moved: mean total variation of the aligned scores.".into());
     table
 }
 
@@ -101,7 +101,7 @@ fn modalities(found: &Analysis) -> Table {
         ("modality", "Modality"),
         ("encoders", "Encoders"),
         ("importance", "Importance"),
-        ("uniform", "If all were equal"),
+        ("uniform", "Uniform share"),
         ("kept", "Kept per clip"),
     ];
     let mut table = Table::new("Modalities", &columns);
@@ -203,7 +203,7 @@ fn kept(found: &Analysis) -> Table {
         ("folds", "Folds"),
     ];
     let mut table = Table::new("Average accuracy against k", &columns);
-    let curve = &found.kept_curve;
+    let curve = &found.top_k_curve;
     let named = curve
         .scores
         .iter()
@@ -358,7 +358,7 @@ pub fn json(found: &Analysis) -> Value {
         "co_selection": found.co_selection,
         "calibration": found.calibration,
         "salience_error": found.by_ratio,
-        "kept": found.kept_curve,
+        "kept": found.top_k_curve,
         "leave_one_out": found.removals,
         "figures": listed.collect::<Vec<_>>(),
         "tables": tables(found).iter().map(|(name, table)| {

@@ -81,7 +81,7 @@ pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
         .collect();
     if let (Some((reference, _)), false) = (reference, compared.is_empty()) {
         notes.push(format!(
-            "Difference: the row less \"{reference}\" on the same clips; p: exchanging the two actor by actor; Holm: adjusted for the {} comparisons of this table.",
+            "Difference: the row minus \"{reference}\" on the same clips; p: permutation test, exchanging the two actor by actor; Holm: adjusted for the {} comparisons of this table.",
             compared.len()
         ));
         let noise: Vec<&str> = compared
@@ -103,7 +103,7 @@ pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
 fn basis(certainty: &Certainty) -> String {
     let intervals = &certainty.intervals;
     let mut text = format!(
-        "Intervals and differences count all held-out clips together, by bootstrap over {}",
+        "Intervals and differences are over all held-out clips together, by bootstrap over {}",
         intervals.unit.counted(intervals.actors)
     );
     text += &match intervals.seeds {

@@ -12,7 +12,7 @@ use crate::experiments::comparison::{Contender, Row};
 use crate::plan::TrialKind;
 
 /// The note on the paper's scores beside ours.
-pub(super) const PAPER: &str = "The paper's figures are of BlEmoRE with 36 encoders: on other data or with other encoders they say nothing about these rows.";
+pub(super) const PAPER: &str = "The paper's scores are from BlEmoRE with 36 encoders; with other data or encoders they are not comparable with these rows.";
 
 /// One row per configuration: scores as mean ± standard deviation over folds (with several seeds,
 /// also the average over seeds), the average with pooled thresholds, and the paper's average if it
@@ -109,7 +109,7 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
         {
             table
                 .notes
-                .push("The paper's figures for baselines are test averages.".into());
+                .push("The paper's scores for baselines are test averages.".into());
         }
     }
     table
@@ -119,7 +119,7 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
 pub fn note_unchanged(table: &mut Table, names: &[String]) {
     if !names.is_empty() {
         table.notes.push(format!(
-            "No row, because the configuration is so already: {}.",
+            "No row, because the configuration already has this setting: {}.",
             names.join("; ")
         ));
     }

@@ -139,12 +139,12 @@ pub fn summary(found: &CrossValidation) -> Table {
         ]
     };
     table.row(pooled(
-        "each fold's, all clips in one count",
+        "each fold's, all clips together",
         &found.accuracy(),
         None,
     ));
     table.row(pooled(
-        "one setting, chosen on all out-of-fold scores",
+        "pooled, chosen on all out-of-fold scores",
         &found.pooled_accuracy,
         Some(&found.pooled_thresholds),
     ));

@@ -20,7 +20,7 @@ pub struct EventFile {
 
 /// The value of one tag at one step.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Summary {
+pub enum EventValue {
     /// A number.
     Scalar(f32),
     /// A distribution.
@@ -113,14 +113,14 @@ impl EventFile {
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn write(&mut self, step: usize, values: &[(String, Summary)]) -> Result<()> {
+    pub fn write(&mut self, step: usize, values: &[(String, EventValue)]) -> Result<()> {
         let mut summary = Message::default();
         for (tag, value) in values {
             let mut message = Message::default();
             message.bytes(1, tag.as_bytes());
             match value {
-                Summary::Scalar(x) => message.float(2, *x),
-                Summary::Histogram(histogram) => message.bytes(5, &encoded(histogram).0),
+                EventValue::Scalar(x) => message.float(2, *x),
+                EventValue::Histogram(histogram) => message.bytes(5, &encoded(histogram).0),
             }
             summary.bytes(1, &message.0);
         }
@@ -222,7 +222,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut events = EventFile::create(&folder.path().join("logs")).unwrap();
         events
-            .write(300, &[("loss".into(), Summary::Scalar(0.5))])
+            .write(300, &[("loss".into(), EventValue::Scalar(0.5))])
             .unwrap();
         let bytes = std::fs::read(&events.path).unwrap();
         let length = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;

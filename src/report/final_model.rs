@@ -38,7 +38,7 @@ pub fn write(retrained: &Retrained, folder: &PlanFolder, to: &Path) -> Result<Ve
         let (from, to) = (folder.run(&first.id).join(name), to.join(name));
         if !from.exists() {
             return Err(Error::Data(format!(
-                "{}: is not there any more; remove {}, and the model is trained again",
+                "{}: no longer exists; remove {} to train the model again",
                 from.display(),
                 folder.files().result(&first.id).display()
             )));

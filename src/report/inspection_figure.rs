@@ -47,11 +47,11 @@ pub fn svg(found: &Inspection) -> Result<Option<String>, String> {
             u32::try_from(height).map_err(|_| "too many encoders")?,
         );
         let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
-        root.fill(&WHITE).map_err(told)?;
+        root.fill(&WHITE).map_err(message)?;
         let (left, right) = root.split_horizontally(WIDTH / 2);
         missing(&left, &encoders)?;
         shift(&right, &encoders)?;
-        root.present().map_err(told)?;
+        root.present().map_err(message)?;
     }
     Ok(Some(text))
 }
@@ -61,7 +61,7 @@ fn lines(encoders: &[&EncoderReport]) -> usize {
     encoders.len().max(2)
 }
 
-fn told(error: impl std::fmt::Display) -> String {
+fn message(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
@@ -79,7 +79,7 @@ fn panel<'a, 'b>(
         .y_label_area_size(180)
         .x_label_area_size(40)
         .build_cartesian_2d(range, (0..lines - 1).into_segmented())
-        .map_err(told)?;
+        .map_err(message)?;
     let name = |place: &SegmentValue<usize>| match place {
         SegmentValue::CenterOf(place) => {
             let encoder = (lines - 1)
@@ -98,7 +98,7 @@ fn panel<'a, 'b>(
         .x_labels(6)
         .x_desc(quantity)
         .label_style(("sans-serif", 12).into_font());
-    mesh.draw().map_err(told)?;
+    mesh.draw().map_err(message)?;
     Ok(chart)
 }
 
@@ -117,7 +117,7 @@ fn bar(
     let mut bar = Rectangle::new(corners, color.filled());
     let [above, below] = margins;
     bar.set_margin(above, below, 0, 0);
-    chart.draw_series([bar]).map_err(told)?;
+    chart.draw_series([bar]).map_err(message)?;
     Ok(())
 }
 
@@ -155,7 +155,7 @@ fn shift(area: &DrawingArea<SVGBackend<'_>, Plain>, encoders: &[&EncoderReport])
     let values = values.flat_map(|shift| [shift.energy, shift.new_actors_95.unwrap_or(0.0)]);
     let most = values.fold(0.01, f64::max);
     let title = (
-        "shift of the test part; line: new actors alone, mean to 95th percentile",
+        "shift of the test split; line: new actors only, mean to 95th percentile",
         "energy coefficient",
     );
     let mut chart = panel(area, title, encoders, 0.0..most * 1.05)?;
@@ -167,7 +167,7 @@ fn shift(area: &DrawingArea<SVGBackend<'_>, Plain>, encoders: &[&EncoderReport])
             let middle = SegmentValue::CenterOf(place);
             let line = [(mean.max(0.0), middle.clone()), (high.max(0.0), middle)];
             let line = PathElement::new(line.to_vec(), REFERENCE.stroke_width(2));
-            chart.draw_series([line]).map_err(told)?;
+            chart.draw_series([line]).map_err(message)?;
         }
     }
     Ok(())

@@ -42,7 +42,7 @@ impl Raster {
     fn with(mut options: Options<'static>) -> Result<Self> {
         let family = family(&options.fontdb).ok_or_else(|| {
             Error::Data(
-                "this machine has no font to set the text of PNG figures in; install one (Debian: fonts-dejavu-core), or take the SVG figures, which need none here"
+                "this machine has no font for the text of PNG figures; install one (Debian: fonts-dejavu-core), or use the SVG figures"
                     .into(),
             )
         })?;
@@ -56,7 +56,8 @@ impl Raster {
     /// # Errors
     /// [`Error::Data`] if it is not an SVG, or too large.
     pub fn png(&self, svg: &str) -> Result<Vec<u8>> {
-        let failed = |reason: String| Error::Data(format!("cannot draw a figure as PNG: {reason}"));
+        let failed =
+            |reason: String| Error::Data(format!("cannot render a figure as PNG: {reason}"));
         let tree = Tree::from_str(svg, &self.options).map_err(|error| failed(error.to_string()))?;
         let scale = RESOLUTION / SVG_RESOLUTION;
         let size = tree.size().to_int_size();

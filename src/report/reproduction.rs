@@ -88,7 +88,7 @@ pub fn table_1(found: &Reproduced) -> Table {
         .flat_map(|retrained| &retrained.tests);
     if tests.all(|test| test.accuracy.is_none()) {
         table.notes.push(
-            "The test part has no labels here (or is not there), so it has no scores.".into(),
+            "There are no test scores, because there is no test split or it has no labels.".into(),
         );
     }
     table

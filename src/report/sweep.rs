@@ -17,7 +17,7 @@ pub fn table(found: &Swept, search: Search) -> Table {
     if let Some(best) = found.best {
         let name = &found.rows[best].contender.candidate.name;
         table.notes.push(format!(
-            "Highest average: {name}. It is the best of {} on the clips that it was chosen on, which flatters it.",
+            "Highest average: {name}. It was chosen as the best of {} on these clips, so its score is optimistically biased.",
             found.rows.len()
         ));
     }

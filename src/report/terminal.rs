@@ -61,12 +61,12 @@ pub fn columns(headings: &[String], rows: &[Vec<String>], width: usize) -> Strin
 
 /// Wrapped lines without indent.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
-    hanging(text, width, "")
+    hanging_indent(text, width, "")
 }
 
 /// Lines of at most `width` characters, wrapped between words if possible; all but the first start with
 /// `indent`.
-pub fn hanging(text: &str, width: usize, indent: &str) -> Vec<String> {
+pub fn hanging_indent(text: &str, width: usize, indent: &str) -> Vec<String> {
     let options = Options::new(width.max(1)).word_splitter(WordSplitter::NoHyphenation);
     let options = options.subsequent_indent(indent);
     // Keeps a sign and its number together.

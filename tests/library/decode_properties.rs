@@ -1,5 +1,5 @@
-//! What holds for every row and threshold: at most two emotions, saliences of 100 together, no blend
-//! with neutral, and independence of the order of clips and, without ties, of classes.
+//! Properties of decoding for every row and threshold: at most two emotions, saliences that sum to 100,
+//! no blend with neutral, and independence of the order of clips and, without ties, of classes.
 
 use blendfuse::data::label::{Blend, CHALLENGE_CLASSES, Classes};
 use blendfuse::eval::align::align;

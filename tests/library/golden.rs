@@ -1,7 +1,7 @@
-//! The model beside PyTorch: activations, losses, every gradient and five Adam steps of the same
+//! The model compared with PyTorch: activations, losses, every gradient and five Adam steps of the same
 //! network, in f64 and f32, with packed weights (factored gradients) and row-major ones (dense).
 //!
-//! `fixtures/README.md` says how the files were made and what each key holds.
+//! `fixtures/README.md` describes how the files were made and their keys.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ struct Golden<F> {
     settings: Settings,
     tolerance: f64,
     /// Tensors whose largest entry is smaller are compared on this scale: a bias before batch norm
-    /// has gradient 0 but for rounding.
+    /// has gradient 0 up to rounding.
     floor: f64,
     net: FusionNet<F>,
     inputs: Inputs<F>,
@@ -246,7 +246,7 @@ impl<F: Scalar> Golden<F> {
         }
         self.check("fwd.h", h);
         if let Some(logits) = forward.gate_logits {
-            // Where an encoder is missing its logit counts as −∞, whatever the layer gave.
+            // The logit of a missing encoder counts as −∞, whatever the layer's output.
             let mut logits = tape.value(logits).to_owned();
             let mut stored = matrix::<F>(&mut self.npz, "fwd.gate_logits");
             for ((a, b), here) in logits

@@ -29,7 +29,7 @@ fn inputs(missing: bool) -> Inputs<f64> {
             .collect();
         Arc::new(PackedRows::from_view(MatRef::row_major(&x, BATCH, width)))
     });
-    // Encoder 3 is there in one row only: its running statistics serve.
+    // Encoder 3 is present in one row only: its running statistics are used.
     let present = missing.then(|| {
         Array2::from_shape_fn((BATCH, WIDTHS.len()), |(r, m)| {
             if m == 3 { r == 2 } else { (r + m) % 4 != 0 }

@@ -1,6 +1,6 @@
 //! Every good and every bad feature file of the shared collections, and damaged files made here.
 //!
-//! The collections lie beside the repository; where they are absent their tests say so and pass.
+//! The collections are beside the repository; if they are absent, their tests print so and pass.
 
 #![expect(
     clippy::print_stdout,
@@ -17,7 +17,7 @@ use blendfuse::formats::npz::write::Precision;
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// A collection and its manifest, or `None` (with a line) where it is absent.
+/// A collection and its manifest, or `None` (with a line) if it is absent.
 fn collection(name: &str, manifest: &str) -> Option<(PathBuf, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../shared/data")

@@ -1,5 +1,5 @@
 //! Decoding, scores, threshold search and alignment against `fixtures/official_cases.json`, which an
-//! independent restatement of the rules made (`fixtures/make_official_fixtures.py`).
+//! independent implementation of the rules made (`fixtures/make_official_fixtures.py`).
 
 use blendfuse::data::label::{Blend, Classes, Part};
 use blendfuse::eval::align::align;

@@ -1,4 +1,4 @@
-//! Adam and the plateau schedule beside PyTorch's, step by step (`fixtures/optimizers.json`).
+//! Adam and the plateau schedule compared with PyTorch's, step by step (`fixtures/optimizers.json`).
 
 use std::path::Path;
 

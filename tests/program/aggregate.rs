@@ -1,4 +1,4 @@
-//! `aggregate` as a user runs it: against numpy, on damaged folders, and piece by piece.
+//! `aggregate` from the command line: compared with NumPy, on damaged folders, and with `--append`.
 #![expect(clippy::print_stdout, reason = "shows the worst error on request")]
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! What `aggregate` takes and what it can be asked for: parts, patterns, archives, statistics.
+//! Inputs and options of `aggregate`: splits, patterns, archives, statistics.
 #![expect(clippy::print_stdout, reason = "says what was skipped")]
 
 use std::fs;
@@ -12,7 +12,7 @@ use crate::command::Place;
 use crate::frames::{assert_rows, folder, frames, npy, read};
 
 #[test]
-fn training_and_test_part_are_written_at_once() {
+fn training_and_test_splits_are_written_at_once() {
     let place = Place::new();
     folder(&place, "frames", 0..10);
     fs::create_dir_all(place.path("data/features")).unwrap();
@@ -62,7 +62,7 @@ fn training_and_test_part_are_written_at_once() {
 }
 
 #[test]
-fn parts_are_continued_each_with_its_list_of_skipped_clips() {
+fn both_splits_are_appended_to_each_with_its_list_of_skipped_clips() {
     let place = Place::new();
     folder(&place, "frames", 0..4);
     let table = "filename,split\nclip_000,train\nclip_001,train\nclip_002,test\nclip_003,test\n";
@@ -93,7 +93,7 @@ fn parts_are_continued_each_with_its_list_of_skipped_clips() {
             (&written["clips"], &written["new_clips"]),
             (&clips.into(), &new.into())
         );
-        // The new part takes the precision of the one that was there.
+        // The new split has the precision of the existing one.
         let features = Features::open(&place.path(&path)).unwrap();
         assert_eq!(features.type_name(), "f2");
         let list = fs::read_to_string(place.path(part).join("x.skipped.json")).unwrap();
@@ -157,7 +157,7 @@ fn arrays_of_archives_are_clips() {
     npz("each/clip_005.npz", &[("X", 5)]);
     place.ok(&["aggregate", "each", "--out", "y.npz"]);
     assert_rows(&place.path("y.npz"), &[4, 5]);
-    // Several arrays in each: one must be asked for.
+    // Several arrays in each: one must be selected.
     fs::create_dir(place.path("more")).unwrap();
     npz("more/clip_006.npz", &[("X", 6), ("times", 0)]);
     npz("more/clip_007.npz", &[("times", 0), ("X", 7)]);
@@ -203,7 +203,7 @@ fn statistics_and_precision_are_a_choice() {
         ran.stderr
             .contains("column 1 (from 0) has a statistic beyond 65504")
     );
-    // An infinity that no statistic shows.
+    // An infinity that is visible in no statistic.
     let values = [1.0, 2.0, f32::INFINITY].map(|x| [x, 0.0, 0.0]).concat();
     npy(&place.path("frames/clip_003.npy"), &[3, 3], &values);
     let ran = place.run(&["aggregate", "frames", "--out", "y.npz", "--stats", "p50"]);
@@ -260,7 +260,7 @@ fn files_of_the_user_are_not_replaced_unasked() {
 }
 
 #[test]
-fn an_output_among_the_frames_is_no_clip() {
+fn an_output_among_the_frames_is_not_a_clip() {
     let place = Place::new();
     folder(&place, "frames", [1, 2]);
     let args = ["aggregate", "frames", "--out", "frames/x.npz", "--append"];
@@ -268,7 +268,7 @@ fn an_output_among_the_frames_is_no_clip() {
     folder(&place, "frames", [3]);
     place.ok(&args);
     assert_rows(&place.path("frames/x.npz"), &[1, 2, 3]);
-    // A folder and a link that leads nowhere are clips of nothing.
+    // A folder and a dangling link are not clips.
     fs::create_dir(place.path("frames/clip_004.npy")).unwrap();
     #[cfg(unix)]
     {

@@ -1,4 +1,4 @@
-//! What a user gets wrong: one line that says where and what to do, exit code 2, nothing written.
+//! User errors: one line that says where the error is and what to do, exit code 2, nothing written.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::command::{Place, SMALL};
 
 const TRAIN: &[&str] = &["train", "data", "--out", "run", "--fold", "0"];
 
-/// Trains on the data after a change; gives the line of error.
+/// Trains on the data after a change; returns the error message.
 #[track_caller]
 fn train_after(change: impl FnOnce(&Path)) -> String {
     let place = Place::with_data(&[]);
@@ -130,9 +130,9 @@ fn an_unknown_configuration_key_and_a_wrong_value() {
     assert!(!place.path("run").exists());
 }
 
-/// An encoder that one part alone has: a forgotten file, or a misspelt name.
+/// An encoder in only one of the splits: a forgotten file, or a misspelt name.
 #[test]
-fn an_encoder_of_one_part_alone() {
+fn an_encoder_in_only_one_split() {
     let error = train_after(|data| {
         fs::remove_file(data.join("features/train/clip.npz")).unwrap();
     });
@@ -247,7 +247,7 @@ fn folds_that_do_not_exist() {
 }
 
 #[test]
-fn nothing_that_stands_already_is_overwritten_unasked() {
+fn existing_files_are_not_overwritten_without_force() {
     let place = Place::with_data(&[]);
     let short = ["--set", "train.max_epochs=1"];
     place.ok(&[TRAIN, SMALL, &short].concat());

@@ -54,7 +54,7 @@ fn openface_writes_a_row_for_each_clip_with_a_face() {
 }
 
 #[test]
-fn openface_writes_both_parts_at_once() {
+fn openface_writes_both_splits_at_once() {
     let place = Place::new();
     faces(&place);
     fs::write(

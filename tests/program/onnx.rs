@@ -1,5 +1,5 @@
-//! Exported models: the graph gives the program's scores for every form of the network, says what it
-//! takes and gives, and is the same bytes each time. `fixtures/check_onnx.py` asks ONNX Runtime.
+//! Exported models: the graph gives the program's scores for every variant of the network, describes its
+//! inputs and outputs, and is the same bytes each time. `fixtures/check_onnx.py` uses ONNX Runtime.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::onnx_graph::{Tensor, constant, graph, run};
 const ENCODERS: usize = 6;
 const CLASSES: usize = 6;
 
-/// A model trained for a moment on data where clips lack encoders.
+/// A model trained briefly on data with missing encoders.
 fn trained(settings: &[&str]) -> Place {
     let place = Place::with_data(&["--missing", "0.2"]);
     let settings = settings.iter().flat_map(|setting| ["--set", setting]);
@@ -36,7 +36,7 @@ fn exported(place: &Place) -> ModelProto {
     ModelProto::decode(&std::fs::read(place.path("model.onnx")).unwrap()[..]).unwrap()
 }
 
-/// The program's scores of the test clips, and the same clips as the graph takes them.
+/// The program's scores of the test clips, and the same clips as inputs of the graph.
 fn scored(place: &Place) -> (Scores, HashMap<String, Tensor>) {
     let model = Predictor::load(&place.path("run")).unwrap();
     let encoders: Vec<_> = model
@@ -108,7 +108,7 @@ fn the_graph_gives_the_programs_scores_in_every_form() {
                 assert!(difference <= 1e-5, "{settings:?} {name}: {difference}");
             }
         }
-        // Without any encoder there is no score, and none that looks like one.
+        // Without any encoder, every score is NaN.
         let nothing = inputs.iter();
         let nothing =
             nothing.map(|(name, x)| (name.clone(), ArrayD::from_elem(x.raw_dim(), f64::NAN)));

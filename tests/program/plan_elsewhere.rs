@@ -1,5 +1,5 @@
-//! Plans whose trainings others run, one command each: the same files come of it as of the command
-//! itself, and how far they are can be seen from outside at any moment.
+//! Plans whose trials run as separate commands: the files are the same as those of the command itself,
+//! and the progress is visible at any time.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -35,7 +35,7 @@ fn lines(place: &Place, plan: &[&'static str]) -> Vec<String> {
 }
 
 #[test]
-fn trainings_that_others_run_come_to_the_same_files_as_the_command_itself() {
+fn trials_run_as_separate_commands_give_the_same_files_as_the_command_itself() {
     let place = Place::with_data(&["--test-labels"]);
     let more = ["--retrain", "--ensemble"];
     place.ok(&run(&["cv"], "whole", &more));
@@ -68,7 +68,7 @@ fn trainings_that_others_run_come_to_the_same_files_as_the_command_itself() {
 }
 
 #[test]
-fn a_plan_begun_here_goes_on_elsewhere_and_the_other_way_round() {
+fn a_plan_started_here_continues_elsewhere_and_vice_versa() {
     let place = Place::with_data(&[]);
     place.ok(&run(&["ablate"], "whole", &[]));
     let plan = run(&["plan", "ablate"], "parts", &[]);
@@ -79,7 +79,7 @@ fn a_plan_begun_here_goes_on_elsewhere_and_the_other_way_round() {
     assert_eq!(value["reused"], 7);
     assert_eq!(value["incomplete"], false);
     place.assert_same_plans("whole", "parts");
-    // Orders that nobody needs any more are gone.
+    // Order files that are no longer needed are removed.
     let orders = place.contents("parts").into_iter();
     assert_eq!(
         orders
@@ -107,7 +107,7 @@ fn status_and_collect_tell_what_is_there_and_what_is_missing_and_change_nothing(
     let before = place.contents("out");
     let ran = place.run(&["collect", "out"]);
     assert_eq!(ran.code, 1);
-    // The complete row has its figures, the other one says how far it is.
+    // The complete row has its values, the other one shows its progress.
     let row = |name: &str| {
         let found = ran
             .stdout
@@ -129,7 +129,7 @@ fn status_and_collect_tell_what_is_there_and_what_is_missing_and_change_nothing(
         ran.stderr
     );
     assert!(place.contents("out") == before);
-    // A training that was stopped, and one that failed.
+    // A trial that was stopped, and one that failed.
     let id = commands[5].rsplit(' ').next().unwrap();
     let shard = place.path("out/trials").join(&id[..2]);
     let log = shard.join(format!("{id}.log.jsonl"));
@@ -153,7 +153,7 @@ fn status_and_collect_tell_what_is_there_and_what_is_missing_and_change_nothing(
 }
 
 #[test]
-fn work_refuses_what_would_not_be_the_planned_training() {
+fn work_refuses_to_run_anything_but_the_planned_trial() {
     let place = Place::with_data(&[]);
     let commands = lines(&place, &run(&["plan", "cv"], "out", &[]));
     let id = commands[0].rsplit(' ').next().unwrap().to_owned();

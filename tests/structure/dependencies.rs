@@ -1,4 +1,4 @@
-//! `docs/dependencies.md` names every direct dependency, and none that is gone.
+//! `docs/dependencies.md` lists every direct dependency, and no other crate.
 
 use std::collections::BTreeSet;
 use std::fs;

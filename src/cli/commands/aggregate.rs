@@ -11,10 +11,12 @@ use crate::cli::flags::common::{Overwrite, Threads, quoted};
 use crate::cli::output::numbers::{count, counted, duration};
 use crate::cli::output::{console, progress};
 use crate::formats::npz::write::Precision;
-use crate::ingest::aggregate::folder::{FrameFolder, Selection};
+use crate::ingest::aggregate::folder::{FrameFolder, FrameSelection};
 use crate::ingest::aggregate::frames::FrameSource;
-use crate::ingest::aggregate::split::{PARTS, PartOfClip, part_path};
-use crate::ingest::aggregate::{Options, Outcome, Target, aggregate, sidecar, statistics};
+use crate::ingest::aggregate::split::{SPLITS, SplitOfClip, split_path};
+use crate::ingest::aggregate::{
+    AggregationOptions, AggregationOutcome, OutputFile, aggregate, sidecar, statistics,
+};
 use crate::kernels::aggregate::Aggregation;
 use crate::{Error, Result};
 
@@ -110,7 +112,7 @@ impl Aggregate {
         let named = |file: &str| self.files.clip(file);
         let folder = FrameFolder::open(
             &self.frames,
-            &Selection {
+            &FrameSelection {
                 recursive: self.files.recursive,
                 folders_in_names: matches!(self.names, NamesArg::Path),
                 clip: &named,
@@ -122,7 +124,7 @@ impl Aggregate {
         for target in &targets {
             self.check_output(target)?;
         }
-        let options = Options {
+        let options = AggregationOptions {
             aggregation: self.stats.clone(),
             precision: self.dtype.map(|dtype| match dtype {
                 DtypeArg::F16 => Precision::F16,
@@ -136,28 +138,28 @@ impl Aggregate {
         let outcome = aggregate(&folder, &targets, &options, &|| bar.inc(1));
         bar.finish_and_clear();
         let outcome = outcome?;
-        self.tell(&outcome, began.elapsed().as_secs_f64())
+        self.report(&outcome, began.elapsed().as_secs_f64())
     }
 
     /// All paths that may be written.
     fn outputs(&self) -> Vec<PathBuf> {
         let mut paths = vec![self.out.clone()];
         if self.split_by.is_some() {
-            paths.extend(PARTS.map(|part| part_path(&self.out, part)));
+            paths.extend(SPLITS.map(|part| split_path(&self.out, part)));
         }
         paths
     }
 
     /// The files to write; reports clips that are only in the metadata or only in the frames.
-    fn targets(&self, folder: &FrameFolder) -> Result<Vec<Target>> {
+    fn targets(&self, folder: &FrameFolder) -> Result<Vec<OutputFile>> {
         let Some(metadata) = &self.split_by else {
-            return Ok(vec![Target {
+            return Ok(vec![OutputFile {
                 path: self.out.clone(),
                 clips: (0..folder.clips().len()).collect(),
             }]);
         };
-        let shared = PartOfClip::read(metadata)?.share(folder.clips(), &self.out);
-        if shared.targets.is_empty() {
+        let divided = SplitOfClip::read(metadata)?.divide(folder.clips(), &self.out);
+        if divided.targets.is_empty() {
             return Err(Error::Data(format!(
                 "{}: lists none of the {} in {}, such as {:?}",
                 metadata.display(),
@@ -166,24 +168,24 @@ impl Aggregate {
                 folder.clips()[0]
             )));
         }
-        if shared.unlisted > 0 {
+        if divided.unlisted > 0 {
             console::note(&format!(
                 "left out {} with frames that {} does not list",
-                counted(shared.unlisted, "clip"),
+                counted(divided.unlisted, "clip"),
                 metadata.display()
             ));
         }
-        if shared.absent > 0 {
+        if divided.absent > 0 {
             console::warning(&format!(
                 "{} of {} without frames: the encoder will count as missing for them",
-                counted(shared.absent, "clip"),
+                counted(divided.absent, "clip"),
                 metadata.display()
             ));
         }
-        Ok(shared.targets)
+        Ok(divided.targets)
     }
 
-    fn check_output(&self, target: &Target) -> Result<()> {
+    fn check_output(&self, target: &OutputFile) -> Result<()> {
         let path = &target.path;
         let folder = path.parent().filter(|folder| *folder != Path::new(""));
         // The folder of a split is created; the folder given by the user is not.
@@ -202,7 +204,7 @@ impl Aggregate {
         Ok(())
     }
 
-    fn tell(&self, outcome: &Outcome, seconds: f64) -> Result<()> {
+    fn report(&self, outcome: &AggregationOutcome, seconds: f64) -> Result<()> {
         if self.json {
             console::print_json(&json!({
                 "written": outcome.written,

@@ -71,7 +71,7 @@ impl Analyze {
     /// Analyses.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let out = self

@@ -84,7 +84,7 @@ impl Bench {
     /// Measures.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         if let Some(clips) = self.aggregate {

@@ -72,7 +72,7 @@ impl Decode {
     /// Decodes.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         if let Some(path) = &self.out {

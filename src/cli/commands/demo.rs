@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::flags::common::{Threads, check_new_folder, holds_anything, quoted};
-use crate::cli::output::numbers::{Table, count, counted, duration, share};
+use crate::cli::output::numbers::{PlainTable, count, counted, duration, share};
 use crate::cli::output::progress::TrainingProgress;
 use crate::cli::output::score::Score;
 use crate::cli::output::{console, progress};
@@ -68,7 +68,7 @@ impl Demo {
     /// Demonstrates.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let out = self.folder()?;
@@ -215,7 +215,7 @@ impl Demo {
     }
 }
 
-fn text(out: &Path, written: &synth::Summary, shown: &Shown, seconds: f64) -> String {
+fn text(out: &Path, written: &synth::SynthSummary, shown: &Shown, seconds: f64) -> String {
     let classes = Classes::challenge();
     let manifest = &shown.outcome.manifest;
     let folder = quoted(out);
@@ -230,7 +230,7 @@ fn text(out: &Path, written: &synth::Summary, shown: &Shown, seconds: f64) -> St
         manifest.best_epoch,
         counted(shown.model.clips, "clip"),
     );
-    let mut table = Table::new(["", "ACC_presence", "ACC_salience", "average"]);
+    let mut table = PlainTable::new(["", "ACC_presence", "ACC_salience", "average"]);
     let mut row = |name: String, accuracy: &Accuracy| {
         let shares = [
             accuracy.presence(),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::flags::decoding::{RulesArgs, ThresholdArgs};
 use crate::cli::output::console;
-use crate::cli::output::numbers::{Table, count, counted, cut, share, threshold};
+use crate::cli::output::numbers::{PlainTable, count, counted, cut, share, threshold};
 use crate::cli::output::score;
 use crate::cli::output::score::Score;
 use crate::data::label::{Blend, Classes};
@@ -58,7 +58,7 @@ impl Evaluate {
     /// Evaluates.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         let ending = self.predictions.extension().and_then(|e| e.to_str());
         let (evaluation, classes) = match ending.map(str::to_lowercase).as_deref() {
@@ -218,7 +218,7 @@ fn text(evaluation: &Evaluation, classes: &Classes) -> String {
         }
     }
     text += "\nemotions, in singles and blends\n";
-    let mut table = Table::new(["", "clips", "precision", "recall", "F1"]);
+    let mut table = PlainTable::new(["", "clips", "precision", "recall", "F1"]);
     for (name, d) in classes.names().iter().zip(&evaluation.by_class) {
         let shares = [d.precision(), d.recall(), d.f1()].map(share);
         let clips = count(d.hits + d.misses);
@@ -226,7 +226,7 @@ fn text(evaluation: &Evaluation, classes: &Classes) -> String {
     }
     text += &table.text();
     text += "\ntrue sets of emotions\n";
-    let mut table = Table::new(["", "clips", "ACC_presence", "ACC_salience"]);
+    let mut table = PlainTable::new(["", "clips", "ACC_presence", "ACC_salience"]);
     for (set, accuracy) in evaluation.by_truth.iter().take(LISTED) {
         let shares = [accuracy.presence(), accuracy.salience()].map(share);
         table.row(
@@ -277,7 +277,7 @@ fn confusion(evaluation: &Evaluation) -> String {
         .collect();
     wrong.sort_by_key(|(n, ..)| std::cmp::Reverse(*n));
     let mut text = "\nmost frequent confusions\n".to_owned();
-    let mut table = Table::new(["truth", "predicted", "clips"]);
+    let mut table = PlainTable::new(["truth", "predicted", "clips"]);
     for (n, truth, predicted) in wrong.iter().take(LISTED) {
         table.row([cut(truth, 32), cut(predicted, 32), count(*n)]);
     }

@@ -51,7 +51,7 @@ impl Export {
     /// Exports.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.overwrite.check("--onnx", &self.onnx, &["onnx"])?;
         let model = Predictor::load(&self.run)?;

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::flags::common::{Overwrite, Threads};
-use crate::cli::output::numbers::{Table, count, counted, cut};
+use crate::cli::output::numbers::{PlainTable, count, counted, cut};
 use crate::cli::output::{console, inspection};
-use crate::data::inspect::{Inspection, PartReport, inspect};
+use crate::data::inspect::{Inspection, SplitReport, inspect};
 use crate::files::atomic_file;
 use crate::report::inspection_figure;
 use crate::{Error, Result};
@@ -91,7 +91,7 @@ fn text(found: &Inspection) -> String {
     let mut text = format!("{}\n", found.path.display());
     for (name, part) in [("training", &found.train), ("test", &found.test)] {
         if let Some(part) = part {
-            text += &part_line(name, part);
+            text += &split_line(name, part);
         }
     }
     if !found.actors_in_both_parts.is_empty() {
@@ -111,7 +111,7 @@ fn text(found: &Inspection) -> String {
     text
 }
 
-fn part_line(name: &str, part: &PartReport) -> String {
+fn split_line(name: &str, part: &SplitReport) -> String {
     let mut line = format!("  {name:<9} {:>6} clips", count(part.clips));
     if part.labelled == 0 {
         line += ", no labels";
@@ -143,7 +143,7 @@ fn labels(found: &Inspection) -> String {
     if test.is_some() {
         header.extend(["test alone", "blended"]);
     }
-    let mut table = Table::new(header);
+    let mut table = PlainTable::new(header);
     for (place, class) in found.classes.iter().enumerate() {
         let neutral = if class.neutral { " (neutral)" } else { "" };
         let mut row = vec![
@@ -180,7 +180,7 @@ fn folds(found: &Inspection) -> String {
         return String::new();
     }
     let mut text = format!("\n{} folds\n", found.folds.len());
-    let mut table = Table::new(["", "clips", "blends", "actors", "actors also outside"]);
+    let mut table = PlainTable::new(["", "clips", "blends", "actors", "actors also outside"]);
     for fold in &found.folds {
         let shared = match fold.shared_actors.len() {
             0 if fold.actors == 0 => "-".to_owned(),

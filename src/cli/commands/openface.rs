@@ -11,8 +11,10 @@ use crate::cli::flags::encoder_output;
 use crate::cli::flags::encoder_output::EncoderOutput;
 use crate::cli::output::numbers::{count, counted, cut};
 use crate::cli::output::{console, progress};
-use crate::ingest::clip_files::Files;
-use crate::ingest::openface::{Folder, Options, Outcome, Selection, aggregate_folder};
+use crate::ingest::clip_files::ClipFiles;
+use crate::ingest::openface::{
+    ClipOutcome, ColumnSelection, FaceFeatures, FaceOptions, aggregate_folder,
+};
 use crate::kernels::aggregate::Aggregation;
 use crate::{Error, Result};
 
@@ -68,11 +70,11 @@ impl OpenFace {
     /// Aggregates.
     ///
     /// # Errors
-    /// Those of the library; [`Error::Data`] if files cannot be used and `--skip-bad` is not given.
+    /// Any error of the library; [`Error::Data`] if files are unusable and `--skip-bad` is not given.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
-        let options = Options {
-            selection: Selection::parse(&self.groups)?,
+        let options = FaceOptions {
+            selection: ColumnSelection::parse(&self.groups)?,
             min_confidence: self.min_confidence,
             interpolate: self.interpolate,
         };
@@ -83,11 +85,11 @@ impl OpenFace {
                 "--min-confidence {least}: expected a number from 0 to 1"
             )));
         }
-        let parts = self.output.parts(&self.overwrite)?;
+        let splits = self.output.splits(&self.overwrite)?;
         let bar = progress::clips(0);
         let seven = Aggregation::default();
         let clip = |file: &str| self.files.clip(file);
-        let files = Files {
+        let files = ClipFiles {
             recursive: self.files.recursive,
             clip: Some(&clip),
         };
@@ -99,7 +101,7 @@ impl OpenFace {
         let found = found?;
         let output = self
             .output
-            .write(&found.rows, &found.bad(), parts.as_ref())?;
+            .write(&found.rows, &found.bad(), splits.as_ref())?;
         if self.json {
             return console::print_json(&json!({
                 "written": output.written,
@@ -113,7 +115,7 @@ impl OpenFace {
     }
 }
 
-fn text(found: &Folder) -> String {
+fn text(found: &FaceFeatures) -> String {
     let counts = found.clips.iter().filter_map(|clip| clip.frames);
     let sum = counts.fold([0; 6], |sum, counts| {
         let of = [
@@ -147,7 +149,7 @@ fn text(found: &Folder) -> String {
     let missing: Vec<String> = found
         .clips
         .iter()
-        .filter(|clip| clip.outcome == Outcome::Missing)
+        .filter(|clip| clip.outcome == ClipOutcome::Missing)
         .map(|clip| quoted(clip.clip.as_ref()))
         .collect();
     if !missing.is_empty() {

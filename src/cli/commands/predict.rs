@@ -81,7 +81,7 @@ impl Predict {
     /// Predicts.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let outputs = self.outputs()?;

@@ -40,7 +40,7 @@ impl Report {
     /// Writes the page.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         let out = self
             .out

@@ -47,7 +47,7 @@ impl Status {
     /// Shows the status.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         let mut before = String::new();
         loop {

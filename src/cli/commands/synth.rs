@@ -107,7 +107,7 @@ impl Synth {
     /// Writes the data set.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let options = self.options();

@@ -120,7 +120,7 @@ impl Train {
     /// Trains.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let config = self.config.load()?;
@@ -147,7 +147,7 @@ impl Train {
             no_shuffle: self.no_shuffle,
             detect_anomaly: self.detect_anomaly,
             resume: self.resume,
-            stop: interrupt::heeded(),
+            stop: interrupt::stop_on_signal(),
             inputs: None,
         };
         let run = Run::prepare(&dataset, &config, options)?;

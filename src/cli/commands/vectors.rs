@@ -10,8 +10,8 @@ use crate::cli::flags::common::{Overwrite, Threads};
 use crate::cli::flags::encoder_output;
 use crate::cli::flags::encoder_output::EncoderOutput;
 use crate::cli::output::console;
-use crate::ingest::clip_files::Files;
-use crate::ingest::vectors::{Options, read};
+use crate::ingest::clip_files::ClipFiles;
+use crate::ingest::vectors::{VectorOptions, read};
 use crate::{Error, Result};
 
 /// Turn one vector per clip (openSMILE or other) into a feature file
@@ -57,12 +57,12 @@ impl Vectors {
     /// Reads and writes.
     ///
     /// # Errors
-    /// Those of the library; [`Error::Data`] if rows cannot be used and `--skip-bad` is not
+    /// Any error of the library; [`Error::Data`] if rows are unusable and `--skip-bad` is not
     /// given.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
-        let parts = self.output.parts(&self.overwrite)?;
-        let options = Options {
+        let splits = self.output.splits(&self.overwrite)?;
+        let options = VectorOptions {
             name_column: self.name_column.clone(),
             drop: self.drop_column.clone(),
         };
@@ -73,12 +73,14 @@ impl Vectors {
             )));
         }
         let clip = |file: &str| self.files.clip(file);
-        let files = Files {
+        let files = ClipFiles {
             recursive: self.files.recursive,
             clip: Some(&clip),
         };
         let found = read(&self.input, &files, &options)?;
-        let output = self.output.write(&found.rows, &found.bad, parts.as_ref())?;
+        let output = self
+            .output
+            .write(&found.rows, &found.bad, splits.as_ref())?;
         if self.json {
             return console::print_json(&json!({
                 "written": output.written,

@@ -82,13 +82,13 @@ impl Work {
     /// Trains.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let trials = Trials {
             folder: &self.dir,
             data: self.data.as_deref(),
-            stop: interrupt::heeded(),
+            stop: interrupt::stop_on_signal(),
         };
         let trained = trials.run(&self.trials, &mut Lines)?;
         if self.json {

@@ -7,9 +7,9 @@ use clap::Args;
 use super::common::{Overwrite, quoted};
 use crate::cli::output::console;
 use crate::cli::output::numbers::{count, counted};
-use crate::ingest::aggregate::split::{PARTS, PartOfClip, part_path};
+use crate::ingest::aggregate::split::{SPLITS, SplitOfClip, split_path};
 use crate::ingest::aggregate::{BadClip, sidecar};
-use crate::ingest::encoder_file::{EncoderRows, Output};
+use crate::ingest::encoder_file::{EncoderRows, WrittenFiles};
 use crate::{Error, Result};
 
 /// Number of bad clips that are listed.
@@ -35,19 +35,19 @@ impl EncoderOutput {
     /// The split of each clip, with `--split-by`; refuses outputs that could not be written later.
     ///
     /// # Errors
-    /// [`Error::Data`] for such a path; those of [`PartOfClip::read`].
-    pub fn parts(&self, overwrite: &Overwrite) -> Result<Option<PartOfClip>> {
+    /// [`Error::Data`] for such a path; those of [`SplitOfClip::read`].
+    pub fn splits(&self, overwrite: &Overwrite) -> Result<Option<SplitOfClip>> {
         let Some(by) = &self.split_by else {
             self.check(&self.out, overwrite)?;
             return Ok(None);
         };
-        for path in PARTS.map(|part| part_path(&self.out, part)) {
+        for path in SPLITS.map(|part| split_path(&self.out, part)) {
             // The folder of a split is created.
             if path.parent().is_some_and(Path::is_dir) {
                 self.check(&path, overwrite)?;
             }
         }
-        PartOfClip::read(by).map(Some)
+        SplitOfClip::read(by).map(Some)
     }
 
     fn check(&self, path: &Path, overwrite: &Overwrite) -> Result<()> {
@@ -67,8 +67,8 @@ impl EncoderOutput {
         &self,
         rows: &EncoderRows,
         bad: &[BadClip],
-        parts: Option<&PartOfClip>,
-    ) -> Result<Output> {
+        splits: Option<&SplitOfClip>,
+    ) -> Result<WrittenFiles> {
         for clip in bad.iter().take(SHOWN) {
             console::warning(&clip.reason);
         }
@@ -76,7 +76,7 @@ impl EncoderOutput {
             console::warning(&format!("… and {} more", count(bad.len() - SHOWN)));
         }
         if bad.is_empty() || self.skip_bad {
-            return rows.write(&self.out, parts, self.skip_bad.then_some(bad));
+            return rows.write(&self.out, splits, self.skip_bad.then_some(bad));
         }
         let clips = counted(bad.len(), "clip");
         Err(Error::Data(format!(
@@ -86,7 +86,7 @@ impl EncoderOutput {
 }
 
 /// The summary of what was written.
-pub fn text(output: &Output) -> String {
+pub fn text(output: &WrittenFiles) -> String {
     let mut text = String::new();
     for file in &output.written {
         text += &format!(

@@ -223,7 +223,7 @@ impl PlanArgs {
             jobs: self.jobs,
             threads: threads.unwrap_or(NonZeroUsize::MIN),
             checkpoint_seconds: config.train.checkpoint_seconds,
-            stop: interrupt::heeded(),
+            stop: interrupt::stop_on_signal(),
         }
     }
 }

@@ -25,7 +25,7 @@ const NOTE: Style = AnsiColor::Cyan.on_default().bold();
 static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Suppresses progress and notes from now on; errors and warnings remain.
-pub fn be_quiet() {
+pub fn set_quiet() {
     QUIET.store(true, Ordering::Relaxed);
 }
 
@@ -40,13 +40,13 @@ pub fn is_quiet() -> bool {
 /// As [`print_raw`].
 pub fn print(text: &str) -> Result<()> {
     match width() {
-        Some(width) => print_raw(&filled(text, width)),
+        Some(width) => print_raw(&wrapped(text, width)),
         None => print_raw(text),
     }
 }
 
 /// Wraps lines wider than the terminal, except commands: those are meant to be copied.
-fn filled(text: &str, width: usize) -> String {
+fn wrapped(text: &str, width: usize) -> String {
     let lines = text.lines().map(|line| {
         let words = line.trim_start();
         if words.contains("blendfuse ") {
@@ -54,7 +54,7 @@ fn filled(text: &str, width: usize) -> String {
         }
         let mark = if words.starts_with("- ") { 2 } else { 0 };
         let indent = " ".repeat(line.len() - words.len() + mark);
-        let lines = terminal::hanging(line, width, &indent);
+        let lines = terminal::hanging_indent(line, width, &indent);
         lines.iter().map(|line| format!("{line}\n")).collect()
     });
     lines.collect()
@@ -130,29 +130,29 @@ pub fn progress(text: &str) {
 
 /// A warning: something to know before trusting the results.
 pub fn warning(text: &str) {
-    told("warning:", WARNING, text);
+    labelled("warning:", WARNING, text);
 }
 
 /// A note that explains a result, unless `--quiet`.
 pub fn note(text: &str) {
     if !is_quiet() {
-        told("note:", NOTE, text);
+        labelled("note:", NOTE, text);
     }
 }
 
 /// An error.
 pub fn error(text: &str) {
-    told("error:", ERROR, text);
+    labelled("error:", ERROR, text);
 }
 
 /// One line that begins with a word in colour, if stderr shows colours: respects NO_COLOR, CLICOLOR,
 /// CLICOLOR_FORCE and TERM.
-fn told(word: &str, style: Style, text: &str) {
+fn labelled(word: &str, style: Style, text: &str) {
     let stderr = io::stderr();
     let text = text.replace(['\n', '\r'], " ");
     let mut text = format!("{word} {text}");
     if let Some(width) = width_of(terminal_size_of(&stderr)) {
-        text = terminal::hanging(&text, width, "").join("\n");
+        text = terminal::hanging_indent(&text, width, "").join("\n");
     }
     let plain = AutoStream::choice(&stderr) == ColorChoice::Never;
     let style = if plain { Style::new() } else { style };

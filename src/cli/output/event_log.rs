@@ -7,7 +7,7 @@ use ndarray::Array2;
 use super::progress::TrainingProgress;
 use crate::Result;
 use crate::artifact::history::EpochRecord;
-use crate::report::event_file::{EventFile, Histogram, Summary};
+use crate::report::event_file::{EventFile, EventValue, Histogram};
 use crate::train::Observer;
 use crate::train::step::StepLosses;
 
@@ -48,7 +48,7 @@ impl<'a> EventLog<'a> {
         self.failed
     }
 
-    fn write(&mut self, step: usize, values: &[(String, Summary)]) {
+    fn write(&mut self, step: usize, values: &[(String, EventValue)]) {
         if let Some(file) = self.file.as_mut().filter(|_| self.failed.is_ok()) {
             // Training continues; the error is reported at its end.
             self.failed = file.write(step, values);
@@ -87,7 +87,7 @@ impl Observer for EventLog<'_> {
             ("temperature", record.temperature),
         ];
         let scalar = |(tag, value): (&str, Option<f64>)| {
-            Some((tag.to_owned(), Summary::Scalar(value? as f32)))
+            Some((tag.to_owned(), EventValue::Scalar(value? as f32)))
         };
         let values: Vec<_> = values.into_iter().filter_map(scalar).collect();
         self.write(record.epoch, &values);
@@ -96,7 +96,7 @@ impl Observer for EventLog<'_> {
     fn gate_weights(&mut self, epoch: usize, weights: &Array2<f64>) {
         let of_encoder = |(name, column): (&String, ndarray::ArrayView1<'_, f64>)| {
             let histogram = Histogram::of(column.iter().copied(), BINS);
-            (format!("gate/{name}"), Summary::Histogram(histogram))
+            (format!("gate/{name}"), EventValue::Histogram(histogram))
         };
         let values: Vec<_> = self
             .encoders

@@ -1,6 +1,6 @@
 //! The tables of `blendfuse inspect` about encoders.
 
-use super::numbers::{Table, bytes, count, counted, cut};
+use super::numbers::{PlainTable, bytes, count, counted, cut};
 use crate::data::inspect::{EncoderReport, FileReport, Inspection};
 
 /// The contents of the files, and statistics of their rows.
@@ -30,7 +30,7 @@ fn files(found: &Inspection, has_test: bool) -> String {
         header.extend(["test", "missing"]);
     }
     header.push("NaN/inf");
-    let mut table = Table::new(header);
+    let mut table = PlainTable::new(header);
     for encoder in &found.encoders {
         let of = |file: &Option<FileReport>, pick: fn(&FileReport) -> usize| {
             cell(file.as_ref().map(pick))
@@ -90,7 +90,7 @@ fn rows(found: &Inspection, has_test: bool) -> String {
         text += "\nshift: energy coefficient between training and test, 0 to 1; actors: new actors only";
         header.extend(["shift", "actors", "p"]);
     }
-    let mut table = Table::new(header);
+    let mut table = PlainTable::new(header);
     for encoder in &found.encoders {
         let files = [&encoder.train, &encoder.test];
         let size: u64 = files.into_iter().flatten().map(|file| file.bytes).sum();

@@ -66,11 +66,11 @@ pub fn cut(text: &str, width: usize) -> String {
 
 /// A plain-text table: the first column left-aligned, the others right-aligned, two spaces between.
 #[derive(Debug, Default)]
-pub struct Table {
+pub struct PlainTable {
     rows: Vec<Vec<String>>,
 }
 
-impl Table {
+impl PlainTable {
     /// With a header.
     pub fn new<S: Into<String>>(header: impl IntoIterator<Item = S>) -> Self {
         Self {
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let mut table = Table::new(["a", "n"]);
+        let mut table = PlainTable::new(["a", "n"]);
         table.row(["long".to_owned(), "1,000".to_owned()]);
         assert_eq!(table.text(), "  a         n\n  long  1,000\n");
     }

@@ -16,7 +16,7 @@ use crate::data::standardise::ColumnStats;
 use crate::error::{Error, Result};
 
 /// The names of the splits in paths.
-const PARTS: [&str; 2] = ["train", "test"];
+const SPLITS: [&str; 2] = ["train", "test"];
 
 /// The report of a readable feature file, without its values.
 struct Told {
@@ -40,7 +40,7 @@ struct Files {
 impl Inspection {
     /// Reads every feature file of both splits; `clips` are those of the metadata, if readable.
     pub(super) fn features(&mut self, path: &Path, clips: [Option<Vec<Clip>>; 2], has_test: bool) {
-        let folders = PARTS.map(|part| path.join("features").join(part));
+        let folders = SPLITS.map(|part| path.join("features").join(part));
         let Some(names) = self.note(feature_files(&folders[0])) else {
             return;
         };
@@ -123,7 +123,7 @@ impl Inspection {
             ));
         }
         if complete {
-            for ((part, clips), has) in PARTS.iter().zip(&clips).zip(has) {
+            for ((part, clips), has) in SPLITS.iter().zip(&clips).zip(has) {
                 self.clips_nowhere(part, clips.as_deref(), has);
             }
         }

@@ -34,9 +34,9 @@ pub struct Inspection {
     /// Number of training blends of exactly two emotions with each proportion, larger share first.
     pub proportions: Vec<(String, usize)>,
     /// The training split; `None` if its metadata are unreadable.
-    pub train: Option<PartReport>,
+    pub train: Option<SplitReport>,
     /// The test split; `None` if it does not exist or its metadata are unreadable.
-    pub test: Option<PartReport>,
+    pub test: Option<SplitReport>,
     /// Folds, ascending.
     pub folds: Vec<FoldReport>,
     /// Number of clips without a fold; they are in every training set.
@@ -62,7 +62,7 @@ pub struct ClassCount {
 
 /// One split of the data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PartReport {
+pub struct SplitReport {
     /// Number of clips in the metadata.
     pub clips: usize,
     /// Number of labelled clips.
@@ -253,11 +253,11 @@ impl Inspection {
     }
 }
 
-fn part(metadata: &Metadata) -> PartReport {
+fn part(metadata: &Metadata) -> SplitReport {
     let clips = &metadata.clips;
     let all: Vec<&Clip> = clips.iter().collect();
     let (classes, proportions) = labels::count(clips, &metadata.classes);
-    PartReport {
+    SplitReport {
         classes,
         proportions,
         clips: clips.len(),

@@ -155,7 +155,7 @@ impl SynthOptions {
 
 /// The summary of what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
+pub struct SynthSummary {
     /// Number of training clips.
     pub train_clips: usize,
     /// Number of test clips.
@@ -207,7 +207,7 @@ pub fn write(
     path: &Path,
     options: &SynthOptions,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Summary> {
+) -> Result<SynthSummary> {
     options.check()?;
     empty_folder(path)?;
     let failed = |path: &Path| {
@@ -266,7 +266,7 @@ pub fn write(
         .collect();
     let bytes = written.into_iter().sum::<Result<u64>>()?;
     let test_truth = truth::write(path, options, &cast, &world, &encoders)?;
-    Ok(Summary {
+    Ok(SynthSummary {
         train_clips: cast.train.len(),
         test_clips: cast.test.len(),
         encoders: encoders

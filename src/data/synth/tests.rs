@@ -33,7 +33,7 @@ fn bytes_of(path: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-fn written(options: &SynthOptions, threads: usize) -> (tempfile::TempDir, Summary) {
+fn written(options: &SynthOptions, threads: usize) -> (tempfile::TempDir, SynthSummary) {
     let folder = tempfile::tempdir().unwrap();
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)

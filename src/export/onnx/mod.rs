@@ -53,7 +53,7 @@ pub fn write(path: &Path, model: &Predictor) -> Result<u64> {
         producer_name: Some("blendfuse".into()),
         producer_version: Some(env!("CARGO_PKG_VERSION").into()),
         doc_string: Some(
-            "Blended emotion recognition: presence and salience of each emotion from the features of several encoders. The metadata say how to decode.".into(),
+            "Blended emotion recognition: presence and salience of each emotion from the features of several encoders. The metadata describe how to decode.".into(),
         ),
         graph: None,
         opset_import: vec![OperatorSetIdProto {
@@ -86,7 +86,7 @@ fn metadata(model: &Predictor) -> Vec<StringStringEntryProto> {
         ("thresholds_searched", chosen.searched.to_string()),
         ("decode_rules", rules_name(&config.decode).into()),
         ("decoding", decoding_in_words(&config.decode)),
-        ("missing", "a row of an input that holds NaN says that the clip lacks this encoder; a clip that lacks them all gets NaN".into()),
+        ("missing", "a row of an input that contains NaN means that the encoder is missing for the clip; a clip without any encoder gets NaN".into()),
         ("top_k", config.model.top_k.min(encoders.len()).to_string()),
     ];
     if let Some(temperature) = model.net().temperature() {
@@ -112,20 +112,20 @@ fn decoding_in_words(config: &DecodeConfig) -> String {
     let rules = match config.rules {
         DecodeRules::Paper => {
             let beaten = match config.neutral {
-                NeutralRule::Drop => "drop neutral and go on with the others",
-                NeutralRule::KeepOne => "keep that other one alone",
+                NeutralRule::Drop => "drop neutral and continue with the others",
+                NeutralRule::KeepOne => "keep only that other one",
             };
             format!(
-                "Leave out every emotion below presence_threshold. None left: the highest alone, 100. \
-                 If neutral is left with others and above the highest of them: neutral alone, 100; else {beaten}. \
-                 One left: it alone, 100. Otherwise take the two highest i and j, r = aligned_i / (aligned_i + aligned_j): \
-                 50/50 where |r - 0.5| <= salience_threshold, else 70/30, the higher first."
+                "Leave out every emotion below presence_threshold. If none is left: only the highest, 100. \
+                 If neutral is left with others and above the highest of them: only neutral, 100; else {beaten}. \
+                 If one is left: only that, 100. Otherwise take the two highest i and j, r = aligned_i / (aligned_i + aligned_j): \
+                 50/50 if |r - 0.5| <= salience_threshold, else 70/30, the higher first."
             )
         }
         DecodeRules::Challenge => {
-            "Only the two highest count. The highest below presence_threshold: it alone, 100; else leave out those below. \
-             One left: it alone, 100. Neutral among the two: the other one alone if it is at least as high, else neutral alone. \
-             Otherwise 50/50 where their difference is at most salience_threshold, else 70/30, the higher first."
+            "Only the two highest count. If the highest is below presence_threshold: only that, 100; else leave out those below. \
+             If one is left: only that, 100. If neutral is one of the two: only the other one if it is at least as high, else only neutral. \
+             Otherwise 50/50 if their difference is at most salience_threshold, else 70/30, the higher first."
                 .to_owned()
         }
     };

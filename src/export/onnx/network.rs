@@ -34,7 +34,7 @@ pub(super) fn build<'a>(model: &'a Predictor, inference: &'a Inference<'_>) -> R
             )));
         }
         let doc = format!(
-            "Features of encoder {} ({}), one row a clip, as they stand in its feature file: not standardised. A row that holds NaN says that the clip lacks this encoder.",
+            "Features of encoder {} ({}), one row per clip, as in its feature file: not standardised. A row that contains NaN means that the encoder is missing for the clip.",
             encoder.name, encoder.modality
         );
         graph.input(&encoder.name, encoder.width, doc)?;
@@ -282,8 +282,8 @@ fn heads<'a>(
 fn outputs(graph: &mut Graph<'_>, model: &Predictor) {
     let description = model.description();
     let listed = description.classes.join(", ");
-    let by_class = format!("one column a class: {listed}");
-    let by_encoder = "one column an encoder, in the order of the inputs";
+    let by_class = format!("one column per class: {listed}");
+    let by_encoder = "one column per encoder, in the order of the inputs";
     let (classes, encoders) = (description.classes.len(), description.encoders.len());
     let docs = [
         (
@@ -300,19 +300,19 @@ fn outputs(graph: &mut Graph<'_>, model: &Predictor) {
             ALIGNED,
             classes,
             format!(
-                "Aligned distribution f of presence and salience, summing to 1: what is decoded; {by_class}."
+                "Aligned distribution f of presence and salience, summing to 1: the scores to decode; {by_class}."
             ),
         ),
         (
             WEIGHTS,
             encoders,
-            format!("Importance of each encoder before selection, summing to 1; {by_encoder}."),
+            format!("Gate weight of each encoder before selection, summing to 1; {by_encoder}."),
         ),
         (
             KEPT,
             encoders,
             format!(
-                "Weight of each encoder after selection, 0 where it was not selected; {by_encoder}."
+                "Gate weight of each encoder after selection, 0 if it was not selected; {by_encoder}."
             ),
         ),
     ];

@@ -13,7 +13,7 @@ use crate::suggest::path_instead;
 use crate::{Error, Result};
 
 /// Which files of a folder are frames, and how its clips are named.
-pub struct Selection<'a> {
+pub struct FrameSelection<'a> {
     /// Whether subfolders are searched.
     pub recursive: bool,
     /// Whether a clip in a subfolder is named by its path relative to `FRAMES`, with `/`.
@@ -66,7 +66,7 @@ impl FrameFolder {
     ///
     /// # Errors
     /// [`Error::Read`] if a folder cannot be listed; [`Error::Data`] if there are no frames.
-    pub fn open(path: &Path, selection: &Selection<'_>) -> Result<FrameFolder> {
+    pub fn open(path: &Path, selection: &FrameSelection<'_>) -> Result<FrameFolder> {
         let except = selection.except.iter();
         let mut search = Search {
             selection,
@@ -112,7 +112,7 @@ fn is_archive(file: &str) -> bool {
 }
 
 struct Search<'a> {
-    selection: &'a Selection<'a>,
+    selection: &'a FrameSelection<'a>,
     clips: Vec<(String, Place)>,
     /// Canonical paths of the folders that were entered: links can form cycles.
     seen: HashSet<PathBuf>,

@@ -33,7 +33,7 @@ pub use output::{sidecar, write_skipped};
 
 /// How to aggregate.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct AggregationOptions {
     /// The statistics, in the order of the columns.
     pub aggregation: Aggregation,
     /// Precision of `X`, half or single; `None`: that of the file being appended to, else single.
@@ -46,7 +46,7 @@ pub struct Options {
 
 /// A file to write, with its clips.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct OutputFile {
     /// The `.npz`; its folder is created if needed.
     pub path: PathBuf,
     /// Indices of the source's clips, ascending.
@@ -81,7 +81,7 @@ pub struct Written {
 
 /// The result of an aggregation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct AggregationOutcome {
     /// The files; empty if there are bad clips that must not be skipped.
     pub written: Vec<Written>,
     /// Unusable clips, in the source's order.
@@ -98,13 +98,13 @@ pub struct Outcome {
 /// # Errors
 /// [`Error::Data`] if two clips of a target are the same, or none is usable; [`Error::Read`] or
 /// [`Error::Npz`] if a file to append to is damaged or contains something else;
-/// [`Error::Write`]. Clips that cannot be read are not an error: see [`Outcome::bad`].
+/// [`Error::Write`]. Clips that cannot be read are not an error: see [`AggregationOutcome::bad`].
 pub fn aggregate(
     source: &dyn FrameSource,
-    targets: &[Target],
-    options: &Options,
+    targets: &[OutputFile],
+    options: &AggregationOptions,
     progress: &(dyn Fn() + Sync),
-) -> Result<Outcome> {
+) -> Result<AggregationOutcome> {
     let existing = targets.iter().map(|target| {
         let existing = options.append && target.path.exists();
         let open = || Existing::open(&target.path, options);
@@ -113,7 +113,7 @@ pub fn aggregate(
     let existing = existing.collect::<Result<Vec<Option<Existing>>>>()?;
     // A new split gets the precision of the existing one.
     let precision = existing.iter().flatten().map(Existing::precision).next();
-    let options = &Options {
+    let options = &AggregationOptions {
         precision: options.precision.or(precision),
         ..options.clone()
     };
@@ -148,7 +148,7 @@ pub fn aggregate(
     spool.fill(source, &todo, progress)?;
     spool.require_frame_size(widths.first().copied(), source.clips().len());
     let bad = bad_clips(source, &spool);
-    let mut outcome = Outcome {
+    let mut outcome = AggregationOutcome {
         written: Vec::new(),
         bad: bad.into_iter().map(|(_, clip)| clip).collect(),
         clips: todo.len(),

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::frames::FrameSource;
 use super::spool::Spool;
-use super::{BadClip, Options, Target, Written, folder_of, make_folder, statistics};
+use super::{AggregationOptions, BadClip, OutputFile, Written, folder_of, make_folder, statistics};
 use crate::data::features::Features;
 use crate::files::atomic_file;
 use crate::formats::npz::Npz;
@@ -30,7 +30,7 @@ impl Existing {
     ///
     /// # Errors
     /// As [`Features::open`]; [`Error::Npz`] if the file was made with other options.
-    pub(super) fn open(path: &Path, options: &Options) -> Result<Existing> {
+    pub(super) fn open(path: &Path, options: &AggregationOptions) -> Result<Existing> {
         let features = Features::open(path)?;
         let mut npz = Npz::open(path)?;
         let precision = match features.type_name() {
@@ -110,10 +110,10 @@ pub fn sidecar(path: &Path) -> PathBuf {
 /// [`Error::Write`], or [`Error::Npz`] if the file being appended to changes meanwhile.
 pub(super) fn write(
     source: &dyn FrameSource,
-    target: &Target,
+    target: &OutputFile,
     existing: Option<&Existing>,
     spool: &mut Spool<'_>,
-    options: &Options,
+    options: &AggregationOptions,
 ) -> Result<Option<Written>> {
     let path = &target.path;
     let clips = target.clips.iter().copied();
@@ -174,7 +174,7 @@ pub(super) fn write(
 fn write_list(
     path: &Path,
     source: &dyn FrameSource,
-    target: &Target,
+    target: &OutputFile,
     spool: &Spool<'_>,
 ) -> Result<()> {
     let bad = super::bad_clips(source, spool);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::frames::{FrameReader, FrameSource, as_frames};
-use super::{Options, Outcome, Target, aggregate};
+use super::{AggregationOptions, AggregationOutcome, OutputFile, aggregate};
 use crate::data::features::Features;
 use crate::formats::npy::Values;
 use crate::kernels::aggregate::{Aggregation, SEVEN, reference};
@@ -51,12 +51,12 @@ fn doubles(values: &[f64], cols: usize) -> Option<(Values, usize)> {
     Some((Values::F64(values.to_vec()), cols))
 }
 
-fn run(source: &Memory, folder: &Path, skip_bad: bool) -> crate::Result<Outcome> {
-    let targets = ["a.npz", "new/b.npz"].map(|name| Target {
+fn run(source: &Memory, folder: &Path, skip_bad: bool) -> crate::Result<AggregationOutcome> {
+    let targets = ["a.npz", "new/b.npz"].map(|name| OutputFile {
         path: folder.join(name),
         clips: (0..source.names.len()).collect(),
     });
-    let options = Options {
+    let options = AggregationOptions {
         aggregation: Aggregation::default(),
         precision: None,
         append: false,

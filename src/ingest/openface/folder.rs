@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Counts, FaceFrames, Options, Tool, read};
+use super::{Counts, FaceFrames, FaceOptions, Tool, read};
 use crate::ingest::aggregate::BadClip;
-use crate::ingest::clip_files::{ClipFile, Files, list};
+use crate::ingest::clip_files::{ClipFile, ClipFiles, list};
 use crate::ingest::encoder_file::EncoderRows;
 use crate::kernels::aggregate::{Aggregation, Scratch};
 use crate::kernels::pack::{RowSource, RowValues};
@@ -18,7 +18,7 @@ const OPENFACE3_PREFIX: &str = "face_analysis_";
 
 /// An aggregated folder.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Folder {
+pub struct FaceFeatures {
     /// Names of the columns of a frame; the rows have each once per statistic.
     pub columns: Vec<String>,
     /// One row per clip with at least one good frame.
@@ -27,11 +27,11 @@ pub struct Folder {
     pub clips: Vec<ClipReport>,
 }
 
-impl Folder {
+impl FaceFeatures {
     /// The clips with unusable files.
     pub fn bad(&self) -> Vec<BadClip> {
         let bad = self.clips.iter().filter_map(|clip| match &clip.outcome {
-            Outcome::Bad(reason) => Some(BadClip {
+            ClipOutcome::Bad(reason) => Some(BadClip {
                 clip: clip.clip.clone(),
                 file: clip.file.display().to_string(),
                 reason: reason.clone(),
@@ -55,13 +55,13 @@ pub struct ClipReport {
     pub frames: Option<Counts>,
     /// Whether it has a row.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: ClipOutcome,
 }
 
 /// Whether a clip has a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", content = "reason", rename_all = "lowercase")]
-pub enum Outcome {
+pub enum ClipOutcome {
     /// It has a row.
     Row,
     /// No frame is good: the encoder is missing for the clip.
@@ -82,11 +82,11 @@ pub enum Outcome {
 /// of one clip.
 pub fn aggregate_folder(
     folder: &Path,
-    files: &Files<'_>,
-    options: &Options,
+    files: &ClipFiles<'_>,
+    options: &FaceOptions,
     aggregation: &Aggregation,
     progress: &(dyn Fn(usize) + Sync),
-) -> Result<Folder> {
+) -> Result<FaceFeatures> {
     let mut files = list(folder, "csv", files)?;
     for file in &mut files {
         if let Some(clip) = file.clip.strip_prefix(OPENFACE3_PREFIX) {
@@ -102,7 +102,7 @@ pub fn aggregate_folder(
         })
         .collect();
     let (columns, tool) = most_have(&read).unwrap_or((Vec::new(), Tool::OpenFace2));
-    let mut found = Folder {
+    let mut found = FaceFeatures {
         rows: EncoderRows::new(aggregation.output_len(columns.len())),
         columns,
         clips: Vec::new(),
@@ -113,10 +113,10 @@ pub fn aggregate_folder(
             file: path,
             tool: None,
             frames: None,
-            outcome: Outcome::Missing,
+            outcome: ClipOutcome::Missing,
         };
         match read {
-            Err(error) => report.outcome = Outcome::Bad(error.to_string()),
+            Err(error) => report.outcome = ClipOutcome::Bad(error.to_string()),
             Ok(Clip { face, row }) => {
                 report.tool = Some(face.tool);
                 report.frames = Some(face.counts);
@@ -124,10 +124,10 @@ pub fn aggregate_folder(
                     report.outcome = match difference(&found.columns, tool, &face) {
                         None => {
                             found.rows.push(report.clip.clone(), &row);
-                            Outcome::Row
+                            ClipOutcome::Row
                         }
                         Some(difference) => {
-                            Outcome::Bad(format!("{}: {difference}", report.file.display()))
+                            ClipOutcome::Bad(format!("{}: {difference}", report.file.display()))
                         }
                     };
                 }
@@ -161,7 +161,7 @@ struct Clip {
 
 fn one(
     file: &ClipFile,
-    options: &Options,
+    options: &FaceOptions,
     aggregation: &Aggregation,
     scratch: &mut Scratch,
 ) -> Result<Clip> {

@@ -172,7 +172,7 @@ impl fmt::Display for Group {
 
 /// Which columns to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Selection {
+pub enum ColumnSelection {
     /// Those of landmarks, action units, gaze and head pose that the file has.
     #[default]
     Paper,
@@ -182,15 +182,15 @@ pub enum Selection {
     Groups(Vec<Group>),
 }
 
-impl Selection {
+impl ColumnSelection {
     /// Parses `paper`, `challenge`, or group names separated by commas.
     ///
     /// # Errors
     /// [`Error::Data`] for an unknown group, or one that is listed twice.
-    pub fn parse(text: &str) -> Result<Selection> {
+    pub fn parse(text: &str) -> Result<ColumnSelection> {
         match text.trim() {
-            "paper" => return Ok(Selection::Paper),
-            "challenge" => return Ok(Selection::Challenge),
+            "paper" => return Ok(ColumnSelection::Paper),
+            "challenge" => return Ok(ColumnSelection::Challenge),
             _ => {}
         }
         let mut groups = Vec::new();
@@ -210,13 +210,13 @@ impl Selection {
             }
             groups.push(group);
         }
-        Ok(Selection::Groups(groups))
+        Ok(ColumnSelection::Groups(groups))
     }
 
     /// The groups to look for.
     pub(super) fn groups(&self) -> &[Group] {
         match self {
-            Selection::Groups(groups) => groups,
+            ColumnSelection::Groups(groups) => groups,
             _ => &DEFAULT,
         }
     }

@@ -1,6 +1,6 @@
 //! The layout of a file: which columns contain what, and how cells become numbers.
 
-use super::{CHALLENGE_COLUMNS, Group, Selection, Tool};
+use super::{CHALLENGE_COLUMNS, ColumnSelection, Group, Tool};
 use crate::Result;
 use crate::formats::csv::rows::CsvRows;
 
@@ -46,7 +46,7 @@ impl Layout {
     ///
     /// # Errors
     /// [`crate::Error::Csv`] if the file is not from a known program, or lacks selected columns.
-    pub fn of(rows: &CsvRows, selection: &Selection) -> Result<Layout> {
+    pub fn of(rows: &CsvRows, selection: &ColumnSelection) -> Result<Layout> {
         let column = |name: &str| rows.column(name);
         let missing = |reason: String| Err(rows.fault(Some(1), None, reason));
         let (tool, frame, found, confidence) = if let Some(face) = column("face_detection") {
@@ -68,7 +68,7 @@ impl Layout {
             );
         };
         let mut fields = Vec::new();
-        if *selection == Selection::Challenge {
+        if *selection == ColumnSelection::Challenge {
             for name in CHALLENGE_COLUMNS {
                 let Some(column) = column(name) else {
                     return missing(format!(
@@ -85,7 +85,7 @@ impl Layout {
                         fields.push((column, form(tool, name)));
                     }
                 }
-                if fields.len() == before && *selection != Selection::Paper {
+                if fields.len() == before && *selection != ColumnSelection::Paper {
                     return missing(format!("has no columns of the group {group}"));
                 }
             }

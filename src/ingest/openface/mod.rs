@@ -11,7 +11,7 @@
 //! selected value counts as one without a face.
 //!
 //! # Interpolation
-//! [`Options::interpolate`] is the rule of the challenge's own script (BlEmoRe, `openface2npy.py`),
+//! [`FaceOptions::interpolate`] is the rule of the challenge's own script (BlEmoRe, `openface2npy.py`),
 //! with a default confidence threshold of 0.85: frames are bad if they have no face or a confidence
 //! below the threshold. If the share of frames with a face, or that of frames
 //! with sufficient confidence, is at least 0.85 and below 1, bad frames are interpolated linearly
@@ -25,8 +25,8 @@ mod read;
 
 use serde::Serialize;
 
-pub use folder::{ClipReport, Folder, Outcome, aggregate_folder};
-pub use group::{CHALLENGE_COLUMNS, Group, Selection};
+pub use folder::{ClipOutcome, ClipReport, FaceFeatures, aggregate_folder};
+pub use group::{CHALLENGE_COLUMNS, ColumnSelection, Group};
 pub use read::read;
 
 /// The confidence below which the challenge's script considers a frame bad, and the share of good frames
@@ -35,9 +35,9 @@ pub const CHALLENGE_THRESHOLD: f64 = 0.85;
 
 /// How to read a clip.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Options {
+pub struct FaceOptions {
     /// The columns to read.
-    pub selection: Selection,
+    pub selection: ColumnSelection,
     /// Minimum confidence of a frame, in [0, 1].
     pub min_confidence: Option<f64>,
     /// Whether bad frames are interpolated by the challenge's rule.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::layout::{Detection, Layout};
-use super::{CHALLENGE_THRESHOLD, Counts, FaceFrames, Options, Tool};
+use super::{CHALLENGE_THRESHOLD, Counts, FaceFrames, FaceOptions, Tool};
 use crate::Result;
 use crate::formats::csv::rows::CsvRows;
 
@@ -26,7 +26,7 @@ struct Frame {
 /// [`crate::Error::Read`] if the file cannot be opened; [`crate::Error::Csv`] with line and column
 /// if it is not from a known program, lacks selected columns, is malformed, or contains a non-finite
 /// value in a kept frame.
-pub fn read(path: &Path, options: &Options) -> Result<FaceFrames> {
+pub fn read(path: &Path, options: &FaceOptions) -> Result<FaceFrames> {
     let mut rows = CsvRows::open(path)?;
     let layout = Layout::of(&rows, &options.selection)?;
     if (options.min_confidence.is_some() || options.interpolate) && !layout.has_confidence() {
@@ -88,7 +88,7 @@ struct Clip {
 }
 
 impl Clip {
-    fn new(options: &Options) -> Self {
+    fn new(options: &FaceOptions) -> Self {
         let fallback = options.interpolate.then_some(CHALLENGE_THRESHOLD);
         Self {
             interpolate: options.interpolate,

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::{Options, Vectors, table};
+use super::{VectorOptions, Vectors, table};
 use crate::formats::npy::header::Header;
 use crate::formats::npy::read_numbers;
 use crate::ingest::aggregate::BadClip;
-use crate::ingest::clip_files::{ClipFile, Files, holds, list};
+use crate::ingest::clip_files::{ClipFile, ClipFiles, holds, list};
 use crate::ingest::encoder_file::EncoderRows;
 use crate::{Error, Result};
 
@@ -22,7 +22,11 @@ const MAX_LENGTH: usize = 1 << 24;
 type Named = (Vec<f32>, Option<Vec<String>>);
 
 /// Reads a folder of `.npy` files, or else of `.csv` files.
-pub(super) fn read(folder: &Path, files: &Files<'_>, options: &Options) -> Result<Vectors> {
+pub(super) fn read(
+    folder: &Path,
+    files: &ClipFiles<'_>,
+    options: &VectorOptions,
+) -> Result<Vectors> {
     let (npy, csv) = (holds(folder, "npy", files)?, holds(folder, "csv", files)?);
     if npy && csv {
         return Err(Error::Data(format!(

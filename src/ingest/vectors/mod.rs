@@ -9,13 +9,13 @@ mod table;
 use std::path::Path;
 
 use super::aggregate::BadClip;
-use super::clip_files::Files;
+use super::clip_files::ClipFiles;
 use super::encoder_file::EncoderRows;
 use crate::Result;
 
 /// How to read vectors.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct VectorOptions {
     /// The column with the clip names; by default the first of [`NAME_COLUMNS`] that exists.
     pub name_column: Option<String>,
     /// Columns to leave out, in addition to [`NO_FEATURES`].
@@ -58,7 +58,7 @@ pub struct Vectors {
 /// [`crate::Error::Read`] if it cannot be opened; [`crate::Error::Csv`] or [`crate::Error::Data`]
 /// if it is malformed, has no clip names, or names a clip twice. Single unusable rows and files (text,
 /// NaN, another width than most) are reported in [`Vectors::bad`].
-pub fn read(path: &Path, files: &Files<'_>, options: &Options) -> Result<Vectors> {
+pub fn read(path: &Path, files: &ClipFiles<'_>, options: &VectorOptions) -> Result<Vectors> {
     if path.is_dir() {
         folder::read(path, files, options)
     } else {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{NAME_COLUMNS, NO_FEATURES, Options, Vectors, clip_name};
+use super::{NAME_COLUMNS, NO_FEATURES, VectorOptions, Vectors, clip_name};
 use crate::formats::csv::rows::CsvRows;
 use crate::ingest::aggregate::BadClip;
 use crate::ingest::encoder_file::EncoderRows;
@@ -11,7 +11,7 @@ use crate::suggest::meant;
 use crate::{Error, Result};
 
 /// Reads a table with one row per clip.
-pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
+pub(super) fn read(path: &Path, options: &VectorOptions) -> Result<Vectors> {
     let mut table = CsvRows::open(path)?;
     let name = match &options.name_column {
         Some(name) => table
@@ -60,7 +60,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
 }
 
 /// Reads a file with the one row of its clip, and the names of its columns.
-pub(super) fn read_one(path: &Path, options: &Options) -> Result<(Vec<f32>, Vec<String>)> {
+pub(super) fn read_one(path: &Path, options: &VectorOptions) -> Result<(Vec<f32>, Vec<String>)> {
     let mut table = CsvRows::open(path)?;
     let named = options
         .name_column
@@ -90,7 +90,7 @@ fn no_column(table: &CsvRows, name: &str, purpose: &str) -> Error {
 }
 
 /// The columns that are features, in order.
-fn features(table: &CsvRows, options: &Options, name: Option<usize>) -> Result<Vec<usize>> {
+fn features(table: &CsvRows, options: &VectorOptions, name: Option<usize>) -> Result<Vec<usize>> {
     for dropped in &options.drop {
         if table.column(dropped).is_none() {
             return Err(no_column(table, dropped, " to leave out"));

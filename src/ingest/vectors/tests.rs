@@ -2,15 +2,15 @@
 
 use super::*;
 
-fn table(text: &str, options: &Options) -> Result<Vectors> {
+fn table(text: &str, options: &VectorOptions) -> Result<Vectors> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
     std::fs::write(&path, text).unwrap();
-    read(&path, &Files::default(), options)
+    read(&path, &ClipFiles::default(), options)
 }
 
-fn options(name: Option<&str>, drop: &[&str]) -> Options {
-    Options {
+fn options(name: Option<&str>, drop: &[&str]) -> VectorOptions {
+    VectorOptions {
         name_column: name.map(str::to_owned),
         drop: drop.iter().map(|name| name.to_string()).collect(),
     }
@@ -26,7 +26,7 @@ fn tables_of_every_tool_are_read() {
         // pandas with its index and metadata columns.
         ",filename,fold,F0,loudness\n0,a.mov,1,1.5,2.0\n1,b.mov,2,-3.0,0.4\n",
     ] {
-        let vectors = table(text, &Options::default()).unwrap();
+        let vectors = table(text, &VectorOptions::default()).unwrap();
         assert_eq!(vectors.rows.names(), ["a", "b"]);
         assert_eq!(vectors.rows.row(0), [1.5, 2.0]);
         assert_eq!(vectors.rows.row(1), [-3.0, 0.4]);
@@ -44,7 +44,7 @@ fn tables_of_every_tool_are_read() {
 #[test]
 fn bad_rows_are_told_and_the_others_kept() {
     let text = "name,x,y\na,1,2\nb,nan,2\nc,1,loud\nd,,1\ne,1e300,1\nf,3,4\n";
-    let vectors = table(text, &Options::default()).unwrap();
+    let vectors = table(text, &VectorOptions::default()).unwrap();
     assert_eq!(vectors.rows.names(), ["a", "f"]);
     assert_eq!(vectors.bad.len(), 4);
     for (bad, place) in vectors.bad.iter().zip([
@@ -121,7 +121,12 @@ fn a_folder_has_one_file_a_clip() {
     put("f.npy", b"junk");
     put("g.npy", &npy("<f4", "(0,)", b""));
     put("notes.txt", b"");
-    let vectors = read(folder.path(), &Files::default(), &Options::default()).unwrap();
+    let vectors = read(
+        folder.path(),
+        &ClipFiles::default(),
+        &VectorOptions::default(),
+    )
+    .unwrap();
     assert_eq!(vectors.rows.names(), ["a", "b"]);
     assert_eq!(vectors.rows.row(0), [3.0, 4.0]);
     assert_eq!(vectors.columns, None);
@@ -134,7 +139,12 @@ fn a_folder_has_one_file_a_clip() {
         );
     }
     put("h.csv", b"x\n1\n");
-    let both = read(folder.path(), &Files::default(), &Options::default()).unwrap_err();
+    let both = read(
+        folder.path(),
+        &ClipFiles::default(),
+        &VectorOptions::default(),
+    )
+    .unwrap_err();
     assert!(both.to_string().contains("expected one kind"), "{both}");
 }
 
@@ -150,7 +160,12 @@ fn a_folder_of_tables_takes_names_from_its_files() {
         "name;frameTime;x;y\n'unknown';0;3;4\n'unknown';1;3;4\n",
     );
     put("e.csv", "name;frameTime;x;y\n");
-    let vectors = read(folder.path(), &Files::default(), &Options::default()).unwrap();
+    let vectors = read(
+        folder.path(),
+        &ClipFiles::default(),
+        &VectorOptions::default(),
+    )
+    .unwrap();
     assert_eq!(vectors.rows.names(), ["a", "b"]);
     assert_eq!(vectors.rows.row(1), [3.0, 4.0]);
     for (bad, expected) in vectors

@@ -7,16 +7,16 @@ use super::round::place;
 use crate::error::{Error, Result};
 use crate::plan::store::plan_folder::Description;
 
-/// What all scripts of a plan share.
+/// The parts that all scripts of a plan share.
 #[derive(Debug)]
 pub(super) struct Script {
     /// `slurm` in the plan's folder.
     place: PathBuf,
-    /// How every script begins.
+    /// The first lines of every script.
     head: String,
-    /// This program, as a shell takes it.
+    /// This program, shell-quoted.
     program: String,
-    /// The plan's folder, as a shell takes it.
+    /// The plan's folder, shell-quoted.
     folder: String,
 }
 
@@ -49,7 +49,7 @@ impl Script {
         let list = folder.join("tasks");
         write(&list, tasks)?;
         let script = folder.join("task.sh");
-        // The program takes the shell's place, so that it hears Slurm's signals and saves its state.
+        // `exec` replaces the shell, so that the program gets Slurm's signals and saves its state.
         write(
             &script,
             &format!(
@@ -77,12 +77,12 @@ impl Script {
     }
 }
 
-/// A path as Slurm's file patterns take it, and what comes after it.
+/// A path escaped for Slurm's file patterns, with a suffix.
 fn pattern(path: &Path, end: &str) -> String {
     path.display().to_string().replace('%', "%%") + end
 }
 
-/// A path as a shell takes it.
+/// A shell-quoted path.
 fn quoted(path: &Path) -> Result<String> {
     let text = path.to_string_lossy();
     let quoted = shlex::try_quote(&text).map_err(|error| {

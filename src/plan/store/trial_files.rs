@@ -1,5 +1,5 @@
-//! Where the files of a plan's trials stand. Every trial has its own, so trials of one plan can run in
-//! any number of processes and on any number of machines that share the folder.
+//! The files of a plan's trials. Every trial has its own, so trials of one plan can run in any number of
+//! processes and on any number of machines that share the folder.
 
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,11 @@ use crate::files::folder_lock;
 use crate::plan::status::TrialState;
 use crate::plan::trial::is_id;
 
-/// Files of a run that only its continuation needs.
+/// Files of a run that are only needed to resume it.
 const NEEDLESS: [&str; 3] = ["last.safetensors", "state.safetensors", folder_lock::NAME];
 
-/// The folder `trials` of a plan. Its subfolders bear the first two digits of the trials' names, so
-/// that none of them holds more than a 256th of all.
+/// The folder `trials` of a plan. Its subfolders are named by the first two digits of the trials' names,
+/// so that each has about 1/256 of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrialFiles {
     root: PathBuf,
@@ -47,7 +47,7 @@ impl TrialFiles {
         self.shard(id).join(format!("{id}.json"))
     }
 
-    /// What happened to a trial and when.
+    /// The event log of a trial.
     pub fn log(&self, id: &str) -> PathBuf {
         self.shard(id).join(format!("{id}.log.jsonl"))
     }

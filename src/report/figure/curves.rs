@@ -10,8 +10,8 @@ use crate::analysis::Analysis;
 use crate::artifact::history::EpochRecord;
 
 /// Figure 2: the score against k; `None` if the plan has only one k.
-pub fn kept_curve(found: &Analysis) -> Option<Figure> {
-    let curve = &found.kept_curve;
+pub fn top_k_curve(found: &Analysis) -> Option<Figure> {
+    let curve = &found.top_k_curve;
     if curve.scores.len() < 2 {
         return None;
     }
@@ -187,6 +187,6 @@ pub fn learning(found: &Analysis) -> Figure {
             MUTED,
         );
     }
-    let caption = "A line for each model; dots mark the epoch whose weights are kept. Training loss is with dropout, validation loss without.";
+    let caption = "One line per model; dots mark the epoch whose weights are kept. Training loss is with dropout, validation loss without.";
     Figure::new("learning_curves", "Learning curves", caption.into(), canvas)
 }

@@ -185,12 +185,12 @@ pub fn cka(found: &Analysis) -> Figure {
         sequential,
     );
     let caption = format!(
-        "Linear centred kernel alignment of the projected embeddings of every two encoders over the training clips, mean over {}. White lines part modalities: video, audio and multimodal stand in the colours of the other figures.",
+        "Linear centred kernel alignment of the projected embeddings of each pair of encoders over the training clips, mean over {}. White lines separate modalities: video, audio and multimodal have the colours of the other figures.",
         models(found)
     );
     Figure::new(
         "figure_7_cka",
-        "How alike the encoders' embeddings are",
+        "Similarity of the encoders' embeddings",
         caption,
         canvas,
     )
@@ -256,10 +256,10 @@ pub fn cka_clustered(found: &Analysis) -> Figure {
         LABEL,
         MUTED,
     );
-    let caption = "Linear CKA as before, encoders in the order of an average-linkage tree on 1 − CKA; branches join at the mean distance of their members.";
+    let caption = "The same linear CKA, with encoders in the order of an average-linkage tree on 1 − CKA; branches merge at the mean distance of their members.";
     Figure::new(
         "figure_7_cka_clustered",
-        "Groups of alike encoders",
+        "Groups of similar encoders",
         caption.into(),
         canvas,
     )

@@ -73,7 +73,7 @@ impl Figure {
 pub fn figures(found: &Analysis) -> Vec<Figure> {
     let folds = found.by_model.len() > 1;
     let drawn = [
-        curves::kept_curve(found),
+        curves::top_k_curve(found),
         Some(bars::importance(found)),
         Some(bars::selection(found)),
         folds.then(|| heat::by_fold(found)),

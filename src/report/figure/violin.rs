@@ -1,6 +1,6 @@
 //! Figure 6: the distribution of importance over clips.
 
-use super::bars::whose_clips;
+use super::bars::clips_note;
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, PAPER};
 use super::frame::Frame;
 use super::scale::range;
@@ -74,9 +74,9 @@ pub fn distributions(found: &Analysis) -> Figure {
         canvas.text([left - 4.0, middle + 2.5], title, Anchor::End, LABEL, INK);
     }
     let caption = format!(
-        "Of each modality the most important encoder, the one in the middle and the least important one. Shape: kernel density over {} clips, each scaled to the same height; dot: median; bar: middle half; dashed: all encoders weighing the same. {}",
+        "The most, the middle and the least important encoder of each modality. Shape: kernel density over {} clips, each scaled to the same height; dot: median; bar: middle half; dashed: equal weights for all encoders. {}",
         found.observations.len(),
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new(
         "figure_6_distributions",

@@ -37,7 +37,7 @@ pub fn figures(found: &Value, analysis: &Path) -> Result<String> {
             return Err(Error::File {
                 path,
                 key: None,
-                reason: "not a figure as analyze draws it; run analyze again with --force".into(),
+                reason: "not a figure written by analyze; run analyze again with --force".into(),
             });
         }
         let wide = svg

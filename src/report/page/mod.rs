@@ -173,14 +173,14 @@ fn summary(plan: Option<&Value>, manifest: Option<&Value>, found: Option<&Value>
     }
     match found {
         None => {
-            html += "<p class=\"note\">There are no figures yet: <code>blendfuse analyze RUN DATA</code> makes them, then the report has them.</p>\n"
+            html += "<p class=\"note\">There are no figures yet: run <code>blendfuse analyze RUN DATA</code>, then write the report again.</p>\n"
         }
         Some(found)
             if found["models"]
                 .as_array()
                 .is_some_and(|models| models.len() > 1) =>
         {
-            html += "<p class=\"note\">Accuracies: every clip by the model that did not train on it, all clips in one count, thresholds of each fold.</p>\n";
+            html += "<p class=\"note\">Accuracies: every clip by the model that did not train on it, all clips together, thresholds of each fold.</p>\n";
         }
         Some(_) => {}
     }

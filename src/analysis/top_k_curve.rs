@@ -9,7 +9,7 @@ use crate::experiments::score::{mean, sample_std};
 
 /// The score at one value of k.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct KeptScore {
+pub struct TopKScore {
     /// The number of kept encoders, k.
     pub kept: usize,
     /// Average accuracy of each fold (with several seeds, their mean).
@@ -22,11 +22,11 @@ pub struct KeptScore {
 
 /// Figure 2 of the paper: everything except k as in the analysed configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct KeptCurve {
+pub struct TopKCurve {
     /// By k, ascending.
-    pub scores: Vec<KeptScore>,
+    pub scores: Vec<TopKScore>,
     /// The score of the uniform gate, if the plan has it.
-    pub uniform: Option<KeptScore>,
+    pub uniform: Option<TopKScore>,
 }
 
 /// How a trial's configuration differs from the analysed one.
@@ -54,7 +54,7 @@ fn differs(config: &Config, base: &Config) -> Differs {
 }
 
 /// The curve from the results of a plan; empty if there are none.
-pub fn kept_curve(run: &AnalysedRun) -> KeptCurve {
+pub fn top_k_curve(run: &AnalysedRun) -> TopKCurve {
     let base = run.config();
     let encoders = run.models[0].predictor.description().encoders.len();
     let mut by_kind: std::collections::BTreeMap<usize, Vec<(usize, f64)>> = Default::default();
@@ -74,7 +74,7 @@ pub fn kept_curve(run: &AnalysedRun) -> KeptCurve {
             Differs::Otherwise => {}
         }
     }
-    KeptCurve {
+    TopKCurve {
         scores: by_kind
             .into_iter()
             .filter_map(|(kept, scored)| score(kept, &scored))
@@ -83,13 +83,13 @@ pub fn kept_curve(run: &AnalysedRun) -> KeptCurve {
     }
 }
 
-fn score(kept: usize, scored: &[(usize, f64)]) -> Option<KeptScore> {
+fn score(kept: usize, scored: &[(usize, f64)]) -> Option<TopKScore> {
     let mut by_fold: std::collections::BTreeMap<usize, Vec<f64>> = Default::default();
     for &(fold, average) in scored {
         by_fold.entry(fold).or_default().push(average);
     }
     let folds: Vec<f64> = by_fold.into_values().filter_map(mean).collect();
-    Some(KeptScore {
+    Some(TopKScore {
         kept,
         mean: mean(folds.iter().copied())?,
         std: sample_std(&folds),
