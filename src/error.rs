@@ -76,6 +76,12 @@ pub enum Error {
     /// Data that is well formed but cannot be used as asked (no such fold, a clip without features).
     #[error("{0}")]
     Data(String),
+    /// A folder that contains no trained model.
+    #[error("{}: contains no weights.safetensors; expected the folder of a trained model", path.display())]
+    NotAModel {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Failed trials of a plan; the others were run.
     #[error(
         "{failed} of {total} trials failed: {reasons}; the others are kept, --resume retries these"
