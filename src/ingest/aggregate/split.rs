@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Target;
 use crate::data::filename::clip_key;
-use crate::formats::csv::table::Table;
+use crate::formats::csv::table::CsvTable;
 use crate::{Error, Result};
 
 /// The parts of a data folder, as their folders and tables are called.
@@ -45,7 +45,7 @@ impl PartOfClip {
     pub fn read(path: &Path) -> Result<PartOfClip> {
         let mut found = PartOfClip::default();
         if !path.is_dir() {
-            found.add(&Table::read(path)?, None)?;
+            found.add(&CsvTable::read(path)?, None)?;
             return Ok(found);
         }
         let tables = PARTS.map(|part| path.join(format!("{part}_metadata.csv")));
@@ -58,13 +58,13 @@ impl PartOfClip {
         }
         for (part, table) in tables.iter().enumerate() {
             if table.is_file() {
-                found.add(&Table::read(table)?, Some(part))?;
+                found.add(&CsvTable::read(table)?, Some(part))?;
             }
         }
         Ok(found)
     }
 
-    fn add(&mut self, table: &Table, part: Option<usize>) -> Result<()> {
+    fn add(&mut self, table: &CsvTable, part: Option<usize>) -> Result<()> {
         let column = |name: &str| {
             let advice = if name == "split" {
                 "; or name a data folder with train_metadata.csv and test_metadata.csv"

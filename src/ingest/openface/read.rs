@@ -5,7 +5,7 @@ use std::path::Path;
 use super::layout::{Detection, Layout};
 use super::{CHALLENGE_THRESHOLD, Counts, FaceFrames, Options, Tool};
 use crate::Result;
-use crate::formats::csv::rows::CsvRows;
+use crate::formats::csv::reader::CsvReader;
 
 /// Values of one clip that are held at most: 1 GiB.
 const MAX_VALUES: usize = 1 << 27;
@@ -27,7 +27,7 @@ struct Frame {
 /// if it is of no known program, lacks columns that were asked for, is malformed, or holds a value
 /// in a kept frame that is not finite.
 pub fn read(path: &Path, options: &Options) -> Result<FaceFrames> {
-    let mut rows = CsvRows::open(path)?;
+    let mut rows = CsvReader::open(path)?;
     let layout = Layout::of(&rows, &options.selection)?;
     if (options.min_confidence.is_some() || options.interpolate) && !layout.has_confidence() {
         let reason = "has no column confidence to select frames by".into();
@@ -108,7 +108,7 @@ impl Clip {
     }
 
     /// Takes the present row, of the frame at hand or of the next.
-    fn row(&mut self, rows: &CsvRows, layout: &Layout, same_frame: bool) -> Result<()> {
+    fn row(&mut self, rows: &CsvReader, layout: &Layout, same_frame: bool) -> Result<()> {
         let mut detection = layout.detection(rows)?;
         if same_frame {
             self.counts.other_faces += 1;
