@@ -14,7 +14,7 @@ use super::align::align;
 use crate::data::filename::clip_key;
 use crate::data::label::{CHALLENGE_CLASSES, Classes};
 use crate::files::atomic_file;
-use crate::formats::csv::table::Lines;
+use crate::formats::csv::table::LineNumbers;
 use crate::formats::npz::write;
 use crate::formats::npz::write::Precision;
 use crate::{Error, Result};
@@ -225,7 +225,7 @@ impl Reader<'_> {
             .flexible(true)
             .trim(csv::Trim::All)
             .from_reader(io::Cursor::new(text));
-        let mut line_of = Lines::new(text);
+        let mut line_of = LineNumbers::new(text);
         let header = csv.headers();
         let header = header
             .map_err(|error| self.broken(&error, &mut line_of))?
@@ -345,7 +345,7 @@ impl Reader<'_> {
         })
     }
 
-    fn broken(&self, error: &csv::Error, line_of: &mut Lines<'_>) -> Error {
+    fn broken(&self, error: &csv::Error, line_of: &mut LineNumbers<'_>) -> Error {
         let line = error.position().map(|at| line_of.at(Some(at)));
         self.fault(line, None, format!("is not a readable CSV: {error}"))
     }

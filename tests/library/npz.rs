@@ -150,7 +150,7 @@ fn numbers_as_listed(path: &Path, entry: &Value) -> Option<blendfuse::Error> {
 }
 
 fn names_as_listed(path: &Path, entry: &Value) -> Option<blendfuse::Error> {
-    let names = match npy::read_names_file(path) {
+    let names = match npy::with_file(path, |reader, header| npy::read_names(reader, &header)) {
         Ok(names) => names,
         Err(fault) => return Some(fault),
     };
@@ -178,7 +178,7 @@ fn open_bytes(bytes: &[u8]) -> blendfuse::Result<Features> {
     let path = folder.path().join("x.npz");
     std::fs::write(&path, bytes).unwrap();
     let _ = npy::read_file(&path);
-    let _ = npy::read_names_file(&path);
+    let _ = npy::with_file(&path, |reader, header| npy::read_names(reader, &header));
     Features::open(&path)
 }
 

@@ -63,7 +63,9 @@ pub fn read_npy(path: &Path) {
     if let Some(array) = sound(npy::read_file(path)) {
         assert_eq!(array.values.len(), array.shape.iter().product::<usize>());
     }
-    sound(npy::read_names_file(path));
+    sound(npy::with_file(path, |reader, header| {
+        npy::read_names(reader, &header)
+    }));
 }
 
 /// An archive, array by array, and as a feature file.
@@ -71,7 +73,7 @@ pub fn read_npz(path: &Path) {
     if let Some(mut npz) = sound(Npz::open(path)) {
         for name in npz.arrays().iter().take(8) {
             sound(npz.header(name));
-            sound(npz.place(name));
+            sound(npz.location(name));
             if let Some(array) = sound(npz.numbers(name)) {
                 assert_eq!(array.values.len(), array.shape.iter().product::<usize>());
             }

@@ -61,7 +61,7 @@ fn damaged(place: &Place) -> Vec<(usize, &'static str)> {
     npy(&path(150), &[2, 2, 3], &[1.0; 12]);
     fs::write(path(199), b"no array at all").unwrap();
     vec![
-        (0, "needs 24 bytes, the file holds 23"),
+        (0, "needs 24 bytes, the file has 23"),
         (40, "frame 0, column 2 (both from 0) is NaN"),
         (77, "holds no frame"),
         (

@@ -3,7 +3,7 @@
 use super::RESERVED;
 use crate::Result;
 use crate::data::label::Classes;
-use crate::formats::csv::table::{Row, Table};
+use crate::formats::csv::table::{CsvRow, CsvTable};
 use crate::suggest::meant;
 
 /// Slack of proportions that should sum to 1.
@@ -35,7 +35,7 @@ impl Form {
     ///
     /// # Errors
     /// [`crate::Error::Csv`] if some of the label columns are missing.
-    pub fn detect(table: &Table, classes: Option<&[String]>) -> Result<Option<Form>> {
+    pub fn detect(table: &CsvTable, classes: Option<&[String]>) -> Result<Option<Form>> {
         if let Some(form) = emotions(table)? {
             return Ok(Some(form));
         }
@@ -55,7 +55,7 @@ impl Form {
     ///
     /// # Errors
     /// As [`Form::detect`].
-    pub fn detect_optional(table: &Table, classes: &Classes) -> Result<Option<Form>> {
+    pub fn detect_optional(table: &CsvTable, classes: &Classes) -> Result<Option<Form>> {
         match emotions(table)? {
             Some(form) => Ok(Some(form)),
             None => proportions(table, classes.names()),
@@ -63,7 +63,7 @@ impl Form {
     }
 
     /// The name of the first label column, for messages.
-    pub fn first_column<'a>(&self, table: &'a Table) -> &'a str {
+    pub fn first_column<'a>(&self, table: &'a CsvTable) -> &'a str {
         let column = match self {
             Form::Emotions(columns) => columns.emotions[0],
             Form::Proportions(columns) => columns.first().copied(),
@@ -78,7 +78,12 @@ impl Form {
     ///
     /// # Errors
     /// [`crate::Error::Csv`] with line and column.
-    pub fn label(&self, table: &Table, row: &Row, classes: &Classes) -> Result<Option<Vec<f64>>> {
+    pub fn label(
+        &self,
+        table: &CsvTable,
+        row: &CsvRow,
+        classes: &Classes,
+    ) -> Result<Option<Vec<f64>>> {
         match self {
             Form::Emotions(columns) => columns.label(table, row, classes),
             Form::Proportions(columns) => proportions_of(table, row, columns, classes),
@@ -86,7 +91,7 @@ impl Form {
     }
 }
 
-fn emotions(table: &Table) -> Result<Option<Form>> {
+fn emotions(table: &CsvTable) -> Result<Option<Form>> {
     let columns = EmotionColumns {
         mix: table.column("mix"),
         emotions: [table.column("emotion_1"), table.column("emotion_2")],
@@ -105,7 +110,7 @@ fn emotions(table: &Table) -> Result<Option<Form>> {
     Ok(Some(Form::Emotions(columns)))
 }
 
-fn proportions(table: &Table, classes: &[String]) -> Result<Option<Form>> {
+fn proportions(table: &CsvTable, classes: &[String]) -> Result<Option<Form>> {
     let columns: Vec<Option<usize>> = classes.iter().map(|class| table.column(class)).collect();
     if columns.iter().all(Option::is_none) {
         return Ok(None);
@@ -127,7 +132,7 @@ fn proportions(table: &Table, classes: &[String]) -> Result<Option<Form>> {
 ///
 /// # Errors
 /// As [`Form::label`], for the cells that say whether a row is a blend.
-pub fn names(table: &Table, columns: &EmotionColumns) -> Result<Vec<String>> {
+pub fn names(table: &CsvTable, columns: &EmotionColumns) -> Result<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     for row in table.rows() {
         let count = if columns.is_blend(table, row)? { 2 } else { 1 };
@@ -142,7 +147,7 @@ pub fn names(table: &Table, columns: &EmotionColumns) -> Result<Vec<String>> {
 }
 
 impl EmotionColumns {
-    fn is_blend(&self, table: &Table, row: &Row) -> Result<bool> {
+    fn is_blend(&self, table: &CsvTable, row: &CsvRow) -> Result<bool> {
         let cell = self.mix.map_or("", |column| row.cell(column));
         match cell.to_ascii_lowercase().as_str() {
             "0" | "0.0" | "false" | "no" => Ok(false),
@@ -157,7 +162,7 @@ impl EmotionColumns {
         }
     }
 
-    fn label(&self, table: &Table, row: &Row, classes: &Classes) -> Result<Option<Vec<f64>>> {
+    fn label(&self, table: &CsvTable, row: &CsvRow, classes: &Classes) -> Result<Option<Vec<f64>>> {
         let cell = |column: Option<usize>| column.map_or("", |column| row.cell(column));
         if self.emotions.iter().all(|&column| cell(column).is_empty()) {
             return Ok(None);
@@ -220,8 +225,8 @@ const EMOTION_NAMES: [&str; 2] = ["emotion_1", "emotion_2"];
 const SALIENCE_NAMES: [&str; 2] = ["emotion_1_salience", "emotion_2_salience"];
 
 fn proportions_of(
-    table: &Table,
-    row: &Row,
+    table: &CsvTable,
+    row: &CsvRow,
     columns: &[usize],
     classes: &Classes,
 ) -> Result<Option<Vec<f64>>> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::filename::clip_key;
 use super::label::{Blend, CHALLENGE_CLASSES, Classes};
 use crate::Result;
-use crate::formats::csv::table::{Row, Table};
+use crate::formats::csv::table::{CsvRow, CsvTable};
 use crate::suggest::instead;
 use labels::Form;
 
@@ -56,7 +56,7 @@ impl Metadata {
     /// malformed table, a missing or impossible label (saliences that do not sum to 100,
     /// proportions that do not sum to 1 within 1e-3), or a clip that is listed twice.
     pub fn read(path: &Path, classes: Option<&[String]>) -> Result<Metadata> {
-        let table = Table::read(path)?;
+        let table = CsvTable::read(path)?;
         let form = Form::detect(&table, classes)?.ok_or_else(|| {
             let class_columns = "one column per class with proportions";
             table.fault(
@@ -97,7 +97,7 @@ impl Metadata {
     /// # Errors
     /// As [`Metadata::read`]; a label outside `classes` is refused.
     pub fn read_against(path: &Path, classes: &Classes) -> Result<Metadata> {
-        let table = Table::read(path)?;
+        let table = CsvTable::read(path)?;
         let form = Form::detect_optional(&table, classes)?;
         let clips = clips(&table, form.as_ref(), classes, false)?;
         Ok(Metadata {
@@ -114,7 +114,7 @@ impl Metadata {
     /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] for a malformed table, or a clip
     /// that has no name or is listed twice.
     pub fn read_names(path: &Path, classes: &Classes) -> Result<Metadata> {
-        let table = Table::read(path)?.only("filename");
+        let table = CsvTable::read(path)?.select("filename");
         let clips = clips(&table, None, classes, false)?;
         Ok(Metadata {
             path: path.to_path_buf(),
@@ -146,7 +146,7 @@ fn order(mut names: Vec<String>, alphabetical: bool) -> Classes {
 }
 
 fn clips(
-    table: &Table,
+    table: &CsvTable,
     form: Option<&Form>,
     classes: &Classes,
     required: bool,
@@ -200,7 +200,7 @@ fn clips(
 }
 
 /// An integer; pandas writes `2.0` if some cells of a column are empty.
-fn parse_fold(table: &Table, row: &Row, column: usize) -> Result<Option<usize>> {
+fn parse_fold(table: &CsvTable, row: &CsvRow, column: usize) -> Result<Option<usize>> {
     let cell = row.cell(column);
     let digits = cell.strip_suffix(".0").unwrap_or(cell);
     if digits.is_empty() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::OutputFile;
 use crate::data::filename::clip_key;
-use crate::formats::csv::table::Table;
+use crate::formats::csv::table::CsvTable;
 use crate::{Error, Result};
 
 /// The splits of a data folder, as in the names of their folders and tables.
@@ -45,7 +45,7 @@ impl SplitOfClip {
     pub fn read(path: &Path) -> Result<SplitOfClip> {
         let mut found = SplitOfClip::default();
         if !path.is_dir() {
-            found.add(&Table::read(path)?, None)?;
+            found.add(&CsvTable::read(path)?, None)?;
             return Ok(found);
         }
         let tables = SPLITS.map(|part| path.join(format!("{part}_metadata.csv")));
@@ -58,13 +58,13 @@ impl SplitOfClip {
         }
         for (part, table) in tables.iter().enumerate() {
             if table.is_file() {
-                found.add(&Table::read(table)?, Some(part))?;
+                found.add(&CsvTable::read(table)?, Some(part))?;
             }
         }
         Ok(found)
     }
 
-    fn add(&mut self, table: &Table, part: Option<usize>) -> Result<()> {
+    fn add(&mut self, table: &CsvTable, part: Option<usize>) -> Result<()> {
         let column = |name: &str| {
             let advice = if name == "split" {
                 "; or name a data folder with train_metadata.csv and test_metadata.csv"

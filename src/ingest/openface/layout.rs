@@ -2,7 +2,7 @@
 
 use super::{CHALLENGE_COLUMNS, ColumnSelection, Group, Tool};
 use crate::Result;
-use crate::formats::csv::rows::CsvRows;
+use crate::formats::csv::reader::CsvReader;
 
 /// Classes of OpenFace 3's emotion, from 0 (AffectNet's order).
 const OPENFACE3_EMOTIONS: [&str; 8] = [
@@ -46,7 +46,7 @@ impl Layout {
     ///
     /// # Errors
     /// [`crate::Error::Csv`] if the file is not from a known program, or lacks selected columns.
-    pub fn of(rows: &CsvRows, selection: &ColumnSelection) -> Result<Layout> {
+    pub fn of(rows: &CsvReader, selection: &ColumnSelection) -> Result<Layout> {
         let column = |name: &str| rows.column(name);
         let missing = |reason: String| Err(rows.fault(Some(1), None, reason));
         let (tool, frame, found, confidence) = if let Some(face) = column("face_detection") {
@@ -118,7 +118,7 @@ impl Layout {
     ///
     /// # Errors
     /// [`crate::Error::Csv`] if the cell is not UTF-8.
-    pub fn frame<'a>(&self, rows: &'a CsvRows) -> Result<Option<&'a str>> {
+    pub fn frame<'a>(&self, rows: &'a CsvReader) -> Result<Option<&'a str>> {
         self.frame.map(|column| rows.cell(column)).transpose()
     }
 
@@ -126,7 +126,7 @@ impl Layout {
     ///
     /// # Errors
     /// [`crate::Error::Csv`] for cells that are not numbers.
-    pub fn detection(&self, rows: &CsvRows) -> Result<Detection> {
+    pub fn detection(&self, rows: &CsvReader) -> Result<Detection> {
         if let (Tool::OpenFace3, Some(column)) = (self.tool, self.found) {
             if rows.cell(column)?.is_empty() {
                 return Ok(Detection {
@@ -167,7 +167,7 @@ impl Layout {
     ///
     /// # Errors
     /// [`crate::Error::Csv`] for cells that are not finite numbers.
-    pub fn values(&self, rows: &CsvRows, out: &mut Vec<f64>) -> Result<bool> {
+    pub fn values(&self, rows: &CsvReader, out: &mut Vec<f64>) -> Result<bool> {
         let before = out.len();
         for &(column, form) in &self.fields {
             let start = out.len();
@@ -206,7 +206,7 @@ impl Layout {
     ///
     /// # Errors
     /// As [`Layout::values`].
-    pub fn names(&self, rows: &CsvRows) -> Result<Vec<String>> {
+    pub fn names(&self, rows: &CsvReader) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for &(column, form) in &self.fields {
             let name = &rows.columns()[column];
@@ -230,7 +230,7 @@ impl Layout {
     }
 
     /// Names of the values, if none of them is a list.
-    pub fn fixed_names(&self, rows: &CsvRows) -> Option<Vec<String>> {
+    pub fn fixed_names(&self, rows: &CsvReader) -> Option<Vec<String>> {
         let fixed = self.fields.iter().all(|(_, form)| *form == Form::Number);
         let names = self.fields.iter();
         fixed.then(|| {
@@ -241,7 +241,7 @@ impl Layout {
     }
 
     /// Appends the numbers of a list as printed by Python, nested or not.
-    fn list(&self, rows: &CsvRows, column: usize, out: &mut Vec<f64>) -> Result<()> {
+    fn list(&self, rows: &CsvReader, column: usize, out: &mut Vec<f64>) -> Result<()> {
         let text = rows.cell(column)?;
         let numbers = serde_json::from_str(text).ok().and_then(|value| {
             let mut numbers = Vec::new();

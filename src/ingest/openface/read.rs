@@ -5,7 +5,7 @@ use std::path::Path;
 use super::layout::{Detection, Layout};
 use super::{CHALLENGE_THRESHOLD, Counts, FaceFrames, FaceOptions, Tool};
 use crate::Result;
-use crate::formats::csv::rows::CsvRows;
+use crate::formats::csv::reader::CsvReader;
 
 /// Most values of one clip in memory: 1 GiB.
 const MAX_VALUES: usize = 1 << 27;
@@ -27,7 +27,7 @@ struct Frame {
 /// if it is not from a known program, lacks selected columns, is malformed, or contains a non-finite
 /// value in a kept frame.
 pub fn read(path: &Path, options: &FaceOptions) -> Result<FaceFrames> {
-    let mut rows = CsvRows::open(path)?;
+    let mut rows = CsvReader::open(path)?;
     let layout = Layout::of(&rows, &options.selection)?;
     if (options.min_confidence.is_some() || options.interpolate) && !layout.has_confidence() {
         let reason = "has no column confidence to select frames by".into();
@@ -108,7 +108,7 @@ impl Clip {
     }
 
     /// Processes the current row, of the same frame as before or of the next.
-    fn row(&mut self, rows: &CsvRows, layout: &Layout, same_frame: bool) -> Result<()> {
+    fn row(&mut self, rows: &CsvReader, layout: &Layout, same_frame: bool) -> Result<()> {
         let mut detection = layout.detection(rows)?;
         if same_frame {
             self.counts.other_faces += 1;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::{NAME_COLUMNS, NO_FEATURES, VectorOptions, Vectors, clip_name};
-use crate::formats::csv::rows::CsvRows;
+use crate::formats::csv::reader::CsvReader;
 use crate::ingest::aggregate::BadClip;
 use crate::ingest::encoder_file::EncoderRows;
 use crate::suggest::meant;
@@ -12,7 +12,7 @@ use crate::{Error, Result};
 
 /// Reads a table with one row per clip.
 pub(super) fn read(path: &Path, options: &VectorOptions) -> Result<Vectors> {
-    let mut table = CsvRows::open(path)?;
+    let mut table = CsvReader::open(path)?;
     let name = match &options.name_column {
         Some(name) => table
             .column(name)
@@ -61,7 +61,7 @@ pub(super) fn read(path: &Path, options: &VectorOptions) -> Result<Vectors> {
 
 /// Reads a file with the one row of its clip, and the names of its columns.
 pub(super) fn read_one(path: &Path, options: &VectorOptions) -> Result<(Vec<f32>, Vec<String>)> {
-    let mut table = CsvRows::open(path)?;
+    let mut table = CsvReader::open(path)?;
     let named = options
         .name_column
         .as_deref()
@@ -80,7 +80,7 @@ pub(super) fn read_one(path: &Path, options: &VectorOptions) -> Result<(Vec<f32>
 }
 
 /// The error for a requested column that does not exist.
-fn no_column(table: &CsvRows, name: &str, purpose: &str) -> Error {
+fn no_column(table: &CsvReader, name: &str, purpose: &str) -> Error {
     let meant = meant(name, table.columns().iter().map(String::as_str));
     table.fault(
         Some(1),
@@ -90,7 +90,7 @@ fn no_column(table: &CsvRows, name: &str, purpose: &str) -> Error {
 }
 
 /// The columns that are features, in order.
-fn features(table: &CsvRows, options: &VectorOptions, name: Option<usize>) -> Result<Vec<usize>> {
+fn features(table: &CsvReader, options: &VectorOptions, name: Option<usize>) -> Result<Vec<usize>> {
     for dropped in &options.drop {
         if table.column(dropped).is_none() {
             return Err(no_column(table, dropped, " to leave out"));
@@ -119,12 +119,12 @@ fn features(table: &CsvRows, options: &VectorOptions, name: Option<usize>) -> Re
     Ok(features)
 }
 
-fn names(table: &CsvRows, features: &[usize]) -> Vec<String> {
+fn names(table: &CsvReader, features: &[usize]) -> Vec<String> {
     let title = |&column: &usize| table.columns()[column].clone();
     features.iter().map(title).collect()
 }
 
-fn fill(table: &CsvRows, features: &[usize], row: &mut [f32]) -> Result<()> {
+fn fill(table: &CsvReader, features: &[usize], row: &mut [f32]) -> Result<()> {
     for (out, &column) in row.iter_mut().zip(features) {
         let value = table.number(column)?;
         // In the precision of the output file.

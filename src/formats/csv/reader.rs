@@ -1,4 +1,4 @@
-//! Reads a CSV file row by row, in memory bounded by one line.
+//! Streaming reader: the rows of a CSV file one at a time, in memory bounded by one line.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -9,16 +9,16 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use super::table::{MAX_COLUMNS, MAX_LINE};
 use crate::{Error, Result};
 
-/// A CSV file that is being read: cells are trimmed, blank lines skipped, LF and CRLF accepted. A cell
-/// may be quoted, but must end on the same line.
-pub(crate) struct CsvRows {
+/// Reader of a CSV file: cells are trimmed, blank lines skipped, LF and CRLF both accepted. A cell
+/// may be quoted, but must end on the line it begins on.
+pub(crate) struct CsvReader {
     path: PathBuf,
     file: BufReader<File>,
     parser: Reader,
     columns: Vec<String>,
-    /// The line as in the file.
+    /// The current line as it is in the file.
     bytes: Vec<u8>,
-    /// The concatenated cells, without quotes.
+    /// Its cells concatenated, without quotes.
     text: Vec<u8>,
     /// The end of each cell in `text`.
     ends: Vec<usize>,
@@ -26,13 +26,14 @@ pub(crate) struct CsvRows {
     line: u64,
 }
 
-impl CsvRows {
-    /// Opens a file and reads its header. The separator is the most frequent of `,`, `;` and tab there.
+impl CsvReader {
+    /// Opens a file and reads its header. The separator is whichever of `,`, `;` and tab the header
+    /// contains most often.
     ///
     /// # Errors
     /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] if it is empty, or its header
     /// is too long, has more than 10,000 columns, or is not UTF-8.
-    pub fn open(path: &Path) -> Result<CsvRows> {
+    pub fn open(path: &Path) -> Result<CsvReader> {
         let failed = |source| Error::Read {
             path: path.to_path_buf(),
             source,
@@ -41,7 +42,7 @@ impl CsvRows {
         if !file.metadata().map_err(failed)?.is_file() {
             return Err(Error::csv(path, None, None, "is not a file".into()));
         }
-        let mut rows = CsvRows {
+        let mut rows = CsvReader {
             path: path.to_path_buf(),
             file: BufReader::new(file),
             parser: Reader::new(),
@@ -60,7 +61,7 @@ impl CsvRows {
         }
         let count = |separator: u8| rows.bytes.iter().filter(|&&byte| byte == separator).count();
         let separators = [b',', b';', b'\t'];
-        // Ties go to the first.
+        // `max_by_key` returns the last maximum: reversed, a tie goes to the earlier separator.
         let separator = separators.into_iter().rev().max_by_key(|&byte| count(byte));
         rows.parser = ReaderBuilder::new()
             .delimiter(separator.unwrap_or(b','))
@@ -81,7 +82,7 @@ impl CsvRows {
         &self.columns
     }
 
-    /// The column of a name.
+    /// Index of the column with this name.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|known| known == name)
     }
@@ -111,7 +112,7 @@ impl CsvRows {
         Ok(true)
     }
 
-    /// A cell of the row, without surrounding whitespace.
+    /// A cell of the current row, without surrounding blanks.
     ///
     /// # Errors
     /// [`Error::Csv`] if it is not UTF-8.
@@ -125,7 +126,7 @@ impl CsvRows {
         Ok(text.map_err(not_utf8)?.trim())
     }
 
-    /// A cell as a number, which may be NaN or infinite; `None` if it is empty.
+    /// A cell of the current row as a number, which may be NaN or infinite; `None` if it is empty.
     ///
     /// # Errors
     /// [`Error::Csv`] if it contains anything else.
@@ -135,7 +136,7 @@ impl CsvRows {
             return Ok(None);
         }
         let number = match text {
-            // As written by C++ on Windows.
+            // NaN as written by C++ on Windows.
             "-nan(ind)" | "nan(ind)" | "-nan" => Some(f64::NAN),
             _ => text.parse().ok(),
         };
@@ -147,27 +148,27 @@ impl CsvRows {
         Ok(number)
     }
 
-    /// The line of the row, the header being line 1.
+    /// Line number of the current row; the header is line 1.
     pub fn line(&self) -> u64 {
         self.line
     }
 
-    /// An error that names this file, and optionally a line and a column.
+    /// An error that names this file and, if given, a line and a column.
     pub fn fault(&self, line: Option<u64>, column: Option<&str>, reason: String) -> Error {
         Error::csv(&self.path, line, column, reason)
     }
 
-    /// An error about a cell of the row.
+    /// An error about a cell of the current row.
     pub fn cell_fault(&self, column: usize, reason: String) -> Error {
         self.fault(Some(self.line), Some(&self.columns[column]), reason)
     }
 
-    /// Reads the next line that is not blank, without its end; false at the end of the file.
+    /// Reads the next line that is not blank, without its line ending; false at the end of the file.
     fn read_line(&mut self) -> Result<bool> {
         loop {
             self.bytes.clear();
             self.line += 1;
-            // The limit applies before a byte too many is in memory.
+            // At most one byte over the limit is read into memory.
             let mut bounded = self.file.by_ref().take(MAX_LINE as u64 + 1);
             let read = bounded.read_until(b'\n', &mut self.bytes);
             let read = read.map_err(|source| Error::Read {
@@ -214,15 +215,15 @@ mod tests {
 
     use super::*;
 
-    fn rows(text: &[u8]) -> (tempfile::TempDir, Result<CsvRows>) {
+    fn rows(text: &[u8]) -> (tempfile::TempDir, Result<CsvReader>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         std::fs::write(&path, text).unwrap();
-        (folder, CsvRows::open(&path))
+        (folder, CsvReader::open(&path))
     }
 
     #[test]
-    fn every_spelling_of_a_table_is_read() {
+    fn reads_all_separators_line_endings_and_quotes() {
         for text in [
             "a,b,c\n1,2.5,\n\n-nan(ind),\"[1, 2]\", x \n",
             "\u{feff}a, b, c\r\n1, 2.5, \r\n-nan(ind),\"[1, 2]\",x",
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_their_line() {
+    fn errors_name_their_line() {
         for (text, expected) in [
             ("a,b\n1,2\n1\n", "line 3: has 1 cell; expected 2"),
             ("a,b\n1,2,3\n", "line 2: has more than 2 cells"),
@@ -289,9 +290,9 @@ mod tests {
         let path = folder.path().join("a.csv");
         let mut file = File::create(&path).unwrap();
         file.write_all(b"a,b\n1").unwrap();
-        // A gigabyte of zeros, as a sparse file.
+        // A sparse file of a gigabyte.
         file.set_len(1 << 30).unwrap();
-        let fault = CsvRows::open(&path).unwrap().advance().unwrap_err();
+        let fault = CsvReader::open(&path).unwrap().advance().unwrap_err();
         assert!(
             fault.to_string().contains("line 2: has more than"),
             "{fault}"
