@@ -17,6 +17,9 @@ pub enum Error {
         /// What it was given.
         got: String,
     },
+    /// Another error of the engine.
+    #[error(transparent)]
+    Engine(blendfuse_engine::Error),
     /// A file or folder that could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
@@ -187,12 +190,29 @@ fn visible(c: char) -> String {
 /// The library's result type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+impl From<blendfuse_engine::Error> for Error {
+    fn from(error: blendfuse_engine::Error) -> Self {
+        match error {
+            blendfuse_engine::Error::Shape { op, expected, got } => {
+                Error::Shape { op, expected, got }
+            }
+            other => Error::Engine(other),
+        }
+    }
+}
+
 impl Error {
+    /// The shape error of the operation `op`, which takes what `expected` says and was given `got`.
+    pub fn shape(op: &'static str, expected: impl Into<String>, got: impl Into<String>) -> Self {
+        blendfuse_engine::Error::shape(op, expected, got).into()
+    }
+
     /// Whether the user's input is at fault (exit code 2) rather than the run (exit code 1).
     pub fn is_input(&self) -> bool {
         !matches!(
             self,
-            Error::Write { .. }
+            Error::Engine(_)
+                | Error::Write { .. }
                 | Error::NonFinite { .. }
                 | Error::Trials { .. }
                 | Error::Unfinished { .. }

@@ -40,7 +40,6 @@
 
 pub mod analysis;
 pub mod atomic;
-pub mod autograd;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod data;
@@ -52,10 +51,9 @@ pub mod export;
 pub mod lock;
 pub mod model;
 pub mod nearest;
-pub mod nn;
 pub mod report;
-pub mod rng;
 pub mod train;
 
+pub use blendfuse_engine::{autograd, nn, rng};
 pub use blendfuse_kernels as kernels;
 pub use error::{Error, Result};

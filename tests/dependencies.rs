@@ -4,7 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const MANIFESTS: [&str; 3] = ["Cargo.toml", "kernels/Cargo.toml", "fuzz/Cargo.toml"];
+const MANIFESTS: [&str; 4] = [
+    "Cargo.toml",
+    "engine/Cargo.toml",
+    "kernels/Cargo.toml",
+    "fuzz/Cargo.toml",
+];
 
 /// The crates that a manifest names in any table of dependencies, itself left out.
 fn named(manifest: &toml::Table, found: &mut BTreeSet<String>) {

@@ -45,8 +45,8 @@ impl Fusion {
     ) -> Result<(Var, Option<RunningUpdate<F>>)> {
         let u = tape.weighted_concat(kept, h)?;
         let y = self.linear.forward(tape, params, u)?;
-        self.norm
-            .forward_relu_dropout(tape, params, y, None, &self.dropout, mode)
+        let norm = &self.norm;
+        Ok(norm.forward_relu_dropout(tape, params, y, None, &self.dropout, mode)?)
     }
 
     /// The layer that follows [u₁, …, u_M] in evaluation.

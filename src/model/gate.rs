@@ -122,7 +122,7 @@ impl Gate {
         match (logits, self.attention) {
             (Some(logits), Some(attention)) => {
                 let temperature = params.vector(attention.temperature)[0];
-                select(logits, temperature, present, self.top_k)
+                Ok(select(logits, temperature, present, self.top_k)?)
             }
             _ => {
                 let weights = uniform_weights(rows, encoders, present);

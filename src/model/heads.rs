@@ -48,7 +48,7 @@ impl Head {
         if let Some(dropout) = self.dropout.at(mode) {
             hidden = tape.dropout(hidden, dropout);
         }
-        self.output.forward(tape, params, hidden)
+        Ok(self.output.forward(tape, params, hidden)?)
     }
 
     /// The two layers in evaluation.

@@ -8,9 +8,8 @@ use ndarray::Array2;
 
 use super::gate::Gate;
 use super::network::FusionNet;
-use crate::autograd::tape::shape_error;
 use crate::autograd::value::mat_ref;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::folded::fit;
 use crate::nn::{Folded, Params};
 
@@ -104,7 +103,7 @@ impl Inference<'_> {
     pub fn project(&mut self, inputs: &[BatchRows<'_>]) -> Result<&PackedRows<f32>> {
         let encoders = self.projections.len();
         if inputs.len() != encoders {
-            return Err(shape_error(
+            return Err(Error::shape(
                 "inference",
                 format!("{encoders} encoders"),
                 inputs.len().to_string(),
@@ -117,7 +116,7 @@ impl Inference<'_> {
                 [rows, layer.inputs()],
             );
             if found != expected {
-                return Err(shape_error(
+                return Err(Error::shape(
                     "inference",
                     format!("{} × {} features", expected[0], expected[1]),
                     format!("{} × {}", found[0], found[1]),

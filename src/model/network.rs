@@ -12,9 +12,8 @@ use super::gate::Gate;
 use super::heads::Head;
 use super::loss::{Losses, losses};
 use super::projection::Projection;
-use crate::autograd::tape::shape_error;
 use crate::autograd::{Gradients, Scalar, Tape, Var};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::batch_norm::RunningUpdate;
 use crate::nn::params::WeightLayout;
 use crate::nn::{Adam, Dropout, Mode, Params};
@@ -153,7 +152,7 @@ impl<F: Scalar> FusionNet<F> {
         config.check()?;
         if encoders.is_empty() || classes == 0 {
             let got = format!("{} encoders, {classes} classes", encoders.len());
-            return Err(shape_error(
+            return Err(Error::shape(
                 "fusion network",
                 "at least one encoder and one class",
                 got,
@@ -245,7 +244,7 @@ impl<F: Scalar> FusionNet<F> {
     ) -> Result<Forward<F>> {
         let encoders = self.projections.len();
         if inputs.rows.len() != encoders {
-            return Err(shape_error(
+            return Err(Error::shape(
                 "forward",
                 format!("{encoders} encoders"),
                 inputs.rows.len().to_string(),

@@ -61,8 +61,8 @@ impl Projection {
             return Ok((tape.constant(Array2::zeros((rows, self.width))), None));
         }
         let y = self.linear.forward_known(tape, params, x, product)?;
-        self.norm
-            .forward_relu_dropout(tape, params, y, present, &self.dropout, mode)
+        let norm = &self.norm;
+        Ok(norm.forward_relu_dropout(tape, params, y, present, &self.dropout, mode)?)
     }
 
     /// Its weight matrix `(P, D_m)`.

@@ -3,9 +3,8 @@
 use ndarray::{Array2, Axis, Slice};
 use rayon::prelude::*;
 
-use crate::autograd::tape::shape_error;
 use crate::autograd::{Backward, Op, Scalar, Tape, Var};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 struct Concat;
 
@@ -16,7 +15,7 @@ impl<F: Scalar> Tape<F> {
     /// [`Error::Shape`](crate::Error::Shape) if there is nothing to join or the rows differ.
     pub fn concat(&mut self, parts: &[Var]) -> Result<Var> {
         let Some(&first) = parts.first() else {
-            return Err(shape_error("concat", "at least one value", "none"));
+            return Err(Error::shape("concat", "at least one value", "none"));
         };
         let rows = self.shape(first).0;
         for &part in parts {

@@ -4,10 +4,9 @@
 use ndarray::{Array2, Axis, Slice};
 use rayon::prelude::*;
 
-use crate::autograd::tape::shape_error;
 use crate::autograd::value::mat_ref;
 use crate::autograd::{Backward, Op, Scalar, Tape, Var};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 struct WeightedConcat {
     width: usize,
@@ -21,7 +20,7 @@ impl<F: Scalar> Tape<F> {
     pub fn weighted_concat(&mut self, weights: Var, parts: &[Var]) -> Result<Var> {
         let (rows, count) = self.shape(weights);
         if count != parts.len() || count == 0 {
-            return Err(shape_error(
+            return Err(Error::shape(
                 "weighted_concat",
                 format!("{count} parts (at least 1)"),
                 parts.len().to_string(),
@@ -29,7 +28,7 @@ impl<F: Scalar> Tape<F> {
         }
         let width = self.shape(parts[0]).1;
         if width == 0 {
-            return Err(shape_error("weighted_concat", "parts with columns", "none"));
+            return Err(Error::shape("weighted_concat", "parts with columns", "none"));
         }
         for &part in parts {
             self.expect_shape("weighted_concat", "a part", part, (rows, width))?;

@@ -4,10 +4,9 @@
 use blendfuse_kernels::epilogue::{Moments, column_moments};
 use ndarray::{Array2, Axis};
 
-use crate::autograd::tape::shape_error;
 use crate::autograd::value::mat_ref;
 use crate::autograd::{Backward, Op, Scalar, Tape, Var};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Where the statistics of a normalisation come from.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +53,7 @@ impl<F: Scalar> Tape<F> {
             self.expect_shape(op, "γ and β", var, (1, cols))?;
         }
         if let Some(present) = how.present.filter(|present| present.len() != rows) {
-            return Err(shape_error(
+            return Err(Error::shape(
                 op,
                 format!("a mask of {rows} rows"),
                 present.len().to_string(),
@@ -69,7 +68,7 @@ impl<F: Scalar> Tape<F> {
             Statistics::Batch => {
                 let moments = column_moments(mat_ref(&self.value(x)), how.present);
                 if moments.count < 2 {
-                    return Err(shape_error(
+                    return Err(Error::shape(
                         op,
                         "at least 2 rows to take statistics from",
                         moments.count.to_string(),
@@ -83,7 +82,7 @@ impl<F: Scalar> Tape<F> {
             }
             Statistics::Running { mean, var } => {
                 if mean.len() != cols || var.len() != cols {
-                    return Err(shape_error(
+                    return Err(Error::shape(
                         op,
                         format!("running statistics of {cols} columns"),
                         mean.len().to_string(),

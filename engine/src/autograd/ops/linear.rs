@@ -8,10 +8,9 @@ use blendfuse_kernels::layout::PackedRows;
 use blendfuse_kernels::linear::{linear_backward_input, linear_backward_weight, linear_forward};
 use ndarray::Array2;
 
-use crate::autograd::tape::shape_error;
 use crate::autograd::value::{mat_mut, mat_ref};
 use crate::autograd::{Backward, Op, Scalar, Tape, Tensor, Var};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 struct Linear<F> {
     // The packed input, where the weight is packed: its factor of the weight's gradient.
@@ -41,7 +40,7 @@ impl<F: Scalar> Tape<F> {
     ) -> Result<Var> {
         let ((batch, inner), (outputs, inputs)) = (self.shape(x), self.shape(weight));
         if inner != inputs {
-            return Err(shape_error(
+            return Err(Error::shape(
                 "linear",
                 format!("{inputs} inputs"),
                 inner.to_string(),
@@ -56,7 +55,7 @@ impl<F: Scalar> Tape<F> {
         let mut y = Array2::zeros((batch, outputs));
         let rows = match (self.tensor(x), self.tensor(weight)) {
             (Tensor::Panels(_), _) | (_, Tensor::Rows(_)) => {
-                return Err(shape_error(
+                return Err(Error::shape(
                     "linear",
                     "an input and a weight",
                     "them exchanged",
@@ -109,11 +108,11 @@ impl<F: Scalar> Tape<F> {
     ) -> Result<Var> {
         let expected = (self.shape(x).0, self.shape(weight).0);
         let Tensor::Rows(rows) = self.tensor(x) else {
-            return Err(shape_error("linear", "a packed batch", "another input"));
+            return Err(Error::shape("linear", "a packed batch", "another input"));
         };
         if product.dim() != expected {
             let (expected, got) = (format!("{expected:?}"), format!("{:?}", product.dim()));
-            return Err(shape_error(
+            return Err(Error::shape(
                 "linear",
                 format!("a product of {expected}"),
                 got,

@@ -143,12 +143,12 @@ impl<F: Scalar> Tape<F> {
     /// # Panics
     /// If two parts use one parameter, or one part a parameter that this tape has already: its
     /// gradient would be torn apart.
-    pub fn branches<T: Send, R: Send>(
+    pub fn branches<T: Send, R: Send, E: Send>(
         &mut self,
         parts: Vec<T>,
-        record: impl Fn(&mut Tape<F>, T) -> Result<(Var, R)> + Sync,
-    ) -> Result<Vec<(Var, R)>> {
-        let recorded: Vec<Result<(Tape<F>, Var, R)>> = parts
+        record: impl Fn(&mut Tape<F>, T) -> Result<(Var, R), E> + Sync,
+    ) -> Result<Vec<(Var, R)>, E> {
+        let recorded: Vec<Result<(Tape<F>, Var, R), E>> = parts
             .into_par_iter()
             .with_max_len(1)
             .map(|part| {
@@ -238,7 +238,7 @@ impl<F: Scalar> Tape<F> {
             return Ok(());
         }
         let (rows, cols) = self.shape(var);
-        Err(shape_error(
+        Err(Error::shape(
             op,
             format!("{what} of {} × {}", expected.0, expected.1),
             format!("{rows} × {cols}"),
@@ -328,19 +328,6 @@ pub(super) fn step_back<F: Scalar>(
         grads: lower,
         first,
     });
-}
-
-/// The engine's shape error.
-pub(crate) fn shape_error(
-    op: &'static str,
-    expected: impl Into<String>,
-    got: impl Into<String>,
-) -> Error {
-    Error::Shape {
-        op,
-        expected: expected.into(),
-        got: got.into(),
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use blendfuse_kernels::counter::StreamKey;
-use rand::TryRng;
+use rand_core::TryRng;
 
 /// What a stream is for; part of its key, so that no two uses share numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub fn stream_key(seed: u64, purpose: Purpose, item: usize, step: usize) -> Stre
     }
 }
 
-/// A sequential reader of one stream, usable wherever a `rand::Rng` is asked for.
+/// A sequential reader of one stream, usable wherever a `rand::Rng` is needed.
 #[derive(Clone, Debug)]
 pub struct Stream {
     key: StreamKey,

@@ -2,9 +2,8 @@
 
 use ndarray::{Axis, Slice};
 
-use crate::autograd::tape::shape_error;
 use crate::autograd::{Backward, Op, Scalar, Tape, Var};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 struct TakeRows(usize);
 
@@ -16,7 +15,7 @@ impl<F: Scalar> Tape<F> {
     pub fn take_rows(&mut self, x: Var, rows: usize) -> Result<Var> {
         let (batch, _) = self.shape(x);
         if rows > batch {
-            return Err(shape_error(
+            return Err(Error::shape(
                 "take_rows",
                 format!("at least {rows} rows"),
                 batch.to_string(),

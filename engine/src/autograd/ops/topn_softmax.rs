@@ -4,10 +4,9 @@
 use blendfuse_kernels::rowwise::{RENORMALISE_EPS, keep_largest, softmax};
 use ndarray::Array2;
 
-use crate::autograd::tape::shape_error;
 use crate::autograd::value::{mat_mut, mat_ref};
 use crate::autograd::{Backward, Op, Scalar, Tape, Var};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 struct TopnSoftmax<F> {
     // The softmax over all present encoders, (B, M).
@@ -33,7 +32,7 @@ impl<F: Scalar> Tape<F> {
     ) -> Result<(Var, Array2<F>)> {
         self.expect_shape("topn_softmax", "a temperature", temperature, (1, 1))?;
         if n == 0 {
-            return Err(shape_error("topn_softmax", "n of at least 1", "0"));
+            return Err(Error::shape("topn_softmax", "n of at least 1", "0"));
         }
         let z = self.value(logits).to_owned();
         let (weights, kept) = select(z, self.scalar(temperature), present, n)?;
@@ -59,7 +58,7 @@ pub fn select<F: Scalar>(
     if let Some(present) = present {
         if present.dim() != shape {
             let (rows, cols) = present.dim();
-            return Err(shape_error(
+            return Err(Error::shape(
                 "topn_softmax",
                 "a mask of the logits' shape",
                 format!("{rows} × {cols}"),
