@@ -227,11 +227,10 @@ impl<F: Scalar> Golden<F> {
         }
         self.net.update_running(&forward.running_updates);
         // Every step has the same batch.
-        self.inputs.products.clear();
         self.net.step(adam, &gradients, 1.0, Some(&mut self.inputs));
         let packed = matches!(self.layout, WeightLayout::Packed);
-        assert!(self.inputs.products.iter().all(|y| packed || y.is_none()));
-        assert!(self.inputs.products.iter().any(|y| y.is_some() == packed));
+        assert!(self.inputs.precomputed().iter().all(|y| packed || y.is_none()));
+        assert!(self.inputs.precomputed().iter().any(|y| y.is_some() == packed));
     }
 
     fn check_forward(&mut self, tape: &Tape<F>, forward: &blendfuse::model::Forward<F>) {

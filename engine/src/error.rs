@@ -14,6 +14,10 @@ pub enum Error {
         /// What it was given.
         got: String,
     },
+    /// A [product](crate::nn::Precomputed) that was formed ahead for other weights or another batch
+    /// than it was used for; says which.
+    #[error("linear: the precomputed product is stale: {0}; use it in the next forward pass, on its batch")]
+    StaleProduct(&'static str),
 }
 
 impl Error {

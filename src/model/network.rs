@@ -16,7 +16,7 @@ use crate::autograd::{Gradients, Scalar, Tape, Var};
 use crate::error::{Error, Result};
 use crate::nn::batch_norm::RunningUpdate;
 use crate::nn::params::WeightLayout;
-use crate::nn::{Adam, Dropout, Mode, Params};
+use crate::nn::{Adam, Dropout, Mode, Params, Precomputed};
 
 /// An encoder as the network sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +34,9 @@ pub struct Inputs<F> {
     pub rows: Vec<Arc<PackedRows<F>>>,
     /// `(B, M)`: which row has which encoder; none: every row has every one.
     pub present: Option<Array2<bool>>,
-    /// The batches' products with the encoders' weights, `(B, P)` each, where the optimiser formed
-    /// them along with these weights ([`FusionNet::step`]); none, or one entry an encoder.
-    pub products: Vec<Option<Array2<F>>>,
+    /// The batches' products with the encoders' weights, where the optimiser formed them along with
+    /// these weights ([`FusionNet::step`]); empty, or one entry per encoder.
+    precomputed: Vec<Option<Precomputed<F>>>,
 }
 
 impl<F> Inputs<F> {
@@ -45,8 +45,14 @@ impl<F> Inputs<F> {
         Self {
             rows,
             present,
-            products: Vec::new(),
+            precomputed: Vec::new(),
         }
+    }
+
+    /// The batches' products with the encoders' weights that [`FusionNet::step`] put in: empty, or one
+    /// entry per encoder.
+    pub fn precomputed(&self) -> &[Option<Precomputed<F>>] {
+        &self.precomputed
     }
 }
 
@@ -235,7 +241,9 @@ impl<F: Scalar> FusionNet<F> {
     /// the data layer refuses such clips by name.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the batch does not fit the encoders.
+    /// [`Error::Shape`](crate::Error::Shape) if the batch does not fit the encoders;
+    /// [`Error::Engine`](crate::Error::Engine) if it holds products of other weights or other features
+    /// (see [`FusionNet::step`]).
     pub fn forward(
         &self,
         tape: &mut Tape<F>,
@@ -261,9 +269,9 @@ impl<F: Scalar> FusionNet<F> {
                 .map(|present| present.column(m).to_vec())
                 .filter(|column| column.contains(&false));
             let x = tape.rows(rows.clone());
-            let product = inputs.products.get(m).cloned().flatten();
+            let precomputed = inputs.precomputed.get(m).and_then(Option::as_ref);
             let present = present.as_deref();
-            projection.forward(tape, &self.params, x, product, present, mode)
+            projection.forward(tape, &self.params, x, precomputed, present, mode)
         })?;
         let (projections, updates): (Vec<Var>, Vec<_>) = projected.into_iter().unzip();
         running_updates.extend(updates.into_iter().flatten());
@@ -337,8 +345,8 @@ impl<F: Scalar> FusionNet<F> {
     }
 
     /// One step of the optimiser, every gradient multiplied by `scale`. The products of the stepped
-    /// weights with the batch that comes `next` are formed along the way and put into it: that batch
-    /// must be the next one, before the weights change again.
+    /// weights with the batch that comes `next` are formed along the way and put into it. They hold
+    /// until the weights change again; [`FusionNet::forward`] refuses them after that.
     pub fn step(
         &mut self,
         adam: &mut Adam<F>,
@@ -355,7 +363,7 @@ impl<F: Scalar> FusionNet<F> {
             .collect();
         let products = adam.step_and_multiply(&mut self.params, gradients, scale, &wanted);
         if let Some(next) = next {
-            next.products = products;
+            next.precomputed = products;
         }
         self.clamp_temperature();
     }

@@ -5,7 +5,7 @@ use ndarray::Array2;
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
 use crate::nn::batch_norm::RunningUpdate;
-use crate::nn::{BatchNorm, Dropout, Folded, Linear, Mode, ParamId, Params};
+use crate::nn::{BatchNorm, Dropout, Folded, Linear, Mode, ParamId, Params, Precomputed};
 
 /// `encoders.NAME.linear` and `encoders.NAME.norm`.
 #[derive(Clone, Copy, Debug)]
@@ -42,17 +42,18 @@ impl Projection {
         }
     }
 
-    /// The packed batch `(B, D_m)` → `(B, P)`; rows that are not `present` become 0. Its `product`
-    /// with the weight may be known already.
+    /// The packed batch `(B, D_m)` → `(B, P)`; rows that are not `present` become 0. The
+    /// optimiser may have formed its product with the weight already.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the batch has another width.
+    /// [`Error::Shape`](crate::Error::Shape) if the batch has another width;
+    /// [`Error::Engine`](crate::Error::Engine) if the product is stale.
     pub fn forward<F: Scalar>(
         &self,
         tape: &mut Tape<F>,
         params: &Params<F>,
         x: Var,
-        product: Option<Array2<F>>,
+        precomputed: Option<&Precomputed<F>>,
         present: Option<&[bool]>,
         mode: Mode,
     ) -> Result<(Var, Option<RunningUpdate<F>>)> {
@@ -60,7 +61,8 @@ impl Projection {
             let rows = tape.shape(x).0;
             return Ok((tape.constant(Array2::zeros((rows, self.width))), None));
         }
-        let y = self.linear.forward_known(tape, params, x, product)?;
+        let linear = &self.linear;
+        let y = linear.forward_precomputed(tape, params, x, precomputed)?;
         let norm = &self.norm;
         Ok(norm.forward_relu_dropout(tape, params, y, present, &self.dropout, mode)?)
     }

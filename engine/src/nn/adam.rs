@@ -8,7 +8,7 @@ use ndarray::{ArcArray2, Array2};
 use rayon::prelude::*;
 
 use super::params::Param;
-use super::{ParamId, Params};
+use super::{ParamId, Params, Precomputed};
 use crate::autograd::gradient::FactorPair;
 use crate::autograd::value::mat_mut;
 use crate::autograd::{Gradient, Gradients, Scalar, Tensor};
@@ -101,15 +101,15 @@ impl<F: Scalar> Adam<F> {
     }
 
     /// As [`Adam::step_scaled`], and gives `X Wᵀ (B, outputs)` for some stepped weights and the batches
-    /// that they meet next, formed while the weights are in the cache; none for a weight that is not
-    /// packed or took no step.
+    /// that they meet next, formed while the weights are in the cache; `None` for a weight that is not
+    /// packed or took no step. The products serve until the weights change again.
     pub fn step_and_multiply(
         &mut self,
         params: &mut Params<F>,
         gradients: &Gradients<F>,
         scale: f64,
         batches: &[(ParamId, Arc<PackedRows<F>>)],
-    ) -> Vec<Option<Array2<F>>> {
+    ) -> Vec<Option<Precomputed<F>>> {
         let mut products: Vec<Option<Product<'_, F>>> = Vec::new();
         products.resize_with(params.len(), || None);
         for (id, x) in batches {
@@ -133,8 +133,12 @@ impl<F: Scalar> Adam<F> {
                 moments.steps += 1;
                 let step = config.at(moments.steps, scale);
                 update(&step, param, gradient, moments, product.as_mut());
+                param.raise_generation();
             });
-        let product = |(id, _): &(ParamId, _)| products[id.index()].take()?.y;
+        let product = |(id, x): &(ParamId, Arc<PackedRows<F>>)| {
+            let y = products[id.index()].take()?.y?;
+            Some(Precomputed::new(Arc::clone(x), params.generation(*id), y))
+        };
         batches.iter().map(product).collect()
     }
 

@@ -1,9 +1,7 @@
 //! A linear layer.
 
-use ndarray::Array2;
-
 use super::init::uniform_fan_in;
-use super::{ParamId, Params};
+use super::{ParamId, Params, Precomputed};
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
 
@@ -43,21 +41,28 @@ impl Linear {
         params: &Params<F>,
         x: Var,
     ) -> Result<Var> {
-        self.forward_known(tape, params, x, None)
+        self.forward_precomputed(tape, params, x, None)
     }
 
-    /// As [`Linear::forward`], where `x Wᵀ (B, outputs)` may be known already.
+    /// As [`Linear::forward`], where the optimiser may have formed `x Wᵀ (B, outputs)` already.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if `x` or the product has another shape.
-    pub fn forward_known<F: Scalar>(
+    /// [`Error::Shape`](crate::Error::Shape) if `x` has another width;
+    /// [`Error::StaleProduct`](crate::Error::StaleProduct) if the product is of another batch than `x`,
+    /// or the weight has changed since it was formed.
+    pub fn forward_precomputed<F: Scalar>(
         &self,
         tape: &mut Tape<F>,
         params: &Params<F>,
         x: Var,
-        product: Option<Array2<F>>,
+        precomputed: Option<&Precomputed<F>>,
     ) -> Result<Var> {
+        let generation = params.generation(self.weight);
+        let product = precomputed
+            .map(|precomputed| precomputed.product_of(generation, tape.tensor(x)))
+            .transpose()?
+            .cloned();
         let (weight, bias) = (params.leaf(tape, self.weight), params.leaf(tape, self.bias));
-        tape.linear_known(x, weight, Some(bias), product)
+        tape.linear_precomputed(x, weight, Some(bias), product)
     }
 }

@@ -8,6 +8,7 @@ pub mod init;
 pub mod linear;
 pub mod params;
 pub mod plateau;
+pub mod precomputed;
 
 pub use adam::{Adam, AdamConfig};
 pub use batch_norm::BatchNorm;
@@ -16,6 +17,7 @@ pub use folded::Folded;
 pub use linear::Linear;
 pub use params::{ParamId, Params};
 pub use plateau::{Plateau, PlateauConfig};
+pub use precomputed::Precomputed;
 
 /// What a forward pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

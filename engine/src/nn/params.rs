@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use blendfuse_kernels::layout::Panels;
 use rayon::prelude::*;
@@ -30,6 +31,21 @@ pub struct Param<F> {
     pub shape: Vec<usize>,
     /// Whether the optimiser changes it; running statistics are not trainable.
     pub trainable: bool,
+    // Of these values, see `Params::generation`.
+    generation: u64,
+}
+
+impl<F> Param<F> {
+    /// Tells the values of now from those before; to be called after every change.
+    pub(super) fn raise_generation(&mut self) {
+        self.generation = next_generation();
+    }
+}
+
+/// One counter for all parameters of all models, so that no two share a generation by chance.
+fn next_generation() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// How weight matrices are held.
@@ -148,6 +164,7 @@ impl<F: Scalar> Params<F> {
             tensor,
             shape,
             trainable,
+            generation: next_generation(),
         });
         id
     }
@@ -168,6 +185,12 @@ impl<F: Scalar> Params<F> {
     /// One of them.
     pub fn get(&self, id: ParamId) -> &Param<F> {
         &self.list[id.0]
+    }
+
+    /// A number that grows whenever the values of this parameter change: by a step of the optimiser or
+    /// otherwise. Two parameters share it only if one is a clone of the other and neither has changed.
+    pub fn generation(&self, id: ParamId) -> u64 {
+        self.list[id.0].generation
     }
 
     /// The one with this name.
@@ -240,6 +263,7 @@ impl<F: Scalar> Params<F> {
     /// If the parameter is a packed matrix.
     pub fn vector_mut(&mut self, id: ParamId) -> &mut [F] {
         let param = &mut self.list[id.0];
+        param.raise_generation();
         match &mut param.tensor {
             Tensor::Dense(x) => x.as_slice_mut().expect("parameters are row-major"),
             Tensor::Rows(_) | Tensor::Panels(_) => panic!("{} is a matrix", param.name),
@@ -256,7 +280,9 @@ impl<F: Scalar> Params<F> {
         id: ParamId,
         read: impl Fn(usize, &mut [F]) -> Result<(), E> + Send + Sync,
     ) -> Result<(), E> {
-        match &mut self.list[id.0].tensor {
+        let param = &mut self.list[id.0];
+        param.raise_generation();
+        match &mut param.tensor {
             Tensor::Panels(panels) => Arc::make_mut(panels).fill(read),
             other => {
                 let (rows, cols) = other.shape();
@@ -274,6 +300,7 @@ impl<F: Scalar> Params<F> {
     /// If there are not as many as the shape asks for.
     pub fn set(&mut self, id: ParamId, values: Vec<F>) {
         let param = &mut self.list[id.0];
+        param.raise_generation();
         let (rows, cols) = param.tensor.shape();
         param.tensor = match param.tensor {
             Tensor::Panels(_) => {

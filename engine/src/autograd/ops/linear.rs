@@ -23,15 +23,16 @@ impl<F: Scalar> Tape<F> {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit, or if `x` is a packed weight.
     pub fn linear(&mut self, x: Var, weight: Var, bias: Option<Var>) -> Result<Var> {
-        self.linear_known(x, weight, bias, None)
+        self.linear_precomputed(x, weight, bias, None)
     }
 
-    /// As [`Tape::linear`], where `x Wᵀ (B, O)` may be known already: the optimiser forms it while the
-    /// stepped weight is in the cache.
+    /// As [`Tape::linear`], where `x Wᵀ (B, O)` may be there already: the optimiser forms it while the
+    /// stepped weight is in the cache. Only [`Linear`](crate::nn::Linear) calls this, which knows
+    /// whether the product is that of `x` and `weight`.
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit, or if `x` is a packed weight.
-    pub fn linear_known(
+    pub(crate) fn linear_precomputed(
         &mut self,
         x: Var,
         weight: Var,
