@@ -6,15 +6,14 @@
 //!
 //! ```
 //! use blendfuse::autograd::Tape;
-//! use blendfuse::nn::params::WeightLayout;
-//! use blendfuse::nn::{Adam, AdamConfig, Linear, Params};
+//! use blendfuse::nn::{Adam, AdamConfig, Init, Linear, Params};
 //! use ndarray::array;
 //!
 //! # fn main() -> blendfuse::Result<()> {
 //! let x = array![[0.0, 1.0], [1.0, 0.0]]; // (batch, features)
 //! let y = array![[0.7, 0.3], [0.0, 1.0]]; // soft labels, (batch, classes)
-//! let mut params = Params::<f32>::new(WeightLayout::Packed);
-//! let head = Linear::new(&mut params, "head", 2, 2, 42);
+//! let mut params = Params::<f32>::new();
+//! let head = Linear::new(&mut params, "head", 2, 2, Init::Random { seed: 42 });
 //! let mut adam = Adam::new(AdamConfig { lr: 0.1, ..AdamConfig::default() });
 //! let mut last = f32::INFINITY;
 //! for _ in 0..50 {

@@ -229,8 +229,18 @@ impl<F: Scalar> Golden<F> {
         // Every step has the same batch.
         self.net.step(adam, &gradients, 1.0, Some(&mut self.inputs));
         let packed = matches!(self.layout, WeightLayout::Packed);
-        assert!(self.inputs.precomputed().iter().all(|y| packed || y.is_none()));
-        assert!(self.inputs.precomputed().iter().any(|y| y.is_some() == packed));
+        assert!(
+            self.inputs
+                .precomputed()
+                .iter()
+                .all(|y| packed || y.is_none())
+        );
+        assert!(
+            self.inputs
+                .precomputed()
+                .iter()
+                .any(|y| y.is_some() == packed)
+        );
     }
 
     fn check_forward(&mut self, tape: &Tape<F>, forward: &blendfuse::model::Forward<F>) {

@@ -177,7 +177,9 @@ const SOURCES: [&str; 2] = ["src", "engine/src"];
 
 /// Every file with layers, of the program and of the engine.
 fn layered_files() -> Vec<PathBuf> {
-    let folders = SOURCES.iter().map(|folder| rust_files(&root().join(folder)));
+    let folders = SOURCES
+        .iter()
+        .map(|folder| rust_files(&root().join(folder)));
     folders.flatten().collect()
 }
 

@@ -16,7 +16,9 @@ pub enum Error {
     },
     /// A [product](crate::nn::Precomputed) that was formed ahead for other weights or another batch
     /// than it was used for; says which.
-    #[error("linear: the precomputed product is stale: {0}; use it in the next forward pass, on its batch")]
+    #[error(
+        "linear: the precomputed product is stale: {0}; use it in the next forward pass, on its batch"
+    )]
     StaleProduct(&'static str),
 }
 

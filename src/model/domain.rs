@@ -6,7 +6,7 @@ use ndarray::Array2;
 use super::heads::Head;
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
-use crate::nn::{Dropout, Mode, Params};
+use crate::nn::{Dropout, Init, Mode, Params};
 
 /// `domain.0` and `domain.3` behind the gradient reversal.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +23,10 @@ impl Domain {
         hidden: usize,
         reversal: f64,
         dropout: Dropout,
-        seed: u64,
+        init: Init,
     ) -> Self {
         Self {
-            head: Head::new(params, "domain", [inputs, hidden, 2], dropout, seed),
+            head: Head::new(params, "domain", [inputs, hidden, 2], dropout, init),
             reversal,
         }
     }

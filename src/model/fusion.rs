@@ -3,7 +3,7 @@
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
 use crate::nn::batch_norm::RunningUpdate;
-use crate::nn::{BatchNorm, Dropout, Folded, Linear, Mode, Params};
+use crate::nn::{BatchNorm, Dropout, Folded, Init, Linear, Mode, Params};
 
 /// `fusion.linear` and `fusion.norm`.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +20,9 @@ impl Fusion {
         inputs: usize,
         width: usize,
         dropout: Dropout,
-        seed: u64,
+        init: Init,
     ) -> Self {
-        let linear = Linear::new(params, "fusion.linear", inputs, width, seed);
+        let linear = Linear::new(params, "fusion.linear", inputs, width, init);
         let norm = BatchNorm::new(params, "fusion.norm", width);
         Self {
             linear,

@@ -4,10 +4,10 @@
 use ndarray::Array2;
 
 use super::config::{Gate as Kind, ModelConfig};
-use crate::autograd::ops::topn_softmax::select;
+use crate::autograd::ops::top_k_softmax::select;
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
-use crate::nn::{Folded, Linear, ParamId, Params};
+use crate::nn::{Folded, Init, Linear, ParamId, Params};
 
 /// `gate.0`, `gate.2` and `gate.temperature`; a uniform gate has no parameters.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,7 @@ impl Gate {
         params: &mut Params<F>,
         config: &ModelConfig,
         encoders: usize,
-        seed: u64,
+        init: Init,
     ) -> Self {
         let attention = (config.gate == Kind::Attention).then(|| Attention {
             hidden: Linear::new(
@@ -49,9 +49,9 @@ impl Gate {
                 "gate.0",
                 encoders * config.projection_dim,
                 config.gate_hidden,
-                seed,
+                init,
             ),
-            output: Linear::new(params, "gate.2", config.gate_hidden, encoders, seed),
+            output: Linear::new(params, "gate.2", config.gate_hidden, encoders, init),
             temperature: params.add_vector(
                 "gate.temperature",
                 vec![F::of(config.temperature)],
@@ -90,7 +90,7 @@ impl Gate {
         let hidden = tape.relu(hidden);
         let logits = attention.output.forward(tape, params, hidden)?;
         let temperature = params.leaf(tape, attention.temperature);
-        let (kept, weights) = tape.topn_softmax(logits, temperature, present, self.top_k)?;
+        let (kept, weights) = tape.top_k_softmax(logits, temperature, present, self.top_k)?;
         Ok(GateOutput {
             logits: Some(logits),
             weights,

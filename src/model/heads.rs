@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2};
 use crate::autograd::value::{mat_mut, mat_ref};
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
-use crate::nn::{Dropout, Folded, Linear, Mode, Params};
+use crate::nn::{Dropout, Folded, Init, Linear, Mode, Params};
 
 /// `NAME.0` and `NAME.3`.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +23,12 @@ impl Head {
         name: &str,
         [inputs, hidden, outputs]: [usize; 3],
         dropout: Dropout,
-        seed: u64,
+        init: Init,
     ) -> Self {
         Self {
-            hidden: Linear::new(params, &format!("{name}.0"), inputs, hidden, seed),
+            hidden: Linear::new(params, &format!("{name}.0"), inputs, hidden, init),
             dropout,
-            output: Linear::new(params, &format!("{name}.3"), hidden, outputs, seed),
+            output: Linear::new(params, &format!("{name}.3"), hidden, outputs, init),
         }
     }
 

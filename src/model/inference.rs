@@ -10,7 +10,7 @@ use super::gate::Gate;
 use super::network::FusionNet;
 use crate::autograd::value::mat_ref;
 use crate::error::{Error, Result};
-use crate::nn::folded::fit;
+use crate::nn::folded::resize;
 use crate::nn::{Folded, Params};
 
 /// What the network says of a batch.
@@ -128,7 +128,7 @@ impl Inference<'_> {
             .map(|(layer, input)| layer.projection(*input))
             .collect();
         let width = self.projections[0].outputs();
-        fit(&mut self.joined, rows, encoders * width);
+        resize(&mut self.joined, rows, encoders * width);
         project(&layers, &mut self.joined);
         Ok(&self.joined)
     }

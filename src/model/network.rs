@@ -16,7 +16,7 @@ use crate::autograd::{Gradients, Scalar, Tape, Var};
 use crate::error::{Error, Result};
 use crate::nn::batch_norm::RunningUpdate;
 use crate::nn::params::WeightLayout;
-use crate::nn::{Adam, Dropout, Mode, Params, Precomputed};
+use crate::nn::{Adam, Dropout, Init, Mode, Params, Precomputed};
 
 /// An encoder as the network sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +114,11 @@ impl<F: Scalar> FusionNet<F> {
         classes: usize,
         layout: WeightLayout,
     ) -> Result<Self> {
-        Self::with_params(config, encoders, classes, Params::new(layout))
+        let init = Init::Random {
+            seed: config.train.seed,
+        };
+        let params = Params::with_layout(layout);
+        Self::with_params(config, encoders, classes, params, init)
     }
 
     /// As [`FusionNet::new`], with weight matrices of 0 that a file is going to fill.
@@ -122,7 +126,7 @@ impl<F: Scalar> FusionNet<F> {
     /// # Errors
     /// As [`FusionNet::new`].
     pub fn blank(config: &Config, encoders: &[EncoderShape], classes: usize) -> Result<Self> {
-        Self::with_params(config, encoders, classes, Params::blank())
+        Self::with_params(config, encoders, classes, Params::new(), Init::Zeros)
     }
 
     /// The names and shapes of such a network's parameters, without the weight matrices.
@@ -134,7 +138,8 @@ impl<F: Scalar> FusionNet<F> {
         encoders: &[EncoderShape],
         classes: usize,
     ) -> Result<Params<F>> {
-        Ok(Self::with_params(config, encoders, classes, Params::shapes_only())?.params)
+        let params = Params::new();
+        Ok(Self::with_params(config, encoders, classes, params, Init::ShapesOnly)?.params)
     }
 
     /// How many trainable numbers such a network has, without making it.
@@ -154,6 +159,7 @@ impl<F: Scalar> FusionNet<F> {
         encoders: &[EncoderShape],
         classes: usize,
         mut params: Params<F>,
+        init: Init,
     ) -> Result<Self> {
         config.check()?;
         if encoders.is_empty() || classes == 0 {
@@ -164,7 +170,7 @@ impl<F: Scalar> FusionNet<F> {
                 got,
             ));
         }
-        let (model, seed) = (&config.model, config.train.seed);
+        let model = &config.model;
         let mut layers = 0;
         let mut dropout = |rate: Option<f64>| {
             layers += 1;
@@ -183,18 +189,18 @@ impl<F: Scalar> FusionNet<F> {
                     encoder.width,
                     model.projection_dim,
                     dropout,
-                    seed,
+                    init,
                 )
             })
             .collect();
-        let gate = Gate::new(&mut params, model, encoders.len(), seed);
+        let gate = Gate::new(&mut params, model, encoders.len(), init);
         let joined = encoders.len() * model.projection_dim;
         let fusion = Fusion::new(
             &mut params,
             joined,
             model.shared_dim,
             dropout(model.dropout_fusion),
-            seed,
+            init,
         );
         let head = [model.shared_dim, model.head_hidden, classes];
         let presence = Head::new(
@@ -202,7 +208,7 @@ impl<F: Scalar> FusionNet<F> {
             "presence",
             head,
             dropout(model.dropout_heads),
-            seed,
+            init,
         );
         let salience = (model.heads == Heads::Dual).then(|| {
             Head::new(
@@ -210,7 +216,7 @@ impl<F: Scalar> FusionNet<F> {
                 "salience",
                 head,
                 dropout(model.dropout_heads),
-                seed,
+                init,
             )
         });
         let domain = config.uda.enabled.then(|| {
@@ -221,7 +227,7 @@ impl<F: Scalar> FusionNet<F> {
                 model.head_hidden,
                 config.uda.reversal_weight,
                 dropout,
-                seed,
+                init,
             )
         });
         Ok(Self {
@@ -268,7 +274,7 @@ impl<F: Scalar> FusionNet<F> {
                 .as_ref()
                 .map(|present| present.column(m).to_vec())
                 .filter(|column| column.contains(&false));
-            let x = tape.rows(rows.clone());
+            let x = tape.packed_input(rows.clone());
             let precomputed = inputs.precomputed.get(m).and_then(Option::as_ref);
             let present = present.as_deref();
             projection.forward(tape, &self.params, x, precomputed, present, mode)

@@ -5,7 +5,7 @@ use ndarray::Array2;
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
 use crate::nn::batch_norm::RunningUpdate;
-use crate::nn::{BatchNorm, Dropout, Folded, Linear, Mode, ParamId, Params, Precomputed};
+use crate::nn::{BatchNorm, Dropout, Folded, Init, Linear, Mode, ParamId, Params, Precomputed};
 
 /// `encoders.NAME.linear` and `encoders.NAME.norm`.
 #[derive(Clone, Copy, Debug)]
@@ -24,14 +24,14 @@ impl Projection {
         inputs: usize,
         width: usize,
         dropout: Dropout,
-        seed: u64,
+        init: Init,
     ) -> Self {
         let linear = Linear::new(
             params,
             &format!("encoders.{encoder}.linear"),
             inputs,
             width,
-            seed,
+            init,
         );
         let norm = BatchNorm::new(params, &format!("encoders.{encoder}.norm"), width);
         Self {

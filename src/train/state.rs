@@ -121,7 +121,9 @@ pub fn load(path: &Path, params: &mut Params<f32>, adam: &mut Adam<f32>) -> Resu
 fn in_layout(like: &Tensor<f32>, values: Vec<f32>) -> Tensor<f32> {
     let (rows, cols) = like.shape();
     match like {
-        Tensor::Panels(_) => Tensor::Panels(Arc::new(Panels::from_row_major(&values, rows, cols))),
+        Tensor::PackedWeight(_) => {
+            Tensor::PackedWeight(Arc::new(Panels::from_row_major(&values, rows, cols)))
+        }
         _ => Tensor::dense(rows, cols, values),
     }
 }

@@ -36,7 +36,7 @@ impl Outgoing<'_> {
             Outgoing::Param { tensor, .. } => tensor,
             Outgoing::Vector(values) => return write_values(out, values, &mut Vec::new()),
         };
-        let Tensor::Panels(panels) = tensor else {
+        let Tensor::PackedWeight(panels) = tensor else {
             return write_values(out, &tensor.to_row_major(), &mut Vec::new());
         };
         let (rows, cols) = (panels.rows(), panels.cols());

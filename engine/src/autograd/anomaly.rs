@@ -1,7 +1,8 @@
 //! Where the first value that is not finite arose, as PyTorch's `detect_anomaly` tells it.
 
 use super::gradient::{Gradient, Gradients};
-use super::tape::{Node, step_back};
+use super::op::Node;
+use super::tape::step_back;
 use super::{Scalar, Tape, Tensor, Var};
 use crate::error::Result;
 use ndarray::Array2;
@@ -41,7 +42,7 @@ impl<F: Scalar> Tape<F> {
     pub fn first_not_finite(&self) -> Option<Anomaly> {
         let bad = |node: &Node<F>| match &node.value {
             Tensor::Dense(x) => !x.iter().all(|x| x.is_finite()),
-            Tensor::Rows(_) | Tensor::Panels(_) => false,
+            Tensor::PackedInput(_) | Tensor::PackedWeight(_) => false,
         };
         let id = self.nodes.iter().position(bad)?;
         Some(self.anomaly(id, Pass::Forward))
@@ -53,7 +54,7 @@ impl<F: Scalar> Tape<F> {
     ///
     /// # Errors
     /// As [`Tape::backward`].
-    pub fn backward_watched(self, loss: Var) -> Result<std::result::Result<Gradients<F>, Anomaly>> {
+    pub fn backward_checked(self, loss: Var) -> Result<std::result::Result<Gradients<F>, Anomaly>> {
         self.expect_shape("backward", "a loss", loss, (1, 1))?;
         let last = self.id(loss);
         let mut grads: Vec<Option<Gradient<F>>> = Vec::new();
@@ -160,7 +161,7 @@ mod tests {
         let z = tape.push(array![[4.0]], &[y], Faulty);
         let loss = tape.relu(z);
         assert_eq!(tape.first_not_finite(), None);
-        let found = tape.backward_watched(loss).unwrap().unwrap_err();
+        let found = tape.backward_checked(loss).unwrap().unwrap_err();
         assert_eq!((found.op, found.pass), ("faulty", Pass::Backward));
         assert_eq!(found.parameters, [9]);
     }

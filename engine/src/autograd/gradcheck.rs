@@ -75,7 +75,7 @@ pub fn gradcheck_against(
         let flat: Vec<f64> = values.iter().copied().collect();
         tape.variable(match inputs[i] {
             Input::Packed(..) => {
-                Tensor::Panels(Arc::new(Panels::from_row_major(&flat, rows, cols)))
+                Tensor::PackedWeight(Arc::new(Panels::from_row_major(&flat, rows, cols)))
             }
             _ => Tensor::dense(rows, cols, flat),
         })

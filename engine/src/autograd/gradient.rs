@@ -9,8 +9,8 @@ use blendfuse_kernels::layout::PackedRows;
 use blendfuse_kernels::linear::linear_backward_weight;
 use ndarray::Array2;
 
-use super::value::{mat_mut, mat_ref};
-use super::{Scalar, Var};
+use super::Scalar;
+use super::value::{Var, mat_mut, mat_ref};
 
 /// One term `dyᵀ x` of a weight's gradient.
 #[derive(Clone, Debug)]

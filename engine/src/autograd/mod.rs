@@ -14,8 +14,8 @@ pub mod value;
 pub use gradcheck::{Input, gradcheck, gradcheck_against};
 pub use gradient::{Gradient, Gradients};
 pub use op::{Backward, Op};
-pub use tape::{Tape, Var};
-pub use value::Tensor;
+pub use tape::Tape;
+pub use value::{Tensor, Var};
 
 use blendfuse_kernels::Real;
 

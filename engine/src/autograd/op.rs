@@ -9,7 +9,6 @@ use rayon::prelude::*;
 
 use super::Scalar;
 use super::gradient::{FactorPair, Gradient};
-use super::tape::Node;
 use super::value::Tensor;
 
 /// An operation on the tape: what its backward pass needs, and that pass.
@@ -19,6 +18,21 @@ pub trait Op<F: Scalar>: Send + Sync {
 
     /// Adds to the gradient of every input that needs one.
     fn backward(&self, cx: &mut Backward<'_, F>);
+}
+
+/// A value of the tape, with the operation that made it; a leaf has none.
+pub(super) struct Node<F> {
+    pub(super) value: Tensor<F>,
+    pub(super) inputs: Vec<usize>,
+    pub(super) op: Option<Box<dyn Op<F>>>,
+    pub(super) needs_gradient: bool,
+}
+
+impl<F: Scalar> std::fmt::Debug for Node<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = self.op.as_ref().map_or("leaf", |op| op.name());
+        write!(f, "{name} {:?}", self.value.shape())
+    }
 }
 
 /// What an operation sees in its backward pass.
@@ -161,7 +175,7 @@ impl<F: Scalar> Backward<'_, F> {
     /// Input `i` as a packed weight.
     pub fn panels(&self, i: usize) -> Option<&Panels<F>> {
         match self.tensor(i) {
-            Tensor::Panels(w) => Some(w),
+            Tensor::PackedWeight(w) => Some(w),
             _ => None,
         }
     }
@@ -174,6 +188,8 @@ impl<F: Scalar> Backward<'_, F> {
 pub(super) fn dense<F: Scalar>(value: &Tensor<F>) -> ArrayView2<'_, F> {
     match value {
         Tensor::Dense(x) => x.view(),
-        Tensor::Rows(_) | Tensor::Panels(_) => panic!("a packed value where a dense one is needed"),
+        Tensor::PackedInput(_) | Tensor::PackedWeight(_) => {
+            panic!("a packed value where a dense one is needed")
+        }
     }
 }

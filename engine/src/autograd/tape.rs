@@ -11,33 +11,11 @@ use rayon::prelude::*;
 
 use super::Scalar;
 use super::gradient::{Gradient, Gradients};
-use super::op::{Backward, Op, dense};
-use super::value::Tensor;
+use super::op::{Backward, Node, Op, dense};
+use super::value::{Tensor, Var};
 use crate::error::{Error, Result};
 
 static NEXT_TAPE: AtomicU64 = AtomicU64::new(0);
-
-/// A value on a tape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Var {
-    pub(super) id: usize,
-    // Guards against use on another tape, where the id would name another value.
-    pub(super) tape: u64,
-}
-
-pub(super) struct Node<F> {
-    pub(super) value: Tensor<F>,
-    pub(super) inputs: Vec<usize>,
-    pub(super) op: Option<Box<dyn Op<F>>>,
-    pub(super) needs_gradient: bool,
-}
-
-impl<F: Scalar> std::fmt::Debug for Node<F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = self.op.as_ref().map_or("leaf", |op| op.name());
-        write!(f, "{name} {:?}", self.value.shape())
-    }
-}
 
 /// Records a forward pass.
 pub struct Tape<F> {
@@ -78,8 +56,8 @@ impl<F: Scalar> Tape<F> {
     }
 
     /// A packed batch, a leaf without gradient.
-    pub fn rows(&mut self, x: Arc<PackedRows<F>>) -> Var {
-        self.leaf(Tensor::Rows(x), false)
+    pub fn packed_input(&mut self, x: Arc<PackedRows<F>>) -> Var {
+        self.leaf(Tensor::PackedInput(x), false)
     }
 
     /// A leaf whose gradient [`Gradients::of`] gives.

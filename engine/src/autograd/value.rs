@@ -8,15 +8,23 @@ use ndarray::{ArcArray2, Array2, ArrayView2, ArrayViewMut2};
 
 use super::Scalar;
 
+/// A value on a tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Var {
+    pub(super) id: usize,
+    // Guards against use on another tape, where the id would name another value.
+    pub(super) tape: u64,
+}
+
 /// A 2-D value. Copies are cheap: the numbers are shared.
 #[derive(Clone, Debug)]
 pub enum Tensor<F> {
     /// Row-major and contiguous.
     Dense(ArcArray2<F>),
     /// A batch of inputs, packed once for forward and weight gradient.
-    Rows(Arc<PackedRows<F>>),
+    PackedInput(Arc<PackedRows<F>>),
     /// A weight matrix `(outputs, inputs)`; its gradient stays factored.
-    Panels(Arc<Panels<F>>),
+    PackedWeight(Arc<Panels<F>>),
 }
 
 impl<F: Scalar> Tensor<F> {
@@ -35,8 +43,8 @@ impl<F: Scalar> Tensor<F> {
     pub fn shape(&self) -> (usize, usize) {
         match self {
             Tensor::Dense(x) => x.dim(),
-            Tensor::Rows(x) => (x.rows(), x.cols()),
-            Tensor::Panels(x) => (x.rows(), x.cols()),
+            Tensor::PackedInput(x) => (x.rows(), x.cols()),
+            Tensor::PackedWeight(x) => (x.rows(), x.cols()),
         }
     }
 
@@ -44,8 +52,8 @@ impl<F: Scalar> Tensor<F> {
     pub fn to_row_major(&self) -> Vec<F> {
         match self {
             Tensor::Dense(x) => x.iter().copied().collect(),
-            Tensor::Rows(x) => x.to_row_major(),
-            Tensor::Panels(x) => x.to_row_major(),
+            Tensor::PackedInput(x) => x.to_row_major(),
+            Tensor::PackedWeight(x) => x.to_row_major(),
         }
     }
 }

@@ -189,7 +189,7 @@ impl<F: Scalar> Moments<F> {
     pub fn zeros(like: &Tensor<F>, amsgrad: bool) -> Self {
         let (rows, cols) = like.shape();
         let zeros = || match like {
-            Tensor::Panels(_) => Tensor::Panels(Arc::new(Panels::zeros(rows, cols))),
+            Tensor::PackedWeight(_) => Tensor::PackedWeight(Arc::new(Panels::zeros(rows, cols))),
             _ => Tensor::Dense(ArcArray2::zeros((rows, cols))),
         };
         Self {
@@ -209,7 +209,7 @@ fn update<F: Scalar>(
     product: Option<&mut Product<'_, F>>,
 ) {
     match (&mut param.tensor, gradient) {
-        (Tensor::Panels(p), Gradient::Factored(pairs)) => {
+        (Tensor::PackedWeight(p), Gradient::Factored(pairs)) => {
             let factors: Vec<_> = pairs.iter().map(FactorPair::as_factor).collect();
             let moments = PanelMoments {
                 m: panels_mut(&mut moments.m),
@@ -239,7 +239,7 @@ fn update<F: Scalar>(
 
 fn panels_mut<F: Scalar>(tensor: &mut Tensor<F>) -> &mut Panels<F> {
     match tensor {
-        Tensor::Panels(x) => Arc::make_mut(x),
+        Tensor::PackedWeight(x) => Arc::make_mut(x),
         _ => unreachable!("moments have their parameter's layout"),
     }
 }
@@ -261,7 +261,7 @@ mod tests {
 
     /// Steps on ½‖x Wᵀ‖² with both layouts of W.
     fn run(layout: WeightLayout, config: AdamConfig) -> Vec<f64> {
-        let mut params = Params::<f64>::new(layout);
+        let mut params = Params::<f64>::with_layout(layout);
         let id = params.add_matrix("w", 3, 2, vec![0.5, -0.2, 0.1, 0.9, -0.7, 0.3]);
         let mut adam = Adam::new(config);
         for step in 0..4 {
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_parameter_without_gradient_stays_and_counts_no_step() {
-        let mut params = Params::<f64>::new(WeightLayout::Packed);
+        let mut params = Params::<f64>::new();
         let used = params.add_vector("used", vec![1.0], true);
         let idle = params.add_vector("idle", vec![1.0], true);
         let mut adam = Adam::new(AdamConfig {

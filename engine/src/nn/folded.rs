@@ -74,7 +74,7 @@ impl Folded {
     /// # Panics
     /// If `x` has another width.
     pub fn forward(&self, x: &PackedRows<f32>, out: &mut PackedRows<f32>) {
-        fit(out, x.rows(), self.outputs());
+        resize(out, x.rows(), self.outputs());
         dense(x, &self.weights, self.epilogue(), out);
     }
 
@@ -96,8 +96,8 @@ impl Folded {
     }
 }
 
-/// Gives a buffer another size if it has not this one.
-pub fn fit(buffer: &mut PackedRows<f32>, rows: usize, cols: usize) {
+/// Gives a buffer this size, with new memory only where it has another.
+pub fn resize(buffer: &mut PackedRows<f32>, rows: usize, cols: usize) {
     if (buffer.rows(), buffer.cols()) != (rows, cols) {
         *buffer = PackedRows::zeros(rows, cols);
     }

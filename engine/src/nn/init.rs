@@ -5,6 +5,31 @@ use rayon::prelude::*;
 use crate::autograd::Scalar;
 use crate::rng::{Purpose, stream_key};
 
+/// How the weights of a new layer begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Init {
+    /// Drawn as PyTorch does for linear layers, uniform in ±1/√inputs.
+    Random {
+        /// What the values depend on, beside the number of the parameter in its model.
+        seed: u64,
+    },
+    /// Zero: a file is going to fill them.
+    Zeros,
+    /// Not at all: weight matrices hold no values, only names and shapes are wanted.
+    ShapesOnly,
+}
+
+impl Init {
+    /// The values of a parameter of a layer with `inputs` inputs, which is the `number`-th of its
+    /// model.
+    pub(super) fn values<F: Scalar>(self, len: usize, inputs: usize, number: usize) -> Vec<F> {
+        match self {
+            Init::Random { seed } => uniform_fan_in(len, inputs, seed, number),
+            Init::Zeros | Init::ShapesOnly => vec![F::zero(); len],
+        }
+    }
+}
+
 /// Uniform in ±1/√`fan_in`, PyTorch's default for linear layers (weight and bias). The values
 /// depend on the seed, the parameter's number and the place alone.
 pub fn uniform_fan_in<F: Scalar>(len: usize, fan_in: usize, seed: u64, parameter: usize) -> Vec<F> {

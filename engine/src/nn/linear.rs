@@ -1,7 +1,6 @@
 //! A linear layer.
 
-use super::init::uniform_fan_in;
-use super::{ParamId, Params, Precomputed};
+use super::{Init, ParamId, Params, Precomputed};
 use crate::autograd::{Scalar, Tape, Var};
 use crate::error::Result;
 
@@ -15,18 +14,16 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Adds the layer's parameters, initialised as `torch.nn.Linear`.
+    /// Adds the layer's parameters; at random they begin as those of `torch.nn.Linear`.
     pub fn new<F: Scalar>(
         params: &mut Params<F>,
         name: &str,
         inputs: usize,
         outputs: usize,
-        seed: u64,
+        init: Init,
     ) -> Self {
-        let number = params.len();
-        let draw = || uniform_fan_in(outputs * inputs, inputs, seed, number);
-        let weight = params.add_drawn_matrix(&format!("{name}.weight"), outputs, inputs, draw);
-        let bias = uniform_fan_in(outputs, inputs, seed, params.len());
+        let weight = params.add_weight(&format!("{name}.weight"), outputs, inputs, init);
+        let bias = init.values(outputs, inputs, params.len());
         let bias = params.add_vector(&format!("{name}.bias"), bias, true);
         Self { weight, bias }
     }

@@ -14,6 +14,7 @@ pub use adam::{Adam, AdamConfig};
 pub use batch_norm::BatchNorm;
 pub use dropout::Dropout;
 pub use folded::Folded;
+pub use init::Init;
 pub use linear::Linear;
 pub use params::{ParamId, Params};
 pub use plateau::{Plateau, PlateauConfig};

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use blendfuse_kernels::layout::Panels;
 use rayon::prelude::*;
 
+use super::Init;
 use crate::autograd::{Scalar, Tape, Tensor, Var};
 
 /// Names a parameter of one [`Params`].
@@ -64,80 +65,59 @@ pub struct Params<F> {
     list: Vec<Param<F>>,
     by_name: HashMap<String, ParamId>,
     layout: WeightLayout,
-    draw: Draw,
-}
-
-/// What becomes of matrices that are drawn at random.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Draw {
-    #[default]
-    Random,
-    /// They stay 0, since a file will fill them.
-    Zero,
-    /// They hold nothing: only their shapes are asked for.
-    Nothing,
 }
 
 impl<F: Scalar> Params<F> {
-    /// No parameters yet.
-    pub fn new(layout: WeightLayout) -> Self {
+    /// No parameters yet; weights are held in packed panels.
+    pub fn new() -> Self {
+        Self::with_layout(WeightLayout::Packed)
+    }
+
+    /// No parameters yet; weights are held in `layout`.
+    pub fn with_layout(layout: WeightLayout) -> Self {
         Self {
             list: Vec::new(),
             by_name: HashMap::new(),
             layout,
-            draw: Draw::Random,
         }
     }
 
-    /// No parameters yet; matrices that are drawn at random stay 0, since a file will fill them.
-    pub fn blank() -> Self {
-        Self {
-            draw: Draw::Zero,
-            ..Self::new(WeightLayout::Packed)
-        }
-    }
-
-    /// No parameters yet; matrices that are drawn at random hold nothing, since only their shapes are
-    /// asked for.
-    pub fn shapes_only() -> Self {
-        Self {
-            draw: Draw::Nothing,
-            ..Self::new(WeightLayout::Packed)
-        }
-    }
-
-    /// Adds a weight matrix `(rows, cols)` whose row-major values `draw` makes.
+    /// Adds the weight matrix of a layer, `(outputs, inputs)`.
     ///
     /// # Panics
-    /// As [`Params::add_matrix`].
-    pub fn add_drawn_matrix(
-        &mut self,
-        name: &str,
-        rows: usize,
-        cols: usize,
-        draw: impl FnOnce() -> Vec<F>,
-    ) -> ParamId {
-        let panels = match self.draw {
-            Draw::Random => return self.add_matrix(name, rows, cols, draw()),
-            Draw::Zero => Panels::zeros(rows, cols),
-            Draw::Nothing => Panels::zeros(0, 0),
+    /// If the name is taken.
+    pub fn add_weight(&mut self, name: &str, outputs: usize, inputs: usize, init: Init) -> ParamId {
+        let tensor = match (init, self.layout) {
+            (Init::Random { .. }, _) | (Init::Zeros, WeightLayout::RowMajor) => {
+                let values = init.values(outputs * inputs, inputs, self.len());
+                return self.add_matrix(name, outputs, inputs, values);
+            }
+            (Init::Zeros, WeightLayout::Packed) => {
+                Tensor::PackedWeight(Arc::new(Panels::zeros(outputs, inputs)))
+            }
+            (Init::ShapesOnly, _) => Tensor::dense(0, 0, Vec::new()),
         };
-        let tensor = Tensor::Panels(Arc::new(panels));
-        self.add(name, tensor, vec![rows, cols], true)
+        self.add(name, tensor, vec![outputs, inputs], true)
     }
 
-    /// Adds a weight matrix `(rows, cols)` from row-major values.
+    /// Adds a weight matrix `(outputs, inputs)` from row-major values.
     ///
     /// # Panics
     /// If the name is taken or the values do not fill the shape.
-    pub fn add_matrix(&mut self, name: &str, rows: usize, cols: usize, values: Vec<F>) -> ParamId {
+    pub fn add_matrix(
+        &mut self,
+        name: &str,
+        outputs: usize,
+        inputs: usize,
+        values: Vec<F>,
+    ) -> ParamId {
         let tensor = match self.layout {
             WeightLayout::Packed => {
-                Tensor::Panels(Arc::new(Panels::from_row_major(&values, rows, cols)))
+                Tensor::PackedWeight(Arc::new(Panels::from_row_major(&values, outputs, inputs)))
             }
-            WeightLayout::RowMajor => Tensor::dense(rows, cols, values),
+            WeightLayout::RowMajor => Tensor::dense(outputs, inputs, values),
         };
-        self.add(name, tensor, vec![rows, cols], true)
+        self.add(name, tensor, vec![outputs, inputs], true)
     }
 
     /// Adds a vector; one that is not `trainable` is a running statistic or a constant.
@@ -212,9 +192,9 @@ impl<F: Scalar> Params<F> {
     pub fn first_not_finite(&self) -> Option<&str> {
         let finite = |tensor: &Tensor<F>| match tensor {
             Tensor::Dense(x) => x.iter().all(|x| x.is_finite()),
-            Tensor::Panels(x) => x.as_slice().par_iter().all(|x| x.is_finite()),
+            Tensor::PackedWeight(x) => x.as_slice().par_iter().all(|x| x.is_finite()),
             // A packed batch is no parameter.
-            Tensor::Rows(_) => true,
+            Tensor::PackedInput(_) => true,
         };
         let param = self.list.iter().find(|param| !finite(&param.tensor))?;
         Some(&param.name)
@@ -238,7 +218,7 @@ impl<F: Scalar> Params<F> {
     /// A weight matrix in packed panels: shared where it is held so, else packed now.
     pub fn panels(&self, id: ParamId) -> Arc<Panels<F>> {
         match &self.list[id.0].tensor {
-            Tensor::Panels(panels) => Arc::clone(panels),
+            Tensor::PackedWeight(panels) => Arc::clone(panels),
             other => {
                 let (rows, cols) = other.shape();
                 Arc::new(Panels::from_row_major(&other.to_row_major(), rows, cols))
@@ -253,7 +233,9 @@ impl<F: Scalar> Params<F> {
     pub fn vector(&self, id: ParamId) -> &[F] {
         match &self.list[id.0].tensor {
             Tensor::Dense(x) => x.as_slice().expect("parameters are row-major"),
-            Tensor::Rows(_) | Tensor::Panels(_) => panic!("{} is a matrix", self.list[id.0].name),
+            Tensor::PackedInput(_) | Tensor::PackedWeight(_) => {
+                panic!("{} is a matrix", self.list[id.0].name)
+            }
         }
     }
 
@@ -266,7 +248,9 @@ impl<F: Scalar> Params<F> {
         param.raise_generation();
         match &mut param.tensor {
             Tensor::Dense(x) => x.as_slice_mut().expect("parameters are row-major"),
-            Tensor::Rows(_) | Tensor::Panels(_) => panic!("{} is a matrix", param.name),
+            Tensor::PackedInput(_) | Tensor::PackedWeight(_) => {
+                panic!("{} is a matrix", param.name)
+            }
         }
     }
 
@@ -283,7 +267,7 @@ impl<F: Scalar> Params<F> {
         let param = &mut self.list[id.0];
         param.raise_generation();
         match &mut param.tensor {
-            Tensor::Panels(panels) => Arc::make_mut(panels).fill(read),
+            Tensor::PackedWeight(panels) => Arc::make_mut(panels).fill(read),
             other => {
                 let (rows, cols) = other.shape();
                 let mut values = vec![F::zero(); rows * cols];
@@ -303,8 +287,8 @@ impl<F: Scalar> Params<F> {
         param.raise_generation();
         let (rows, cols) = param.tensor.shape();
         param.tensor = match param.tensor {
-            Tensor::Panels(_) => {
-                Tensor::Panels(Arc::new(Panels::from_row_major(&values, rows, cols)))
+            Tensor::PackedWeight(_) => {
+                Tensor::PackedWeight(Arc::new(Panels::from_row_major(&values, rows, cols)))
             }
             _ => Tensor::dense(rows, cols, values),
         };
@@ -318,7 +302,7 @@ mod tests {
     #[test]
     fn both_layouts_give_back_what_was_put_in() {
         for layout in [WeightLayout::Packed, WeightLayout::RowMajor] {
-            let mut params = Params::<f32>::new(layout);
+            let mut params = Params::<f32>::with_layout(layout);
             let id = params.add_matrix("w", 3, 2, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
             assert_eq!(
                 params.get(id).tensor.to_row_major(),

@@ -33,7 +33,7 @@ impl<F: Scalar> Precomputed<F> {
     /// # Errors
     /// [`Error::StaleProduct`] if it was formed for others.
     pub(super) fn product_of(&self, generation: u64, x: &Tensor<F>) -> Result<&Array2<F>> {
-        let same_batch = matches!(x, Tensor::Rows(x) if Arc::ptr_eq(x, &self.x));
+        let same_batch = matches!(x, Tensor::PackedInput(x) if Arc::ptr_eq(x, &self.x));
         if !same_batch {
             return Err(Error::StaleProduct("it was formed for another batch"));
         }
@@ -51,8 +51,7 @@ mod tests {
 
     use super::*;
     use crate::autograd::Tape;
-    use crate::nn::params::WeightLayout;
-    use crate::nn::{Adam, AdamConfig, Linear, Params};
+    use crate::nn::{Adam, AdamConfig, Init, Linear, Params};
 
     fn batch(values: [f64; 4]) -> Arc<PackedRows<f64>> {
         Arc::new(PackedRows::from_view(MatRef::row_major(&values, 2, 2)))
@@ -67,8 +66,8 @@ mod tests {
 
     impl Model {
         fn new() -> Self {
-            let mut params = Params::new(WeightLayout::Packed);
-            let linear = Linear::new(&mut params, "fc", 2, 3, 1);
+            let mut params = Params::new();
+            let linear = Linear::new(&mut params, "fc", 2, 3, Init::Random { seed: 1 });
             let adam = Adam::new(AdamConfig::default());
             Self {
                 params,
@@ -80,7 +79,7 @@ mod tests {
         /// One step on a batch; gives the product of `next` with the stepped weight.
         fn step(&mut self, next: &Arc<PackedRows<f64>>) -> Precomputed<f64> {
             let mut tape = Tape::new();
-            let x = tape.rows(batch([1.0, -2.0, 0.5, 3.0]));
+            let x = tape.packed_input(batch([1.0, -2.0, 0.5, 3.0]));
             let y = self.linear.forward(&mut tape, &self.params, x).unwrap();
             let loss = tape.inner_product(y, Array2::ones((2, 3))).unwrap();
             let gradients = tape.backward(loss).unwrap();
@@ -98,7 +97,7 @@ mod tests {
             product: Option<&Precomputed<f64>>,
         ) -> Result<Array2<f64>> {
             let mut tape = Tape::new();
-            let x = tape.rows(Arc::clone(x));
+            let x = tape.packed_input(Arc::clone(x));
             let (linear, params) = (&self.linear, &self.params);
             let y = linear.forward_precomputed(&mut tape, params, x, product)?;
             Ok(tape.value(y).to_owned())
@@ -119,7 +118,10 @@ mod tests {
         let next = batch([0.1, 0.2, 0.3, 0.4]);
         let refused = |model: &Model, product: &Precomputed<f64>| {
             let error = model.forward(&next, Some(product)).unwrap_err();
-            assert!(error.to_string().contains("weights have changed"), "{error}");
+            assert!(
+                error.to_string().contains("weights have changed"),
+                "{error}"
+            );
         };
         // After another step.
         let mut model = Model::new();

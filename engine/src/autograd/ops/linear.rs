@@ -55,7 +55,7 @@ impl<F: Scalar> Tape<F> {
         }
         let mut y = Array2::zeros((batch, outputs));
         let rows = match (self.tensor(x), self.tensor(weight)) {
-            (Tensor::Panels(_), _) | (_, Tensor::Rows(_)) => {
+            (Tensor::PackedWeight(_), _) | (_, Tensor::PackedInput(_)) => {
                 return Err(Error::shape(
                     "linear",
                     "an input and a weight",
@@ -73,7 +73,7 @@ impl<F: Scalar> Tape<F> {
                 );
                 None
             }
-            (Tensor::Rows(x), Tensor::Dense(w)) => {
+            (Tensor::PackedInput(x), Tensor::Dense(w)) => {
                 // Rare (checks only): the packed batch meets a weight that is not.
                 let flat = x.to_row_major();
                 let x_view = blendfuse_kernels::MatRef::row_major(&flat, batch, inner);
@@ -87,11 +87,11 @@ impl<F: Scalar> Tape<F> {
                 );
                 Some(x.clone())
             }
-            (Tensor::Rows(x), Tensor::Panels(w)) => {
+            (Tensor::PackedInput(x), Tensor::PackedWeight(w)) => {
                 linear_forward(x, w, None, mat_mut(&mut y.view_mut()));
                 Some(x.clone())
             }
-            (Tensor::Dense(x), Tensor::Panels(w)) => {
+            (Tensor::Dense(x), Tensor::PackedWeight(w)) => {
                 let rows = Arc::new(PackedRows::from_view(mat_ref(&x.view())));
                 linear_forward(&rows, w, None, mat_mut(&mut y.view_mut()));
                 Some(rows)
@@ -108,7 +108,7 @@ impl<F: Scalar> Tape<F> {
         product: Array2<F>,
     ) -> Result<Var> {
         let expected = (self.shape(x).0, self.shape(weight).0);
-        let Tensor::Rows(rows) = self.tensor(x) else {
+        let Tensor::PackedInput(rows) = self.tensor(x) else {
             return Err(Error::shape("linear", "a packed batch", "another input"));
         };
         if product.dim() != expected {
@@ -230,7 +230,7 @@ mod tests {
         let x = Array2::from_shape_fn((9, 3), |(r, c)| (r as f64 - 4.0) * 0.3 + c as f64);
         for weight in [Input::Dense(3, 3), Input::Packed(3, 3)] {
             let twice = gradcheck(&[weight], |t, v| {
-                let rows = t.rows(Arc::new(PackedRows::from_view(mat_ref(&x.view()))));
+                let rows = t.packed_input(Arc::new(PackedRows::from_view(mat_ref(&x.view()))));
                 let once = t.linear(rows, v[0], None)?;
                 t.linear(once, v[0], None)
             });

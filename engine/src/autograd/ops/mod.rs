@@ -11,6 +11,6 @@ pub mod relu;
 pub mod reverse_gradient;
 pub mod soft_cross_entropy;
 pub mod take_rows;
-pub mod topn_softmax;
+pub mod top_k_softmax;
 pub mod weighted_concat;
 pub mod weighted_sum;

@@ -28,7 +28,11 @@ impl<F: Scalar> Tape<F> {
         }
         let width = self.shape(parts[0]).1;
         if width == 0 {
-            return Err(Error::shape("weighted_concat", "parts with columns", "none"));
+            return Err(Error::shape(
+                "weighted_concat",
+                "parts with columns",
+                "none",
+            ));
         }
         for &part in parts {
             self.expect_shape("weighted_concat", "a part", part, (rows, width))?;

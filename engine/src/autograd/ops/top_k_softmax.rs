@@ -8,7 +8,7 @@ use crate::autograd::value::{mat_mut, mat_ref};
 use crate::autograd::{Backward, Op, Scalar, Tape, Var};
 use crate::error::{Error, Result};
 
-struct TopnSoftmax<F> {
+struct TopKSoftmax<F> {
     // The softmax over all present encoders, (B, M).
     weights: Array2<F>,
 }
@@ -23,20 +23,20 @@ impl<F: Scalar> Tape<F> {
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if `n` is 0 or the shapes do not fit.
-    pub fn topn_softmax(
+    pub fn top_k_softmax(
         &mut self,
         logits: Var,
         temperature: Var,
         present: Option<&Array2<bool>>,
         n: usize,
     ) -> Result<(Var, Array2<F>)> {
-        self.expect_shape("topn_softmax", "a temperature", temperature, (1, 1))?;
+        self.expect_shape("top_k_softmax", "a temperature", temperature, (1, 1))?;
         if n == 0 {
-            return Err(Error::shape("topn_softmax", "n of at least 1", "0"));
+            return Err(Error::shape("top_k_softmax", "n of at least 1", "0"));
         }
         let z = self.value(logits).to_owned();
         let (weights, kept) = select(z, self.scalar(temperature), present, n)?;
-        let op = TopnSoftmax {
+        let op = TopKSoftmax {
             weights: weights.clone(),
         };
         Ok((self.push(kept, &[logits, temperature], op), weights))
@@ -59,7 +59,7 @@ pub fn select<F: Scalar>(
         if present.dim() != shape {
             let (rows, cols) = present.dim();
             return Err(Error::shape(
-                "topn_softmax",
+                "top_k_softmax",
                 "a mask of the logits' shape",
                 format!("{rows} × {cols}"),
             ));
@@ -81,9 +81,9 @@ pub fn select<F: Scalar>(
     Ok((weights, kept))
 }
 
-impl<F: Scalar> Op<F> for TopnSoftmax<F> {
+impl<F: Scalar> Op<F> for TopKSoftmax<F> {
     fn name(&self) -> &'static str {
-        "topn_softmax"
+        "top_k_softmax"
     }
 
     fn backward(&self, cx: &mut Backward<'_, F>) {
@@ -157,7 +157,7 @@ mod tests {
                         Input::Values(array![[temperature]]),
                     ];
                     let worst = gradcheck(&inputs, |t, v| {
-                        Ok(t.topn_softmax(v[0], v[1], present.as_ref(), n)?.0)
+                        Ok(t.top_k_softmax(v[0], v[1], present.as_ref(), n)?.0)
                     })
                     .unwrap();
                     assert!(worst.relative <= 1e-6, "n {n}, τ {temperature}: {worst:?}");
@@ -173,7 +173,7 @@ mod tests {
             tape.constant(array![[1.0, 1.0, 1.0, 2.0]]),
             tape.constant(array![[0.7]]),
         );
-        let (kept, weights) = tape.topn_softmax(g, t, None, 2).unwrap();
+        let (kept, weights) = tape.top_k_softmax(g, t, None, 2).unwrap();
         let kept = tape.value(kept);
         assert!(kept[(0, 0)] > 0.0 && kept[(0, 3)] > 0.0);
         assert_eq!((kept[(0, 1)], kept[(0, 2)]), (0.0, 0.0));
@@ -191,7 +191,7 @@ mod tests {
         ];
         let mut tape = Tape::<f64>::new();
         let (g, t) = (tape.variable(g), tape.variable(array![[0.55]]));
-        let (kept, weights) = tape.topn_softmax(g, t, Some(&present), 2).unwrap();
+        let (kept, weights) = tape.top_k_softmax(g, t, Some(&present), 2).unwrap();
         // The winner's 1 is divided by 1 + 1e-12.
         assert!((tape.value(kept)[(0, 0)] - 1.0).abs() <= 1e-11);
         assert_eq!(tape.value(kept).row(2), array![0.0, 0.0, 0.0]);
@@ -210,6 +210,6 @@ mod tests {
     fn rejects_n_of_zero() {
         let mut tape = Tape::<f64>::new();
         let (g, t) = (tape.constant(logits()), tape.constant(array![[0.7]]));
-        assert!(tape.topn_softmax(g, t, None, 0).is_err());
+        assert!(tape.top_k_softmax(g, t, None, 0).is_err());
     }
 }
