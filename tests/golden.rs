@@ -274,10 +274,10 @@ impl<F: Scalar> Golden<F> {
                 );
             }
         }
-        self.check("fwd.weights", forward.weights.iter().copied());
+        self.check("fwd.weights", forward.gate_weights.iter().copied());
         let dense = |var| tape.value(var).iter().copied().collect::<Vec<_>>();
-        self.check("fwd.renormalised", dense(forward.kept));
-        let mask = dense(forward.kept)
+        self.check("fwd.renormalised", dense(forward.selected_weights));
+        let mask = dense(forward.selected_weights)
             .into_iter()
             .map(|a| if a > F::zero() { F::one() } else { F::zero() });
         self.check("fwd.mask", mask);

@@ -154,8 +154,8 @@ fn by_tape(net: &FusionNet<f32>, data: &Data, rows: &[Vec<Option<usize>>]) -> Ev
     let mut tape = Tape::new();
     let forward = net.forward(&mut tape, &inputs, Mode::Eval).unwrap();
     Evaluation {
-        weights: forward.weights.clone(),
-        kept: tape.value(forward.kept).to_owned(),
+        gate_weights: forward.gate_weights.clone(),
+        selected_weights: tape.value(forward.selected_weights).to_owned(),
         presence_logits: tape.value(forward.presence_logits).to_owned(),
         salience_logits: tape.value(forward.salience_logits).to_owned(),
     }
@@ -163,8 +163,8 @@ fn by_tape(net: &FusionNet<f32>, data: &Data, rows: &[Vec<Option<usize>>]) -> Ev
 
 fn parts(evaluation: &Evaluation) -> [&Array2<f32>; 4] {
     [
-        &evaluation.weights,
-        &evaluation.kept,
+        &evaluation.gate_weights,
+        &evaluation.selected_weights,
         &evaluation.presence_logits,
         &evaluation.salience_logits,
     ]

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use blendfuse_engine::autograd::Tape;
-//! use blendfuse_engine::nn::{Adam, AdamConfig, Init, Linear, Params};
+//! use blendfuse_engine::nn::{Adam, AdamConfig, ForwardPass, Init, Linear, Mode, Params};
 //! use ndarray::array;
 //!
 //! # fn main() -> blendfuse_engine::Result<()> {
@@ -15,10 +15,11 @@
 //! let head = Linear::new(&mut params, "head", 2, 2, Init::Random { seed: 42 });
 //! let mut adam = Adam::new(AdamConfig { lr: 0.1, ..AdamConfig::default() });
 //! let mut last = f32::INFINITY;
-//! for _ in 0..50 {
+//! for step in 0..50 {
 //!     let mut tape = Tape::new();
 //!     let x = tape.constant(x.clone());
-//!     let logits = head.forward(&mut tape, &params, x)?; // (batch, classes)
+//!     let mut pass = ForwardPass::new(&mut tape, &params, Mode::Train { seed: 42, step });
+//!     let logits = head.forward(&mut pass, x)?; // (batch, classes)
 //!     let loss = tape.soft_cross_entropy(logits, y.clone())?; // (1, 1), nats
 //!     last = tape.scalar(loss);
 //!     adam.step(&mut params, &tape.backward(loss)?);

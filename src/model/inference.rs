@@ -17,9 +17,9 @@ use crate::nn::{Folded, Params};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// a `(B, M)`, before selection.
-    pub weights: Array2<f32>,
+    pub gate_weights: Array2<f32>,
     /// ã `(B, M)`, after selection and renormalisation.
-    pub kept: Array2<f32>,
+    pub selected_weights: Array2<f32>,
     /// o^p `(B, C)`.
     pub presence_logits: Array2<f32>,
     /// o^s `(B, C)`; the same as o^p with a single head.
@@ -153,11 +153,11 @@ impl Inference<'_> {
             .as_ref()
             .map(|layers| two_layers(layers, &self.joined, &mut self.hidden, &mut self.output));
         let shape = [rows, encoders];
-        let (weights, kept) = self
-            .gate
-            .select(self.params, logits, shape, present.as_ref())?;
+        let (gate_weights, selected_weights) =
+            self.gate
+                .select(self.params, logits, shape, present.as_ref())?;
         // z = ReLU(BatchNorm(F [u₁, …, u_M] + f))
-        weigh(&mut self.joined, width, mat_ref(&kept.view()));
+        weigh(&mut self.joined, width, mat_ref(&selected_weights.view()));
         self.fusion.forward(&self.joined, &mut self.embedding);
         let mut head = |layers: &[Folded; 2]| {
             two_layers(layers, &self.embedding, &mut self.hidden, &mut self.output)
@@ -168,8 +168,8 @@ impl Inference<'_> {
             None => presence_logits.clone(),
         };
         Ok(Evaluation {
-            weights,
-            kept,
+            gate_weights,
+            selected_weights,
             presence_logits,
             salience_logits,
         })

@@ -14,9 +14,8 @@ use super::loss::{Losses, losses};
 use super::projection::Projection;
 use crate::autograd::{Gradients, Scalar, Tape, Var};
 use crate::error::{Error, Result};
-use crate::nn::batch_norm::RunningUpdate;
 use crate::nn::params::WeightLayout;
-use crate::nn::{Adam, Dropout, Init, Mode, Params, Precomputed};
+use crate::nn::{Adam, Dropout, ForwardPass, Init, Mode, Params, Precomputed, RunningUpdate};
 
 /// An encoder as the network sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,9 +63,9 @@ pub struct Forward<F> {
     /// g `(B, M)`; none with a uniform gate.
     pub gate_logits: Option<Var>,
     /// a `(B, M)`, before selection.
-    pub weights: Array2<F>,
+    pub gate_weights: Array2<F>,
     /// ã `(B, M)`, after selection and renormalisation.
-    pub kept: Var,
+    pub selected_weights: Var,
     /// z `(B, Z)`.
     pub embedding: Var,
     /// o^p `(B, C)`.
@@ -264,51 +263,46 @@ impl<F: Scalar> FusionNet<F> {
                 inputs.rows.len().to_string(),
             ));
         }
-        let mut running_updates = Vec::new();
+        let mut pass = ForwardPass::new(tape, &self.params, mode);
         // Encoders do not see each other: one thread takes the narrow ones while another is busy with
         // a wide one, and each streams a batch's features once.
         let parts = self.projections.iter().zip(&inputs.rows).enumerate();
-        let projected = tape.branches(parts.collect(), |tape, (m, (projection, rows))| {
+        let projections = pass.branches(parts.collect(), |pass, (m, (projection, rows))| {
             let present: Option<Vec<bool>> = inputs
                 .present
                 .as_ref()
                 .map(|present| present.column(m).to_vec())
                 .filter(|column| column.contains(&false));
-            let x = tape.packed_input(rows.clone());
+            let x = pass.tape.packed_input(rows.clone());
             let precomputed = inputs.precomputed.get(m).and_then(Option::as_ref);
             let present = present.as_deref();
-            projection.forward(tape, &self.params, x, precomputed, present, mode)
+            projection.forward(pass, x, precomputed, present)
         })?;
-        let (projections, updates): (Vec<Var>, Vec<_>) = projected.into_iter().unzip();
-        running_updates.extend(updates.into_iter().flatten());
         let gate = self
             .gate
-            .forward(tape, &self.params, &projections, inputs.present.as_ref())?;
-        let (embedding, update) =
-            self.fusion
-                .forward(tape, &self.params, gate.kept, &projections, mode)?;
-        running_updates.extend(update);
-        let presence_logits = self.presence.forward(tape, &self.params, embedding, mode)?;
+            .forward(&mut pass, &projections, inputs.present.as_ref())?;
+        let embedding = self
+            .fusion
+            .forward(&mut pass, gate.selected_weights, &projections)?;
+        let presence_logits = self.presence.forward(&mut pass, embedding)?;
         let salience_logits = match &self.salience {
-            Some(head) => head.forward(tape, &self.params, embedding, mode)?,
+            Some(head) => head.forward(&mut pass, embedding)?,
             None => presence_logits,
         };
         let domain_logits = match (&self.domain, mode) {
-            (Some(domain), Mode::Train { .. }) => {
-                Some(domain.forward(tape, &self.params, embedding, mode)?)
-            }
+            (Some(domain), Mode::Train { .. }) => Some(domain.forward(&mut pass, embedding)?),
             _ => None,
         };
         Ok(Forward {
             projections,
             gate_logits: gate.logits,
-            weights: gate.weights,
-            kept: gate.kept,
+            gate_weights: gate.gate_weights,
+            selected_weights: gate.selected_weights,
             embedding,
             presence_logits,
             salience_logits,
             domain_logits,
-            running_updates,
+            running_updates: pass.into_running_updates(),
         })
     }
 

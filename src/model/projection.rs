@@ -2,10 +2,11 @@
 
 use ndarray::Array2;
 
-use crate::autograd::{Scalar, Tape, Var};
+use crate::autograd::{Scalar, Var};
 use crate::error::Result;
-use crate::nn::batch_norm::RunningUpdate;
-use crate::nn::{BatchNorm, Dropout, Folded, Init, Linear, Mode, ParamId, Params, Precomputed};
+use crate::nn::{
+    BatchNorm, Dropout, Folded, ForwardPass, Init, Linear, ParamId, Params, Precomputed,
+};
 
 /// `encoders.NAME.linear` and `encoders.NAME.norm`.
 #[derive(Clone, Copy, Debug)]
@@ -50,21 +51,19 @@ impl Projection {
     /// [`Error::Engine`](crate::Error::Engine) if the product is stale.
     pub fn forward<F: Scalar>(
         &self,
-        tape: &mut Tape<F>,
-        params: &Params<F>,
+        pass: &mut ForwardPass<'_, F>,
         x: Var,
         precomputed: Option<&Precomputed<F>>,
         present: Option<&[bool]>,
-        mode: Mode,
-    ) -> Result<(Var, Option<RunningUpdate<F>>)> {
+    ) -> Result<Var> {
         if present.is_some_and(|present| !present.contains(&true)) {
-            let rows = tape.shape(x).0;
-            return Ok((tape.constant(Array2::zeros((rows, self.width))), None));
+            let rows = pass.tape.shape(x).0;
+            return Ok(pass.tape.constant(Array2::zeros((rows, self.width))));
         }
         let linear = &self.linear;
-        let y = linear.forward_precomputed(tape, params, x, precomputed)?;
+        let y = linear.forward_precomputed(pass, x, precomputed)?;
         let norm = &self.norm;
-        Ok(norm.forward_relu_dropout(tape, params, y, present, &self.dropout, mode)?)
+        Ok(norm.forward_relu_dropout(pass, y, present, &self.dropout)?)
     }
 
     /// Its weight matrix `(P, D_m)`.

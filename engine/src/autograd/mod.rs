@@ -4,6 +4,7 @@
 //! every leaf. One operation is one file under [`ops`]: forward, backward, gradient check.
 
 pub mod anomaly;
+mod broadcast;
 pub mod gradcheck;
 pub mod gradient;
 pub mod op;

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::Scalar;
 use super::gradient::{FactorPair, Gradient};
-use super::value::Tensor;
+use super::value::{Tensor, row_major};
 
 /// An operation on the tape: what its backward pass needs, and that pass.
 pub trait Op<F: Scalar>: Send + Sync {
@@ -148,11 +148,21 @@ impl<F: Scalar> Backward<'_, F> {
     }
 
     /// Adds a whole array to the gradient of input `i`, without a copy if it is the first.
+    ///
+    /// # Panics
+    /// If the array has another shape than the input.
     pub fn accumulate_array(&mut self, i: usize, dx: Array2<F>) {
         if !self.needs(i) {
             return;
         }
         let id = self.input(i);
+        let (name, shape) = (&self.nodes[self.id], self.nodes[id].value.shape());
+        assert_eq!(
+            dx.dim(),
+            shape,
+            "{name:?}: shape of the gradient of input {i}"
+        );
+        let dx = row_major(dx);
         if self.grads[id - self.first].is_none() {
             self.grads[id - self.first] = Some(Gradient::Dense(dx));
         } else {

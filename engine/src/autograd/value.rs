@@ -60,12 +60,16 @@ impl<F: Scalar> Tensor<F> {
 
 impl<F: Scalar> From<Array2<F>> for Tensor<F> {
     fn from(x: Array2<F>) -> Self {
-        let x = if x.is_standard_layout() {
-            x
-        } else {
-            x.as_standard_layout().into_owned()
-        };
-        Tensor::Dense(x.into_shared())
+        Tensor::Dense(row_major(x).into_shared())
+    }
+}
+
+/// The same array, contiguous and row-major.
+pub(super) fn row_major<F: Scalar>(x: Array2<F>) -> Array2<F> {
+    if x.is_standard_layout() {
+        x
+    } else {
+        x.as_standard_layout().into_owned()
     }
 }
 

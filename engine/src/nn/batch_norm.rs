@@ -1,19 +1,20 @@
-//! A batch-norm layer with its running statistics, followed by ReLU and dropout.
+//! A batch-norm layer with its running statistics: alone, or with ReLU and dropout after it.
 
 use blendfuse_kernels::epilogue::Moments;
 
-use super::{Dropout, Mode, ParamId, Params};
+use super::running_statistics::RunningUpdate;
+use super::{Dropout, ForwardPass, Mode, ParamId, Params};
 use crate::autograd::ops::batch_norm::{Normalisation, Statistics};
-use crate::autograd::{Scalar, Tape, Var};
+use crate::autograd::{Scalar, Var};
 use crate::error::Result;
 
 /// ε of `torch.nn.BatchNorm1d`.
 pub const EPS: f64 = 1e-5;
 
-/// Momentum of `torch.nn.BatchNorm1d`: the weight of the newest batch in the running statistics.
-pub const MOMENTUM: f64 = 0.1;
-
 /// `torch.nn.BatchNorm1d`, with the names `NAME.{weight, bias, running_mean, running_var}`.
+///
+/// In training the batch's statistics count, over the rows that are present; with fewer than two of
+/// them the running statistics serve, and stay as they are.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNorm {
     weight: ParamId,
@@ -22,15 +23,11 @@ pub struct BatchNorm {
     running_var: ParamId,
 }
 
-/// Batch statistics that wait to enter a layer's running ones.
-#[derive(Clone, Debug)]
-pub struct RunningUpdate<F> {
-    layer: BatchNorm,
-    moments: Moments<F>,
-}
-
 impl BatchNorm {
     /// Adds the layer's parameters: scale 1, shift 0, running mean 0 and variance 1.
+    ///
+    /// # Panics
+    /// If the name is taken.
     pub fn new<F: Scalar>(params: &mut Params<F>, name: &str, width: usize) -> Self {
         let mut vector = |suffix: &str, value: F, trainable| {
             params.add_vector(&format!("{name}.{suffix}"), vec![value; width], trainable)
@@ -53,67 +50,148 @@ impl BatchNorm {
         (0..vectors[0].len()).map(move |column| vectors.map(|vector| vector[column]))
     }
 
-    /// `x (B, D)` → Dropout(ReLU(BatchNorm(x))), 0 in rows that are not `present`. In training the
-    /// batch's statistics count, over the present rows; with fewer than two of them the running
-    /// statistics serve, and stay as they are.
+    /// `x (B, D)` → BatchNorm(x), 0 in rows that are not `present` (`None`: all are).
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if widths differ.
+    pub fn forward<F: Scalar>(
+        &self,
+        pass: &mut ForwardPass<'_, F>,
+        x: Var,
+        present: Option<&[bool]>,
+    ) -> Result<Var> {
+        let (gamma, beta) = (pass.leaf(self.weight), pass.leaf(self.bias));
+        let how = self.normalisation(pass, x, present);
+        let (y, moments) = pass.tape.batch_norm(x, gamma, beta, &how)?;
+        self.add_update(pass, moments);
+        Ok(y)
+    }
+
+    /// As [`BatchNorm::forward`], with ReLU and dropout after it in the same pass over the data:
+    /// Dropout(ReLU(BatchNorm(x))).
+    ///
+    /// # Errors
+    /// As [`BatchNorm::forward`].
     pub fn forward_relu_dropout<F: Scalar>(
         &self,
-        tape: &mut Tape<F>,
-        params: &Params<F>,
+        pass: &mut ForwardPass<'_, F>,
         x: Var,
         present: Option<&[bool]>,
         dropout: &Dropout,
-        mode: Mode,
-    ) -> Result<(Var, Option<RunningUpdate<F>>)> {
-        let rows = tape.shape(x).0;
-        let count = present.map_or(rows, |present| present.iter().filter(|here| **here).count());
-        let statistics = match mode {
+    ) -> Result<Var> {
+        let (gamma, beta) = (pass.leaf(self.weight), pass.leaf(self.bias));
+        let how = self.normalisation(pass, x, present);
+        let dropout = dropout.at(pass.mode);
+        let (y, moments) = pass.tape.norm_relu_dropout(x, gamma, beta, &how, dropout)?;
+        self.add_update(pass, moments);
+        Ok(y)
+    }
+
+    fn normalisation<'a, F: Scalar>(
+        &self,
+        pass: &ForwardPass<'a, F>,
+        x: Var,
+        present: Option<&'a [bool]>,
+    ) -> Normalisation<'a, F> {
+        let count = match present {
+            Some(present) => present.iter().filter(|here| **here).count(),
+            None => pass.tape.shape(x).0,
+        };
+        let statistics = match pass.mode {
             Mode::Train { .. } if count >= 2 => Statistics::Batch,
             Mode::Train { .. } | Mode::Eval => Statistics::Running {
-                mean: params.vector(self.running_mean),
-                var: params.vector(self.running_var),
+                mean: pass.params.vector(self.running_mean),
+                var: pass.params.vector(self.running_var),
             },
         };
-        let how = Normalisation {
+        Normalisation {
             statistics,
             eps: F::of(EPS),
             present,
-        };
-        let (gamma, beta) = (params.leaf(tape, self.weight), params.leaf(tape, self.bias));
-        let (h, moments) = tape.norm_relu_dropout(x, gamma, beta, &how, dropout.at(mode))?;
-        Ok((
-            h,
-            moments.map(|moments| RunningUpdate {
-                layer: *self,
+        }
+    }
+
+    fn add_update<F: Scalar>(&self, pass: &mut ForwardPass<'_, F>, moments: Option<Moments<F>>) {
+        if let Some(moments) = moments {
+            pass.add_running_update(RunningUpdate {
+                mean: self.running_mean,
+                var: self.running_var,
                 moments,
-            }),
-        ))
+            });
+        }
     }
 }
 
-impl<F: Scalar> RunningUpdate<F> {
-    /// running ← (1 − momentum) running + momentum batch, with the unbiased variance.
-    pub fn apply(&self, params: &mut Params<F>) {
-        let momentum = F::of(MOMENTUM);
-        let count = self.moments.count as f64;
-        let unbiased = F::of(count / (count - 1.0));
-        let keep = F::one() - momentum;
-        for (running, &mean) in params
-            .vector_mut(self.layer.running_mean)
-            .iter_mut()
-            .zip(&self.moments.mean)
-        {
-            *running = keep * *running + momentum * mean;
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+    use crate::autograd::Tape;
+
+    fn x() -> Array2<f64> {
+        array![[1.0, -2.0], [3.0, 0.5], [-1.0, 4.0], [9.0, 9.0]]
+    }
+
+    const TRAIN: Mode = Mode::Train { seed: 0, step: 0 };
+    const PRESENT: [bool; 4] = [true, true, true, false];
+
+    /// The layer's output, alone and with ReLU after it, and the parameters after the update.
+    fn forward(mode: Mode, present: Option<&[bool]>) -> (Array2<f64>, Array2<f64>, Params<f64>) {
+        let mut params = Params::new();
+        let norm = BatchNorm::new(&mut params, "norm", 2);
+        let mut tape = Tape::new();
+        let x = tape.constant(x());
+        let mut pass = ForwardPass::new(&mut tape, &params, mode);
+        let alone = norm.forward(&mut pass, x, present).unwrap();
+        let updates = pass.into_running_updates();
+        let mut pass = ForwardPass::new(&mut tape, &params, mode);
+        let none = Dropout {
+            rate: 0.0,
+            layer: 0,
+        };
+        let followed = norm.forward_relu_dropout(&mut pass, x, present, &none);
+        let followed = tape.value(followed.unwrap()).to_owned();
+        let alone = tape.value(alone).to_owned();
+        updates.iter().for_each(|update| update.apply(&mut params));
+        (alone, followed, params)
+    }
+
+    #[test]
+    fn alone_it_normalises_and_what_follows_cuts_off_below_zero() {
+        for (mode, present) in [
+            (TRAIN, None),
+            (TRAIN, Some(&PRESENT[..])),
+            (Mode::Eval, None),
+        ] {
+            let (alone, followed, _) = forward(mode, present);
+            let difference = alone.mapv(|y| y.max(0.0)) - &followed;
+            assert!(difference.iter().all(|d| d.abs() <= 1e-12), "{difference}");
+            assert!(alone.iter().any(|y| *y < 0.0));
+            if mode == TRAIN && present.is_none() {
+                assert!(
+                    alone
+                        .sum_axis(ndarray::Axis(0))
+                        .iter()
+                        .all(|s| s.abs() <= 1e-12)
+                );
+            }
         }
-        for (running, &var) in params
-            .vector_mut(self.layer.running_var)
-            .iter_mut()
-            .zip(&self.moments.var)
-        {
-            *running = keep * *running + momentum * unbiased * var;
-        }
+    }
+
+    #[test]
+    fn the_running_statistics_take_a_tenth_of_the_batch_and_only_in_training() {
+        let running = |params: &Params<f64>, name: &str| {
+            params
+                .vector(params.find(&format!("norm.{name}")).unwrap())
+                .to_vec()
+        };
+        let (.., params) = forward(TRAIN, Some(&PRESENT));
+        // Mean 1 and 2.5/3, unbiased variance 4 of the first three rows.
+        assert!((running(&params, "running_mean")[0] - 0.1).abs() <= 1e-15);
+        assert!((running(&params, "running_var")[0] - (0.9 + 0.4)).abs() <= 1e-15);
+        let (.., params) = forward(Mode::Eval, None);
+        assert_eq!(running(&params, "running_mean"), [0.0, 0.0]);
+        assert_eq!(running(&params, "running_var"), [1.0, 1.0]);
     }
 }

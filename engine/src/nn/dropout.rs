@@ -2,7 +2,8 @@
 
 use blendfuse_kernels::counter;
 
-use super::Mode;
+use super::{ForwardPass, Mode};
+use crate::autograd::{Scalar, Var};
 use crate::rng::{Purpose, stream_key};
 
 /// Dropout at one place of the model.
@@ -15,6 +16,14 @@ pub struct Dropout {
 }
 
 impl Dropout {
+    /// `x (B, D)` with elements dropped in training; `x` itself in evaluation.
+    pub fn forward<F: Scalar>(&self, pass: &mut ForwardPass<'_, F>, x: Var) -> Var {
+        match self.at(pass.mode) {
+            Some(dropout) => pass.tape.dropout(x, dropout),
+            None => x,
+        }
+    }
+
     /// The mask of this step; `None` in evaluation or at rate 0.
     pub fn at(&self, mode: Mode) -> Option<counter::Dropout> {
         match mode {

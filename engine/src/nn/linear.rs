@@ -1,7 +1,7 @@
 //! A linear layer.
 
-use super::{Init, ParamId, Params, Precomputed};
-use crate::autograd::{Scalar, Tape, Var};
+use super::{ForwardPass, Init, ParamId, Params, Precomputed};
+use crate::autograd::{Scalar, Var};
 use crate::error::Result;
 
 /// `y = x Wᵀ + b`, with the names `NAME.weight` and `NAME.bias`.
@@ -15,6 +15,9 @@ pub struct Linear {
 
 impl Linear {
     /// Adds the layer's parameters; at random they begin as those of `torch.nn.Linear`.
+    ///
+    /// # Panics
+    /// If the name is taken.
     pub fn new<F: Scalar>(
         params: &mut Params<F>,
         name: &str,
@@ -32,13 +35,8 @@ impl Linear {
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if `x` has another width.
-    pub fn forward<F: Scalar>(
-        &self,
-        tape: &mut Tape<F>,
-        params: &Params<F>,
-        x: Var,
-    ) -> Result<Var> {
-        self.forward_precomputed(tape, params, x, None)
+    pub fn forward<F: Scalar>(&self, pass: &mut ForwardPass<'_, F>, x: Var) -> Result<Var> {
+        self.forward_precomputed(pass, x, None)
     }
 
     /// As [`Linear::forward`], where the optimiser may have formed `x Wᵀ (B, outputs)` already.
@@ -49,17 +47,16 @@ impl Linear {
     /// or the weight has changed since it was formed.
     pub fn forward_precomputed<F: Scalar>(
         &self,
-        tape: &mut Tape<F>,
-        params: &Params<F>,
+        pass: &mut ForwardPass<'_, F>,
         x: Var,
         precomputed: Option<&Precomputed<F>>,
     ) -> Result<Var> {
-        let generation = params.generation(self.weight);
+        let generation = pass.params.generation(self.weight);
         let product = precomputed
-            .map(|precomputed| precomputed.product_of(generation, tape.tensor(x)))
+            .map(|precomputed| precomputed.product_of(generation, pass.tape.tensor(x)))
             .transpose()?
             .cloned();
-        let (weight, bias) = (params.leaf(tape, self.weight), params.leaf(tape, self.bias));
-        tape.linear_precomputed(x, weight, Some(bias), product)
+        let (weight, bias) = (pass.leaf(self.weight), pass.leaf(self.bias));
+        pass.tape.linear_precomputed(x, weight, Some(bias), product)
     }
 }

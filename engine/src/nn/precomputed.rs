@@ -51,7 +51,7 @@ mod tests {
 
     use super::*;
     use crate::autograd::Tape;
-    use crate::nn::{Adam, AdamConfig, Init, Linear, Params};
+    use crate::nn::{Adam, AdamConfig, ForwardPass, Init, Linear, Mode, Params};
 
     fn batch(values: [f64; 4]) -> Arc<PackedRows<f64>> {
         Arc::new(PackedRows::from_view(MatRef::row_major(&values, 2, 2)))
@@ -80,7 +80,8 @@ mod tests {
         fn step(&mut self, next: &Arc<PackedRows<f64>>) -> Precomputed<f64> {
             let mut tape = Tape::new();
             let x = tape.packed_input(batch([1.0, -2.0, 0.5, 3.0]));
-            let y = self.linear.forward(&mut tape, &self.params, x).unwrap();
+            let mut pass = ForwardPass::new(&mut tape, &self.params, Mode::Eval);
+            let y = self.linear.forward(&mut pass, x).unwrap();
             let loss = tape.inner_product(y, Array2::ones((2, 3))).unwrap();
             let gradients = tape.backward(loss).unwrap();
             let batches = [(self.linear.weight, Arc::clone(next))];
@@ -98,8 +99,8 @@ mod tests {
         ) -> Result<Array2<f64>> {
             let mut tape = Tape::new();
             let x = tape.packed_input(Arc::clone(x));
-            let (linear, params) = (&self.linear, &self.params);
-            let y = linear.forward_precomputed(&mut tape, params, x, product)?;
+            let mut pass = ForwardPass::new(&mut tape, &self.params, Mode::Eval);
+            let y = self.linear.forward_precomputed(&mut pass, x, product)?;
             Ok(tape.value(y).to_owned())
         }
     }
@@ -159,8 +160,9 @@ mod tests {
         assert!(error.to_string().contains("another batch"), "{error}");
         let mut tape = Tape::new();
         let dense = tape.constant(array![[0.1, 0.2], [0.3, 0.4]]);
-        let (linear, params) = (&model.linear, &model.params);
-        let result = linear.forward_precomputed(&mut tape, params, dense, Some(&product));
+        let mut pass = ForwardPass::new(&mut tape, &model.params, Mode::Eval);
+        let linear = &model.linear;
+        let result = linear.forward_precomputed(&mut pass, dense, Some(&product));
         assert!(matches!(result, Err(Error::StaleProduct(_))));
     }
 }

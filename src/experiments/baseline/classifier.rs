@@ -9,7 +9,7 @@ use crate::autograd::{Tape, Var};
 use crate::error::Result;
 use crate::kernels::layout::PackedRows;
 use crate::model::heads::salience_probabilities;
-use crate::nn::{Adam, AdamConfig, Init, Linear, Params};
+use crate::nn::{Adam, AdamConfig, ForwardPass, Init, Linear, Mode, Params};
 
 /// A classifier and its parameters.
 #[derive(Clone, Debug)]
@@ -39,11 +39,12 @@ impl Classifier {
 
     fn logits(&self, tape: &mut Tape<f32>, x: Arc<PackedRows<f32>>) -> Result<Var> {
         let mut x = tape.packed_input(x);
+        let mut pass = ForwardPass::new(tape, &self.params, Mode::Eval);
         for (depth, layer) in self.layers.iter().enumerate() {
             if depth > 0 {
-                x = tape.relu(x);
+                x = pass.tape.relu(x);
             }
-            x = layer.forward(tape, &self.params, x)?;
+            x = layer.forward(&mut pass, x)?;
         }
         Ok(x)
     }

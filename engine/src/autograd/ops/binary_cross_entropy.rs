@@ -3,6 +3,7 @@
 
 use ndarray::{Array2, Zip};
 
+use crate::autograd::ops::sigmoid::sigmoid;
 use crate::autograd::{Backward, Op, Scalar, Tape, Var};
 use crate::error::Result;
 
@@ -31,16 +32,6 @@ impl<F: Scalar> Tape<F> {
             &[logits],
             BinaryCrossEntropy { targets },
         ))
-    }
-}
-
-/// σ(o) without overflow.
-fn sigmoid<F: Scalar>(o: F) -> F {
-    let e = (-o.abs()).exp();
-    if o < F::zero() {
-        e / (F::one() + e)
-    } else {
-        F::one() / (F::one() + e)
     }
 }
 

@@ -4,7 +4,7 @@
 use blendfuse_kernels::rowwise::soft_cross_entropy;
 use ndarray::Array2;
 
-use crate::autograd::value::{mat_mut, mat_ref};
+use crate::autograd::value::{mat_mut, mat_ref, row_major};
 use crate::autograd::{Backward, Op, Scalar, Tape, Var};
 use crate::error::Result;
 
@@ -22,11 +22,7 @@ impl<F: Scalar> Tape<F> {
     /// [`Error::Shape`](crate::Error::Shape) if the shapes differ.
     pub fn soft_cross_entropy(&mut self, logits: Var, targets: Array2<F>) -> Result<Var> {
         self.expect_shape("soft_cross_entropy", "logits", logits, targets.dim())?;
-        let targets = if targets.is_standard_layout() {
-            targets
-        } else {
-            targets.as_standard_layout().into_owned()
-        };
+        let targets = row_major(targets);
         let mut softmax = Array2::zeros(targets.dim());
         let loss = soft_cross_entropy(
             mat_ref(&self.value(logits)),
