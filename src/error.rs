@@ -196,6 +196,11 @@ impl From<blendfuse_engine::Error> for Error {
             blendfuse_engine::Error::Shape { op, expected, got } => {
                 Error::Shape { op, expected, got }
             }
+            blendfuse_engine::Error::Read { path, source } => Error::Read { path, source },
+            blendfuse_engine::Error::Write { path, source } => Error::Write { path, source },
+            blendfuse_engine::Error::File { path, key, reason } => {
+                Error::File { path, key, reason }
+            }
             other => Error::Engine(other),
         }
     }

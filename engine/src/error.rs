@@ -1,5 +1,7 @@
 //! The engine's error type.
 
+use std::path::PathBuf;
+
 /// Why an operation, a layer or a file of weights was refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -20,6 +22,32 @@ pub enum Error {
         "linear: the precomputed product is stale: {0}; use it in the next forward pass, on its batch"
     )]
     StaleProduct(&'static str),
+    /// A file that could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file that could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file of weights with a fault, or of another model.
+    #[error("{}{}: {reason}", path.display(), key.as_ref().map_or_else(String::new, |key| format!(", key {key}")))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The tensor inside it that is at fault, where it is one.
+        key: Option<String>,
+        /// What was found and what was expected.
+        reason: String,
+    },
 }
 
 impl Error {

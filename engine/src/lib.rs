@@ -34,6 +34,7 @@
 pub mod autograd;
 pub mod error;
 pub mod nn;
+pub mod prelude;
 pub mod rng;
 
 pub use blendfuse_kernels as kernels;

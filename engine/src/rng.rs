@@ -27,6 +27,8 @@ pub enum Purpose {
     Permutation = 8,
     /// Hyper-parameters that are tried; the step is the number of the configuration.
     Sweep = 9,
+    /// Anything that another program draws; the item tells its uses apart.
+    Application = 10,
 }
 
 /// The key of a stream: `item` tells layers, parameters or encoders apart (below 2²⁴).

@@ -12,10 +12,11 @@ use super::checkpoint::{Checkpoint, ChosenThresholds, file_error};
 use super::early_stopping::EarlyStopping;
 use super::epoch::PartOfEpoch;
 use super::history::EpochRecord;
-use super::weights_file::{Outgoing, json, write};
+use super::weights_file::{json, write};
 use crate::autograd::Tensor;
 use crate::error::Result;
 use crate::nn::adam::Moments;
+use crate::nn::safetensors::OutgoingTensor;
 use crate::nn::{Adam, Params, Plateau};
 
 /// The loop's own numbers.
@@ -59,7 +60,7 @@ pub fn save(
     let mut tensors = Vec::new();
     state.adam_steps.clear();
     for (id, param) in params.iter() {
-        let outgoing = |tensor| Outgoing::Param {
+        let outgoing = |tensor| OutgoingTensor::Param {
             tensor,
             shape: &param.shape,
         };

@@ -1,11 +1,12 @@
 //! What the layers of a network share in a forward pass.
 
+use std::fmt;
+
 use super::running_statistics::RunningUpdate;
 use super::{Mode, ParamId, Params};
 use crate::autograd::{Scalar, Tape, Var};
 
 /// A forward pass: where it is recorded, the parameters that it takes, and what it is for.
-#[derive(Debug)]
 pub struct ForwardPass<'a, F> {
     /// Where operations are recorded.
     pub tape: &'a mut Tape<F>,
@@ -14,6 +15,12 @@ pub struct ForwardPass<'a, F> {
     /// Training or evaluation.
     pub mode: Mode,
     running_updates: Vec<RunningUpdate<F>>,
+}
+
+impl<F: Scalar> fmt::Debug for ForwardPass<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {:?}", self.mode, self.tape)
+    }
 }
 
 impl<'a, F: Scalar> ForwardPass<'a, F> {

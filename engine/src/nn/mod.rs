@@ -11,6 +11,8 @@ pub mod params;
 pub mod plateau;
 pub mod precomputed;
 pub mod running_statistics;
+#[cfg(feature = "files")]
+pub mod safetensors;
 
 pub use adam::{Adam, AdamConfig};
 pub use batch_norm::BatchNorm;

@@ -1,11 +1,13 @@
 //! Lowers the learning rate when a measure stops improving, as
 //! `torch.optim.lr_scheduler.ReduceLROnPlateau`.
 
+#[cfg(feature = "files")]
 use serde::{Deserialize, Serialize};
 
 /// Whether the measure should fall or rise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "files", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "files", serde(rename_all = "lowercase"))]
 pub enum Direction {
     /// Lower is better.
     Min,
@@ -14,8 +16,9 @@ pub enum Direction {
 }
 
 /// How the threshold is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "files", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "files", serde(rename_all = "lowercase"))]
 pub enum ThresholdMode {
     /// As a share of the best value.
     Rel,
@@ -60,9 +63,10 @@ impl Default for PlateauConfig {
 }
 
 /// The schedule's state; serialisable, to resume.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "files", derive(Serialize, Deserialize))]
 pub struct Plateau {
-    #[serde(skip)]
+    #[cfg_attr(feature = "files", serde(skip))]
     config: PlateauConfig,
     // `None` stands for the infinity that no value has beaten yet (JSON has none).
     best: Option<f64>,
