@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use blendfuse::bench::aggregate::Frames;
 use blendfuse::kernels::aggregate::{Aggregation, SEVEN, Scratch, reference};
-use blendfuse::train::benchmark_aggregate::Frames;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// The first clip by the reference, and by what is timed: each rounds an `f64` once, so that they

@@ -43,7 +43,7 @@ done
 echo "killed: $killed times"
 
 # A training whose end is in its log must not begin after that line. (Killed between the result and
-# its line, it has no line yet, and is not begun again either: its `begun` stays the last.)
+# its line, it has no line yet, and is not started again either: its `begun` stays the last.)
 awk '
   match($0, /"trial":"[0-9a-f]+"/) { trial = substr($0, RSTART, RLENGTH) }
   /"event":"finished"/ { finished[trial] = 1 }

@@ -1,18 +1,19 @@
 //! Prediction of one clip, of 256 and of 3,050, at the paper's size and with widths divided by 16, in
 //! clips a second. What is timed is first compared with the tape's evaluation.
 //!
-//! 3,050 clips at the paper's size take 4.4 GiB: `cargo bench --bench predict -- small` leaves them out.
+//! 3,050 clips at the paper's size take 4.4 GiB: `cargo bench --bench predict -- small` leaves them
+//! out (in this folder).
 //! `benches/peers/predict.py` times PyTorch beside.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use blendfuse::autograd::Tape;
+use blendfuse::bench::predict::Workload;
 use blendfuse::kernels::layout::PackedRows;
 use blendfuse::kernels::pack::{Pick, gather_rows};
 use blendfuse::model::Inputs;
 use blendfuse::nn::Mode;
-use blendfuse::train::benchmark_predict::Workload;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// The first clips by the tape, and by what is timed.

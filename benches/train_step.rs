@@ -1,6 +1,6 @@
 //! A training step (forward pass, losses, backward pass, Adam) at the paper's size and with widths
 //! divided by 16, with and without domain adaptation, at batches of 32, 64 and 128, in rows a second:
-//! `cargo bench --bench train_step`. What is timed must first learn its batch.
+//! `cargo bench --bench train_step` in this folder. What is timed must first learn its batch.
 //!
 //! The paper's size takes 1.6 GiB: `cargo bench --bench train_step -- small` leaves it out.
 //! `blendfuse bench` says how near the machine's peak that is; `benches/peers/train_step.py` times
@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use blendfuse::train::benchmark::{BenchmarkOptions, Workload};
+use blendfuse::bench::train_step::{BenchmarkOptions, Workload};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Steps after which the loss on the one batch must be lower.

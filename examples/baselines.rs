@@ -9,9 +9,9 @@
 
 use std::path::Path;
 
+use blendfuse::baseline::{Baseline, BaselineSpec, Recipe};
 use blendfuse::data::dataset::Dataset;
 use blendfuse::data::folds::folds;
-use blendfuse::experiments::baseline::{Baseline, BaselineSpec, Recipe};
 use blendfuse::train::Stop;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

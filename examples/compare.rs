@@ -14,9 +14,10 @@ use blendfuse::data::dataset::Dataset;
 use blendfuse::data::label::Blend;
 use blendfuse::data::metadata::{Clip, Metadata};
 use blendfuse::eval::statistics::{ActorScores, Grouping, Resampling, compare, intervals};
-use blendfuse::experiments::result::{ClipScores, TrialResult};
-use blendfuse::experiments::trial_files::TrialFiles;
-use blendfuse::train::decoding::rules;
+use blendfuse::plan::result::TrialResult;
+use blendfuse::plan::store::trial_files::TrialFiles;
+use blendfuse::predict::clip_scores::ClipScores;
+use blendfuse::predict::decoding::rules;
 
 type Failure = Box<dyn std::error::Error>;
 

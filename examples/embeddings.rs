@@ -16,7 +16,7 @@ use std::time::Instant;
 use blendfuse::analysis::cka::pairwise_cka;
 use blendfuse::analysis::observations::{open_training_part, training_clips};
 use blendfuse::analysis::run::AnalysedRun;
-use blendfuse::data::encoder_file::EncoderRows;
+use blendfuse::ingest::encoder_file::EncoderRows;
 
 type Failure = Box<dyn std::error::Error>;
 

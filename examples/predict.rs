@@ -13,7 +13,7 @@ use std::path::Path;
 
 use blendfuse::data::dataset::Split;
 use blendfuse::data::part::{self, Needs};
-use blendfuse::train::Predictor;
+use blendfuse::predict::Predictor;
 use ndarray::Array2;
 
 /// Clips scored at once.

@@ -1,7 +1,7 @@
 //! The one error type of the library.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What went wrong, with the file, row or key that it concerns.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +81,7 @@ pub enum Error {
     Data(String),
     /// Trainings of a plan that failed; the others went on.
     #[error(
-        "{failed} of {total} trials failed: {reasons}; the others are kept, --resume tries these again"
+        "{failed} of {total} trials failed: {reasons}; the others are kept, --resume retries these"
     )]
     Trials {
         /// How many failed.
@@ -92,7 +92,7 @@ pub enum Error {
         reasons: String,
     },
     /// Trainings without a result where a table needs them; see `blendfuse collect`.
-    #[error("{missing} of {total} trainings have no result: {reasons}")]
+    #[error("{missing} of {total} trials have no result: {reasons}")]
     Unfinished {
         /// How many have none.
         missing: usize,
@@ -210,6 +210,21 @@ impl Error {
     /// The shape error of the operation `op`, which takes what `expected` says and was given `got`.
     pub fn shape(op: &'static str, expected: impl Into<String>, got: impl Into<String>) -> Self {
         blendfuse_engine::Error::shape(op, expected, got).into()
+    }
+
+    /// A fault of a CSV file, at a line and a column where these are known.
+    pub(crate) fn csv(
+        path: &Path,
+        line: Option<u64>,
+        column: Option<&str>,
+        reason: String,
+    ) -> Self {
+        Error::Csv {
+            path: path.to_path_buf(),
+            line,
+            column: column.map(str::to_string),
+            reason,
+        }
     }
 
     /// Whether the user's input is at fault (exit code 2) rather than the run (exit code 1).

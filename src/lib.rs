@@ -31,27 +31,42 @@
 //! # }
 //! ```
 //!
-//! A trained run: [`train::Predictor`]. A data folder: [`data::dataset::Dataset`]. Scores:
-//! [`eval::metrics`]. Many trainings and their tables: [`experiments`].
-//! What a model learned: [`analysis`]. Modules use only what stands
-//! to their left: `kernels ← error, rng, atomic, lock, nearest ← autograd ← nn ← model ← data ← eval ← train ←
-//! export ← experiments ← analysis ← report ← cli`, and `data` and `eval` use none of `autograd`, `nn` and `model`.
+//! A trained run: [`predict::Predictor`]. A data folder: [`data::dataset::Dataset`]. Scores:
+//! [`eval::metrics`]. Many runs and their tables: [`plan`] and [`experiments`]. What a model learned:
+//! [`analysis`].
+//!
+//! Two stacks stand on the same base and meet in `artifact`:
+//!
+//! ```text
+//! kernels ← error, suggest, files, rng ← config ←┬─ autograd ← nn ← model ─────────┬─ artifact ← predict ←
+//!                                                └─ formats ← data ← eval, ingest ─┘
+//!    train ← baseline, bench, export ← plan ← experiments ← analysis ← report ← cli
+//! ```
+//!
+//! A module uses only what is to its left, and neither stack uses the other.
 #![forbid(unsafe_code)]
 
 pub mod analysis;
-pub mod atomic;
+pub mod artifact;
+pub mod baseline;
+pub mod bench;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod config;
 pub mod data;
 pub mod error;
 pub mod eval;
 pub mod experiments;
 #[cfg(feature = "cli")]
 pub mod export;
-pub mod lock;
+pub mod files;
+pub mod formats;
+pub mod ingest;
 pub mod model;
-pub mod nearest;
+pub mod plan;
+pub mod predict;
 pub mod report;
+pub mod suggest;
 pub mod train;
 
 pub use blendfuse_engine::{autograd, nn, rng};

@@ -63,7 +63,7 @@ def search(p: np.ndarray, truths: list[tuple], neutral: int | None) -> dict:
     order = np.argsort(-p, axis=1, kind="stable")
     first, second = order[:, 0], order[:, 1]
     high, low = p[rows, first].astype(np.float64), p[rows, second].astype(np.float64)
-    # Neutral among the two highest: one emotion alone, neutral only if strictly higher.
+    # Neutral among the two highest: a single emotion, neutral only if strictly higher.
     alone = first.copy()
     neutral = -1 if neutral is None else neutral
     alone[(first == neutral) & (low >= high)] = second[(first == neutral) & (low >= high)]

@@ -4,7 +4,7 @@
     python benches/peers/gemm.py --turns 5
 
 The first prints one JSON object, GFLOP/s by product. The second runs our bench (ours, faer, gemm,
-matrixmultiply: `cargo bench -p blendfuse-kernels --bench gemm`, built before) and both libraries in
+matrixmultiply: `cargo bench --manifest-path benches/Cargo.toml --bench gemm`, built before) and both libraries in
 turn, several times over, each as a process of its own, and prints a table of the medians: what other
 work the machine does then strikes all alike. Every product is written into memory that is already
 there, and is checked before it is timed. Needs numpy and torch.
@@ -30,7 +30,7 @@ PRODUCTS = {
     "input gradient dY (64 x 512) . W (9216)": (64, 512, 9_216, False, False),
     "square 2048": (2_048, 2_048, 2_048, False, False),
 }
-OURS = ["cargo", "bench", "--quiet", "-p", "blendfuse-kernels", "--bench", "gemm"]
+OURS = ["cargo", "bench", "--quiet", "--manifest-path", "benches/Cargo.toml", "--bench", "gemm"]
 
 
 def time_library(library: str, threads: int) -> dict[str, float]:

@@ -3,7 +3,7 @@
 
 pub mod mutate;
 
-#[path = "../../tests/readers/mod.rs"]
+#[path = "../../tests/library/readers.rs"]
 pub mod readers;
 
 use std::path::{Path, PathBuf};

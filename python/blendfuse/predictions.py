@@ -23,7 +23,7 @@ def read_predictions(file: str | PathLike[str]) -> dict[str, dict[str, float]]:
     its own, which then is 100.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if no such file.
         ValueError: naming the file, the clip and what is wrong with it.
     """
     path = Path(file)
@@ -31,7 +31,7 @@ def read_predictions(file: str | PathLike[str]) -> dict[str, dict[str, float]]:
     try:
         node = json.loads(text.decode("utf-8-sig"), object_pairs_hook=_each_once)
     except ValueError as error:
-        raise ValueError(f"{path}: is no prediction file: {error}") from error
+        raise ValueError(f"{path}: is not a predictions file: {error}") from error
     if isinstance(node, dict) and WRAPPER in node:
         node = node[WRAPPER]
     if not isinstance(node, dict):
@@ -85,7 +85,7 @@ def _unzipped(path: Path) -> bytes:
                 raise ValueError(f"{path}: holds {len(names)} .json files, expected one")
             return archive.read(names[0])
     except zipfile.BadZipFile as error:
-        raise ValueError(f"{path}: is no readable zip: {error}") from error
+        raise ValueError(f"{path}: is not a readable zip: {error}") from error
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     node: dict[str, Any] = {}
     for key, value in pairs:
         if key in node:
-            raise ValueError(f"{key!r} stands twice")
+            raise ValueError(f"{key!r} is listed twice")
         node[key] = value
     return node
 
@@ -118,7 +118,7 @@ def _blend(entries: Any) -> dict[str, float]:
         except ValueError:
             raise ValueError(f"{emotion}: salience {found!r} is no number") from None
         if not (math.isfinite(salience) and salience >= 0):
-            raise ValueError(f"{emotion}: salience {salience} is no percentage")
+            raise ValueError(f"{emotion}: salience {salience} is not a percentage")
         blend[emotion] = salience
     if not blend:
         raise ValueError("names no emotion")

@@ -34,7 +34,7 @@ def read_probabilities(file: str | PathLike[str]) -> Probabilities:
     """Reads a `.npz` or `.csv` that `predict --probs` wrote, or a `.csv` with one column a class.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if no such file.
         ValueError: naming the file and what is wrong with it.
     """
     path = Path(file)

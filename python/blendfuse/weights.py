@@ -84,7 +84,7 @@ def load_weights(run_or_file: str | PathLike[str], framework: str = "numpy") -> 
     With `framework="torch"` the tensors are PyTorch's, on the CPU, else numpy arrays.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if no such file.
         ValueError: if it is not a weights file of blendfuse, or of a later format.
     """
     if framework not in ("numpy", "torch"):
@@ -116,7 +116,7 @@ def weights_path(run_or_file: str | PathLike[str]) -> Path:
         return file
     if path.is_dir():
         raise FileNotFoundError(
-            f"{path}: holds no weights.safetensors; expected the folder of a trained model"
+            f"{path}: contains no weights.safetensors; expected the folder of a trained model"
         )
     raise FileNotFoundError(
         f"{path}: expected the folder of a trained model, or its weights file; there is neither"

@@ -49,7 +49,7 @@ impl ErrorType {
             Self::Right => "right",
             Self::Salience => "wrong saliences",
             Self::Missed => "emotion missed",
-            Self::Extra => "emotion too many",
+            Self::Extra => "extra emotion",
             Self::Confused => "one emotion confused",
             Self::Wrong => "all emotions wrong",
         }

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::run::AnalysedRun;
+use crate::config::Config;
+use crate::config::Gate;
 use crate::experiments::score::{mean, sample_std};
-use crate::model::Config;
-use crate::model::config::Gate;
 
 /// The score at one number of kept encoders.
 #[derive(Clone, Debug, PartialEq, Serialize)]

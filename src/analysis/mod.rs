@@ -110,7 +110,7 @@ pub struct Analysis {
 ///
 /// # Errors
 /// As [`AnalysedRun::open`], [`observations::open_training_part`] and
-/// [`Predictor::score`](crate::train::Predictor::score).
+/// [`Predictor::score`](crate::predict::Predictor::score).
 pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) -> Result<Analysis> {
     observer.part("reading the run and its data");
     let run = AnalysedRun::open(path)?;

@@ -10,7 +10,7 @@ use crate::data::folds::fold;
 use crate::data::label::{Blend, Classes};
 use crate::data::part::{self, Needs};
 use crate::error::{Error, Result};
-use crate::train::decoding;
+use crate::predict::decoding;
 
 /// Clips, each seen by one model: in cross-validation by the one that did not train on it.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl Observations {
     /// Lets every model of a run see its clips.
     ///
     /// # Errors
-    /// [`Error::Data`] for a clip without a label; as [`Predictor::score`](crate::train::Predictor::score).
+    /// [`Error::Data`] for a clip without a label; as [`Predictor::score`](crate::predict::Predictor::score).
     pub fn of(run: &AnalysedRun, split: &Split) -> Result<Self> {
         let mut found: Option<Self> = None;
         for (place, model) in run.models.iter().enumerate() {
@@ -176,7 +176,7 @@ pub(super) fn truth(split: &Split, clip: usize) -> Result<Blend> {
     let clip = &split.clips[clip];
     clip.truth.clone().ok_or_else(|| {
         Error::Data(format!(
-            "clip {} has no label; the analyses need one for every training clip",
+            "clip {} has no label; the analysis needs one for every training clip",
             clip.filename
         ))
     })

@@ -26,7 +26,7 @@ pub struct Removal {
 /// encoders are done.
 ///
 /// # Errors
-/// As [`Predictor::score`](crate::train::Predictor::score).
+/// As [`Predictor::score`](crate::predict::Predictor::score).
 pub fn removals(
     run: &AnalysedRun,
     split: &Split,

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::artifact::history::{EpochRecord, read_json_lines};
+use crate::artifact::manifest::Manifest;
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::experiments::plan_folder::{DESCRIPTION, Description, Listed, listed};
-use crate::experiments::result::TrialResult;
-use crate::experiments::trial_files::TrialFiles;
-use crate::model::Config;
-use crate::nearest::path_instead;
-use crate::train::Predictor;
-use crate::train::history::{EpochRecord, read_json_lines};
-use crate::train::manifest::Manifest;
+use crate::plan::result::TrialResult;
+use crate::plan::store::plan_folder::{DESCRIPTION, Description, Listed, listed};
+use crate::plan::store::trial_files::TrialFiles;
+use crate::predict::Predictor;
+use crate::suggest::path_instead;
 
 /// A trained model with the record of its training.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl AnalysedRun {
         let mut notes = Vec::new();
         if model.fold().is_none() {
             notes.push(
-                "The model trained on all clips that are analysed here: what concerns its errors flatters it."
+                "The model was trained on all of the clips analysed here, so its errors are underestimated."
                     .into(),
             );
         }
@@ -138,7 +138,7 @@ impl AnalysedRun {
             let others = trials.iter().any(|trial| trial.seed != first.seed);
             if others {
                 notes.push(format!(
-                    "The models of seed {} alone are analysed.",
+                    "Only the models of seed {} are analysed.",
                     first.seed
                 ));
             }
@@ -185,11 +185,11 @@ pub fn read_json_if_any(path: &Path) -> Result<Option<Value>> {
 /// The error for a path that is no run's folder.
 pub(crate) fn no_run(path: &Path) -> Error {
     let found = if path.is_dir() {
-        "it holds neither manifest.json nor plan.json".into()
+        "it contains neither manifest.json nor plan.json".into()
     } else if path.exists() {
-        "it is no folder".into()
+        "it is not a folder".into()
     } else {
-        format!("there is no such folder{}", path_instead(path))
+        format!("no such folder{}", path_instead(path))
     };
     Error::Data(format!(
         "{}: expected the folder of train, cv, ablate or repro; {found}",

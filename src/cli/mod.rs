@@ -1,61 +1,23 @@
 //! The command line. Each command is one file: its flags, its help, and a `run` that parses, calls
 //! the library and prints.
 
-mod ablate;
-mod aggregate;
-mod analyze;
-mod args;
-mod baseline;
-mod bench;
-mod clip_file_args;
-mod collect;
-mod completions;
-mod console;
-mod cv;
-mod decode;
-mod decoding;
-mod demo;
-mod encoder_output;
-mod evaluate;
-mod event_log;
-mod executor_args;
-mod exit_codes;
-mod export;
-#[cfg(test)]
-mod flag_table;
-mod inspect;
-mod inspect_encoders;
+mod commands;
+mod flags;
+mod help;
 mod interrupt;
-mod keys;
-mod man;
-mod numbers;
-mod openface;
-mod plan;
-mod plan_args;
-mod plan_progress;
-mod predict;
-mod progress;
-mod report;
-mod repro;
-mod score;
-mod stages;
-mod status;
-mod sweep;
-mod synth;
-mod train;
-mod usage;
-mod vectors;
-mod work;
+mod output;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser};
 
-use plan_args::PlanCommand;
+use commands::Command;
+use help::{exit_codes, stages, usage};
+use output::console;
 
 use crate::kernels::map::end_where_pages_are_lost;
 use crate::kernels::micro::kernel_name;
-use crate::nearest::path_instead;
+use crate::suggest::path_instead;
 use crate::{Error, Result};
 
 /// Train, evaluate and explain rank-aware multi-encoder fusion for blended emotion recognition
@@ -73,17 +35,17 @@ Examples:
   blendfuse predict runs/fold0 DATA --split test --out predictions.zip
   blendfuse repro DATA --out runs/repro
 
-`blendfuse COMMAND --help` teaches each command.
+`blendfuse COMMAND --help` explains each command.
 
 Environment:
   BLENDFUSE_KERNEL      portable, avx2 or avx512: forces the kernel of the
                         matrix products
-  NO_COLOR, CLICOLOR=0  no colours; CLICOLOR_FORCE=1: colours everywhere"
+  NO_COLOR, CLICOLOR=0  no colours; CLICOLOR_FORCE=1: always colours"
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// No progress and no notes on stderr; errors, warnings and results stay
+    /// Print no progress and no notes; errors, warnings and results remain
     #[arg(short, long, global = true, display_order = 903)]
     quiet: bool,
 }
@@ -91,7 +53,7 @@ struct Cli {
 /// The whole command line, as help, completions and manual pages show it.
 fn program() -> clap::Command {
     let program = Cli::command().mut_subcommands(|command| {
-        // What all commands have stands last, in the same order.
+        // Flags that all commands share come last, in the same order.
         exit_codes::in_help(command.mut_args(|flag| match flag.get_long() {
             Some("force") => flag.display_order(900),
             Some("threads") => flag.display_order(901),
@@ -102,86 +64,23 @@ fn program() -> clap::Command {
     stages::in_help(exit_codes::in_help(program))
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    Demo(demo::Demo),
-    Inspect(inspect::Inspect),
-    #[command(name = "openface")]
-    OpenFace(openface::OpenFace),
-    Aggregate(Box<aggregate::Aggregate>),
-    Train(Box<train::Train>),
-    Cv(Box<cv::CrossValidate>),
-    Sweep(Box<sweep::Sweep>),
-    Tune(Box<sweep::Tune>),
-    Ablate(Box<ablate::Ablate>),
-    Baseline(Box<baseline::Baseline>),
-    Repro(Box<repro::Repro>),
-    Plan(Box<plan::Plan>),
-    Work(work::Work),
-    Status(status::Status),
-    Collect(collect::Collect),
-    Predict(predict::Predict),
-    Export(export::Export),
-    Analyze(analyze::Analyze),
-    Report(report::Report),
-    Evaluate(evaluate::Evaluate),
-    Decode(decode::Decode),
-    Synth(synth::Synth),
-    Vectors(vectors::Vectors),
-    Bench(bench::Bench),
-    Completions(completions::Completions),
-    Man(man::Man),
-}
-
-impl Command {
-    fn run(self) -> Result<()> {
-        match self {
-            Command::Demo(command) => command.run(),
-            Command::Inspect(command) => command.run(),
-            Command::OpenFace(command) => command.run(),
-            Command::Aggregate(command) => command.run(),
-            Command::Train(command) => command.run(),
-            Command::Cv(command) => command.run(),
-            Command::Sweep(command) => command.run(),
-            Command::Tune(command) => command.run(),
-            Command::Ablate(command) => command.run(),
-            Command::Baseline(command) => command.run(),
-            Command::Repro(command) => command.run(),
-            Command::Plan(command) => command.run(),
-            Command::Work(command) => command.run(),
-            Command::Status(command) => command.run(),
-            Command::Collect(command) => command.run(),
-            Command::Predict(command) => command.run(),
-            Command::Export(command) => command.run(),
-            Command::Analyze(command) => command.run(),
-            Command::Report(command) => command.run(),
-            Command::Evaluate(command) => command.run(),
-            Command::Decode(command) => command.run(),
-            Command::Synth(command) => command.run(),
-            Command::Vectors(command) => command.run(),
-            Command::Bench(command) => command.run(),
-            Command::Completions(command) => command.run(),
-            Command::Man(command) => command.run(),
-        }
-    }
-}
-
-/// What a process says whose mapped features are gone; the system allows it no more than this.
-const LOST_PAGES: &str = "error: a feature file was cut short by another program while it was in use, \
-    or cannot be read from its disk any more; restore the file and start again\n";
+/// The message of a process whose mapped features are gone. A signal handler can print nothing but a
+/// fixed text.
+const LOST_PAGES: &str = "error: a feature file was truncated by another program while it was in use, \
+    or can no longer be read from its disk; restore the file and start again\n";
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     end_where_pages_are_lost(LOST_PAGES);
-    // A fault of ours is one line too, and no user can use a backtrace.
+    // Our own bugs are reported in one line too; a backtrace is of no use to users.
     std::panic::set_hook(Box::new(|panic| {
-        console::error(&format!("internal fault, please report it: {panic}"));
+        console::error(&format!("internal error, please report it: {panic}"));
     }));
     match std::panic::catch_unwind(run) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error @ Error::Interrupted(_))) => {
             console::line(&error.to_string());
-            console::line(&format!("go on with: {}", interrupt::command_to_go_on()));
+            console::line(&format!("resume with: {}", interrupt::command_to_go_on()));
             ExitCode::from(interrupt::EXIT_CODE)
         }
         Ok(Err(error)) => {
@@ -192,13 +91,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The message, with the path that was meant by one that does not exist.
+/// The message, with a suggestion for a path that does not exist.
 fn in_full(error: &Error) -> String {
     match error {
         Error::Read { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
             let path_shown = path.display();
             format!(
-                "cannot read {path_shown}: there is no such file or folder{}",
+                "cannot read {path_shown}: no such file or folder{}",
                 path_instead(path)
             )
         }

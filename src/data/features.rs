@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::filename::clip_key;
 use super::fingerprint::Fingerprint;
-use super::npy::Values;
-use super::npz::Npz;
 use super::scan::{BadRow, scan};
-use super::stored::Stored;
+use crate::formats::npy::Values;
+use crate::formats::npz::Npz;
+use crate::formats::npz::stored::Stored;
 use crate::kernels::pack::StoredRows;
 use crate::{Error, Result};
 
@@ -298,6 +298,7 @@ mod tests {
     use zip::{CompressionMethod, ZipWriter};
 
     use super::*;
+    use crate::formats::npz::write::{Precision, write};
 
     /// An archive of `X` (3 × 2) and `filenames` whose first member begins at an odd place.
     fn archive(path: &Path, descr: &str, x: &[u8], method: CompressionMethod) {
@@ -352,6 +353,25 @@ mod tests {
                 let whole = Fingerprint::of_file(&path).unwrap().sha256();
                 assert_eq!(features.fingerprint().unwrap().sha256(), whole);
             }
+        }
+    }
+
+    #[test]
+    fn rows_are_found_by_name_with_or_without_a_media_extension() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        let names = ["ß_1", "b", "字"].map(String::from);
+        write(&path, |npz| {
+            npz.rows("X", Precision::F32, [3, 2], |row, out| out.fill(row as f64))?;
+            npz.names("filenames", &names)
+        })
+        .unwrap();
+        let features = Features::open(&path).unwrap();
+        assert_eq!(features.names(), &names[..]);
+        assert_eq!([features.rows(), features.cols()], [3, 2]);
+        for (row, name) in names.iter().enumerate() {
+            assert_eq!(features.row(name), Some(row as u32));
+            assert_eq!(features.row(&format!("{name}.mov")), Some(row as u32));
         }
     }
 

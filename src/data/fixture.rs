@@ -5,7 +5,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::dataset::Dataset;
-use super::npz_write::{Precision, write};
+use crate::formats::npz::write::{Precision, write};
 
 /// Six labelled clips of three actors in three folds; the class `neu` comes last.
 pub const TRAIN: &str = "\

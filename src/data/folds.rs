@@ -36,17 +36,14 @@ pub fn fold(split: &Split, fold: usize) -> Result<Fold> {
     };
     if known.is_empty() {
         return fault(format!(
-            "is missing or empty, so there is no fold {fold}; expected a number for each clip"
+            "is missing or empty, so fold {fold} does not exist; expected a number for each clip"
         ));
     }
     let (validation, train): (Vec<usize>, Vec<usize>) =
         (0..split.len()).partition(|&clip| split.clips[clip].fold == Some(fold));
     if validation.is_empty() {
         let known: Vec<String> = known.iter().map(usize::to_string).collect();
-        return fault(format!(
-            "there is no fold {fold}; found: {}",
-            known.join(", ")
-        ));
+        return fault(format!("no such fold: {fold}; found: {}", known.join(", ")));
     }
     if train.is_empty() {
         return fault(format!(

@@ -7,7 +7,7 @@ use super::dataset::{Split, feature_files};
 use super::features::Features;
 use super::label::Classes;
 use super::metadata::Metadata;
-use crate::nearest::path_instead;
+use crate::suggest::path_instead;
 use crate::{Error, Result};
 
 /// What a model needs of a part.
@@ -40,7 +40,7 @@ pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<Part> {
     let table = path.join(format!("{name}_metadata.csv"));
     if !table.is_file() {
         let found = if path.is_dir() {
-            "there is no such file".to_owned()
+            "no such file".to_owned()
         } else {
             format!("the folder does not exist{}", path_instead(path))
         };
@@ -58,7 +58,7 @@ pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<Part> {
         let needed = !needs.dropped.contains(encoder);
         if needed && !found.contains(encoder) {
             return Err(Error::Data(format!(
-                "{}: not there, but the model was trained with this encoder; add the file, or predict without it (--drop {encoder})",
+                "{}: missing, but the model was trained with this encoder; add the file, or predict without it (--drop {encoder})",
                 file.display()
             )));
         }

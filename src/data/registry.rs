@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::nearest::instead;
+use crate::suggest::instead;
 use crate::{Error, Result};
 
 /// What an encoder looks at or listens to.

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use super::fingerprint::Fingerprint;
-use super::stored::{Mapped, Stored};
 use crate::Result;
+use crate::formats::npz::stored::{Mapped, Stored};
 use crate::kernels::pack::StoredRows;
 
 /// Columns looked at together.

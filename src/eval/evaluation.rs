@@ -55,7 +55,7 @@ impl Evaluation {
     /// Adds the label-distribution measures of a probability table (its aligned scores).
     ///
     /// # Errors
-    /// [`Error::Data`] if no clip of the table has a truth.
+    /// [`Error::Data`] if no clip in the table has labels.
     pub fn with_measures(mut self, table: &ProbabilityTable, truths: &Truths) -> Result<Self> {
         let (rows, blends) = labelled(table, truths);
         let mut target = Array2::zeros((blends.len(), table.classes.len()));
@@ -66,7 +66,7 @@ impl Evaluation {
         let aligned = table.aligned.select(ndarray::Axis(0), &rows);
         self.measures = Measures::mean(&Measures::of_rows(target.view(), aligned.view())?);
         if self.measures.is_none() {
-            return Err(Error::Data("no clip of the table has a truth".into()));
+            return Err(Error::Data("no clip in the table has labels".into()));
         }
         Ok(self)
     }

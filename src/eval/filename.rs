@@ -4,7 +4,7 @@
 //! situation), `A102_mix_ang_disg_70_30_ver1` (blend).
 
 use crate::data::label::{Blend, Classes, Part};
-use crate::nearest::meant;
+use crate::suggest::meant;
 use crate::{Error, Result};
 
 /// How far the saliences of a name may be from 100 together.
@@ -49,7 +49,7 @@ type Found<T> = std::result::Result<T, String>;
 fn version_of(part: &str) -> Found<()> {
     match part.chars().nth(3) {
         Some(_) => Ok(()),
-        None => Err(format!("`{part}` is no version")),
+        None => Err(format!("`{part}` is not a version")),
     }
 }
 
@@ -72,7 +72,7 @@ fn blend(emotions: [&str; 2], shares: [&str; 2], classes: &Classes) -> Found<Ble
     let part = |emotion: &str, share: &str| -> Found<Part> {
         let salience: f64 = share.parse().unwrap_or(f64::NAN);
         if !(salience.is_finite() && salience > 0.0) {
-            return Err(format!("`{share}` is no salience in percent"));
+            return Err(format!("`{share}` is not a salience in percent"));
         }
         let class = class_of(emotion, classes)?;
         Ok(Part { class, salience })
@@ -120,8 +120,8 @@ mod tests {
             ("test_0001.mov", "four parts"),
             ("", "four parts"),
             ("A102_mix_ang_hap_30_70", "seven parts"),
-            ("A102_ang_int1_ver", "`ver` is no version"),
-            ("A1_mix_ang_hap_30_70_ver", "`ver` is no version"),
+            ("A102_ang_int1_ver", "`ver` is not a version"),
+            ("A1_mix_ang_hap_30_70_ver", "`ver` is not a version"),
             ("A1_mix_ang_hap_xx_yy_ver1", "`xx` is no salience"),
             ("A1_mix_ang_hap_NaN_50_ver1", "`NaN` is no salience"),
             ("A1_mix_ang_hap_0_100_ver1", "`0` is no salience"),

@@ -51,7 +51,7 @@ impl Grid {
     /// Refuses a grid that cannot be searched.
     ///
     /// # Errors
-    /// [`Error::Config`] for a list that is empty or holds a value that is not finite, and for a
+    /// [`Error::Config`] for a list that is empty or contains a non-finite value, and for a
     /// negative α.
     pub fn check(&self) -> Result<()> {
         let lists = [

@@ -11,11 +11,12 @@ use std::path::Path;
 use ndarray::Array2;
 
 use super::align::align;
-use crate::atomic;
 use crate::data::filename::clip_key;
 use crate::data::label::{CHALLENGE_CLASSES, Classes};
-use crate::data::npz_write::{self, Precision};
-use crate::data::table::Lines;
+use crate::files::atomic_file;
+use crate::formats::csv::table::Lines;
+use crate::formats::npz::write;
+use crate::formats::npz::write::Precision;
 use crate::{Error, Result};
 
 const FILENAME: &str = "filename";
@@ -41,7 +42,7 @@ impl ProbabilityTable {
     ///
     /// # Errors
     /// [`Error::Shape`] if names, classes and arrays do not fit; [`Error::Data`] for a clip that
-    /// stands twice; those of [`align`].
+    /// is listed twice; those of [`align`].
     pub fn from_heads(
         filenames: Vec<String>,
         classes: Classes,
@@ -85,7 +86,7 @@ impl ProbabilityTable {
     ///
     /// # Errors
     /// [`Error::Read`]; [`Error::Csv`] with line and column for a missing or doubled column, a row
-    /// of another length, a name that is empty or stands twice (with or without a media
+    /// of another length, a name that is empty or is listed twice (with or without a media
     /// extension), a value that is no number, negative or not finite, and a file without clips.
     pub fn read_csv(path: &Path) -> Result<Self> {
         let mut text = Vec::new();
@@ -106,7 +107,7 @@ impl ProbabilityTable {
     /// [`Error::Shape`] or [`Error::Data`] for a table that does not fit together; [`Error::Write`].
     pub fn write_csv(&self, path: &Path) -> Result<()> {
         self.check()?;
-        atomic::write(path, |out| {
+        atomic_file::write(path, |out| {
             self.write_csv_header(out)?;
             self.write_csv_rows(out)
         })
@@ -128,7 +129,7 @@ impl ProbabilityTable {
     }
 
     /// Writes the rows of [`ProbabilityTable::write_csv`]: a table of many clips may be written in
-    /// parts. Whether a clip stands twice is not looked at.
+    /// parts. Whether a clip is listed twice is not looked at.
     ///
     /// # Errors
     /// Those of `out`.
@@ -165,7 +166,7 @@ impl ProbabilityTable {
             ("salience", self.salience.as_ref()),
             ("aligned", Some(&self.aligned)),
         ];
-        npz_write::write(path, |npz| {
+        write::write(path, |npz| {
             npz.names("filenames", &self.filenames)?;
             npz.names("classes", self.classes.names())?;
             for (name, array) in arrays {
@@ -200,7 +201,7 @@ impl ProbabilityTable {
             .find(|name| !seen.insert(clip_key(name)))
         {
             None => Ok(()),
-            Some(name) => Err(Error::Data(format!("clip `{name}` stands twice"))),
+            Some(name) => Err(Error::Data(format!("clip `{name}` is listed twice"))),
         }
     }
 }
@@ -246,7 +247,7 @@ impl Reader<'_> {
                 return Err(fault(FILENAME, "empty, expected a clip's name".into()));
             }
             if let Some(first) = lines.insert(clip_key(name).to_owned(), line) {
-                let reason = format!("clip `{name}` stands twice, first in line {first}");
+                let reason = format!("clip `{name}` is listed twice, first in line {first}");
                 return Err(fault(FILENAME, reason));
             }
             filenames.push(name.to_owned());
@@ -259,7 +260,7 @@ impl Reader<'_> {
             }
         }
         if filenames.is_empty() {
-            return Err(self.fault(None, None, "holds no clips".into()));
+            return Err(self.fault(None, None, "contains no clips".into()));
         }
         let shape = (filenames.len(), layout.classes.len());
         let arrays: Result<Vec<_>> = values
@@ -292,7 +293,7 @@ impl Reader<'_> {
                 return Err(self.fault(Some(1), None, reason));
             }
             if places.insert(name, place).is_some() {
-                return Err(self.fault(Some(1), Some(name), "stands twice".into()));
+                return Err(self.fault(Some(1), Some(name), "is listed twice".into()));
             }
         }
         let Some(&filename) = places.get(FILENAME) else {
@@ -314,7 +315,7 @@ impl Reader<'_> {
             }
         }
         if classes.is_empty() {
-            let reason = "expected a column for each class beside `filename`".into();
+            let reason = "expected a column per class in addition to `filename`".into();
             return Err(self.fault(Some(1), None, reason));
         }
         if classes
@@ -330,7 +331,7 @@ impl Reader<'_> {
             for class in &classes {
                 let name = format!("{prefix}{class}");
                 let Some(&place) = places.get(name.as_str()) else {
-                    let reason = "no such column, though other heads name that class".into();
+                    let reason = "no such column, although other heads have this class".into();
                     return Err(self.fault(Some(1), Some(&name), reason));
                 };
                 of_prefix.push(place);
@@ -346,7 +347,7 @@ impl Reader<'_> {
 
     fn broken(&self, error: &csv::Error, line_of: &mut Lines<'_>) -> Error {
         let line = error.position().map(|at| line_of.at(Some(at)));
-        self.fault(line, None, format!("is no readable CSV: {error}"))
+        self.fault(line, None, format!("is not a readable CSV: {error}"))
     }
 
     fn fault(&self, line: Option<u64>, column: Option<&str>, reason: String) -> Error {

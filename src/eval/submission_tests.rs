@@ -141,7 +141,7 @@ fn names_file_and_clip_and_what_is_wrong() {
         ),
         (
             r#"{"c": [{"emotion": "ang", "salience": 100}], "c": [{"emotion": "sad", "salience": 100}]}"#,
-            "stands twice",
+            "is listed twice",
         ),
     ] {
         for text in [text.to_owned(), format!(r#"{{"predictions": {text}}}"#)] {

@@ -117,7 +117,7 @@ impl Searcher<'_> {
         }
         if rows == 0 {
             return Err(Error::Data(
-                "threshold search: no clip has a truth to search on; name the table that has it (--metadata of decode)".into(),
+                "threshold search: no labelled clips; give the labels with --metadata".into(),
             ));
         }
         Ok(())

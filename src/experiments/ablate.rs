@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::comparison::Contender;
-use super::data_folder::Opened;
 use super::paper::table_2;
-use super::trial::TrialKind;
-use crate::model::Config;
-use crate::model::config::{Gate, Heads, PresenceLoss};
+use crate::config::Config;
+use crate::config::{Gate, Heads, PresenceLoss};
+use crate::plan::data_folder::Opened;
+use crate::plan::trial::TrialKind;
 
 /// One change of a configuration.
 type Change = fn(&mut Config);
@@ -45,7 +45,7 @@ fn of_the_paper() -> [(&'static str, Change, Option<f64>); 2] {
             Some(table_2::WITHOUT_ATTENTION),
         ),
         (
-            "further without dual heads (one head)",
+            "also without dual heads (one head)",
             |config| {
                 config.model.gate = Gate::Uniform;
                 config.model.heads = Heads::Single;

@@ -3,18 +3,18 @@
 
 use std::sync::Arc;
 
-use super::baseline::{BaselineSpec, Recipe};
 use super::certainty::{Certainty, certainties};
 use super::cross_validate::{Candidate, CrossValidation, Protocol, add_trials, summarise};
-use super::data_folder::Opened;
-use super::outcomes::Outcomes;
-use super::plan::Plan;
 use super::retrain::{FinalTrials, Retrained};
-use super::schedule::{PlanObserver, Scheduler};
-use super::trial::TrialKind;
+use crate::baseline::{BaselineSpec, Recipe};
+use crate::config::Config;
 use crate::error::Result;
 use crate::eval::statistics::Resampling;
-use crate::model::Config;
+use crate::plan::data_folder::Opened;
+use crate::plan::outcomes::Outcomes;
+use crate::plan::planned::Plan;
+use crate::plan::run::schedule::{PlanObserver, Scheduler};
+use crate::plan::trial::TrialKind;
 
 /// What a contender is trained to after its cross-validation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::data_folder::Opened;
 use super::out_of_fold::{OutOfFold, pooled};
-use super::outcomes::Outcomes;
-use super::plan::Plan;
-use super::result::TrialResult;
-use super::schedule::{PlanObserver, Scheduler};
 use super::score::{Spread, median};
-use super::trial::{Trial, TrialKind};
+use crate::artifact::checkpoint::ChosenThresholds;
 use crate::data::dataset::Dataset;
 use crate::data::folds::folds;
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
-use crate::train::checkpoint::ChosenThresholds;
-use crate::train::score::MeanLosses;
+use crate::plan::data_folder::Opened;
+use crate::plan::outcomes::Outcomes;
+use crate::plan::planned::Plan;
+use crate::plan::result::TrialResult;
+use crate::plan::run::schedule::{PlanObserver, Scheduler};
+use crate::plan::trial::{Trial, TrialKind};
+use crate::predict::score::MeanLosses;
 
 /// Something to cross-validate.
 #[derive(Clone, Debug)]

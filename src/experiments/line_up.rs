@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::baseline::{BaselineModel, BaselineSpec, Recipe, named};
 use super::comparison::{Contender, Final};
-use super::data_folder::Opened;
 use super::table_1::{Baselines, baselines, unanswerable};
+use crate::baseline::{BaselineModel, BaselineSpec, Recipe, named};
+use crate::config::Config;
+use crate::config::Gate;
 use crate::error::Result;
-use crate::model::Config;
-use crate::model::config::Gate;
+use crate::plan::data_folder::Opened;
 
 /// The fusion model as configured.
 pub const FUSION: &str = "fusion";

@@ -2,8 +2,7 @@
 
 use ndarray::{Array2, Axis, concatenate};
 
-use super::result::{ScoreRows, TrialResult};
-use super::trial::TrialKind;
+use crate::artifact::checkpoint::ChosenThresholds;
 use crate::data::dataset::Dataset;
 use crate::data::folds::fold;
 use crate::data::label::Blend;
@@ -12,8 +11,10 @@ use crate::eval::grid::Grid;
 use crate::eval::metrics::Accuracy;
 use crate::eval::probabilities::ProbabilityTable;
 use crate::eval::thresholds::Searcher;
-use crate::train::checkpoint::ChosenThresholds;
-use crate::train::decoding::{PRESENCE_WEIGHT, choose, rules};
+use crate::plan::result::TrialResult;
+use crate::plan::trial::TrialKind;
+use crate::predict::clip_scores::ScoreRows;
+use crate::predict::decoding::{PRESENCE_WEIGHT, choose, rules};
 
 /// Out-of-fold scores of one seed, clips in the order of the metadata.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +68,7 @@ impl OutOfFold {
         for result in results {
             let unfit = |what: &str| {
                 Error::Data(format!(
-                    "trial {}: {what}; remove its file, and it is trained again",
+                    "trial {}: {what}; remove its file to train it again",
                     result.id
                 ))
             };
@@ -81,7 +82,7 @@ impl OutOfFold {
                 .iter()
                 .map(|&place| &dataset.train.clips[place].filename);
             if !names.eq(&scores.clips) {
-                return Err(unfit("its result holds other clips than its fold"));
+                return Err(unfit("its result has other clips than its fold"));
             }
             let aligned = scores.rows.aligned(result.thresholds.alpha)?;
             let decided = rules(&result.trial.kind.decode()).decode_rows(

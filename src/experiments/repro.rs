@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::ablate::variants;
-use super::baseline::{BaselineModel, Recipe};
 use super::comparison::{Contender, Final, Row, compare, compare_rows};
 use super::cross_validate::Protocol;
-use super::data_folder::Opened;
-use super::outcomes::Outcomes;
 use super::paper::{TABLE_5, table_1};
-use super::schedule::{PlanObserver, Scheduler};
 use super::table_1::baselines;
+use crate::baseline::{BaselineModel, Recipe};
+use crate::config::Config;
 use crate::error::Result;
-use crate::model::Config;
+use crate::plan::data_folder::Opened;
+use crate::plan::outcomes::Outcomes;
+use crate::plan::run::schedule::{PlanObserver, Scheduler};
 
 /// What a reproduction takes.
 #[derive(Clone, Debug)]

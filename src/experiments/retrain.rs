@@ -1,17 +1,17 @@
 //! The final model: trained on all clips for the median best epoch of the folds, decoded with the
 //! thresholds chosen on the out-of-fold scores.
 
-use super::baseline::Recipe;
 use super::cross_validate::{Candidate, CrossValidation, Protocol};
-use super::outcomes::Outcomes;
-use super::plan::Plan;
-use super::result::TrialResult;
-use super::schedule::{PlanObserver, Scheduler};
 use super::test_part::TestOutcome;
-use super::trial::{Trial, TrialKind};
+use crate::baseline::Recipe;
+use crate::config::Config;
+use crate::config::UdaTarget;
 use crate::error::Result;
-use crate::model::Config;
-use crate::model::config::UdaTarget;
+use crate::plan::outcomes::Outcomes;
+use crate::plan::planned::Plan;
+use crate::plan::result::TrialResult;
+use crate::plan::run::schedule::{PlanObserver, Scheduler};
+use crate::plan::trial::{Trial, TrialKind};
 
 /// A cross-validated configuration, trained on everything.
 #[derive(Clone, Debug)]
@@ -76,13 +76,13 @@ fn final_fusion(
         if dataset.test.is_none() {
             config.uda.enabled = false;
             notes.push(
-                "there is no test part to adapt to, so the final model trains without domain adaptation"
+                "there is no test split to adapt to, so the final model is trained without domain adaptation"
                     .to_owned(),
             );
         } else if config.uda.target == UdaTarget::Validation {
             config.uda.target = UdaTarget::Test;
             notes.push(
-                "no fold is held out, so the final model adapts to the test part (its labels unread)"
+                "no fold is held out, so the final model adapts to the test split, without its labels"
                     .to_owned(),
             );
         }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::baseline::{BaselineModel, BaselineSpec, Recipe, encoder_named};
 use super::comparison::Contender;
-use super::data_folder::Opened;
 use super::paper::table_1;
+use crate::baseline::{BaselineModel, BaselineSpec, Recipe, encoder_named};
 use crate::data::dataset::Dataset;
 use crate::data::registry;
+use crate::plan::data_folder::Opened;
 
 /// One row on features: its encoders by their usual names, and the paper's test average.
 type Features = (&'static [&'static str], Option<f64>);
@@ -89,7 +89,7 @@ pub fn baselines(data: &Arc<Opened>, model: BaselineModel, recipe: &Recipe) -> B
 /// Why a trivial baseline has nothing to answer in a data set.
 pub fn unanswerable(spec: &BaselineSpec, dataset: &Dataset) -> Option<String> {
     let (parts, what) = match spec {
-        BaselineSpec::TrivialSingle => (1, "one emotion alone"),
+        BaselineSpec::TrivialSingle => (1, "a single emotion"),
         BaselineSpec::TrivialBlend => (2, "exactly two emotions"),
         BaselineSpec::Encoders { .. } => return None,
     };

@@ -2,16 +2,17 @@
 
 use ndarray::Array2;
 
-use super::result::{ScoreRows, TrialResult};
-use super::trial::TrialKind;
+use crate::artifact::checkpoint::ChosenThresholds;
 use crate::data::dataset::Dataset;
 use crate::data::label::Blend;
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
 use crate::eval::probabilities::ProbabilityTable;
 use crate::eval::submission::Predictions;
-use crate::train::checkpoint::ChosenThresholds;
-use crate::train::decoding::rules;
+use crate::plan::result::TrialResult;
+use crate::plan::trial::TrialKind;
+use crate::predict::clip_scores::ScoreRows;
+use crate::predict::decoding::rules;
 
 /// Predictions of the test clips.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +51,7 @@ impl TestOutcome {
         for result in results {
             let unfit = || {
                 Error::Data(format!(
-                    "trial {}: its result does not hold the scores of the test clips; remove its file, and it is trained again",
+                    "trial {}: its result does not hold the scores of the test clips; remove its file to train it again",
                     result.id
                 ))
             };

@@ -3,9 +3,9 @@
 
 use ndarray::Array2;
 
-use super::config::{Gate as Kind, ModelConfig};
 use crate::autograd::ops::top_k_softmax::select;
 use crate::autograd::{Scalar, Var};
+use crate::config::{Gate as Kind, ModelConfig};
 use crate::error::Result;
 use crate::nn::{Folded, ForwardPass, Init, Linear, ParamId, Params};
 

@@ -2,9 +2,9 @@
 
 use ndarray::Array2;
 
-use super::config::{LossConfig, PresenceLoss, UdaConfig};
 use super::domain::domain_targets;
 use crate::autograd::{Scalar, Tape, Var};
+use crate::config::{LossConfig, PresenceLoss, UdaConfig};
 use crate::error::Result;
 
 /// The losses of one batch, each `(1, 1)`, in nats.

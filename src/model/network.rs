@@ -5,7 +5,6 @@ use std::sync::Arc;
 use blendfuse_kernels::layout::PackedRows;
 use ndarray::Array2;
 
-use super::config::{Config, Heads};
 use super::domain::Domain;
 use super::fusion::Fusion;
 use super::gate::Gate;
@@ -13,6 +12,7 @@ use super::heads::Head;
 use super::loss::{Losses, losses};
 use super::projection::Projection;
 use crate::autograd::{Gradients, Scalar, Tape, Var};
+use crate::config::{Config, Heads};
 use crate::error::{Error, Result};
 use crate::nn::params::WeightLayout;
 use crate::nn::{Adam, Dropout, ForwardPass, Init, Mode, Params, Precomputed, RunningUpdate};

@@ -11,7 +11,7 @@ use crate::analysis::Analysis;
 use crate::analysis::error_type::ErrorType;
 use crate::analysis::importance::GroupReliance;
 use crate::error::Result;
-use crate::train::explain::decision;
+use crate::predict::explain::decision;
 
 /// Digits of weights and correlations.
 const DIGITS: usize = 4;

@@ -107,11 +107,11 @@ fn basis(certainty: &Certainty) -> String {
         intervals.unit.counted(intervals.actors)
     );
     text += &match intervals.seeds {
-        1 => "; one seed, so the noise of training is not in them (--seeds N)".to_owned(),
+        1 => "; one seed, so training noise is not included (--seeds N)".to_owned(),
         seeds => format!(" and {seeds} seeds"),
     };
     if intervals.unit != Unit::Actor {
-        text += "; clips of an unknown actor are taken as independent, which makes intervals too narrow if actors differ";
+        text += "; clips of unknown actors are treated as independent, which makes intervals too narrow if actors differ";
     }
     text + "."
 }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::cells::{seeds, without_result};
 use super::table::{Cell, Table, write_json, write_markdown};
 use super::{certainty, cross_validation, final_model};
 use crate::error::Result;
-use crate::experiments::TrialKind;
 use crate::experiments::comparison::{Contender, Row};
-use crate::experiments::outcomes::NOT_FINISHED;
+use crate::plan::TrialKind;
 
 /// What the paper's figures beside ours mean.
 pub(super) const PAPER: &str = "The paper's figures are of BlEmoRE with 36 encoders: on other data or with other encoders they say nothing about these rows.";
@@ -156,21 +156,6 @@ pub(super) fn changes(contender: &Contender) -> String {
     }
 }
 
-/// Seeds in one cell.
-pub(super) fn seeds(seeds: impl Iterator<Item = u64>) -> String {
-    let seeds: Vec<u64> = seeds.collect();
-    match seeds[..] {
-        [first, .., last] if last.wrapping_sub(first) == seeds.len() as u64 - 1 => {
-            format!("{first}–{last}")
-        }
-        _ => seeds
-            .iter()
-            .map(u64::to_string)
-            .collect::<Vec<_>>()
-            .join(", "),
-    }
-}
-
 /// Writes STEM.csv, tables.md and STEM.json into a folder and gives their names.
 ///
 /// # Errors
@@ -187,11 +172,4 @@ pub fn write(stem: &str, table: &Table, value: &Value, folder: &Path) -> Result<
     // Last: where it stands, everything stands.
     write_json(&json, value)?;
     Ok(vec![csv, markdown, json])
-}
-/// The note under a table on a row without figures.
-pub(super) fn without_result(name: &str, reason: &str) -> String {
-    match reason.starts_with(NOT_FINISHED) {
-        true => format!("{name}: {reason}."),
-        false => format!("{name} FAILED: {reason}"),
-    }
 }

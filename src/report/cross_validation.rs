@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::table::{Cell, Table, write_json, write_markdown};
+use crate::artifact::checkpoint::ChosenThresholds;
 use crate::error::Result;
 use crate::eval::metrics::Accuracy;
 use crate::eval::submission::Predictions;
 use crate::experiments::CrossValidation;
 use crate::experiments::certainty::Certainty;
 use crate::experiments::cross_validate::Summary;
-use crate::train::checkpoint::ChosenThresholds;
 
 /// One row for each trial, then the means, then the pooled setting.
 pub fn folds(found: &CrossValidation) -> Table {
@@ -150,7 +150,7 @@ pub fn summary(found: &CrossValidation) -> Table {
     ));
     if found.summary.acc_salience.is_none() {
         table.notes.push(
-            "No clip shows exactly two emotions: ACC_salience is undefined and counts 0 in the average."
+            "No clip shows exactly two emotions: ACC_salience is undefined and counts as 0 in the average."
                 .into(),
         );
     }

@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::comparison::{seeds as seeds_in_words, without_result};
+use super::cells::{seeds as seeds_in_words, without_result};
 use super::table::{Cell, DIGITS, Table};
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
-use crate::experiments::PlanFolder;
 use crate::experiments::comparison::Row;
 use crate::experiments::retrain::Retrained;
 use crate::experiments::score::{mean, sample_std};
 use crate::experiments::test_part::TestOutcome;
+use crate::plan::PlanFolder;
 
 /// Files of a run that a final model consists of.
 const MODEL: [&str; 4] = [
@@ -47,7 +47,9 @@ pub fn write(retrained: &Retrained, folder: &PlanFolder, to: &Path) -> Result<Ve
             path: from.clone(),
             source,
         })?;
-        crate::atomic::write(&to, |copy| std::io::copy(&mut trained, copy).map(|_| ()))?;
+        crate::files::atomic_file::write(&to, |copy| {
+            std::io::copy(&mut trained, copy).map(|_| ())
+        })?;
         written.push(to);
     }
     if let Some(test) = retrained.tests.first() {

@@ -1,6 +1,7 @@
 //! Tables and files of what the experiments return. Layer: uses everything but the command line.
 
 pub mod analysis;
+mod cells;
 pub mod certainty;
 pub mod comparison;
 pub mod cross_validation;

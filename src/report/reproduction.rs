@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::table::{Cell, Table, write_json, write_markdown};
-use super::{certainty, comparison, final_model};
+use super::{cells, certainty, comparison, final_model};
 use crate::error::Result;
-use crate::experiments::PlanFolder;
 use crate::experiments::comparison::Row;
 use crate::experiments::repro::{MODELS, Reproduced};
+use crate::plan::PlanFolder;
 
 /// Folders of the final models, in the order of the models.
 const FINALS: [&str; 2] = ["final", "final_uda"];
@@ -45,11 +45,11 @@ pub fn table_1(found: &Reproduced) -> Table {
                 cells.push(Cell::spread(summary.acc_salience.as_ref(), false));
                 cells.push(Cell::spread(Some(&summary.average), false));
                 folds = Cell::Count((found.folds.len() / found.by_seed.len().max(1)) as u64);
-                seeds = Cell::Text(comparison::seeds(found.by_seed.iter().map(|(s, _)| *s)));
+                seeds = Cell::Text(cells::seeds(found.by_seed.iter().map(|(s, _)| *s)));
             }
             Err(reason) => {
                 cells.resize(5, Cell::Empty);
-                table.notes.push(comparison::without_result(name, reason));
+                table.notes.push(cells::without_result(name, reason));
             }
         }
         cells.extend(final_model::cells_of(row, &mut table.notes));

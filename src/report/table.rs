@@ -256,7 +256,7 @@ impl Table {
     /// # Errors
     /// [`crate::Error::Write`].
     pub fn write_csv(&self, path: &Path) -> Result<()> {
-        crate::atomic::write(path, |out| self.csv(out))
+        crate::files::atomic_file::write(path, |out| self.csv(out))
     }
 }
 
@@ -266,7 +266,7 @@ impl Table {
 /// [`crate::Error::Write`].
 pub fn write_markdown(path: &Path, tables: &[&Table]) -> Result<()> {
     let texts: Vec<String> = tables.iter().map(|table| table.markdown()).collect();
-    crate::atomic::write(path, |out| out.write_all(texts.join("\n").as_bytes()))
+    crate::files::atomic_file::write(path, |out| out.write_all(texts.join("\n").as_bytes()))
 }
 
 /// Writes any JSON value, indented.
@@ -274,7 +274,7 @@ pub fn write_markdown(path: &Path, tables: &[&Table]) -> Result<()> {
 /// # Errors
 /// [`crate::Error::Write`].
 pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
-    crate::atomic::write(path, |out| {
+    crate::files::atomic_file::write(path, |out| {
         serde_json::to_writer_pretty(&mut *out, value)?;
         out.write_all(b"\n")
     })

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::config::Monitor;
+use crate::config::Monitor;
 
 /// What an epoch's measure means for the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Refuses a model that this machine cannot hold, before the system ends the program for it.
 
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::model::{Config, EncoderShape, FusionNet};
+use crate::model::{EncoderShape, FusionNet};
 
 const GIB: f64 = (1_u64 << 30) as f64;
 

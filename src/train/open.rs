@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
+use crate::config::DataConfig;
 use crate::data::dataset::{Dataset, Selection};
 use crate::error::{Error, Result};
-use crate::model::config::DataConfig;
-use crate::nearest::instead;
+use crate::suggest::instead;
 
 /// Opens a data folder to train on, with the encoders, classes and neutral class of the
 /// configuration.
 ///
 /// # Errors
-/// As [`Dataset::open_with`]; [`Error::Config`] for a neutral class that is none of the classes.
+/// As [`Dataset::open_with`]; [`Error::Config`] for a neutral class that is not one of the classes.
 pub fn open_dataset(path: &Path, config: &DataConfig) -> Result<Dataset> {
     let selection = Selection {
         encoders: config.encoders.clone(),

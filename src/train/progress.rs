@@ -1,13 +1,14 @@
 //! What changes from epoch to epoch besides weights and moments.
 
-use super::checkpoint::ChosenThresholds;
 use super::early_stopping::{EarlyStopping, Verdict};
 use super::epoch::PartOfEpoch;
-use super::history::EpochRecord;
 use super::step::StepLosses;
 use super::validation::Validation;
+use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::history::EpochRecord;
+use crate::config::Config;
 use crate::data::batch::Batch;
-use crate::model::{Config, FusionNet};
+use crate::model::FusionNet;
 use crate::nn::{Adam, Plateau};
 
 /// What changes from epoch to epoch besides weights and moments.

@@ -4,21 +4,22 @@ use std::path::PathBuf;
 
 use ndarray::Array2;
 
-use super::checkpoint::Checkpoint;
-use super::history::EpochRecord;
-use super::manifest::{ClipCounts, Manifest};
 use super::memory;
 use super::step::StepLosses;
 use super::stop::Stop;
 use super::target::{Target, target};
 use super::validation::ValidationFold;
 use super::warnings;
+use crate::artifact::checkpoint::Checkpoint;
+use crate::artifact::history::EpochRecord;
+use crate::artifact::manifest::{ClipCounts, Manifest};
+use crate::config::Config;
 use crate::data::dataset::Dataset;
 use crate::data::fingerprint::InputFile;
 use crate::data::folds::{fold, shared_actors};
 use crate::data::standardise::{self, ColumnStats};
 use crate::error::{Error, Result};
-use crate::model::{Config, EncoderShape, FusionNet};
+use crate::model::{EncoderShape, FusionNet};
 use crate::nn::{Adam, AdamConfig};
 
 /// Name and version of this program, as files record it.
@@ -100,8 +101,8 @@ impl<'a> Run<'a> {
                 let actors = shared_actors(&dataset.train, &fold);
                 if !actors.is_empty() {
                     warnings.push(format!(
-                        "{} in both training and validation of fold {number}: scores will flatter ({})",
-                        if actors.len() == 1 { "one actor stands".into() } else { format!("{} actors stand", actors.len()) },
+                        "{} in both training and validation of fold {number}: scores will be optimistically biased ({})",
+                        if actors.len() == 1 { "one actor is".into() } else { format!("{} actors are", actors.len()) },
                         warnings::listed(&actors)
                     ));
                 }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use blendfuse_kernels::layout::Panels;
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{Checkpoint, ChosenThresholds, file_error};
 use super::early_stopping::EarlyStopping;
 use super::epoch::PartOfEpoch;
-use super::history::EpochRecord;
-use super::weights_file::{json, write};
+use crate::artifact::checkpoint::{Checkpoint, ChosenThresholds, file_error};
+use crate::artifact::history::EpochRecord;
+use crate::artifact::weights_file::{json, write};
 use crate::autograd::Tensor;
 use crate::error::Result;
 use crate::nn::adam::Moments;

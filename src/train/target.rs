@@ -2,11 +2,11 @@
 
 use super::run::Options;
 use super::validation::ValidationFold;
+use crate::config::Config;
+use crate::config::UdaTarget;
 use crate::data::batch::TargetStream;
 use crate::data::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
-use crate::model::Config;
-use crate::model::config::UdaTarget;
 
 /// The unlabelled rows of the domain adversary.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(super) fn target(
         (Some(test), _) if from_test => (0..test.len()).collect(),
         (_, Some(validation)) => {
             if config.uda.target == UdaTarget::Test {
-                warnings.push("no test split: the domain adversary sees the validation fold, without its labels".into());
+                warnings.push("no test split: the domain adversary uses the validation fold, without its labels".into());
             }
             validation.clips().to_vec()
         }
@@ -54,7 +54,7 @@ pub(super) fn target(
             return Err(Error::Config {
                 field: "uda.enabled".into(),
                 reason: format!(
-                    "found {wanted} to take unlabelled rows from; add test data, or --fold with uda.target=validation"
+                    "found {wanted} for the unlabelled rows; add test data, or --fold with uda.target=validation"
                 ),
             });
         }

@@ -2,9 +2,8 @@
 
 use ndarray::Array2;
 
-use super::checkpoint::ChosenThresholds;
-use super::decoding::choose;
-use super::score::{MeanLosses, score};
+use crate::artifact::checkpoint::ChosenThresholds;
+use crate::config::Monitor;
 use crate::data::dataset::Dataset;
 use crate::data::label::Blend;
 use crate::data::standardise::ColumnStats;
@@ -13,7 +12,8 @@ use crate::eval::align::{USUAL_ALPHA, align};
 use crate::eval::distribution::Measures;
 use crate::eval::metrics::Accuracy;
 use crate::model::FusionNet;
-use crate::model::config::Monitor;
+use crate::predict::decoding::choose;
+use crate::predict::score::{MeanLosses, score};
 
 /// One epoch's validation.
 #[derive(Clone, Debug, PartialEq)]

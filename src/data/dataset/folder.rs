@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use crate::data::metadata::Metadata;
 use crate::data::registry::Modality;
 use crate::error::{Error, Result};
-use crate::nearest::{instead, path_instead};
+use crate::suggest::{instead, path_instead};
 
 /// Refuses what is no data folder: one that does not exist, or has no training metadata.
 pub(in crate::data) fn check_data_folder(path: &Path) -> Result<()> {
     let holds = |folder: &Path| folder.join("train_metadata.csv").is_file();
     let found = if !path.exists() {
-        format!("there is no such folder{}", path_instead(path))
+        format!("no such folder{}", path_instead(path))
     } else if !path.is_dir() {
-        "it is no folder".into()
+        "it is not a folder".into()
     } else if !holds(path) {
         // A folder of the data folder was named, or the one around it.
         let around = path.ancestors().skip(1).find(|folder| holds(folder));
@@ -51,7 +51,7 @@ pub(in crate::data) fn feature_files(folder: &Path) -> Result<Vec<String>> {
         ))
     };
     if !folder.is_dir() {
-        return Err(expected("there is no such folder"));
+        return Err(expected("no such folder"));
     }
     let failed = |source| Error::Read {
         path: folder.to_path_buf(),
@@ -69,7 +69,7 @@ pub(in crate::data) fn feature_files(folder: &Path) -> Result<Vec<String>> {
         }
     }
     if names.is_empty() {
-        return Err(expected("it holds none"));
+        return Err(expected("it contains none"));
     }
     // A folder's own order is the file system's.
     names.sort();
@@ -113,7 +113,7 @@ pub(super) fn check_test_files(files: &[PathBuf], test: &Metadata) -> Result<()>
     match files.iter().find(|file| !file.is_file()) {
         None => Ok(()),
         Some(missing) => Err(Error::Data(format!(
-            "{}: not there, but the training part has this encoder and {} lists {} clips; add the file or leave the encoder out (data.encoders)",
+            "{}: missing, but the training split has this encoder and {} lists {} clips; add the file or leave the encoder out (data.encoders)",
             missing.display(),
             test.path.display(),
             test.clips.len()
@@ -138,7 +138,7 @@ pub(in crate::data) fn check_untrained(files: &[PathBuf]) -> Result<()> {
     {
         None => Ok(()),
         Some(extra) => Err(Error::Data(format!(
-            "{}: the training part has no such encoder; add the file of the same name to features/train, or take this one away",
+            "{}: the training split has no such encoder; add the file of the same name to features/train, or remove this one",
             extra.display()
         ))),
     }

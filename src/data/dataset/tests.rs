@@ -98,8 +98,8 @@ fn whatever_is_missing_or_does_not_fit_is_named() {
         (
             refused(|path| {
                 let file = test(path).join("alpha.npz");
-                crate::data::npz_write::write(&file, |npz| {
-                    let precision = crate::data::npz_write::Precision::F16;
+                crate::formats::npz::write::write(&file, |npz| {
+                    let precision = crate::formats::npz::write::Precision::F16;
                     npz.rows("X", precision, [2, 3], |_, _| {})?;
                     npz.names("filenames", &["test_0001", "test_0002"])
                 })
@@ -124,8 +124,8 @@ fn a_bad_value_counts_only_in_a_row_that_is_used() {
         let mut names = fixture::names(fixture::TRAIN);
         names.push("unused");
         let file = path.join("features/train/alpha.npz");
-        crate::data::npz_write::write(&file, |npz| {
-            let precision = crate::data::npz_write::Precision::F32;
+        crate::formats::npz::write::write(&file, |npz| {
+            let precision = crate::formats::npz::write::Precision::F32;
             npz.rows("X", precision, [names.len(), 2], |row, out| {
                 if names[row] == name {
                     out[1] = f64::NAN;

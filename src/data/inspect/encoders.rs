@@ -63,7 +63,7 @@ impl Inspection {
                     if part == 1 && source.kind() == std::io::ErrorKind::NotFound =>
                 {
                     Err(Error::Data(format!(
-                        "{}: not there, but the training part has this encoder; add the file or leave the encoder out (data.encoders)",
+                        "{}: missing, but the training split has this encoder; add the file or leave the encoder out (data.encoders)",
                         path.display()
                     )))
                 }
@@ -133,7 +133,7 @@ impl Inspection {
         let Some(file) = train else { return };
         if file.constant_columns == Some(file.cols) {
             self.warnings.push(format!(
-                "encoder {name}: every column is constant in the training part; it tells nothing"
+                "encoder {name}: every column is constant in the training split, so it carries no information"
             ));
         }
     }
@@ -209,7 +209,7 @@ impl Open {
         let none = !wanted.is_empty() && used.is_empty();
         let problem = if none {
             Some(format!(
-                "{}: has none of the {} clips of the metadata: its filenames look like {:?}, those there like {:?}",
+                "{}: has none of the {} clips in the metadata: its filenames look like {:?}, those of the metadata like {:?}",
                 path.display(),
                 wanted.len(),
                 features.names()[0],

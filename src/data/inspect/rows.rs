@@ -152,7 +152,7 @@ fn median(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::npz_write::{Precision, write};
+    use crate::formats::npz::write::{Precision, write};
 
     #[test]
     fn equal_far_and_broken_rows_are_found() {

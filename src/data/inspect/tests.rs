@@ -3,7 +3,7 @@
 use super::*;
 use crate::data::dataset::Dataset;
 use crate::data::fixture;
-use crate::data::npz_write::{Precision, write};
+use crate::formats::npz::write::{Precision, write};
 
 fn found(change: impl FnOnce(&Path)) -> Inspection {
     let folder = fixture::folder();

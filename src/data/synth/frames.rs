@@ -11,8 +11,8 @@ use super::SynthOptions;
 use super::clips::{Draw, SynthClip};
 use super::signal::{Encoder, Noise, World};
 use crate::data::filename::clip_key;
-use crate::data::npz_write::npy_header;
 use crate::data::registry::REGISTRY;
+use crate::formats::npz::write::npy_header;
 use crate::rng::{Purpose, stream_key};
 use crate::{Error, Result};
 

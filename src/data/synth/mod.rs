@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::npz_write::{self, Precision};
 use super::registry::{REGISTRY, find};
+use crate::formats::npz::write;
+use crate::formats::npz::write::Precision;
 use crate::{Error, Result};
 
 pub use scenario::Scenario;
@@ -250,7 +251,7 @@ pub fn write(
                 return frames::write(&folder, options, mean, (&world, encoder), &clips, progress);
             }
             let row_bytes = (encoder.cols() * options.precision.size()) as u64;
-            npz_write::write(&file, |npz| {
+            write::write(&file, |npz| {
                 let shape = [rows.len(), encoder.cols()];
                 npz.rows("X", options.precision, shape, |row, out| {
                     encoder.fill(&world, &clips[rows[row]], out);
@@ -332,7 +333,7 @@ fn empty_folder(path: &Path) -> Result<()> {
     }
     let refuse = |found: &str| {
         Err(Error::Data(format!(
-            "{}: expected a new or an empty folder to write to; it {found}",
+            "{}: expected a new or empty folder to write to; it {found}",
             path.display()
         )))
     };

@@ -67,7 +67,7 @@ impl Scenario {
             return fault(
                 "blind",
                 format!(
-                    "found {}, expected fewer than the {encoders} encoders: somebody has to see something",
+                    "found {}, expected fewer than the {encoders} encoders: at least one must see something",
                     self.blind.unwrap_or_default()
                 ),
             );

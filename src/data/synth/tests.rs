@@ -257,8 +257,8 @@ fn a_scenario_says_what_encoders_see() {
 
 #[test]
 fn frames_scatter_around_the_columns_and_are_the_same_for_any_number_of_threads() {
-    use crate::data::npy::read_numbers;
-    use crate::data::npy_header::Header;
+    use crate::formats::npy::header::Header;
+    use crate::formats::npy::read_numbers;
 
     let options = SynthOptions {
         train_clips: 94,

@@ -8,8 +8,9 @@ use serde_json::json;
 use super::SynthOptions;
 use super::clips::{Cast, SynthClip};
 use super::signal::{Encoder, World};
+use crate::Result;
 use crate::data::label::CHALLENGE_CLASSES;
-use crate::{Result, atomic};
+use crate::files::atomic_file;
 
 /// The label columns of the challenge.
 const LABELS: [&str; 5] = [
@@ -30,7 +31,7 @@ pub fn write(
     encoders: &[Encoder],
 ) -> Result<PathBuf> {
     let json = ground_truth(options, encoders);
-    atomic::write(&path.join("ground_truth.json"), |out| {
+    atomic_file::write(&path.join("ground_truth.json"), |out| {
         serde_json::to_writer_pretty(out, &json).map_err(io::Error::from)
     })?;
     clips(
@@ -150,7 +151,7 @@ fn metadata(path: &Path, clips: &[SynthClip], labels: bool, actors: bool) -> Res
 }
 
 fn table(path: &Path, header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Result<()> {
-    atomic::write(path, |out| {
+    atomic_file::write(path, |out| {
         let mut writer = csv::Writer::from_writer(out);
         writer.write_record(header)?;
         for row in rows {

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::comparison::{Contender, Row, compare, compare_rows};
 use super::cross_validate::Protocol;
-use super::data_folder::DataFolder;
-use super::outcomes::Outcomes;
 use super::paper::TABLE_5;
-use super::schedule::{PlanObserver, Scheduler};
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::model::Config;
+use crate::plan::data_folder::DataFolder;
+use crate::plan::outcomes::Outcomes;
+use crate::plan::run::schedule::{PlanObserver, Scheduler};
 use crate::rng::{Purpose, Stream};
 use space::{Parameter, Point, apply, name};
 
@@ -196,14 +196,14 @@ impl Sweep {
             if let Some(same) = same {
                 let same = &same.candidate.name;
                 let reason = if config.model.top_k > encoders {
-                    format!(" (the data have {encoders} encoders, and no more can be kept)")
+                    format!(" (the data have only {encoders} encoders)")
                 } else {
                     String::new()
                 };
                 if *same != name {
                     swept
                         .same
-                        .push(format!("{name}: trains as {same} does{reason}"));
+                        .push(format!("{name}: equivalent to {same}{reason}"));
                 }
                 continue;
             }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::space::Parameter;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::experiments::paper::TABLE_5;
-use crate::model::Config;
 
 /// Configurations that `tune` tries where no number is given.
 pub const CONFIGURATIONS: usize = 24;
@@ -40,7 +40,7 @@ pub fn write_config(path: &Path, config: &Config, comment: &str) -> Result<()> {
     let text = toml::to_string(config)
         .map_err(|error| Error::Data(format!("configuration as TOML: {error}")))?;
     let comment: String = comment.lines().map(|line| format!("# {line}\n")).collect();
-    crate::atomic::write(path, |out| {
+    crate::files::atomic_file::write(path, |out| {
         std::io::Write::write_all(out, format!("{comment}\n{text}").as_bytes())
     })
 }

@@ -8,7 +8,8 @@ use prost::{Message, encode_length_delimiter, length_delimiter_len};
 
 use super::graph::{Constant, Graph};
 use super::proto::{GraphProto, ModelProto};
-use crate::{Error, Result, atomic};
+use crate::files::atomic_file;
+use crate::{Error, Result};
 
 /// The largest message that protobuf allows, and so the largest ONNX file without others beside it.
 pub(super) const LARGEST: u64 = i32::MAX as u64;
@@ -71,13 +72,13 @@ pub(super) fn write(
     if file_len > largest {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         return Err(Error::Data(format!(
-            "{}: the model would take {:.0} MiB, and an ONNX file ends at {:.0} MiB; train with fewer encoders or a smaller model.projection_dim",
+            "{}: the model would take {:.0} MiB, but an ONNX file is limited to {:.0} MiB; train with fewer encoders or a smaller model.projection_dim",
             path.display(),
             mib(file_len),
             mib(largest)
         )));
     }
-    atomic::write(path, |out| {
+    atomic_file::write(path, |out| {
         out.write_all(&model)?;
         begin_field(out, MODEL_GRAPH, graph_len)?;
         out.write_all(&rest)?;

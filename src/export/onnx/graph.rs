@@ -51,7 +51,7 @@ impl<'a> Graph<'a> {
             return Ok(());
         }
         Err(Error::Data(format!(
-            "encoder {name}: the exported graph has a value of this name already; rename its feature files and train again"
+            "encoder {name}: the exported graph already has a value with this name; rename its feature files and train again"
         )))
     }
 
@@ -199,7 +199,7 @@ impl Constant<'_> {
                     let folded = (scale * f64::from(w) * column) as f32;
                     if !folded.is_finite() {
                         return Err(io::Error::other(format!(
-                            "{}: a weight times what is folded into it leaves the range of single precision; the column's standard deviation is too small",
+                            "{}: a weight times what is folded into it exceeds the range of single precision; the column's standard deviation is too small",
                             self.name
                         )));
                     }

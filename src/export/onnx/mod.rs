@@ -7,8 +7,8 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::Result;
-use crate::model::config::{DecodeConfig, DecodeRules, NeutralRule};
-use crate::train::Predictor;
+use crate::config::{DecodeConfig, DecodeRules, NeutralRule};
+use crate::predict::Predictor;
 
 mod file;
 mod graph;

@@ -11,7 +11,7 @@ use crate::eval::align::EPSILON;
 use crate::kernels::rowwise::RENORMALISE_EPS;
 use crate::model::Inference;
 use crate::nn::Folded;
-use crate::train::Predictor;
+use crate::predict::Predictor;
 use crate::{Error, Result};
 
 // Constants that several nodes take.
@@ -29,7 +29,7 @@ pub(super) fn build<'a>(model: &'a Predictor, inference: &'a Inference<'_>) -> R
     for encoder in &model.description().encoders {
         if OUTPUTS.contains(&encoder.name.as_str()) {
             return Err(Error::Data(format!(
-                "encoder {}: an output of the exported graph has this name; rename its feature files and train again",
+                "encoder {}: an output of the exported graph has the same name; rename its feature files and train again",
                 encoder.name
             )));
         }

@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::scale::range;
 use super::{Figure, modality_ink};
 use crate::analysis::Analysis;
-use crate::train::history::EpochRecord;
+use crate::artifact::history::EpochRecord;
 
 /// Figure 2: the score against k; nothing where the plan has one k only.
 pub fn kept_curve(found: &Analysis) -> Option<Figure> {

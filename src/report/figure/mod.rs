@@ -53,7 +53,7 @@ impl Figure {
     /// # Errors
     /// [`Error::Write`](crate::Error::Write).
     pub fn write(&self, path: &Path) -> Result<()> {
-        crate::atomic::write(path, |out| {
+        crate::files::atomic_file::write(path, |out| {
             std::io::Write::write_all(out, self.svg().as_bytes())
         })
     }
@@ -65,7 +65,7 @@ impl Figure {
     #[cfg(feature = "cli")]
     pub fn write_png(&self, path: &Path, raster: &super::raster::Raster) -> Result<()> {
         let png = raster.png(&self.svg())?;
-        crate::atomic::write(path, |out| std::io::Write::write_all(out, &png))
+        crate::files::atomic_file::write(path, |out| std::io::Write::write_all(out, &png))
     }
 }
 

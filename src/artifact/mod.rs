@@ -1,0 +1,7 @@
+//! What a run leaves in its folder: weights, checkpoint, manifest, history.
+
+pub mod checkpoint;
+pub mod history;
+pub mod manifest;
+pub(crate) mod run_dir;
+pub mod weights_file;

@@ -1,0 +1,83 @@
+//! Where the files of a run stand, and who may write there.
+
+use std::path::{Path, PathBuf};
+
+use super::history::{EpochRecord, write_csv, write_json_lines};
+use super::manifest::Manifest;
+use crate::error::{Error, Result};
+use crate::files::folder_lock::{FolderLock, holds_anything};
+
+/// Where a run's files stand.
+pub(crate) struct Files {
+    pub(crate) weights: PathBuf,
+    pub(crate) last: PathBuf,
+    pub(crate) csv: PathBuf,
+    pub(crate) json_lines: PathBuf,
+    pub(crate) manifest: PathBuf,
+    pub(crate) state: PathBuf,
+    _lock: FolderLock,
+}
+
+impl Files {
+    pub(crate) fn open(out: &Path, resume: bool) -> Result<Self> {
+        let write_error = |source| Error::Write {
+            path: out.to_owned(),
+            source,
+        };
+        let manifest = out.join("manifest.json");
+        let check = || match (resume, holds_anything(out)) {
+            (false, true) => Err(Error::Data(format!(
+                "{} is not empty; choose another --out, or use --resume to continue the run there",
+                out.display()
+            ))),
+            (true, true) if !manifest.exists() => Err(Error::Data(format!(
+                "{} contains files but no run to resume (no manifest.json); choose another --out",
+                out.display()
+            ))),
+            _ => Ok(()),
+        };
+        check()?;
+        std::fs::create_dir_all(out).map_err(write_error)?;
+        let lock = FolderLock::take(out)?;
+        // Another process may have begun, and ended, since.
+        check()?;
+        crate::files::atomic_file::remove_temporary(out)?;
+        Ok(Self {
+            weights: out.join("weights.safetensors"),
+            last: out.join("last.safetensors"),
+            csv: out.join("history.csv"),
+            json_lines: out.join("history.jsonl"),
+            manifest,
+            state: out.join("state.safetensors"),
+            _lock: lock,
+        })
+    }
+
+    /// Writes both forms of the history, once an epoch has ended.
+    pub(crate) fn write_history(&self, records: &[EpochRecord]) -> Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        write_csv(&self.csv, records)?;
+        write_json_lines(&self.json_lines, records)
+    }
+
+    /// The manifest of the run that is being resumed, if it had begun.
+    pub(crate) fn begun(&self, resume: bool) -> Result<Option<Manifest>> {
+        if resume && self.manifest.exists() {
+            Manifest::read(&self.manifest).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    pub(crate) fn remove_state(&self) -> Result<()> {
+        match std::fs::remove_file(&self.state) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Write {
+                path: self.state.clone(),
+                source,
+            }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Weights files: a model's tensors, its standardisation and its description.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::checkpoint::{Description, METADATA_KEY};
+use crate::error::{Error, Result};
+use crate::nn::Params;
+use crate::nn::safetensors::{OutgoingTensor, outgoing, write_tensors};
+
+/// Named tensors and the text of one metadata entry, written whole or not at all.
+pub(crate) fn write(
+    path: &Path,
+    tensors: Vec<(String, OutgoingTensor<'_>)>,
+    metadata: String,
+) -> Result<()> {
+    let metadata = HashMap::from([(METADATA_KEY.to_owned(), metadata)]);
+    crate::files::atomic_file::write(path, |out| write_tensors(out, tensors, metadata))
+}
+
+/// Writes the parameters, running statistics and standardisation (mean and std of each encoder's
+/// columns, in the network's order) of a model.
+///
+/// # Errors
+/// [`Error::Write`].
+pub fn save_weights(
+    path: &Path,
+    params: &Params<f32>,
+    standardisation: &[(&[f32], &[f32])],
+    description: &Description,
+) -> Result<()> {
+    let mut tensors = outgoing(params);
+    for (encoder, (mean, std)) in description.encoders.iter().zip(standardisation) {
+        for (part, values) in [("mean", mean), ("std", std)] {
+            let name = format!("input.{}.{part}", encoder.name);
+            tensors.push((name, OutgoingTensor::Vector(values)));
+        }
+    }
+    write(path, tensors, json(path, description)?)
+}
+
+pub(crate) fn json(path: &Path, value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| Error::Write {
+        path: path.to_owned(),
+        source: e.into(),
+    })
+}

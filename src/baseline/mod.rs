@@ -1,0 +1,97 @@
+//! The challenge's own baselines, which the paper's Table I compares with: trivial answers, and linear
+//! or one-hidden-layer classifiers on one encoder or on several side by side.
+//!
+//! The recipe is that of the challenge's public code (BlEmoRe/blemore-common: `main.py`,
+//! `model/models.py`, `trainer.py`, `post_processing.py`, `trivial_baseline.py`), see [`Recipe`];
+//! `docs/assumptions.md` lists where ours differs. All encoders fused with equal weights is no model
+//! of its own but the fusion model with `model.gate = "uniform"`.
+
+mod classifier;
+mod input;
+mod outcome;
+mod spec;
+mod train;
+mod trivial;
+
+pub use outcome::{BaselineEpoch, BaselineOutcome};
+pub(crate) use spec::encoder_named;
+pub use spec::{BaselineModel, BaselineSpec, Recipe, named};
+
+use crate::data::dataset::Dataset;
+use crate::data::folds::fold as split_fold;
+use crate::error::Result;
+use crate::train::Stop;
+
+/// What is trained and on which clips.
+#[derive(Clone, Copy, Debug)]
+pub struct Baseline<'a> {
+    /// The data.
+    pub dataset: &'a Dataset,
+    /// Which baseline.
+    pub spec: &'a BaselineSpec,
+    /// How long and how fast it learns.
+    pub recipe: &'a Recipe,
+    /// Initial weights and the order of clips follow from it.
+    pub seed: u64,
+    /// Looked at between steps: once asked, training ends with nothing to go on from.
+    pub stop: &'a Stop,
+}
+
+impl Baseline<'_> {
+    /// Trains on all folds but one. Every epoch is scored on that fold with the thresholds that suit it
+    /// best there; the first epoch with the highest average counts. `observer` sees every epoch.
+    ///
+    /// # Errors
+    /// [`Error::Csv`](crate::Error::Csv) if there is no such fold; [`Error::Data`](crate::Error::Data)
+    /// for an unknown encoder, or where no training clip shows what a trivial baseline answers;
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if the loss or a score leaves the range.
+    pub fn validate(
+        &self,
+        fold: usize,
+        observer: &mut dyn FnMut(&BaselineEpoch),
+    ) -> Result<BaselineOutcome> {
+        let split = split_fold(&self.dataset.train, fold)?;
+        let mut outcome = match self.spec.trivial_answer(self.dataset, &split.train)? {
+            Some(answer) => answer.outcome(self, &split.validation)?,
+            None => train::train(self, &split.train, &split.validation, observer)?,
+        };
+        outcome.fold = Some(fold);
+        Ok(outcome)
+    }
+
+    /// Trains on all training clips for `recipe.epochs` epochs; the last one counts, and nothing chose
+    /// thresholds. Scores the test part, where there is one, as [`Baseline::validate`] does too.
+    ///
+    /// # Errors
+    /// As [`Baseline::validate`].
+    pub fn retrain(&self, observer: &mut dyn FnMut(&BaselineEpoch)) -> Result<BaselineOutcome> {
+        let clips: Vec<usize> = (0..self.dataset.train.len()).collect();
+        match self.spec.trivial_answer(self.dataset, &clips)? {
+            Some(answer) => answer.outcome(self, &[]),
+            None => train::train(self, &clips, &[], observer),
+        }
+    }
+}
+
+/// One fold of a baseline with the challenge's recipe.
+///
+/// # Errors
+/// As [`Baseline::validate`].
+pub fn run(
+    dataset: &Dataset,
+    spec: &BaselineSpec,
+    fold: usize,
+    seed: u64,
+) -> Result<BaselineOutcome> {
+    let baseline = Baseline {
+        dataset,
+        spec,
+        recipe: &Recipe::default(),
+        seed,
+        stop: &Stop::default(),
+    };
+    baseline.validate(fold, &mut |_| ())
+}
+
+#[cfg(test)]
+mod tests;

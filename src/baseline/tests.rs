@@ -1,0 +1,300 @@
+use super::*;
+use crate::data::synth::{self, Preset, SynthOptions};
+use crate::error::Error;
+use crate::eval::metrics::Accuracy;
+use crate::predict::decoding::rules;
+use tempfile::TempDir;
+
+fn data(missing: f64) -> (TempDir, Dataset) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let options = SynthOptions {
+        train_clips: 188,
+        test_clips: 22,
+        encoders: 3,
+        missing,
+        ..SynthOptions::preset(Preset::Tiny)
+    };
+    synth::write(&path, &options, &|_| ()).unwrap();
+    let dataset = Dataset::open(&path, None).unwrap();
+    (folder, dataset)
+}
+
+fn spec(name: &str) -> BaselineSpec {
+    name.parse().unwrap()
+}
+
+fn quick() -> Recipe {
+    Recipe {
+        lr: 1e-3,
+        epochs: 8,
+        ..Recipe::default()
+    }
+}
+
+fn validate(dataset: &Dataset, spec: &BaselineSpec, seed: u64) -> Result<BaselineOutcome> {
+    let baseline = Baseline {
+        dataset,
+        spec,
+        recipe: &quick(),
+        seed,
+        stop: &Stop::default(),
+    };
+    baseline.validate(1, &mut |_| ())
+}
+
+/// Official counts of an outcome's distributions decoded with its thresholds.
+fn decoded(dataset: &Dataset, outcome: &BaselineOutcome) -> Accuracy {
+    let scores = outcome.held_out.as_ref().unwrap();
+    let rows = scores.rows.aligned(1.0).unwrap();
+    let decided = rules(&outcome.spec.decode())
+        .decode_rows(
+            rows.view(),
+            &dataset.classes,
+            outcome.thresholds.as_thresholds(),
+        )
+        .unwrap();
+    let truths = scores.clips.iter().map(|name| {
+        let clip = dataset.train.clip(name).unwrap();
+        dataset.train.clips[clip].truth.as_ref().unwrap()
+    });
+    Accuracy::of(truths.zip(&decided))
+}
+
+#[test]
+fn names_are_read_back_as_they_were_written() {
+    for name in [
+        "trivial-single",
+        "trivial-blend",
+        "linear:clip",
+        "mlp-256:imagebind",
+        "mlp-512:imagebind+wavlm_large",
+    ] {
+        assert_eq!(spec(name).to_string(), name);
+        let json = serde_json::to_string(&spec(name)).unwrap();
+        assert_eq!(json, format!("{name:?}"));
+        assert_eq!(
+            serde_json::from_str::<BaselineSpec>(&json).unwrap(),
+            spec(name)
+        );
+    }
+    for wrong in [
+        "",
+        "linear",
+        "linear:",
+        "mlp:clip",
+        "mlp-0:clip",
+        "mlp-x:clip",
+        "svm:clip",
+        "linear:a++b",
+        "linear:a+a",
+    ] {
+        let message = wrong.parse::<BaselineSpec>().unwrap_err().to_string();
+        assert!(message.contains("trivial-single"), "{message}");
+    }
+}
+
+#[test]
+fn the_recipe_is_the_challenges() {
+    let recipe = Recipe::default();
+    assert_eq!((recipe.lr, recipe.weight_decay), (5e-6, 1e-3));
+    assert_eq!((recipe.batch_size, recipe.epochs), (32, 200));
+    for wrong in [
+        Recipe { lr: 0.0, ..recipe },
+        Recipe {
+            lr: f64::NAN,
+            ..recipe
+        },
+        Recipe {
+            weight_decay: -1.0,
+            ..recipe
+        },
+        Recipe {
+            batch_size: 0,
+            ..recipe
+        },
+        Recipe {
+            epochs: 0,
+            ..recipe
+        },
+    ] {
+        assert!(matches!(wrong.check(), Err(Error::Config { .. })));
+    }
+}
+
+#[test]
+fn learns_and_keeps_the_first_epoch_with_the_highest_average() {
+    let (_folder, dataset) = data(0.0);
+    let names: Vec<&str> = dataset.encoders.iter().map(|e| e.name.as_str()).collect();
+    for name in [
+        format!("linear:{}", names[0]),
+        format!("mlp-16:{}+{}", names[0], names[2]),
+    ] {
+        let found = validate(&dataset, &spec(&name), 3).unwrap();
+        assert_eq!(found.history.len(), 8);
+        let first = found.history.first().unwrap();
+        let last = found.history.last().unwrap();
+        assert!(last.train_loss < first.train_loss - 0.05, "{name}");
+        let average = |at: usize| found.history[at - 1].accuracy.unwrap().average();
+        let best = found.best_epoch;
+        assert!(
+            (1..best).all(|epoch| average(epoch) < average(best)),
+            "{name}"
+        );
+        assert!(
+            (best..=8).all(|epoch| average(epoch) <= average(best)),
+            "{name}"
+        );
+        assert_eq!(found.accuracy, found.history[best - 1].accuracy);
+        assert_eq!(found.accuracy.unwrap(), decoded(&dataset, &found));
+        assert_eq!(found.test.as_ref().unwrap().clips.len(), 22);
+        assert!(found.warnings.is_empty());
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit_and_the_seed_does() {
+    let (_folder, dataset) = data(0.0);
+    let name = format!(
+        "mlp-33:{}+{}",
+        dataset.encoders[0].name, dataset.encoders[1].name
+    );
+    let run = |threads, seed| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| validate(&dataset, &spec(&name), seed))
+            .unwrap()
+    };
+    let one = run(1, 0);
+    assert_eq!(run(3, 0), one);
+    assert_ne!(run(1, 1).held_out, one.held_out);
+}
+
+#[test]
+fn the_loss_is_the_kullback_leibler_divergence() {
+    let (_folder, dataset) = data(0.0);
+    let found = validate(
+        &dataset,
+        &spec(&format!("linear:{}", dataset.encoders[0].name)),
+        0,
+    )
+    .unwrap();
+    let scores = found.held_out.as_ref().unwrap();
+    let rows = scores.rows.aligned(1.0).unwrap();
+    let mut sum = 0.0;
+    for (name, row) in scores.clips.iter().zip(rows.rows()) {
+        assert!((row.sum() - 1.0).abs() <= 1e-6);
+        let clip = &dataset.train.clips[dataset.train.clip(name).unwrap()];
+        let target = clip.target.as_ref().unwrap();
+        let terms = target.iter().zip(row).filter(|(y, _)| **y > 0.0);
+        sum += terms.map(|(y, p)| y * (y / p).ln()).sum::<f64>();
+    }
+    let expected = sum / scores.clips.len() as f64;
+    assert!((found.loss.unwrap() - expected).abs() <= 1e-9);
+    // Of a trained model the divergence on training clips lies well below ln 6 too.
+    assert!(found.history[7].train_loss < 6f64.ln());
+}
+
+#[test]
+fn a_missing_encoder_is_the_training_mean_and_is_told() {
+    let (_folder, dataset) = data(0.3);
+    let name = &dataset.encoders[1].name;
+    let found = validate(&dataset, &spec(&format!("linear:{name}")), 0).unwrap();
+    assert!(
+        found.warnings[0].contains("lack the encoder"),
+        "{:?}",
+        found.warnings
+    );
+    let scores = found.held_out.unwrap();
+    let rows = scores.rows.aligned(1.0).unwrap();
+    let lacking: Vec<usize> = (0..scores.clips.len())
+        .filter(|&row| {
+            let clip = dataset.train.clip(&scores.clips[row]).unwrap();
+            dataset.train.rows(1)[clip].is_none()
+        })
+        .collect();
+    // All such clips look alike: only the bias speaks.
+    assert!(lacking.len() > 1);
+    for &row in &lacking {
+        assert_eq!(rows.row(row), rows.row(lacking[0]));
+    }
+}
+
+#[test]
+fn retraining_uses_all_clips_and_the_last_epoch() {
+    let (_folder, dataset) = data(0.0);
+    let spec = spec(&format!("linear:{}", dataset.encoders[0].name));
+    let recipe = Recipe {
+        epochs: 3,
+        ..quick()
+    };
+    let baseline = Baseline {
+        dataset: &dataset,
+        spec: &spec,
+        recipe: &recipe,
+        seed: 0,
+        stop: &Stop::default(),
+    };
+    let mut seen = Vec::new();
+    let found = baseline
+        .retrain(&mut |epoch| seen.push(epoch.epoch))
+        .unwrap();
+    assert_eq!(seen, [1, 2, 3]);
+    assert_eq!(
+        (found.best_epoch, found.fold, found.accuracy),
+        (3, None, None)
+    );
+    assert!(found.held_out.is_none() && !found.thresholds.searched);
+    assert_eq!(found.test.unwrap().clips.len(), 22);
+}
+
+#[test]
+fn trivial_answers_are_learned_on_the_training_folds_alone() {
+    let (_folder, mut dataset) = data(0.0);
+    let single = validate(&dataset, &spec("trivial-single"), 0).unwrap();
+    let accuracy = single.accuracy.unwrap();
+    assert_eq!(accuracy.salience(), Some(0.0));
+    assert_eq!(accuracy, decoded(&dataset, &single));
+    let blend = validate(&dataset, &spec("trivial-blend"), 0).unwrap();
+    let decided = decoded(&dataset, &blend);
+    assert_eq!(
+        blend.accuracy.unwrap().salience_correct,
+        decided.salience_correct
+    );
+    // Other labels in the held-out fold change no answer.
+    for clip in &mut dataset.train.clips {
+        if clip.fold == Some(1) {
+            clip.truth = Some(crate::data::label::Blend::single(5));
+        }
+    }
+    for before in [single, blend] {
+        let after = validate(&dataset, &before.spec, 0).unwrap();
+        assert_eq!(after.held_out, before.held_out);
+        assert_eq!(after.test, before.test);
+    }
+}
+
+#[test]
+fn what_cannot_be_learned_is_an_error_that_says_why() {
+    let (_folder, mut dataset) = data(0.0);
+    let message = validate(&dataset, &spec("linear:nothing"), 0)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("no encoder \"nothing\"; found:"),
+        "{message}"
+    );
+    for clip in &mut dataset.train.clips {
+        clip.truth = Some(crate::data::label::Blend::single(0));
+    }
+    let message = validate(&dataset, &spec("trivial-blend"), 0)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("no training clip shows exactly two emotions"),
+        "{message}"
+    );
+    assert!(run(&dataset, &spec("trivial-single"), 9, 0).is_err());
+}

@@ -1,0 +1,286 @@
+//! `blendfuse evaluate`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::cli::flags::decoding::{RulesArgs, ThresholdArgs};
+use crate::cli::output::console;
+use crate::cli::output::numbers::{Table, count, counted, cut, share, threshold};
+use crate::cli::output::score;
+use crate::cli::output::score::Score;
+use crate::data::label::{Blend, Classes};
+use crate::eval::distribution::Measures;
+use crate::eval::evaluation::Evaluation;
+use crate::eval::probabilities::ProbabilityTable;
+use crate::eval::submission::Predictions;
+use crate::eval::truth::{self, Truths};
+use crate::{Error, Result};
+
+/// Widest confusion matrix that is shown; beyond it the most frequent confusions are listed.
+const WIDEST: usize = 16;
+/// Number of sets or confusions that are shown; JSON has them all.
+const LISTED: usize = 20;
+
+/// Score predictions with the challenge's official metrics
+///
+/// ACC_presence: the share of clips whose predicted set of emotions is correct. ACC_salience: among
+/// clips that show exactly two emotions, the share with both emotions and both saliences correct.
+/// Clips without a prediction are left out, as in the official code, with a warning.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A table of probabilities (from predict --probs, or filename,CLASS,CLASS,…) is
+decoded first, and label-distribution measures (Kullback-Leibler and others)
+are reported as well.
+
+Examples:
+  blendfuse evaluate predictions.json
+  blendfuse evaluate predictions.zip --metadata truth.csv --json
+  blendfuse evaluate probs.csv --metadata DATA/train_metadata.csv \\
+      --presence-threshold 0.2 --salience-threshold 0.06")]
+pub struct Evaluate {
+    /// Predictions (.json or .zip), or probabilities (.csv)
+    predictions: PathBuf,
+    /// Metadata with the labels [default: from the challenge's clip names]
+    #[arg(long, value_name = "FILE.csv")]
+    metadata: Option<PathBuf>,
+    #[command(flatten)]
+    rules: RulesArgs,
+    #[command(flatten)]
+    thresholds: ThresholdArgs,
+    /// Print everything as one JSON object on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+impl Evaluate {
+    /// Evaluates.
+    ///
+    /// # Errors
+    /// Those of the library.
+    pub fn run(&self) -> Result<()> {
+        let ending = self.predictions.extension().and_then(|e| e.to_str());
+        let (evaluation, classes) = match ending.map(str::to_lowercase).as_deref() {
+            Some("csv") => self.of_probabilities()?,
+            Some("json" | "zip") => self.of_predictions()?,
+            _ => {
+                return Err(Error::Data(format!(
+                    "{}: expected predictions (.json or .zip) or probabilities (.csv)",
+                    self.predictions.display()
+                )));
+            }
+        };
+        warn_of_gaps(&evaluation);
+        if self.json {
+            console::print_json(&report(&evaluation, &classes))
+        } else {
+            console::print(&text(&evaluation, &classes))
+        }
+    }
+
+    fn of_predictions(&self) -> Result<(Evaluation, Classes)> {
+        let classes = truth::classes(self.metadata.as_deref())?;
+        let predictions = Predictions::read(&self.predictions, &classes)?;
+        let names = predictions.clips.iter().map(|(name, _)| name.as_str());
+        let truths = truths(self.metadata.as_deref(), names, &classes)?;
+        let evaluation = Evaluation::of(&predictions.clips, &truths, &classes)?;
+        Ok((evaluation, classes))
+    }
+
+    fn of_probabilities(&self) -> Result<(Evaluation, Classes)> {
+        let table = ProbabilityTable::read_csv(&self.predictions)?;
+        let classes = self.rules.classes(&table.classes)?;
+        let names = table.filenames.iter().map(String::as_str);
+        let truths = truths(self.metadata.as_deref(), names, &classes)?;
+        let thresholds = self.thresholds.or(0.1, 0.1);
+        let given = &self.thresholds;
+        let untuned = given.presence_threshold.is_none() || given.salience_threshold.is_none();
+        console::note(&format!(
+            "decoded with presence threshold {} and salience threshold {}{}",
+            threshold(thresholds.presence),
+            threshold(thresholds.salience),
+            if untuned {
+                " (default 0.1; decode --search chooses thresholds)"
+            } else {
+                ""
+            }
+        ));
+        let rows = table.aligned.view();
+        let decoded = self.rules.rules().decode_rows(rows, &classes, thresholds)?;
+        let decoded: Vec<(String, Blend)> = table.filenames.iter().cloned().zip(decoded).collect();
+        let evaluation =
+            Evaluation::of(&decoded, &truths, &classes)?.with_measures(&table, &truths)?;
+        Ok((evaluation, classes))
+    }
+}
+
+/// The labels, with a hint at --metadata where clip names do not contain them.
+pub fn truths<'a>(
+    metadata: Option<&std::path::Path>,
+    names: impl IntoIterator<Item = &'a str>,
+    classes: &Classes,
+) -> Result<Truths> {
+    Truths::of(metadata, names, classes).map_err(|error| match error {
+        Error::Data(reason) if metadata.is_none() => Error::Data(format!(
+            "{reason}; for other names give the labels with --metadata FILE.csv"
+        )),
+        error => error,
+    })
+}
+
+fn warn_of_gaps(evaluation: &Evaluation) {
+    let example = |names: &[String]| names.first().cloned().unwrap_or_default();
+    if !evaluation.missing.is_empty() {
+        console::warning(&format!(
+            "{} with labels but no prediction ({}, …): left out of the scores",
+            counted(evaluation.missing.len(), "clip"),
+            example(&evaluation.missing)
+        ));
+    }
+    if !evaluation.unknown.is_empty() {
+        console::warning(&format!(
+            "{} with a prediction but no labels ({}, …): left out of the scores",
+            counted(evaluation.unknown.len(), "clip"),
+            example(&evaluation.unknown)
+        ));
+    }
+}
+
+/// The measures under their names.
+fn measures(measures: &Measures) -> [(&'static str, f64, bool); 6] {
+    [
+        ("kullback_leibler", measures.kullback_leibler, false),
+        ("chebyshev", measures.chebyshev, false),
+        ("clark", measures.clark, false),
+        ("canberra", measures.canberra, false),
+        ("cosine", measures.cosine, true),
+        ("intersection", measures.intersection, true),
+    ]
+}
+
+fn report(evaluation: &Evaluation, classes: &Classes) -> Value {
+    let mut report = match json!(Score::from(&evaluation.accuracy)) {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    };
+    let by_class: Vec<Value> = classes
+        .names()
+        .iter()
+        .zip(&evaluation.by_class)
+        .map(|(name, d)| {
+            json!({
+                "class": name, "clips": d.hits + d.misses, "precision": d.precision(),
+                "recall": d.recall(), "f1": d.f1(),
+            })
+        })
+        .collect();
+    let by_truth: Vec<Value> = evaluation
+        .by_truth
+        .iter()
+        .map(|(set, accuracy)| {
+            json!({
+                "set": set, "clips": accuracy.clips, "acc_presence": accuracy.presence(),
+                "acc_salience": accuracy.salience(),
+            })
+        })
+        .collect();
+    let counts: Vec<Vec<usize>> = evaluation
+        .confusion
+        .counts
+        .rows()
+        .into_iter()
+        .map(|row| row.to_vec())
+        .collect();
+    report.insert("by_class".into(), json!(by_class));
+    report.insert("by_set".into(), json!(by_truth));
+    report.insert(
+        "confusion".into(),
+        json!({ "sets": evaluation.confusion.labels, "counts": counts }),
+    );
+    if let Some(found) = &evaluation.measures {
+        for (name, value, _) in measures(found) {
+            report.insert(name.into(), json!(value));
+        }
+    }
+    report.insert("not_predicted".into(), json!(evaluation.missing));
+    report.insert("without_truth".into(), json!(evaluation.unknown));
+    Value::Object(report)
+}
+
+fn text(evaluation: &Evaluation, classes: &Classes) -> String {
+    let mut text = score::text(&evaluation.accuracy);
+    if let Some(found) = &evaluation.measures {
+        text += "\nlabel-distribution measures, mean over clips\n";
+        for (name, value, higher) in measures(found) {
+            let better = if higher { "higher" } else { "lower" };
+            text += &format!("  {name:<17} {value:>8.4}  {better} is better\n");
+        }
+    }
+    text += "\nemotions, in singles and blends\n";
+    let mut table = Table::new(["", "clips", "precision", "recall", "F1"]);
+    for (name, d) in classes.names().iter().zip(&evaluation.by_class) {
+        let shares = [d.precision(), d.recall(), d.f1()].map(share);
+        let clips = count(d.hits + d.misses);
+        table.row([cut(name, 28), clips].into_iter().chain(shares));
+    }
+    text += &table.text();
+    text += "\ntrue sets of emotions\n";
+    let mut table = Table::new(["", "clips", "ACC_presence", "ACC_salience"]);
+    for (set, accuracy) in evaluation.by_truth.iter().take(LISTED) {
+        let shares = [accuracy.presence(), accuracy.salience()].map(share);
+        table.row(
+            [cut(set, 40), count(accuracy.clips)]
+                .into_iter()
+                .chain(shares),
+        );
+    }
+    text += &table.text();
+    text += &more(evaluation.by_truth.len());
+    text + &confusion(evaluation)
+}
+
+fn more(n: usize) -> String {
+    match n.saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!("  … and {more} more (--json lists all)\n"),
+    }
+}
+
+fn confusion(evaluation: &Evaluation) -> String {
+    let (labels, counts) = (&evaluation.confusion.labels, &evaluation.confusion.counts);
+    if labels.len() <= WIDEST {
+        let mut text =
+            "\nconfusion: row = truth, column = prediction, in the same order\n".to_owned();
+        let width = labels
+            .iter()
+            .map(|l| l.chars().count())
+            .max()
+            .unwrap_or(0)
+            .min(12);
+        let header: String = (1..=labels.len()).map(|n| format!("{n:>4}")).collect();
+        text += &format!("  {:>2} {:<width$}{header}\n", "", "");
+        for (at, (label, row)) in labels.iter().zip(counts.rows()).enumerate() {
+            let cell = |&n: &usize| match n {
+                0 => format!("{:>4}", "."),
+                n => format!("{n:>4}"),
+            };
+            let cells: String = row.iter().map(cell).collect();
+            text += &format!("  {:>2} {:<width$}{cells}\n", at + 1, cut(label, width));
+        }
+        return text;
+    }
+    let mut wrong: Vec<(usize, &str, &str)> = counts
+        .indexed_iter()
+        .filter(|((row, column), n)| row != column && **n > 0)
+        .map(|((row, column), &n)| (n, labels[row].as_str(), labels[column].as_str()))
+        .collect();
+    wrong.sort_by_key(|(n, ..)| std::cmp::Reverse(*n));
+    let mut text = "\nmost frequent confusions\n".to_owned();
+    let mut table = Table::new(["truth", "predicted", "clips"]);
+    for (n, truth, predicted) in wrong.iter().take(LISTED) {
+        table.row([cut(truth, 32), cut(predicted, 32), count(*n)]);
+    }
+    text += &table.text();
+    text + &more(wrong.len())
+}

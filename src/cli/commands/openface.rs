@@ -1,0 +1,161 @@
+//! `blendfuse openface`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::flags::clip_files::ClipFileArgs;
+use crate::cli::flags::common::{Overwrite, Threads, quoted};
+use crate::cli::flags::encoder_output;
+use crate::cli::flags::encoder_output::EncoderOutput;
+use crate::cli::output::numbers::{count, counted, cut};
+use crate::cli::output::{console, progress};
+use crate::ingest::clip_files::Files;
+use crate::ingest::openface::{Folder, Options, Outcome, Selection, aggregate_folder};
+use crate::kernels::aggregate::Aggregation;
+use crate::{Error, Result};
+
+/// Turn OpenFace 2, OpenFace 3 or py-feat output into a feature file
+///
+/// Reads one CSV per clip, keeps the frames with a detected face, and writes for each clip mean,
+/// standard deviation and the 10th, 25th, 50th, 75th and 90th percentile of every column. A clip
+/// without any good frame gets no row: the encoder counts as missing for it.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Groups: landmarks, au, gaze, pose, landmarks3d, eyes, shape, emotion, affect,
+identity, mesh, blendshapes; or paper (those of landmarks, au, gaze and pose
+that the files have); or challenge (the 31 columns of the challenge's own
+features: action unit intensities, pose, gaze).
+
+If a frame has several faces, the one with the highest confidence counts.
+
+Examples:
+  blendfuse openface processed --out DATA/features/openface2.npz \\
+      --split-by DATA
+  blendfuse openface processed --recursive --out openface2.npz \\
+      --groups challenge --interpolate
+  blendfuse openface processed --pattern '*_face.csv' --out openface2.npz \\
+      --groups au,gaze --min-confidence 0.8")]
+pub struct OpenFace {
+    /// Folder with one .csv per clip, named after it
+    folder: PathBuf,
+    #[command(flatten)]
+    files: ClipFileArgs,
+    #[command(flatten)]
+    output: EncoderOutput,
+    /// Columns to use: group names separated by commas, paper, or challenge
+    #[arg(long, value_name = "GROUPS", default_value = "paper")]
+    groups: String,
+    /// Drop frames whose face has a lower confidence, 0 to 1
+    #[arg(long, value_name = "X")]
+    min_confidence: Option<f64>,
+    /// The challenge's rule: if at least 85 % of the frames are good, but not all, interpolate the
+    /// others; else use all frames unchanged. A frame is good from a confidence of 0.85, or
+    /// --min-confidence
+    #[arg(long)]
+    interpolate: bool,
+    #[command(flatten)]
+    overwrite: Overwrite,
+    #[command(flatten)]
+    threads: Threads,
+    /// Print the outcome for every clip as one JSON object on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+impl OpenFace {
+    /// Aggregates.
+    ///
+    /// # Errors
+    /// Those of the library; [`Error::Data`] if files cannot be used and `--skip-bad` is not given.
+    pub fn run(&self) -> Result<()> {
+        self.threads.build()?;
+        let options = Options {
+            selection: Selection::parse(&self.groups)?,
+            min_confidence: self.min_confidence,
+            interpolate: self.interpolate,
+        };
+        if let Some(least) = self.min_confidence
+            && !(0.0..=1.0).contains(&least)
+        {
+            return Err(Error::Data(format!(
+                "--min-confidence {least}: expected a number from 0 to 1"
+            )));
+        }
+        let parts = self.output.parts(&self.overwrite)?;
+        let bar = progress::clips(0);
+        let seven = Aggregation::default();
+        let clip = |file: &str| self.files.clip(file);
+        let files = Files {
+            recursive: self.files.recursive,
+            clip: Some(&clip),
+        };
+        let found = aggregate_folder(&self.folder, &files, &options, &seven, &|total| {
+            bar.set_length(total as u64);
+            bar.inc(1);
+        });
+        bar.finish_and_clear();
+        let found = found?;
+        let output = self
+            .output
+            .write(&found.rows, &found.bad(), parts.as_ref())?;
+        if self.json {
+            return console::print_json(&json!({
+                "written": output.written,
+                "unlisted": output.unlisted,
+                "absent": output.absent,
+                "frame_columns": found.columns,
+                "clips": found.clips,
+            }));
+        }
+        console::print(&(text(&found) + &encoder_output::text(&output)))
+    }
+}
+
+fn text(found: &Folder) -> String {
+    let counts = found.clips.iter().filter_map(|clip| clip.frames);
+    let sum = counts.fold([0; 6], |sum, counts| {
+        let of = [
+            counts.frames,
+            counts.kept,
+            counts.no_face,
+            counts.low_confidence,
+            counts.interpolated,
+            counts.other_faces,
+        ];
+        std::array::from_fn(|at| sum[at] + of[at])
+    });
+    let [frames, kept, no_face, unsure, interpolated, others] = sum;
+    let mut text = format!(
+        "{} of {} kept: {} without a face, {} with low confidence",
+        count(kept),
+        counted(frames, "frame"),
+        count(no_face),
+        count(unsure)
+    );
+    if interpolated > 0 {
+        text += &format!("; {} of those kept were interpolated", count(interpolated));
+    }
+    if others > 0 {
+        text += &format!(
+            "; {} in the same frames ignored",
+            counted(others, "additional face")
+        );
+    }
+    text += "\n";
+    let missing: Vec<String> = found
+        .clips
+        .iter()
+        .filter(|clip| clip.outcome == Outcome::Missing)
+        .map(|clip| quoted(clip.clip.as_ref()))
+        .collect();
+    if !missing.is_empty() {
+        text += &format!(
+            "no row, because no frame is good: {} ({})\n",
+            counted(missing.len(), "clip"),
+            cut(&missing.join(", "), 60)
+        );
+    }
+    text
+}

@@ -1,0 +1,326 @@
+//! `blendfuse predict`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use ndarray::Array2;
+use serde_json::json;
+
+use crate::cli::flags::common::{Overwrite, Threads, quoted};
+use crate::cli::flags::decoding::ThresholdArgs;
+use crate::cli::output::console;
+use crate::cli::output::numbers::{counted, threshold};
+use crate::data::label::Classes;
+use crate::data::part::{self, Needs, Part};
+use crate::eval::decode::Thresholds;
+use crate::eval::probabilities::ProbabilityTable;
+use crate::eval::submission::Predictions;
+use crate::files::atomic_file::Unfinished;
+use crate::predict::{Predictor, decoding, explain};
+use crate::{Error, Result};
+
+/// Predict the emotions of clips with a trained model
+///
+/// Reads the model's encoders from the data folder, in any order; the other split need not exist.
+/// Decodes probabilities into emotions by the rules and thresholds that are stored with the model.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+At least one of --out, --probs and --explain is required; CodaBench expects a
+.zip.
+
+Examples:
+  blendfuse predict runs/fold0 DATA --split test --out predictions.zip
+  blendfuse predict runs/fold0 DATA --probs probs.csv --explain why.csv
+  blendfuse predict runs/fold0 DATA --split train --held-out --out fold0.json
+  blendfuse predict runs/fold0 DATA --drop openface2 --out without_openface.json")]
+pub struct Predict {
+    /// Folder of a run, or a weights file
+    run: PathBuf,
+    /// Data folder
+    data: PathBuf,
+    /// Split to predict
+    #[arg(long, value_enum, default_value = "test")]
+    split: SplitArg,
+    /// Predict only the held-out clips: the fold that the model was validated on
+    #[arg(long)]
+    held_out: bool,
+    /// Predictions in the challenge's format: .json, or .zip for CodaBench
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Presence p, salience s and aligned score f of every clip and class: .csv or .npz
+    #[arg(long, value_name = "FILE")]
+    probs: Option<PathBuf>,
+    /// Explanations: for every clip and encoder its importance, its weight after selection, and
+    /// whether it was kept or is missing; the scores, and the decoding steps in words; .csv
+    #[arg(long, value_name = "FILE.csv")]
+    explain: Option<PathBuf>,
+    /// Drop an encoder, as if it were missing for every clip; repeatable
+    #[arg(long, value_name = "NAME")]
+    drop: Vec<String>,
+    #[command(flatten)]
+    thresholds: ThresholdArgs,
+    #[command(flatten)]
+    overwrite: Overwrite,
+    #[command(flatten)]
+    threads: Threads,
+    /// Print what was done as one JSON object on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// A split of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SplitArg {
+    /// train_metadata.csv and features/train
+    Train,
+    /// test_metadata.csv and features/test
+    Test,
+}
+
+impl Predict {
+    /// Predicts.
+    ///
+    /// # Errors
+    /// Those of the library.
+    pub fn run(&self) -> Result<()> {
+        self.threads.build()?;
+        let outputs = self.outputs()?;
+        let model = Predictor::load(&self.run)?;
+        model.dropped(&self.drop)?;
+        let (name, part) = self.open(&model)?;
+        let clips = self.clips(&model, &part)?;
+        let thresholds = self.write(&model, &part, &clips)?;
+
+        let description = model.description();
+        let stored = description.thresholds;
+        if self.json {
+            return console::print_json(&json!({
+                "run": self.run,
+                "data": self.data,
+                "split": name,
+                "clips": clips.len(),
+                "encoders": description.encoders.len() - self.drop.len(),
+                "presence_threshold": thresholds.presence,
+                "salience_threshold": thresholds.salience,
+                "alpha": stored.alpha,
+                "written": outputs,
+            }));
+        }
+        let mut text = format!(
+            "{} of {name} predicted; thresholds: presence {}, salience {}, alpha {}\n",
+            counted(clips.len(), "clip"),
+            threshold(thresholds.presence),
+            threshold(thresholds.salience),
+            threshold(stored.alpha)
+        );
+        for path in &outputs {
+            text += &format!("wrote {}\n", quoted(path));
+        }
+        console::print(&text)
+    }
+
+    /// Scores the clips in batches and writes the requested files; returns the thresholds used for
+    /// decoding. Only what cannot be streamed is kept in memory for all clips: emotions for --out, and
+    /// probabilities for an .npz, which stores them array by array.
+    fn write(&self, model: &Predictor, part: &Part, clips: &[usize]) -> Result<Thresholds> {
+        let description = model.description();
+        let classes = model.classes();
+        let rules = decoding::rules(&description.config.decode);
+        let stored = description.thresholds;
+        let thresholds = self.thresholds.or(stored.presence, stored.salience);
+
+        let mut predictions = Predictions::default();
+        let mut table = None;
+        let npz = self.probs.as_ref().filter(|path| ends_in(path, "npz"));
+        let csv = self.probs.as_ref().filter(|path| !ends_in(path, "npz"));
+        let begun = |path: &PathBuf| Unfinished::create(path);
+        let mut csv = csv.map(begun).transpose()?;
+        let mut explained = self.explain.as_ref().map(begun).transpose()?;
+        if let Some(file) = &mut explained {
+            file.write(|out| explain::write_header(out, &classes))?;
+        }
+        let mut first = true;
+        model.score_in_batches(&part.split, clips, &self.drop, |clips, scores| {
+            let decisions = rules.decode_rows(scores.aligned.view(), &classes, thresholds)?;
+            if let Some(file) = &mut explained {
+                let rows = (clips, &scores, &decisions[..]);
+                let (split, drop) = (&part.split, &self.drop[..]);
+                file.write(|out| explain::write_rows(out, model, split, rows, drop, thresholds))?;
+            }
+            let names = || {
+                let name = |&clip: &usize| part.split.clips[clip].filename.clone();
+                clips.iter().map(name)
+            };
+            if self.out.is_some() {
+                predictions.clips.extend(names().zip(decisions));
+            }
+            if let Some(file) = &mut csv {
+                let rows = ProbabilityTable {
+                    filenames: names().collect(),
+                    classes: classes.clone(),
+                    presence: Some(scores.presence),
+                    salience: Some(scores.salience),
+                    aligned: scores.aligned,
+                };
+                file.write(|out| {
+                    if first {
+                        rows.write_csv_header(out)?;
+                    }
+                    rows.write_csv_rows(out)
+                })?;
+            } else if npz.is_some() {
+                let heads = [&scores.presence, &scores.salience, &scores.aligned];
+                let columns = table.get_or_insert_with(|| Columns::new(&classes));
+                columns.add(names(), heads);
+            }
+            first = false;
+            Ok(())
+        })?;
+        if let Some(path) = &self.out {
+            predictions.write(path, &classes)?;
+        }
+        if let (Some(path), Some(columns)) = (npz, table) {
+            columns.table(classes)?.write_npz(path)?;
+        }
+        [csv, explained]
+            .into_iter()
+            .flatten()
+            .try_for_each(Unfinished::finish)?;
+        Ok(thresholds)
+    }
+
+    /// The requested files, checked before any work.
+    fn outputs(&self) -> Result<Vec<&PathBuf>> {
+        let flags: [(&str, &Option<PathBuf>, &[&str]); 3] = [
+            ("--out", &self.out, &["json", "zip"]),
+            ("--probs", &self.probs, &["csv", "npz"]),
+            ("--explain", &self.explain, &["csv"]),
+        ];
+        let mut outputs = Vec::new();
+        for (flag, path, endings) in flags {
+            let Some(path) = path else { continue };
+            self.overwrite.check(flag, path, endings)?;
+            if outputs.contains(&path) {
+                return Err(Error::Data(format!(
+                    "{flag} {}: another output has the same name",
+                    path.display()
+                )));
+            }
+            outputs.push(path);
+        }
+        if outputs.is_empty() {
+            return Err(Error::Data(
+                "nothing to write: give at least one of --out, --probs and --explain".into(),
+            ));
+        }
+        Ok(outputs)
+    }
+
+    fn open(&self, model: &Predictor) -> Result<(&'static str, Part)> {
+        let name = match self.split {
+            SplitArg::Train => "train",
+            SplitArg::Test => "test",
+        };
+        let encoders = model.description().encoders.iter();
+        let encoders: Vec<_> = encoders.map(|e| (e.name.clone(), e.width)).collect();
+        let needs = Needs {
+            encoders: &encoders,
+            dropped: &self.drop,
+            classes: &model.classes(),
+        };
+        let part = part::open(&self.data, name, needs)?;
+        if !part.unknown.is_empty() {
+            console::note(&format!(
+                "encoders that the model does not have are ignored: {}",
+                part.unknown.join(", ")
+            ));
+        }
+        Ok((name, part))
+    }
+
+    /// The clips to predict, with a note where the scores could mislead.
+    fn clips(&self, model: &Predictor, part: &Part) -> Result<Vec<usize>> {
+        let description = model.description();
+        let configured = &description.config.decode;
+        let given =
+            self.thresholds.presence_threshold.is_some() || configured.presence_threshold.is_some();
+        if !description.thresholds.searched && !given {
+            console::note(
+                "the model was trained without a validation fold: its thresholds are the untuned defaults",
+            );
+        }
+        let all = 0..part.split.len();
+        let held_out = |clip: &usize| {
+            self.split == SplitArg::Train
+                && description.fold.is_some()
+                && part.split.clips[*clip].fold == description.fold
+        };
+        if self.held_out {
+            let clips: Vec<usize> = all.filter(held_out).collect();
+            if clips.is_empty() {
+                let why = match (self.split, description.fold) {
+                    (SplitArg::Test, _) => "use it with --split train".to_owned(),
+                    (_, None) => "the model trained on all clips".to_owned(),
+                    (_, Some(fold)) => format!("no clip of the metadata is in fold {fold}"),
+                };
+                return Err(Error::Data(format!("--held-out: no clips left: {why}")));
+            }
+            return Ok(clips);
+        }
+        if self.split == SplitArg::Train {
+            console::note(match description.fold {
+                Some(_) => {
+                    "the model was trained on most of these clips, so their scores are optimistically biased; --held-out predicts only the others"
+                }
+                None => {
+                    "the model was trained on these clips, so their scores are optimistically biased"
+                }
+            });
+        }
+        Ok(all.collect())
+    }
+}
+
+/// Probabilities of all clips, collected for an `.npz`.
+struct Columns {
+    filenames: Vec<String>,
+    classes: usize,
+    heads: [Vec<f64>; 3],
+}
+
+impl Columns {
+    fn new(classes: &Classes) -> Self {
+        Self {
+            filenames: Vec::new(),
+            classes: classes.len(),
+            heads: [const { Vec::new() }; 3],
+        }
+    }
+
+    fn add(&mut self, names: impl Iterator<Item = String>, heads: [&Array2<f64>; 3]) {
+        self.filenames.extend(names);
+        for (whole, part) in self.heads.iter_mut().zip(heads) {
+            whole.extend(part);
+        }
+    }
+
+    fn table(self, classes: Classes) -> Result<ProbabilityTable> {
+        let shape = (self.filenames.len(), self.classes);
+        let matrix = |values| {
+            Array2::from_shape_vec(shape, values).map_err(|error| Error::Data(error.to_string()))
+        };
+        let [presence, salience, aligned] = self.heads;
+        Ok(ProbabilityTable {
+            presence: Some(matrix(presence)?),
+            salience: Some(matrix(salience)?),
+            aligned: matrix(aligned)?,
+            filenames: self.filenames,
+            classes,
+        })
+    }
+}
+
+fn ends_in(path: &Path, ending: &str) -> bool {
+    path.extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case(ending))
+}

@@ -1,0 +1,93 @@
+//! `blendfuse vectors`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::flags::clip_files::ClipFileArgs;
+use crate::cli::flags::common::{Overwrite, Threads};
+use crate::cli::flags::encoder_output;
+use crate::cli::flags::encoder_output::EncoderOutput;
+use crate::cli::output::console;
+use crate::ingest::clip_files::Files;
+use crate::ingest::vectors::{Options, read};
+use crate::{Error, Result};
+
+/// Turn one vector per clip (openSMILE or other) into a feature file
+///
+/// Reads a CSV with one row per clip, such as openSMILE functionals (eGeMAPS, ComParE), separated by
+/// commas, semicolons or tabs; or a folder with one .npy or one-row .csv per clip. Nothing is
+/// aggregated. A clip without a row counts as missing.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Clip names come from the column filename, file, clip, name, video or audio, or
+from the file names in a folder; folders and quotes are removed from them. The
+columns frameTime, frameIndex, start, end, class, fold, actor, split and those
+without a name are not features.
+
+Examples:
+  blendfuse vectors egemaps.csv --out DATA/features/egemaps.npz --split-by DATA
+  blendfuse vectors compare.csv --out compare.npz --name-column instance \\
+      --drop-column speaker
+  blendfuse vectors clap --recursive --pattern '*_clap.npy' --out clap.npz")]
+pub struct Vectors {
+    /// A .csv, or a folder of .npy or .csv files named after their clips
+    input: PathBuf,
+    #[command(flatten)]
+    files: ClipFileArgs,
+    #[command(flatten)]
+    output: EncoderOutput,
+    /// Column with the clip names
+    #[arg(long, value_name = "COLUMN")]
+    name_column: Option<String>,
+    /// Column to drop because it is not a feature; repeatable
+    #[arg(long, alias = "drop", value_name = "COLUMN")]
+    drop_column: Vec<String>,
+    #[command(flatten)]
+    overwrite: Overwrite,
+    #[command(flatten)]
+    threads: Threads,
+    /// Print what was written as one JSON object on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+impl Vectors {
+    /// Reads and writes.
+    ///
+    /// # Errors
+    /// Those of the library; [`Error::Data`] if rows cannot be used and `--skip-bad` is not
+    /// given.
+    pub fn run(&self) -> Result<()> {
+        self.threads.build()?;
+        let parts = self.output.parts(&self.overwrite)?;
+        let options = Options {
+            name_column: self.name_column.clone(),
+            drop: self.drop_column.clone(),
+        };
+        if let Some(flag) = self.files.given().filter(|_| self.input.is_file()) {
+            return Err(Error::Data(format!(
+                "{flag} is for a folder with one file per clip, but {} is a file; leave it out",
+                self.input.display()
+            )));
+        }
+        let clip = |file: &str| self.files.clip(file);
+        let files = Files {
+            recursive: self.files.recursive,
+            clip: Some(&clip),
+        };
+        let found = read(&self.input, &files, &options)?;
+        let output = self.output.write(&found.rows, &found.bad, parts.as_ref())?;
+        if self.json {
+            return console::print_json(&json!({
+                "written": output.written,
+                "unlisted": output.unlisted,
+                "absent": output.absent,
+                "columns": found.columns,
+                "bad": found.bad,
+            }));
+        }
+        console::print(&encoder_output::text(&output))
+    }
+}

@@ -1,0 +1,103 @@
+//! Flags for decoding probabilities into emotions.
+
+use clap::{Args, ValueEnum};
+
+use crate::data::label::Classes;
+use crate::eval::decode::{NeutralRule, Rules, Thresholds};
+use crate::suggest::instead;
+use crate::{Error, Result};
+
+/// Which rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RulesArg {
+    /// The paper's, on the ratio of the two highest scores
+    Paper,
+    /// The challenge's baseline, on their difference
+    Challenge,
+}
+
+/// What to do if neutral passes the threshold together with others but is not the highest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NeutralArg {
+    /// Drop neutral and decode the rest
+    Drop,
+    /// Keep only the highest emotion
+    KeepOne,
+}
+
+/// Rules, but no thresholds.
+#[derive(Args, Debug)]
+pub struct RulesArgs {
+    /// Decoding rules: the paper's, or those of the challenge's baseline code
+    #[arg(long, value_enum, default_value = "paper")]
+    rules: RulesArg,
+    /// Paper's rules: what to do if neutral passes the presence threshold together with other
+    /// emotions but is not the highest
+    #[arg(long, value_enum, default_value = "drop")]
+    neutral: NeutralArg,
+    /// The class that counts as neutral [default: neu, if there is such a class]
+    #[arg(long, value_name = "CLASS")]
+    neutral_class: Option<String>,
+}
+
+impl RulesArgs {
+    /// The rules.
+    pub fn rules(&self) -> Rules {
+        match self.rules {
+            RulesArg::Challenge => Rules::Challenge,
+            RulesArg::Paper => Rules::Paper {
+                neutral: match self.neutral {
+                    NeutralArg::Drop => NeutralRule::DropAndGoOn,
+                    NeutralArg::KeepOne => NeutralRule::KeepOne,
+                },
+            },
+        }
+    }
+
+    /// The same classes with the neutral one that was named.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there is no such class.
+    pub fn classes(&self, classes: &Classes) -> Result<Classes> {
+        let Some(name) = &self.neutral_class else {
+            return Ok(classes.clone());
+        };
+        classes.clone().with_neutral_named(name).ok_or_else(|| {
+            Error::Data(format!(
+                "--neutral-class {name}: no such class{}",
+                instead(name, classes.names().iter().map(String::as_str))
+            ))
+        })
+    }
+}
+
+/// The two thresholds.
+#[derive(Args, Debug)]
+pub struct ThresholdArgs {
+    /// Presence threshold, 0 to 1: emotions that score below it are dropped
+    #[arg(long, value_name = "T", value_parser = unit)]
+    pub presence_threshold: Option<f64>,
+    /// Salience threshold, 0 to 1: two emotions closer than this are 50/50, otherwise 70/30 (paper's
+    /// rules: half the difference of their shares, at most 0.5; challenge's: the difference of their
+    /// scores)
+    #[arg(long, value_name = "T", value_parser = unit)]
+    pub salience_threshold: Option<f64>,
+}
+
+impl ThresholdArgs {
+    /// These where given, otherwise those.
+    pub fn or(&self, presence: f64, salience: f64) -> Thresholds {
+        Thresholds {
+            presence: self.presence_threshold.unwrap_or(presence),
+            salience: self.salience_threshold.unwrap_or(salience),
+        }
+    }
+}
+
+/// A number from 0 to 1.
+pub fn unit(text: &str) -> std::result::Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if (0.0..=1.0).contains(&x) => Ok(x),
+        _ => Err("expected a number from 0 to 1".into()),
+    }
+}

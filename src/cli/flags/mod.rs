@@ -1,0 +1,9 @@
+//! Flags that several commands share.
+
+pub mod clip_files;
+pub mod common;
+pub mod decoding;
+pub mod encoder_output;
+pub mod executor;
+pub mod keys;
+pub mod plan;

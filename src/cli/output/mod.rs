@@ -1,0 +1,9 @@
+//! What commands print, and the progress they show.
+
+pub mod console;
+pub mod event_log;
+pub mod inspection;
+pub mod numbers;
+pub mod plan_progress;
+pub mod progress;
+pub mod score;

@@ -1,0 +1,337 @@
+//! The configuration of a run, checked; its defaults are the paper's Table IV. Every default of the
+//! program stands here.
+
+mod check;
+mod load;
+pub mod overrides;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant),+ }
+    };
+}
+
+words! {
+    /// How encoders are weighted.
+    Gate {
+        /// Learned weights, of which the largest are kept (paper eqs. 3 and 4).
+        Attention = "attention",
+        /// The same weight for every encoder that is present; no selection.
+        Uniform = "uniform",
+    }
+}
+
+words! {
+    /// How many classifier heads stand on the shared embedding.
+    Heads {
+        /// One for presence and one for salience (paper eq. 7).
+        Dual = "dual",
+        /// One whose logits serve as both.
+        Single = "single",
+    }
+}
+
+words! {
+    /// The loss of the presence head.
+    PresenceLoss {
+        /// Cross-entropy with the soft label (paper eq. 9).
+        SoftCrossEntropy = "soft_ce",
+        /// Binary cross-entropy of each class with the soft label.
+        BinaryCrossEntropy = "bce",
+    }
+}
+
+words! {
+    /// Where the unlabelled target rows come from.
+    UdaTarget {
+        /// The test split, its labels unread.
+        Test = "test",
+        /// The validation fold, its labels unread while training.
+        Validation = "validation",
+    }
+}
+
+words! {
+    /// The validation measure that decides which epoch is best.
+    Monitor {
+        /// ½ ACC_presence + ½ ACC_salience, higher is better.
+        Average = "average",
+        /// The task loss, lower is better.
+        Loss = "loss",
+        /// ACC_presence, higher is better.
+        Presence = "presence",
+        /// ACC_salience, higher is better.
+        Salience = "salience",
+        /// Kullback-Leibler divergence of the aligned scores from the truth, lower is better.
+        Kl = "kl",
+    }
+}
+
+words! {
+    /// Which decoding rules turn scores into emotions.
+    DecodeRules {
+        /// The paper's, eqs. 14 to 16.
+        Paper = "paper",
+        /// The challenge's baseline code.
+        Challenge = "challenge",
+    }
+}
+
+words! {
+    /// What happens when neutral survives beside others but is not the highest.
+    NeutralRule {
+        /// Neutral is dropped and the rest decoded.
+        Drop = "drop",
+        /// The best other emotion stands alone, as in the challenge's baseline.
+        KeepOne = "keep_one",
+    }
+}
+
+/// Sizes and switches of the network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelConfig {
+    /// P, width of each encoder's projection.
+    pub projection_dim: usize,
+    /// Z, width of the shared embedding.
+    pub shared_dim: usize,
+    /// G, hidden width of the gate.
+    pub gate_hidden: usize,
+    /// Hidden width of the heads and of the domain classifier.
+    pub head_hidden: usize,
+    /// n, how many encoders a clip keeps; capped by how many it has.
+    pub top_k: usize,
+    /// Dropout rate wherever no override is given.
+    pub dropout: f64,
+    /// Override for the projections.
+    pub dropout_projection: Option<f64>,
+    /// Override for the fusion layer.
+    pub dropout_fusion: Option<f64>,
+    /// Override for the heads and the domain classifier.
+    pub dropout_heads: Option<f64>,
+    /// How encoders are weighted.
+    pub gate: Gate,
+    /// How many heads.
+    pub heads: Heads,
+    /// τ at the start.
+    pub temperature: f64,
+    /// Lowest τ.
+    pub temperature_min: f64,
+    /// Highest τ.
+    pub temperature_max: f64,
+    /// Whether τ is learned.
+    pub temperature_learned: bool,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            projection_dim: 256,
+            shared_dim: 512,
+            gate_hidden: 128,
+            head_hidden: 256,
+            top_k: 22,
+            dropout: 0.33,
+            dropout_projection: None,
+            dropout_fusion: None,
+            dropout_heads: None,
+            gate: Gate::Attention,
+            heads: Heads::Dual,
+            temperature: 0.7,
+            temperature_min: 0.55,
+            temperature_max: 1.25,
+            temperature_learned: true,
+        }
+    }
+}
+
+/// Weights and form of the task loss.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LossConfig {
+    /// λ of the presence loss (paper eq. 10).
+    pub presence_weight: f64,
+    /// λ of the salience loss.
+    pub salience_weight: f64,
+    /// Form of the presence loss.
+    pub presence: PresenceLoss,
+}
+
+impl Monitor {
+    /// Whether a higher measure is better.
+    pub fn higher_is_better(self) -> bool {
+        matches!(
+            self,
+            Monitor::Average | Monitor::Presence | Monitor::Salience
+        )
+    }
+}
+
+impl Default for LossConfig {
+    fn default() -> Self {
+        Self {
+            presence_weight: 0.68,
+            salience_weight: 0.32,
+            presence: PresenceLoss::SoftCrossEntropy,
+        }
+    }
+}
+
+/// Unsupervised domain adaptation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UdaConfig {
+    /// Whether the domain adversary trains along.
+    pub enabled: bool,
+    /// λ of the domain loss (paper eq. 13).
+    pub domain_weight: f64,
+    /// λ of the gradient reversal (paper eq. 11).
+    pub reversal_weight: f64,
+    /// Where target rows come from.
+    pub target: UdaTarget,
+}
+
+impl Default for UdaConfig {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            domain_weight: 0.15,
+            reversal_weight: 0.3,
+            target: UdaTarget::Test,
+        }
+    }
+}
+
+/// The training loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrainConfig {
+    /// Decides initial weights, order of rows and dropout.
+    pub seed: u64,
+    /// Labelled rows a step.
+    pub batch_size: usize,
+    /// Adam's learning rate at the start.
+    pub lr: f64,
+    /// Adam's L2 penalty.
+    pub weight_decay: f64,
+    /// The most epochs.
+    pub max_epochs: usize,
+    /// Epochs without improvement of the monitor after which training stops.
+    pub early_stop_patience: usize,
+    /// What counts as an improvement of the monitor.
+    pub early_stop_delta: f64,
+    /// The validation measure that decides which epoch is best.
+    pub monitor: Monitor,
+    /// What the plateau schedule multiplies the learning rate by.
+    pub plateau_factor: f64,
+    /// Epochs without a lower validation loss that the schedule bears.
+    pub plateau_patience: usize,
+    /// Relative fall of the loss that counts for the schedule.
+    pub plateau_threshold: f64,
+    /// Epochs after a reduction in which none is counted as bad.
+    pub plateau_cooldown: usize,
+    /// The learning rate falls no lower.
+    pub min_lr: f64,
+    /// Largest Euclidean norm of the whole gradient; 0: no clipping.
+    pub clip_norm: f64,
+    /// Seconds between saved states that `--resume` goes on from (three times the model's size on
+    /// disk); 0: after every epoch. When they are saved changes nothing in the results.
+    pub checkpoint_seconds: f64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            batch_size: 64,
+            lr: 3e-4,
+            weight_decay: 1e-3,
+            max_epochs: 100,
+            early_stop_patience: 7,
+            early_stop_delta: 0.001,
+            monitor: Monitor::Average,
+            plateau_factor: 0.5,
+            plateau_patience: 3,
+            plateau_threshold: 1e-4,
+            plateau_cooldown: 0,
+            min_lr: 0.0,
+            clip_norm: 0.0,
+            checkpoint_seconds: 60.0,
+        }
+    }
+}
+
+/// What is read from the data folder, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DataConfig {
+    /// Whether columns are standardised on the training rows.
+    pub standardize: bool,
+    /// A subset of the encoders, kept in the order of the data set; none: all.
+    pub encoders: Option<Vec<String>>,
+    /// The classes in this order; none: those that the training metadata hold.
+    pub classes: Option<Vec<String>>,
+    /// The neutral class; none: `neu`, where there is such a class.
+    pub neutral: Option<String>,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            standardize: true,
+            encoders: None,
+            classes: None,
+            neutral: None,
+        }
+    }
+}
+
+/// From scores to emotions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DecodeConfig {
+    /// Which rules.
+    pub rules: DecodeRules,
+    /// α of the alignment (paper eq. 14); none: chosen on the validation fold.
+    pub alpha: Option<f64>,
+    /// t_p; none: chosen on the validation fold.
+    pub presence_threshold: Option<f64>,
+    /// t_s; none: chosen on the validation fold.
+    pub salience_threshold: Option<f64>,
+    /// What happens when neutral survives beside others but is not the highest.
+    pub neutral: NeutralRule,
+}
+
+impl Default for DecodeConfig {
+    fn default() -> Self {
+        Self {
+            rules: DecodeRules::Paper,
+            alpha: None,
+            presence_threshold: None,
+            salience_threshold: None,
+            neutral: NeutralRule::Drop,
+        }
+    }
+}
+
+/// Everything that a run is determined by, besides its data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// Sizes and switches of the network.
+    pub model: ModelConfig,
+    /// Weights and form of the task loss.
+    pub loss: LossConfig,
+    /// Unsupervised domain adaptation.
+    pub uda: UdaConfig,
+    /// The training loop.
+    pub train: TrainConfig,
+    /// What is read from the data folder.
+    pub data: DataConfig,
+    /// From scores to emotions.
+    pub decode: DecodeConfig,
+}

@@ -1,0 +1,285 @@
+//! What a data folder holds and what is wrong with it, without stopping at the first fault.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::dataset::check_data_folder;
+use super::filename::clip_key;
+use super::label::Classes;
+use super::metadata::{Clip, Metadata};
+use crate::Result;
+
+mod encoders;
+mod labels;
+mod rows;
+mod shift;
+
+pub use shift::Shift;
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Inspection {
+    /// The folder.
+    pub path: PathBuf,
+    /// Whether training can use the folder as it is: there are no problems.
+    pub usable: bool,
+    /// Faults that stop training, each in one line.
+    pub problems: Vec<String>,
+    /// What stops nothing but should be known before results are believed.
+    pub warnings: Vec<String>,
+    /// Classes of the training part, in the order of every probability vector.
+    pub classes: Vec<ClassCount>,
+    /// How many blends of exactly two emotions of the training part have each proportion, larger share first.
+    pub proportions: Vec<(String, usize)>,
+    /// The training part; none where its metadata are unreadable.
+    pub train: Option<PartReport>,
+    /// The test part; none where there is none or its metadata are unreadable.
+    pub test: Option<PartReport>,
+    /// Folds, ascending.
+    pub folds: Vec<FoldReport>,
+    /// Training clips without a fold; they always train.
+    pub clips_without_fold: usize,
+    /// Actors that stand in both parts.
+    pub actors_in_both_parts: Vec<String>,
+    /// Encoders in the order of the network's inputs.
+    pub encoders: Vec<EncoderReport>,
+}
+
+/// One class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClassCount {
+    /// Its name.
+    pub name: String,
+    /// Whether it is the neutral class.
+    pub neutral: bool,
+    /// Clips that show it alone.
+    pub alone: usize,
+    /// Clips that show it with others.
+    pub in_blends: usize,
+}
+
+/// One part of the data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PartReport {
+    /// Clips of the metadata.
+    pub clips: usize,
+    /// Those with a label.
+    pub labelled: usize,
+    /// Those that show exactly two emotions, over which ACC_salience runs.
+    pub blends: usize,
+    /// Those that show more than two.
+    pub mixtures: usize,
+    /// Different actors.
+    pub actors: usize,
+    /// Clips whose actor is not known.
+    pub clips_without_actor: usize,
+    /// How often its clips show each class.
+    pub classes: Vec<ClassCount>,
+    /// How many of its blends of exactly two have each proportion, larger share first.
+    pub proportions: Vec<(String, usize)>,
+}
+
+/// One fold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FoldReport {
+    /// Its number.
+    pub fold: usize,
+    /// Its clips.
+    pub clips: usize,
+    /// Its clips that show exactly two emotions.
+    pub blends: usize,
+    /// Its actors.
+    pub actors: usize,
+    /// Actors that also stand in the clips trained on when this fold validates.
+    pub shared_actors: Vec<String>,
+}
+
+/// One encoder.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EncoderReport {
+    /// Name of its files.
+    pub name: String,
+    /// What it looks at.
+    pub modality: String,
+    /// Columns of its training file.
+    pub width: Option<usize>,
+    /// Precision of its training file, as numpy spells it.
+    pub dtype: Option<String>,
+    /// Columns with one value in all training rows; unknown where values are not finite.
+    pub constant_columns: Option<usize>,
+    /// Its training file, where readable.
+    pub train: Option<FileReport>,
+    /// Its test file, where readable.
+    pub test: Option<FileReport>,
+    /// How far the test part lies from the training part; none where it cannot be told.
+    pub shift: Option<Shift>,
+}
+
+/// One feature file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FileReport {
+    /// Its size on disk.
+    pub bytes: u64,
+    /// Rows of the file.
+    pub rows: usize,
+    /// Clips of the metadata that it lacks.
+    pub missing_clips: usize,
+    /// The same as a share of the clips, 0 to 1.
+    pub missing_share: f64,
+    /// Rows that no clip of the metadata uses.
+    pub unused_rows: usize,
+    /// NaN and infinite values in rows that are used.
+    pub non_finite: usize,
+    /// Columns with such a value.
+    pub non_finite_columns: usize,
+    /// Used rows that equal an earlier one.
+    pub duplicate_rows: usize,
+    /// The first of these, and the clip that it equals.
+    pub first_duplicate: Option<[String; 2]>,
+    /// Used rows whose length after standardisation has a modified z-score beyond 3.5 (Iglewicz and
+    /// Hoaglin 1993).
+    pub norm_outliers: usize,
+    /// The clip that is farthest off among these.
+    pub farthest_clip: Option<String>,
+}
+
+/// Inspects a folder. Whatever can be read is reported; the rest stands in `problems`.
+pub fn inspect(path: &Path) -> Inspection {
+    let mut found = Inspection {
+        path: path.to_path_buf(),
+        ..Inspection::default()
+    };
+    if !path.is_dir() {
+        found.note(check_data_folder(path));
+        return found;
+    }
+    let train = found.note(Metadata::read(&path.join("train_metadata.csv"), None));
+    let test_table = path.join("test_metadata.csv");
+    let test = if test_table.exists() {
+        let classes = train.as_ref().map(|train| &train.classes);
+        let read = match classes {
+            Some(classes) => Metadata::read_against(&test_table, classes),
+            None => Metadata::read_against(&test_table, &Classes::new(Vec::<String>::new())),
+        };
+        // Without the training part its labels cannot be understood; that is no fault of its own.
+        if train.is_some() {
+            found.note(read)
+        } else {
+            read.ok()
+        }
+    } else {
+        None
+    };
+    if let Some(train) = &train {
+        (found.classes, found.proportions) = labels::count(&train.clips, &train.classes);
+        found.folds(&train.clips);
+        found.train = Some(part(train));
+    }
+    if let Some(test) = &test {
+        found.test = Some(part(test));
+    }
+    if let (Some(train), Some(test)) = (&train, &test) {
+        found.compare_parts(&train.clips, &test.clips);
+    }
+    let clips = |metadata: Option<Metadata>| metadata.map(|metadata| metadata.clips);
+    found.features(path, [clips(train), clips(test)], test_table.exists());
+    found.usable = found.problems.is_empty();
+    found
+}
+
+impl Inspection {
+    fn note<T>(&mut self, result: Result<T>) -> Option<T> {
+        result
+            .map_err(|error| self.problems.push(error.to_string()))
+            .ok()
+    }
+
+    fn folds(&mut self, clips: &[Clip]) {
+        let numbers: BTreeSet<usize> = clips.iter().filter_map(|clip| clip.fold).collect();
+        self.clips_without_fold = clips.iter().filter(|clip| clip.fold.is_none()).count();
+        if numbers.is_empty() {
+            self.warnings
+                .push("no clip has a fold: train --fold needs a column fold".into());
+            return;
+        }
+        for fold in numbers {
+            let (inside, outside): (Vec<&Clip>, Vec<&Clip>) =
+                clips.iter().partition(|clip| clip.fold == Some(fold));
+            let (here, there) = (actors(&inside), actors(&outside));
+            let shared: Vec<String> = here.intersection(&there).map(|a| a.to_string()).collect();
+            self.folds.push(FoldReport {
+                fold,
+                clips: inside.len(),
+                blends: of_size(&inside, |size| size == 2),
+                actors: here.len(),
+                shared_actors: shared,
+            });
+        }
+        let leaking = self
+            .folds
+            .iter()
+            .filter(|fold| !fold.shared_actors.is_empty());
+        let leaking: Vec<String> = leaking.map(|fold| fold.fold.to_string()).collect();
+        if !leaking.is_empty() {
+            self.warnings.push(format!(
+                "actors are in both training and validation of fold {}: its scores will be optimistically biased",
+                leaking.join(", ")
+            ));
+        }
+    }
+
+    fn compare_parts(&mut self, train: &[Clip], test: &[Clip]) {
+        let in_train = actors(&train.iter().collect::<Vec<_>>());
+        let in_test = actors(&test.iter().collect::<Vec<_>>());
+        let both = in_train.intersection(&in_test).map(|a| a.to_string());
+        self.actors_in_both_parts = both.collect();
+        if !self.actors_in_both_parts.is_empty() {
+            self.warnings.push(format!(
+                "{} of {} test actors are in the training split too: test scores will be optimistically biased",
+                self.actors_in_both_parts.len(),
+                in_test.len()
+            ));
+        }
+        let names: HashSet<&str> = train.iter().map(|clip| clip_key(&clip.filename)).collect();
+        let known = |clip: &&Clip| names.contains(clip_key(&clip.filename));
+        let twice = test.iter().filter(known).count();
+        if twice > 0 {
+            self.warnings.push(format!(
+                "{twice} test clips have the name of a training clip"
+            ));
+        }
+    }
+}
+
+fn part(metadata: &Metadata) -> PartReport {
+    let clips = &metadata.clips;
+    let all: Vec<&Clip> = clips.iter().collect();
+    let (classes, proportions) = labels::count(clips, &metadata.classes);
+    PartReport {
+        classes,
+        proportions,
+        clips: clips.len(),
+        labelled: clips.iter().filter(|clip| clip.truth.is_some()).count(),
+        blends: of_size(&all, |size| size == 2),
+        mixtures: of_size(&all, |size| size > 2),
+        actors: actors(&all).len(),
+        clips_without_actor: clips.iter().filter(|clip| clip.actor.is_none()).count(),
+    }
+}
+
+fn of_size(clips: &[&Clip], wanted: fn(usize) -> bool) -> usize {
+    let truths = clips.iter().filter_map(|clip| clip.truth.as_ref());
+    truths.filter(|truth| wanted(truth.parts().len())).count()
+}
+
+fn actors<'a>(clips: &[&'a Clip]) -> BTreeSet<&'a str> {
+    clips
+        .iter()
+        .filter_map(|clip| clip.actor.as_deref())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

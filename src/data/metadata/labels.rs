@@ -1,0 +1,261 @@
+//! The two forms in which a metadata table holds labels.
+
+use super::RESERVED;
+use crate::Result;
+use crate::data::label::Classes;
+use crate::formats::csv::table::{Row, Table};
+use crate::suggest::meant;
+
+/// Slack of proportions that should sum to 1.
+const PROPORTION_SLACK: f64 = 1e-3;
+
+/// Slack of saliences that should sum to 100: rounding to two digits, as in 33.33 and 66.66.
+const SALIENCE_SLACK: f64 = 0.011;
+
+/// Where a table has its labels.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Form {
+    /// The challenge's: `emotion_1` alone, or a blend of two with saliences in percent.
+    Emotions(EmotionColumns),
+    /// One column per class, holding proportions.
+    Proportions(Vec<usize>),
+}
+
+/// Places of the challenge's columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmotionColumns {
+    mix: Option<usize>,
+    emotions: [Option<usize>; 2],
+    saliences: [Option<usize>; 2],
+}
+
+impl Form {
+    /// The form of a table whose classes are not known yet, or set by the user; `None` without any
+    /// label column.
+    ///
+    /// # Errors
+    /// [`crate::Error::Csv`] if some of the label columns are missing.
+    pub fn detect(table: &Table, classes: Option<&[String]>) -> Result<Option<Form>> {
+        if let Some(form) = emotions(table)? {
+            return Ok(Some(form));
+        }
+        if let Some(classes) = classes {
+            return proportions(table, classes);
+        }
+        let class_columns: Vec<usize> = (0..table.columns().len())
+            .filter(|&column| {
+                let name = table.columns()[column].as_str();
+                !name.is_empty() && !RESERVED.contains(&name)
+            })
+            .collect();
+        Ok((!class_columns.is_empty()).then_some(Form::Proportions(class_columns)))
+    }
+
+    /// The form of a table whose labels are optional and whose classes are known.
+    ///
+    /// # Errors
+    /// As [`Form::detect`].
+    pub fn detect_optional(table: &Table, classes: &Classes) -> Result<Option<Form>> {
+        match emotions(table)? {
+            Some(form) => Ok(Some(form)),
+            None => proportions(table, classes.names()),
+        }
+    }
+
+    /// The name of the first label column, for messages.
+    pub fn first_column<'a>(&self, table: &'a Table) -> &'a str {
+        let column = match self {
+            Form::Emotions(columns) => columns.emotions[0],
+            Form::Proportions(columns) => columns.first().copied(),
+        };
+        column.map_or("", |column| &table.columns()[column])
+    }
+
+    /// The soft label of a row, `(classes)`, summing to 1; `None` if all its label cells are empty.
+    ///
+    /// Proportions stay as they are given; only where their sum is off by more than rounding of
+    /// `f64` (and at most 1e-3) are they divided by it.
+    ///
+    /// # Errors
+    /// [`crate::Error::Csv`] with line and column.
+    pub fn label(&self, table: &Table, row: &Row, classes: &Classes) -> Result<Option<Vec<f64>>> {
+        match self {
+            Form::Emotions(columns) => columns.label(table, row, classes),
+            Form::Proportions(columns) => proportions_of(table, row, columns, classes),
+        }
+    }
+}
+
+fn emotions(table: &Table) -> Result<Option<Form>> {
+    let columns = EmotionColumns {
+        mix: table.column("mix"),
+        emotions: [table.column("emotion_1"), table.column("emotion_2")],
+        saliences: [
+            table.column("emotion_1_salience"),
+            table.column("emotion_2_salience"),
+        ],
+    };
+    if columns.emotions[0].is_none() {
+        if columns.mix.is_some() || columns.emotions[1].is_some() {
+            let reason = "the column emotion_1 is missing; expected mix, emotion_1, emotion_2, emotion_1_salience, emotion_2_salience";
+            return Err(table.fault(Some(1), None, reason.into()));
+        }
+        return Ok(None);
+    }
+    Ok(Some(Form::Emotions(columns)))
+}
+
+fn proportions(table: &Table, classes: &[String]) -> Result<Option<Form>> {
+    let columns: Vec<Option<usize>> = classes.iter().map(|class| table.column(class)).collect();
+    if columns.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    if let Some(missing) = columns.iter().position(Option::is_none) {
+        let reason = format!(
+            "the class {:?} has no column; expected one for each of {}",
+            classes[missing],
+            classes.join(", ")
+        );
+        return Err(table.fault(Some(1), None, reason));
+    }
+    Ok(Some(Form::Proportions(
+        columns.into_iter().flatten().collect(),
+    )))
+}
+
+/// The emotions that a table names, each once, in order of appearance.
+///
+/// # Errors
+/// As [`Form::label`], for the cells that say whether a row is a blend.
+pub fn names(table: &Table, columns: &EmotionColumns) -> Result<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    for row in table.rows() {
+        let count = if columns.is_blend(table, row)? { 2 } else { 1 };
+        for &column in columns.emotions[..count].iter().flatten() {
+            let name = row.cell(column);
+            if !name.is_empty() && !names.iter().any(|known| known == name) {
+                names.push(name.to_string());
+            }
+        }
+    }
+    Ok(names)
+}
+
+impl EmotionColumns {
+    fn is_blend(&self, table: &Table, row: &Row) -> Result<bool> {
+        let cell = self.mix.map_or("", |column| row.cell(column));
+        match cell.to_ascii_lowercase().as_str() {
+            "0" | "0.0" | "false" | "no" => Ok(false),
+            "1" | "1.0" | "true" | "yes" => Ok(true),
+            // Not said: a blend is what names a second emotion.
+            "" => Ok(self.emotions[1].is_some_and(|column| !row.cell(column).is_empty())),
+            _ => Err(table.fault(
+                Some(row.line),
+                Some("mix"),
+                format!("{cell:?} is unknown; expected 0 (one emotion) or 1 (a blend of two)"),
+            )),
+        }
+    }
+
+    fn label(&self, table: &Table, row: &Row, classes: &Classes) -> Result<Option<Vec<f64>>> {
+        let cell = |column: Option<usize>| column.map_or("", |column| row.cell(column));
+        if self.emotions.iter().all(|&column| cell(column).is_empty()) {
+            return Ok(None);
+        }
+        let class = |which: usize| {
+            let name = cell(self.emotions[which]);
+            classes.index(name).ok_or_else(|| {
+                let reason = if name.is_empty() {
+                    "is empty; expected an emotion".to_string()
+                } else {
+                    format!(
+                        "{name:?} is unknown; expected one of {}{}",
+                        classes.names().join(", "),
+                        meant(name, classes.names().iter().map(String::as_str))
+                    )
+                };
+                table.fault(Some(row.line), Some(EMOTION_NAMES[which]), reason)
+            })
+        };
+        let mut target = vec![0.0; classes.len()];
+        if !self.is_blend(table, row)? {
+            target[class(0)?] = 1.0;
+            return Ok(Some(target));
+        }
+        let (first, second) = (class(0)?, class(1)?);
+        let fault = |column: &str, reason| table.fault(Some(row.line), Some(column), reason);
+        if first == second {
+            let reason = format!(
+                "{:?} is also emotion_1; a blend has two different emotions",
+                classes.name(first)
+            );
+            return Err(fault(EMOTION_NAMES[1], reason));
+        }
+        let mut saliences = [0.0; 2];
+        for which in 0..2 {
+            let text = cell(self.saliences[which]);
+            saliences[which] = number(text)
+                .filter(|percent| *percent > 0.0 && *percent < 100.0)
+                .ok_or_else(|| {
+                    let reason = format!("{text:?} is not a salience of a blend; expected a percentage, above 0 and below 100");
+                    fault(SALIENCE_NAMES[which], reason)
+                })?;
+        }
+        let sum = saliences[0] + saliences[1];
+        let off = (sum - 100.0).abs();
+        if off.is_nan() || off > SALIENCE_SLACK {
+            let reason = format!(
+                "saliences {} and {} sum to {sum}; expected 100 (percent)",
+                saliences[0], saliences[1]
+            );
+            return Err(fault(SALIENCE_NAMES[1], reason));
+        }
+        target[first] = saliences[0] / sum;
+        target[second] = saliences[1] / sum;
+        Ok(Some(target))
+    }
+}
+
+const EMOTION_NAMES: [&str; 2] = ["emotion_1", "emotion_2"];
+const SALIENCE_NAMES: [&str; 2] = ["emotion_1_salience", "emotion_2_salience"];
+
+fn proportions_of(
+    table: &Table,
+    row: &Row,
+    columns: &[usize],
+    classes: &Classes,
+) -> Result<Option<Vec<f64>>> {
+    if columns.iter().all(|&column| row.cell(column).is_empty()) {
+        return Ok(None);
+    }
+    let mut target = vec![0.0; classes.len()];
+    for &column in columns {
+        let (name, cell) = (&table.columns()[column], row.cell(column));
+        let share = number(cell).filter(|share| (0.0..=1.0 + PROPORTION_SLACK).contains(share));
+        let (Some(class), Some(share)) = (classes.index(name), share) else {
+            let reason = format!(
+                "{cell:?} is not a proportion; expected a number from 0 to 1 (every column other than \
+                 {} is a class)",
+                RESERVED.join(", ")
+            );
+            return Err(table.fault(Some(row.line), Some(name), reason));
+        };
+        target[class] = share;
+    }
+    let sum: f64 = target.iter().sum();
+    let off = (sum - 1.0).abs();
+    if off.is_nan() || off > PROPORTION_SLACK {
+        let reason =
+            format!("the proportions of the classes sum to {sum}; expected 1 (within 1e-3)");
+        return Err(table.fault(Some(row.line), None, reason));
+    }
+    if off > 1e-9 {
+        target.iter_mut().for_each(|share| *share /= sum);
+    }
+    Ok(Some(target))
+}
+
+/// A finite number; an empty cell is none.
+fn number(cell: &str) -> Option<f64> {
+    cell.parse().ok().filter(|value: &f64| value.is_finite())
+}

@@ -1,0 +1,233 @@
+//! Metadata tables: which clips there are, their fold, actor and labels.
+
+mod labels;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::filename::clip_key;
+use super::label::{Blend, CHALLENGE_CLASSES, Classes};
+use crate::Result;
+use crate::formats::csv::table::{Row, Table};
+use crate::suggest::instead;
+use labels::Form;
+
+/// Columns that are never classes.
+pub(super) const RESERVED: [&str; 4] = ["filename", "fold", "actor", "split"];
+
+/// One clip of a metadata table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clip {
+    /// Its name as the table has it.
+    pub filename: String,
+    /// Its cross-validation fold; `None` where the cell is empty or there is no such column.
+    pub fold: Option<usize>,
+    /// Who is seen: the `actor` cell, else the name up to its first `_`, else unknown.
+    pub actor: Option<String>,
+    /// What it shows, with saliences in percent; `None` where the table has no label.
+    pub truth: Option<Blend>,
+    /// The soft label `(classes)`, summing to 1; present exactly where `truth` is.
+    pub target: Option<Vec<f64>>,
+    /// Its line in the table, the header being line 1.
+    pub line: u64,
+}
+
+/// A metadata table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metadata {
+    /// The file.
+    pub path: PathBuf,
+    /// Clips in the order of the file.
+    pub clips: Vec<Clip>,
+    /// The classes that every target is indexed by.
+    pub classes: Classes,
+}
+
+impl Metadata {
+    /// Reads a table in which every clip must have a label.
+    ///
+    /// With `classes`, labels must be among these, in this order (and in the form of one column per
+    /// class, other columns are ignored). Without, the classes are what the table holds: in the
+    /// challenge's order where all of them are the challenge's, else in the order of the columns
+    /// where there is one per class, else alphabetical.
+    ///
+    /// # Errors
+    /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] with line and column for a
+    /// malformed table, a missing or impossible label (saliences that do not sum to 100,
+    /// proportions that do not sum to 1 within 1e-3), or a clip that is listed twice.
+    pub fn read(path: &Path, classes: Option<&[String]>) -> Result<Metadata> {
+        let table = Table::read(path)?;
+        let form = Form::detect(&table, classes)?.ok_or_else(|| {
+            let class_columns = "one column per class with proportions";
+            table.fault(
+                None,
+                None,
+                format!("has no labels; expected the columns mix, emotion_1, emotion_2, emotion_1_salience, emotion_2_salience, or {class_columns}"),
+            )
+        })?;
+        let classes = match (classes, &form) {
+            (Some(names), _) => Classes::new(names.iter().cloned()),
+            (None, Form::Proportions(columns)) => order(
+                columns
+                    .iter()
+                    .map(|&c| table.columns()[c].clone())
+                    .collect(),
+                false,
+            ),
+            (None, Form::Emotions(columns)) => order(labels::names(&table, columns)?, true),
+        };
+        if classes.is_empty() {
+            return Err(table.fault(
+                None,
+                None,
+                "has no labelled clips; expected at least one".into(),
+            ));
+        }
+        let clips = clips(&table, Some(&form), &classes, true)?;
+        Ok(Metadata {
+            path: path.to_path_buf(),
+            clips,
+            classes,
+        })
+    }
+
+    /// Reads a table against known classes (those of the training part); labels are optional, in
+    /// either form, for all clips or for some.
+    ///
+    /// # Errors
+    /// As [`Metadata::read`]; a label outside `classes` is refused.
+    pub fn read_against(path: &Path, classes: &Classes) -> Result<Metadata> {
+        let table = Table::read(path)?;
+        let form = Form::detect_optional(&table, classes)?;
+        let clips = clips(&table, form.as_ref(), classes, false)?;
+        Ok(Metadata {
+            path: path.to_path_buf(),
+            clips,
+            classes: classes.clone(),
+        })
+    }
+
+    /// Reads the clips' names alone, as the unlabelled target of a training: no cell outside the
+    /// column `filename` is looked at, so whatever labels stand there change nothing.
+    ///
+    /// # Errors
+    /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] for a malformed table, or a clip
+    /// that has no name or is listed twice.
+    pub fn read_names(path: &Path, classes: &Classes) -> Result<Metadata> {
+        let table = Table::read(path)?.only("filename");
+        let clips = clips(&table, None, classes, false)?;
+        Ok(Metadata {
+            path: path.to_path_buf(),
+            clips,
+            classes: classes.clone(),
+        })
+    }
+
+    /// The clips' truths by [`clip_key`]; clips without a label are left out.
+    pub fn truths(&self) -> HashMap<&str, &Blend> {
+        let labelled = |clip: &'_ Clip| clip.truth.is_some();
+        self.clips
+            .iter()
+            .filter(|clip| labelled(clip))
+            .filter_map(|clip| Some((clip_key(&clip.filename), clip.truth.as_ref()?)))
+            .collect()
+    }
+}
+
+/// DESIGN's class order.
+fn order(mut names: Vec<String>, alphabetical: bool) -> Classes {
+    let place = |name: &String| CHALLENGE_CLASSES.iter().position(|known| known == name);
+    if names.iter().all(|name| place(name).is_some()) {
+        names.sort_by_key(place);
+    } else if alphabetical {
+        names.sort();
+    }
+    Classes::new(names)
+}
+
+fn clips(
+    table: &Table,
+    form: Option<&Form>,
+    classes: &Classes,
+    required: bool,
+) -> Result<Vec<Clip>> {
+    let filename = table.column("filename").ok_or_else(|| {
+        table.fault(
+            Some(1),
+            None,
+            format!(
+                "has no column filename{}",
+                instead("filename", table.columns().iter().map(String::as_str))
+            ),
+        )
+    })?;
+    let (fold, actor) = (table.column("fold"), table.column("actor"));
+    let mut lines: HashMap<&str, u64> = HashMap::new();
+    let mut clips = Vec::with_capacity(table.rows().len());
+    for row in table.rows() {
+        let name = row.cell(filename);
+        let key = clip_key(name);
+        let fault = |reason| table.fault(Some(row.line), Some("filename"), reason);
+        if key.is_empty() {
+            return Err(fault("is empty; expected the name of a clip".into()));
+        }
+        if let Some(first) = lines.insert(key, row.line) {
+            return Err(fault(format!(
+                "{name:?} is already on line {first}; expected one line per clip"
+            )));
+        }
+        let target = match form {
+            Some(form) => form.label(table, row, classes)?,
+            None => None,
+        };
+        if target.is_none() && required {
+            return Err(table.fault(
+                Some(row.line),
+                form.map(|form| form.first_column(table)),
+                format!("{name:?} has no label; expected one for every clip of this table"),
+            ));
+        }
+        clips.push(Clip {
+            filename: name.to_string(),
+            fold: fold.map_or(Ok(None), |column| parse_fold(table, row, column))?,
+            actor: actor_of(actor.map_or("", |column| row.cell(column)), key),
+            truth: target.as_deref().map(Blend::from_distribution),
+            target,
+            line: row.line,
+        });
+    }
+    Ok(clips)
+}
+
+/// A whole number; pandas writes `2.0` where some cells of a column are empty.
+fn parse_fold(table: &Table, row: &Row, column: usize) -> Result<Option<usize>> {
+    let cell = row.cell(column);
+    let digits = cell.strip_suffix(".0").unwrap_or(cell);
+    if digits.is_empty() {
+        return Ok(None);
+    }
+    digits.parse().map(Some).map_err(|_| {
+        table.fault(
+            Some(row.line),
+            Some("fold"),
+            format!("{cell:?} is not a fold; expected a whole number, or an empty cell"),
+        )
+    })
+}
+
+fn actor_of(cell: &str, key: &str) -> Option<String> {
+    if !cell.is_empty() {
+        return Some(cell.to_string());
+    }
+    let (actor, _) = key.split_once('_')?;
+    (!actor.is_empty()).then(|| actor.to_string())
+}
+
+/// Clips that are labelled with at least two emotions.
+pub fn blends(clips: &[Clip]) -> usize {
+    let truths = clips.iter().filter_map(|clip| clip.truth.as_ref());
+    truths.filter(|truth| truth.parts().len() > 1).count()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! CSV tables, with the position of every fault.
+
+pub(crate) mod rows;
+pub(crate) mod table;

@@ -1,0 +1,92 @@
+//! Element types of `.npy` arrays.
+
+/// Element type of an array, without its byte order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtype {
+    /// One byte, 0 or 1.
+    Bool,
+    /// A signed integer of so many bytes.
+    Int(usize),
+    /// An unsigned integer of so many bytes.
+    Uint(usize),
+    /// Half precision.
+    F16,
+    /// Single precision.
+    F32,
+    /// Double precision.
+    F64,
+    /// Text of at most so many UTF-32 code points.
+    Unicode(usize),
+    /// Text of at most so many bytes.
+    Bytes(usize),
+}
+
+impl Dtype {
+    /// Bytes of one element.
+    pub fn size(self) -> usize {
+        match self {
+            Dtype::Bool => 1,
+            Dtype::Int(size) | Dtype::Uint(size) | Dtype::Bytes(size) => size,
+            Dtype::F16 => 2,
+            Dtype::F32 => 4,
+            Dtype::F64 => 8,
+            Dtype::Unicode(chars) => 4 * chars,
+        }
+    }
+
+    /// Whether the elements are numbers rather than text.
+    pub fn is_number(self) -> bool {
+        !matches!(self, Dtype::Unicode(_) | Dtype::Bytes(_))
+    }
+}
+
+/// The element type and whether its highest byte comes first.
+pub(crate) fn parse_descr(descr: &str) -> Result<(Dtype, bool), String> {
+    const KNOWN: &str = "expected f2, f4, f8, an integer or bool for numbers, U or S for names";
+    let refuse = |why: &str| Err(format!("type {}{why}; {KNOWN}", quote(descr)));
+    let mut chars = descr.chars();
+    let (Some(order), Some(kind)) = (chars.next(), chars.next()) else {
+        return refuse(" is unknown");
+    };
+    let size = chars.as_str();
+    match kind {
+        'O' => {
+            return Err(
+                "an array of Python objects, which only pickle can read and which is never \
+                 unpickled; save it with a plain type, e.g. X.astype('float32'), names.astype('U')"
+                    .into(),
+            );
+        }
+        'c' => return refuse(" is complex"),
+        'm' | 'M' => return refuse(" is a time"),
+        'V' => return refuse(" is raw bytes"),
+        _ => {}
+    }
+    let Ok(size) = size.parse::<usize>() else {
+        return refuse(" is unknown");
+    };
+    let dtype = match (kind, size) {
+        ('b', 1) => Dtype::Bool,
+        ('i', 1 | 2 | 4 | 8) => Dtype::Int(size),
+        ('u', 1 | 2 | 4 | 8) => Dtype::Uint(size),
+        ('f', 2) => Dtype::F16,
+        ('f', 4) => Dtype::F32,
+        ('f', 8) => Dtype::F64,
+        // Wider than any header can be honest about: refused here so that sizes cannot overflow.
+        ('U' | 'S', 0..=0x0fff_ffff) if kind == 'U' => Dtype::Unicode(size),
+        ('U' | 'S', 0..=0x0fff_ffff) => Dtype::Bytes(size),
+        _ => return refuse(" is unknown"),
+    };
+    let single_byte = dtype.size() == 1 || matches!(dtype, Dtype::Bytes(_));
+    match order {
+        '<' => Ok((dtype, false)),
+        '>' => Ok((dtype, true)),
+        '|' if single_byte => Ok((dtype, false)),
+        _ => refuse(" does not say its byte order"),
+    }
+}
+
+/// A piece of foreign text, short and on one line.
+pub(crate) fn quote(text: &str) -> String {
+    format!("{:?}", text.chars().take(40).collect::<String>())
+}

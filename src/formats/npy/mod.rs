@@ -1,0 +1,371 @@
+//! The elements of an `.npy` array: numbers in their own precision, names as text.
+
+pub mod dtype;
+pub mod header;
+mod order;
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use half::f16;
+
+use super::npy::dtype::Dtype;
+use super::npy::header::{Header, fill};
+use super::npy::order::to_c_order;
+use crate::kernels::pack::RowValues;
+use crate::{Error, Result};
+
+/// Bytes decoded at a time.
+const CHUNK: usize = 1 << 18;
+
+/// Numbers in C order. Floats keep the precision of their file; bool and integers of up to 16 bits
+/// become `f32`, wider ones `f64` (exact up to 2⁵³).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Half precision.
+    F16(Vec<f16>),
+    /// Single precision.
+    F32(Vec<f32>),
+    /// Double precision.
+    F64(Vec<f64>),
+}
+
+impl Values {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::F16(values) => values.len(),
+            Values::F32(values) => values.len(),
+            Values::F64(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Borrowed, as the kernels take them.
+    pub fn as_rows(&self) -> RowValues<'_> {
+        match self {
+            Values::F16(values) => RowValues::F16(values),
+            Values::F32(values) => RowValues::F32(values),
+            Values::F64(values) => RowValues::F64(values),
+        }
+    }
+
+    /// Every value as `f64`.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match self {
+            Values::F16(values) => values.iter().map(|x| x.to_f64()).collect(),
+            Values::F32(values) => values.iter().map(|&x| f64::from(x)).collect(),
+            Values::F64(values) => values.clone(),
+        }
+    }
+
+    /// The memory, if it is of this type.
+    fn halves(self) -> Vec<f16> {
+        match self {
+            Values::F16(values) => values,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The memory, if it is of this type.
+    fn singles(self) -> Vec<f32> {
+        match self {
+            Values::F32(values) => values,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The memory, if it is of this type.
+    fn doubles(self) -> Vec<f64> {
+        match self {
+            Values::F64(values) => values,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The type's name as numpy spells it: `f2`, `f4` or `f8`.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Values::F16(_) => "f2",
+            Values::F32(_) => "f4",
+            Values::F64(_) => "f8",
+        }
+    }
+}
+
+impl Default for Values {
+    /// None.
+    fn default() -> Self {
+        Values::F32(Vec::new())
+    }
+}
+
+/// An array of numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Length of each axis; empty for a single value.
+    pub shape: Vec<usize>,
+    /// The numbers in C order.
+    pub values: Values,
+}
+
+/// Reads the numbers that follow a header, in C order whatever the file's order.
+///
+/// # Errors
+/// The reason, when the elements are text, when they end too early or when memory runs out.
+pub fn read_numbers(reader: &mut dyn Read, header: &Header) -> Result<Values, String> {
+    read_numbers_into(reader, header, Values::default())
+}
+
+/// As [`read_numbers`], into the memory of old values where their type is the same.
+///
+/// # Errors
+/// As [`read_numbers`].
+pub fn read_numbers_into(
+    reader: &mut dyn Read,
+    header: &Header,
+    memory: Values,
+) -> Result<Values, String> {
+    match header.dtype {
+        Dtype::F16 => {
+            elements(reader, header, memory.halves(), f16::from_le_bytes).map(Values::F16)
+        }
+        Dtype::F32 => {
+            elements(reader, header, memory.singles(), f32::from_le_bytes).map(Values::F32)
+        }
+        Dtype::F64 => {
+            elements(reader, header, memory.doubles(), f64::from_le_bytes).map(Values::F64)
+        }
+        Dtype::Bool => elements(reader, header, memory.singles(), |[x]: [u8; 1]| {
+            f32::from(u8::from(x != 0))
+        })
+        .map(Values::F32),
+        Dtype::Int(1) => elements(reader, header, memory.singles(), |x| {
+            f32::from(i8::from_le_bytes(x))
+        })
+        .map(Values::F32),
+        Dtype::Int(2) => elements(reader, header, memory.singles(), |x| {
+            f32::from(i16::from_le_bytes(x))
+        })
+        .map(Values::F32),
+        Dtype::Int(4) => elements(reader, header, memory.doubles(), |x| {
+            f64::from(i32::from_le_bytes(x))
+        })
+        .map(Values::F64),
+        Dtype::Int(_) => elements(reader, header, memory.doubles(), |x| {
+            i64::from_le_bytes(x) as f64
+        })
+        .map(Values::F64),
+        Dtype::Uint(1) => elements(reader, header, memory.singles(), |x| {
+            f32::from(u8::from_le_bytes(x))
+        })
+        .map(Values::F32),
+        Dtype::Uint(2) => elements(reader, header, memory.singles(), |x| {
+            f32::from(u16::from_le_bytes(x))
+        })
+        .map(Values::F32),
+        Dtype::Uint(4) => elements(reader, header, memory.doubles(), |x| {
+            f64::from(u32::from_le_bytes(x))
+        })
+        .map(Values::F64),
+        Dtype::Uint(_) => elements(reader, header, memory.doubles(), |x| {
+            u64::from_le_bytes(x) as f64
+        })
+        .map(Values::F64),
+        Dtype::Unicode(_) | Dtype::Bytes(_) => Err(format!(
+            "contains text (type {}); expected numbers, e.g. f4",
+            header.descr
+        )),
+    }
+}
+
+fn elements<const N: usize, T: Copy + Default>(
+    reader: &mut dyn Read,
+    header: &Header,
+    mut values: Vec<T>,
+    decode: impl Fn([u8; N]) -> T,
+) -> Result<Vec<T>, String> {
+    let total = header.elements();
+    values.clear();
+    values
+        .try_reserve_exact(total)
+        .map_err(|_| format!("{} bytes do not fit into memory", header.data_bytes()))?;
+    let mut buffer = vec![0; CHUNK.min(total * N)];
+    while values.len() < total {
+        let bytes = &mut buffer[..CHUNK.min((total - values.len()) * N)];
+        fill(reader, bytes)?;
+        let (chunks, _) = bytes.as_chunks_mut::<N>();
+        if header.big_endian {
+            chunks.iter_mut().for_each(|chunk| chunk.reverse());
+        }
+        values.extend(chunks.iter().map(|chunk| decode(*chunk)));
+    }
+    if header.fortran && header.shape.len() > 1 {
+        values = to_c_order(&values, &header.shape);
+    }
+    Ok(values)
+}
+
+/// Reads the text elements that follow a header; trailing NULs are padding, as for numpy.
+///
+/// # Errors
+/// The reason, when the elements are numbers, end too early, or one is not valid Unicode (its row
+/// is named).
+pub fn read_names(reader: &mut dyn Read, header: &Header) -> Result<Vec<String>, String> {
+    if header.dtype.is_number() {
+        return Err(format!(
+            "contains numbers (type {}); expected names, e.g. np.array(names, dtype='U')",
+            header.descr
+        ));
+    }
+    let mut bytes = vec![0; header.dtype.size()];
+    let mut names = Vec::new();
+    for row in 0..header.elements() {
+        fill(reader, &mut bytes)?;
+        let name = match header.dtype {
+            Dtype::Unicode(_) => unicode(&bytes, header.big_endian),
+            _ => std::str::from_utf8(&bytes).ok().map(str::to_string),
+        };
+        let name = name.ok_or_else(|| {
+            format!("row {row} is not valid Unicode: save the names as UTF-8 or with dtype='U'")
+        })?;
+        names.push(name.trim_end_matches('\0').to_string());
+    }
+    Ok(names)
+}
+
+fn unicode(bytes: &[u8], big_endian: bool) -> Option<String> {
+    let (points, _) = bytes.as_chunks::<4>();
+    let code = |point: &[u8; 4]| {
+        if big_endian {
+            u32::from_be_bytes(*point)
+        } else {
+            u32::from_le_bytes(*point)
+        }
+    };
+    points
+        .iter()
+        .map(|point| char::from_u32(code(point)))
+        .collect()
+}
+
+/// Reads an `.npy` file of numbers, of any number of axes.
+///
+/// # Errors
+/// [`Error::Read`] if the file cannot be opened; [`Error::Npz`] if it is no array of real numbers
+/// or does not hold exactly the bytes that its header announces.
+pub fn read_file(path: &Path) -> Result<Array> {
+    with_file(path, |reader, header| {
+        let values = read_numbers(reader, &header)?;
+        Ok(Array {
+            shape: header.shape,
+            values,
+        })
+    })
+}
+
+/// Reads an `.npy` file of names, flattened.
+///
+/// # Errors
+/// As [`read_file`]; the elements must be text.
+pub fn read_names_file(path: &Path) -> Result<Vec<String>> {
+    with_file(path, |reader, header| read_names(reader, &header))
+}
+
+pub(crate) fn with_file<T>(
+    path: &Path,
+    read: impl FnOnce(&mut BufReader<File>, Header) -> Result<T, String>,
+) -> Result<T> {
+    let failed = |source| Error::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    // Asked before it is opened: opening a pipe would wait for someone to write.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Error::Npz {
+            path: path.to_path_buf(),
+            array: None,
+            reason: "is not a file; expected an .npy array".into(),
+        });
+    }
+    let file = File::open(path).map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
+    let mut reader = BufReader::new(file);
+    Header::read(&mut reader, bytes)
+        .and_then(|header| read(&mut reader, header))
+        .map_err(|reason| Error::Npz {
+            path: path.to_path_buf(),
+            array: None,
+            reason,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(dtype: Dtype, shape: &[usize], fortran: bool, big_endian: bool) -> Header {
+        Header {
+            dtype,
+            descr: "test".into(),
+            big_endian,
+            fortran,
+            shape: shape.to_vec(),
+            data_start: 0,
+        }
+    }
+
+    #[test]
+    fn fortran_order_of_any_rank_becomes_c_order() {
+        // Element (i, j, k) of a 2 × 3 × 4 array has the value 100 i + 10 j + k.
+        let mut bytes = Vec::new();
+        for k in 0..4i16 {
+            for j in 0..3 {
+                for i in 0..2 {
+                    bytes.extend((100 * i + 10 * j + k).to_be_bytes());
+                }
+            }
+        }
+        let values = read_numbers(
+            &mut &bytes[..],
+            &header(Dtype::Int(2), &[2, 3, 4], true, true),
+        )
+        .unwrap();
+        let expected: Vec<f32> = (0..24)
+            .map(|n| (100 * (n / 12) + 10 * (n / 4 % 3) + n % 4) as f32)
+            .collect();
+        assert_eq!(values, Values::F32(expected));
+    }
+
+    #[test]
+    fn text_that_is_not_unicode_is_refused_with_its_row() {
+        let mut bytes = Vec::new();
+        for point in [65u32, 0, 0xD800, 0] {
+            bytes.extend(point.to_le_bytes());
+        }
+        let fault = read_names(
+            &mut &bytes[..],
+            &header(Dtype::Unicode(2), &[2], false, false),
+        )
+        .unwrap_err();
+        assert!(fault.contains("row 1"), "{fault}");
+        let fault = read_names(
+            &mut &b"ok\xff\xfe"[..],
+            &header(Dtype::Bytes(2), &[2], false, false),
+        )
+        .unwrap_err();
+        assert!(fault.contains("row 1"), "{fault}");
+    }
+
+    #[test]
+    fn data_that_ends_early_is_refused() {
+        let fault =
+            read_numbers(&mut &[0u8; 7][..], &header(Dtype::F32, &[2], false, false)).unwrap_err();
+        assert!(fault.contains("cut off"), "{fault}");
+    }
+}

@@ -1,0 +1,313 @@
+//! Frames that extractors saved with numpy: a folder of `.npy` and `.npz` files, or one `.npz`.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::frames::{FrameReader, FrameSource, as_frames, frames_shape};
+use crate::formats::npy;
+use crate::formats::npy::Values;
+use crate::formats::npz::Npz;
+use crate::kernels::pack::RowSource;
+use crate::suggest::path_instead;
+use crate::{Error, Result};
+
+/// What of a folder is frames, and how its clips are called.
+pub struct Selection<'a> {
+    /// Whether folders inside are looked into.
+    pub recursive: bool,
+    /// Whether a clip in a folder inside is named with its path from `FRAMES`, with `/`.
+    pub folders_in_names: bool,
+    /// The clip that a file of this name holds; `None` leaves the file out. See [`stem`].
+    pub clip: &'a dyn Fn(&str) -> Option<String>,
+    /// The array to take of each `.npz`, whose clip then has the name of its file.
+    pub array: Option<&'a str>,
+    /// Files that are no frames though they may lie among them: those that are going to be written.
+    pub except: &'a [PathBuf],
+}
+
+/// The usual names: of `clip.npy` and `clip.npz` the part before the ending, in any case.
+pub fn stem(file: &str) -> Option<String> {
+    let (stem, ending) = file.rsplit_once('.')?;
+    let known = ["npy", "npz"].iter();
+    let known = known
+        .into_iter()
+        .any(|known| ending.eq_ignore_ascii_case(known));
+    (known && !stem.is_empty()).then(|| stem.to_owned())
+}
+
+/// Clips of a folder, sorted by name; hidden files and folders (`.…`) are left out.
+///
+/// Each `.npy` holds one clip. An `.npz` holds one clip too, if one array is in it or one was asked
+/// for; otherwise each of its arrays is a clip and has that array's name.
+#[derive(Debug)]
+pub struct FrameFolder {
+    clips: Vec<String>,
+    places: Vec<Place>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Npy(PathBuf),
+    Member {
+        archive: PathBuf,
+        array: String,
+    },
+    /// An archive that cannot be opened.
+    Damaged {
+        archive: PathBuf,
+        reason: String,
+    },
+}
+
+impl FrameFolder {
+    /// Looks for frames. No elements are read, but archives are opened to see their arrays; what
+    /// cannot be opened stays as a clip that will be refused when it is read.
+    ///
+    /// # Errors
+    /// [`Error::Read`] if a folder cannot be listed; [`Error::Data`] if there are no frames.
+    pub fn open(path: &Path, selection: &Selection<'_>) -> Result<FrameFolder> {
+        let except = selection.except.iter();
+        let mut search = Search {
+            selection,
+            except: except
+                .filter_map(|path| fs::canonicalize(path).ok())
+                .collect(),
+            clips: Vec::new(),
+            seen: HashSet::new(),
+            folders: 0,
+            others: 0,
+        };
+        if path.is_dir() {
+            search.folder(path, "")?;
+        } else {
+            let name = path.file_name().map(|name| name.to_string_lossy());
+            let is_archive = name.as_ref().is_some_and(|name| is_archive(name));
+            if !path.is_file() || !is_archive {
+                return Err(Error::Data(format!(
+                    "{}: expected a folder of .npy or .npz files, or one .npz; {}",
+                    path.display(),
+                    if path.exists() {
+                        "it is neither of these".to_owned()
+                    } else {
+                        format!("there is nothing{}", path_instead(path))
+                    }
+                )));
+            }
+            search.archive(path.to_path_buf(), name.and_then(|name| stem(&name)), "");
+        }
+        if search.clips.is_empty() {
+            return Err(search.nothing(path));
+        }
+        let mut clips = search.clips;
+        clips.sort_by(|a, b| a.0.cmp(&b.0));
+        let (clips, places) = clips.into_iter().unzip();
+        Ok(FrameFolder { clips, places })
+    }
+}
+
+fn is_archive(file: &str) -> bool {
+    let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending);
+    ending.eq_ignore_ascii_case("npz")
+}
+
+struct Search<'a> {
+    selection: &'a Selection<'a>,
+    clips: Vec<(String, Place)>,
+    /// Folders that were entered, by their true path: a link may lead back.
+    seen: HashSet<PathBuf>,
+    /// True paths of the files to leave out.
+    except: HashSet<PathBuf>,
+    /// Folders that were not entered.
+    folders: usize,
+    /// Files that are no frames.
+    others: usize,
+}
+
+impl Search<'_> {
+    /// `prefix` stands in front of the names of its clips.
+    fn folder(&mut self, path: &Path, prefix: &str) -> Result<()> {
+        let failed = |source| Error::Read {
+            path: path.to_path_buf(),
+            source,
+        };
+        if !self.seen.insert(fs::canonicalize(path).map_err(failed)?) {
+            return Ok(());
+        }
+        let entries = fs::read_dir(path).map_err(failed)?;
+        let entries = entries.map(|entry| Ok(entry?.path()));
+        let mut entries = entries
+            .collect::<std::io::Result<Vec<_>>>()
+            .map_err(failed)?;
+        entries.sort();
+        for entry in entries {
+            let name = entry.file_name().and_then(|name| name.to_str());
+            let Some(name) = name else {
+                return Err(Error::Data(format!(
+                    "{}: its name is not valid Unicode; rename it",
+                    entry.display()
+                )));
+            };
+            if name.starts_with('.') {
+                continue;
+            }
+            if entry.is_dir() {
+                if self.selection.recursive {
+                    let inside = if self.selection.folders_in_names {
+                        format!("{prefix}{name}/")
+                    } else {
+                        String::new()
+                    };
+                    self.folder(&entry, &inside)?;
+                } else {
+                    self.folders += 1;
+                }
+                continue;
+            }
+            // The ending says how to read a file, whatever the selection calls its clip.
+            let clip = stem(name).and_then(|_| (self.selection.clip)(name));
+            match clip {
+                None => self.others += 1,
+                Some(_) if self.is_output(&entry) => {}
+                Some(clip) if is_archive(name) => {
+                    self.archive(entry.clone(), Some(clip), prefix);
+                }
+                Some(clip) => {
+                    let name = format!("{prefix}{clip}");
+                    self.clips.push((name, Place::Npy(entry.clone())));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_output(&self, file: &Path) -> bool {
+        let is_one = |path| self.except.contains(&path);
+        !self.except.is_empty() && fs::canonicalize(file).is_ok_and(is_one)
+    }
+
+    fn archive(&mut self, archive: PathBuf, clip: Option<String>, prefix: &str) {
+        let clip = format!("{prefix}{}", clip.unwrap_or_default());
+        if let Some(array) = self.selection.array {
+            let array = array.to_owned();
+            self.clips.push((clip, Place::Member { archive, array }));
+            return;
+        }
+        let mut arrays = match Npz::open(&archive) {
+            Ok(npz) => npz.arrays(),
+            Err(error) => {
+                let reason = reason(error);
+                self.clips.push((clip, Place::Damaged { archive, reason }));
+                return;
+            }
+        };
+        match arrays.pop() {
+            None => {
+                let reason = "contains no array; expected frames [T, d]".into();
+                self.clips.push((clip, Place::Damaged { archive, reason }));
+            }
+            Some(array) if arrays.is_empty() => {
+                self.clips.push((clip, Place::Member { archive, array }));
+            }
+            Some(last) => {
+                arrays.push(last);
+                self.clips.extend(arrays.into_iter().map(|array| {
+                    let archive = archive.clone();
+                    (format!("{prefix}{array}"), Place::Member { archive, array })
+                }));
+            }
+        }
+    }
+
+    fn nothing(&self, path: &Path) -> Error {
+        let mut found = Vec::new();
+        if self.others > 0 {
+            let s = if self.others == 1 { "" } else { "s" };
+            found.push(format!("{} other file{s}", self.others));
+        }
+        if self.folders > 0 {
+            let folders = self.folders;
+            let s = if folders == 1 { "" } else { "s" };
+            found.push(format!("{folders} folder{s}, which --recursive searches"));
+        }
+        if found.is_empty() {
+            found.push("nothing".into());
+        }
+        Error::Data(format!(
+            "{}: expected frames, as .npy or .npz files; found {}",
+            path.display(),
+            found.join(" and ")
+        ))
+    }
+}
+
+impl FrameSource for FrameFolder {
+    fn clips(&self) -> &[String] {
+        &self.clips
+    }
+
+    fn origin(&self, clip: usize) -> String {
+        match &self.places[clip] {
+            Place::Npy(path) => path.display().to_string(),
+            Place::Damaged { archive, .. } => archive.display().to_string(),
+            Place::Member { archive, array } => format!("{}, array {array}", archive.display()),
+        }
+    }
+
+    fn reader(&self) -> Box<dyn FrameReader + '_> {
+        Box::new(Reader {
+            folder: self,
+            values: Values::default(),
+            open: None,
+        })
+    }
+}
+
+struct Reader<'a> {
+    folder: &'a FrameFolder,
+    values: Values,
+    /// The archive that was read last.
+    open: Option<Npz>,
+}
+
+impl FrameReader for Reader<'_> {
+    fn read(&mut self, clip: usize) -> Result<RowSource<'_>, String> {
+        let cols = match &self.folder.places[clip] {
+            Place::Damaged { reason, .. } => return Err(reason.clone()),
+            Place::Npy(path) => {
+                let memory = std::mem::take(&mut self.values);
+                let read = npy::with_file(path, |reader, header| {
+                    let [_, cols] = frames_shape(&header.shape)?;
+                    let values = npy::read_numbers_into(reader, &header, memory)?;
+                    Ok((values, cols))
+                });
+                let (values, cols) = read.map_err(reason)?;
+                self.values = values;
+                cols
+            }
+            Place::Member { archive, array } => {
+                if self.open.as_ref().is_none_or(|open| open.path() != archive) {
+                    self.open = None;
+                    self.open = Some(Npz::open(archive).map_err(reason)?);
+                }
+                let Some(npz) = &mut self.open else {
+                    return Err("cannot be opened".into());
+                };
+                let [_, cols] = frames_shape(&npz.header(array).map_err(reason)?.shape)?;
+                let memory = std::mem::take(&mut self.values);
+                self.values = npz.numbers_into(array, memory).map_err(reason)?.values;
+                cols
+            }
+        };
+        Ok(as_frames(&self.values, cols))
+    }
+}
+
+/// An error without its path, which the clip's origin names.
+fn reason(error: Error) -> String {
+    match error {
+        Error::Npz { reason, .. } => reason,
+        Error::Read { source, .. } => format!("cannot be read ({source})"),
+        other => other.to_string(),
+    }
+}

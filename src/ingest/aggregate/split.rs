@@ -1,0 +1,134 @@
+//! Which clips are for training and which for test.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::Target;
+use crate::data::filename::clip_key;
+use crate::formats::csv::table::Table;
+use crate::{Error, Result};
+
+/// The parts of a data folder, as their folders and tables are called.
+pub const PARTS: [&str; 2] = ["train", "test"];
+
+/// `DIR/PART/NAME.npz` for `DIR/NAME.npz`.
+pub fn part_path(path: &Path, part: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    path.with_file_name(part).join(name)
+}
+
+/// The part of each clip.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartOfClip {
+    /// Place in [`PARTS`] by clip.
+    parts: HashMap<String, usize>,
+}
+
+/// Clips, shared out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// One for each part that has a clip: `DIR/train/NAME.npz` and `DIR/test/NAME.npz`.
+    pub targets: Vec<Target>,
+    /// Clips that no table lists.
+    pub unlisted: usize,
+    /// Clips of the tables that are not among them.
+    pub absent: usize,
+}
+
+impl PartOfClip {
+    /// Reads `train_metadata.csv` and `test_metadata.csv` of a data folder (one may be absent), or
+    /// one table with the columns `filename` and `split`, which says `train` or `test`.
+    ///
+    /// # Errors
+    /// [`Error::Read`], or [`Error::Csv`] for a malformed table, another word, or a clip that is
+    /// listed twice; [`Error::Data`] for a folder without either table.
+    pub fn read(path: &Path) -> Result<PartOfClip> {
+        let mut found = PartOfClip::default();
+        if !path.is_dir() {
+            found.add(&Table::read(path)?, None)?;
+            return Ok(found);
+        }
+        let tables = PARTS.map(|part| path.join(format!("{part}_metadata.csv")));
+        if !tables.iter().any(|table| table.is_file()) {
+            return Err(Error::Data(format!(
+                "{}: expected train_metadata.csv or test_metadata.csv in it, or the name of a table \
+                 with the columns filename and split",
+                path.display()
+            )));
+        }
+        for (part, table) in tables.iter().enumerate() {
+            if table.is_file() {
+                found.add(&Table::read(table)?, Some(part))?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn add(&mut self, table: &Table, part: Option<usize>) -> Result<()> {
+        let column = |name: &str| {
+            let advice = if name == "split" {
+                "; or name a data folder with train_metadata.csv and test_metadata.csv"
+            } else {
+                ""
+            };
+            let reason = format!("has no column {name}; expected filename and split{advice}");
+            let found = table.column(name);
+            found.ok_or_else(|| table.fault(Some(1), None, reason))
+        };
+        let filename = column("filename")?;
+        let split = match part {
+            Some(_) => None,
+            None => Some(column("split")?),
+        };
+        for row in table.rows() {
+            let place = match (part, split) {
+                (Some(part), _) => part,
+                (None, split) => {
+                    let word = split.map_or("", |split| row.cell(split));
+                    let known = |part: &str| part.eq_ignore_ascii_case(word);
+                    PARTS.iter().position(|part| known(part)).ok_or_else(|| {
+                        let reason = format!(
+                            "{word:?}; expected train or test (validation clips are training \
+                             clips with a fold)"
+                        );
+                        table.fault(Some(row.line), Some("split"), reason)
+                    })?
+                }
+            };
+            let key = clip_key(row.cell(filename));
+            if key.is_empty() || self.parts.insert(key.to_owned(), place).is_some() {
+                let reason = if key.is_empty() {
+                    "is empty".to_owned()
+                } else {
+                    format!("{key:?} is listed twice")
+                };
+                return Err(table.fault(Some(row.line), Some("filename"), reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// Shares out clips by their names; `path` is `DIR/NAME.npz`.
+    pub fn share(&self, clips: &[String], path: &Path) -> Shared {
+        let mut targets = PARTS.map(|part| Target {
+            path: part_path(path, part),
+            clips: Vec::new(),
+        });
+        let (mut unlisted, mut listed) = (0, HashSet::new());
+        for (number, clip) in clips.iter().enumerate() {
+            match self.parts.get_key_value(clip_key(clip)) {
+                Some((key, part)) => {
+                    targets[*part].clips.push(number);
+                    listed.insert(key);
+                }
+                None => unlisted += 1,
+            }
+        }
+        let targets = targets.into_iter();
+        Shared {
+            targets: targets.filter(|target| !target.clips.is_empty()).collect(),
+            unlisted,
+            absent: self.parts.len() - listed.len(),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Aggregated rows in a temporary file, until it is known which of them are wanted.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use half::f16;
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+
+use super::frames::{FrameReader, FrameSource, non_finite};
+use crate::kernels::aggregate::{Aggregation, Scratch};
+use crate::kernels::pack::RowValues;
+use crate::{Error, Result};
+
+/// Rows of clips. Their order in the file is that in which threads were done; nothing that is
+/// written later depends on it.
+pub(super) struct Spool<'a> {
+    aggregation: &'a Aggregation,
+    /// Whether values must fit into half precision.
+    half: bool,
+    folder: PathBuf,
+    file: File,
+    /// By the source's number of the clip.
+    rows: HashMap<usize, Result<Row, String>>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    offset: u64,
+    frames: usize,
+    /// Columns d of a frame.
+    cols: usize,
+}
+
+/// What threads share.
+struct Shared {
+    file: File,
+    end: u64,
+    rows: HashMap<usize, Result<Row, String>>,
+    failed: Option<std::io::Error>,
+}
+
+impl<'a> Spool<'a> {
+    /// An empty one, in a file without a name that is gone with the process.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(super) fn new(folder: &Path, aggregation: &'a Aggregation, half: bool) -> Result<Self> {
+        let file = tempfile::tempfile_in(folder).map_err(|source| Error::Write {
+            path: folder.to_path_buf(),
+            source,
+        })?;
+        Ok(Spool {
+            aggregation,
+            half,
+            folder: folder.to_path_buf(),
+            file,
+            rows: HashMap::new(),
+            bytes: Vec::new(),
+        })
+    }
+
+    /// Reads and aggregates clips on all threads; `progress` hears of each.
+    ///
+    /// # Errors
+    /// [`Error::Write`] if the disk is full.
+    pub(super) fn fill(
+        &mut self,
+        source: &dyn FrameSource,
+        clips: &[usize],
+        progress: &(dyn Fn() + Sync),
+    ) -> Result<()> {
+        let failed = |source| Error::Write {
+            path: self.folder.clone(),
+            source,
+        };
+        let shared = Mutex::new(Shared {
+            file: self.file.try_clone().map_err(failed)?,
+            end: 0,
+            rows: HashMap::with_capacity(clips.len()),
+            failed: None,
+        });
+        let next = AtomicUsize::new(0);
+        let threads = rayon::current_num_threads().min(clips.len());
+        // One long task per thread, which takes the next clip when it is done with one: buffers are
+        // used again, and neighbouring clips of one archive are read by one opening.
+        (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
+            let mut worker = Worker {
+                aggregation: self.aggregation,
+                half: self.half,
+                reader: source.reader(),
+                scratch: Scratch::new(),
+                row: Vec::new(),
+                bytes: Vec::new(),
+            };
+            while let Some(&clip) = clips.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let aggregated = worker.aggregate(clip);
+                let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                if shared.failed.is_some() {
+                    return;
+                }
+                shared.add(clip, aggregated, &worker.bytes);
+                drop(shared);
+                progress();
+            }
+        });
+        let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.rows = shared.rows;
+        shared.failed.map_or(Ok(()), |error| Err(failed(error)))
+    }
+
+    /// Takes away rows whose frames have another number of columns than `required`, or else than
+    /// most clips have (of equals: the first clip).
+    pub(super) fn require_frame_size(&mut self, required: Option<usize>, clips: usize) {
+        // Number of clips and first clip of each size.
+        let mut sizes: HashMap<usize, (usize, usize)> = HashMap::new();
+        let mut good = 0;
+        for clip in 0..clips {
+            if let Some(Ok(row)) = self.rows.get(&clip) {
+                let (count, _) = sizes.entry(row.cols).or_insert((0, clip));
+                *count += 1;
+                good += 1;
+            }
+        }
+        let most = sizes
+            .iter()
+            .max_by_key(|(_, (count, first))| (*count, clips - first));
+        let Some((expected, count)) = most.map(|(cols, (count, _))| (*cols, *count)) else {
+            return;
+        };
+        let (expected, whose) = match required {
+            Some(cols) => (cols, "as the file being appended to".to_owned()),
+            None => (expected, format!("as {count} of {good} clips have")),
+        };
+        for row in self.rows.values_mut() {
+            if let Ok(Row { cols, .. }) = row
+                && *cols != expected
+            {
+                *row = Err(format!(
+                    "its frames have {cols} columns; expected {expected}, {whose}"
+                ));
+            }
+        }
+    }
+
+    /// Clips that cannot be used and why, ascending.
+    pub(super) fn bad(&self) -> impl Iterator<Item = (usize, &str)> {
+        let bad = |(clip, row): (&usize, &'_ Result<Row, String>)| match row {
+            Ok(_) => None,
+            Err(_) => Some(*clip),
+        };
+        let mut clips: Vec<usize> = self.rows.iter().filter_map(bad).collect();
+        clips.sort_unstable();
+        clips
+            .into_iter()
+            .filter_map(|clip| match &self.rows[&clip] {
+                Err(reason) => Some((clip, reason.as_str())),
+                Ok(_) => None,
+            })
+    }
+
+    /// Frames of all clips that can be used.
+    pub(super) fn frames(&self) -> u64 {
+        let good = self.rows.values().flatten();
+        good.map(|row| row.frames as u64).sum()
+    }
+
+    /// Columns of a clip's row; `None` for a clip that was not read or cannot be used.
+    pub(super) fn columns(&self, clip: usize) -> Option<usize> {
+        let row = self.rows.get(&clip)?.as_ref().ok()?;
+        Some(self.aggregation.output_len(row.cols))
+    }
+
+    /// Reads a row back.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn read(&mut self, clip: usize, out: &mut [f64]) -> std::io::Result<()> {
+        let Some(Ok(row)) = self.rows.get(&clip) else {
+            return Err(std::io::Error::other("a clip without a row"));
+        };
+        self.bytes.resize(4 * out.len(), 0);
+        self.file.seek(SeekFrom::Start(row.offset))?;
+        self.file.read_exact(&mut self.bytes)?;
+        for (out, bytes) in out.iter_mut().zip(self.bytes.as_chunks().0) {
+            *out = f64::from(f32::from_le_bytes(*bytes));
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn add(&mut self, clip: usize, aggregated: Result<[usize; 2], String>, bytes: &[u8]) {
+        let row = aggregated.map(|[frames, cols]| Row {
+            offset: self.end,
+            frames,
+            cols,
+        });
+        if row.is_ok() {
+            match self.file.write_all(bytes) {
+                Ok(()) => self.end += bytes.len() as u64,
+                Err(error) => self.failed = Some(error),
+            }
+        }
+        self.rows.insert(clip, row);
+    }
+}
+
+/// What one thread works with.
+struct Worker<'a> {
+    aggregation: &'a Aggregation,
+    half: bool,
+    reader: Box<dyn FrameReader + 'a>,
+    scratch: Scratch,
+    row: Vec<f32>,
+    bytes: Vec<u8>,
+}
+
+impl Worker<'_> {
+    /// Leaves a clip's row in `bytes`; gives its `[T, d]`.
+    fn aggregate(&mut self, clip: usize) -> Result<[usize; 2], String> {
+        let frames = self.reader.read(clip)?;
+        self.row
+            .resize(self.aggregation.output_len(frames.cols), 0.0);
+        let run = self
+            .aggregation
+            .run(frames, &mut self.scratch, &mut self.row);
+        run.map_err(|error| error.to_string())?;
+        // An infinity may hide between two percentiles; no mean hides one.
+        let all = self.row.iter().all(|x| x.is_finite());
+        let seen = self.aggregation.statistics().iter().any(|statistic| {
+            use crate::kernels::aggregate::Statistic;
+            matches!(statistic, Statistic::Mean | Statistic::Std)
+        });
+        if (!all || !seen)
+            && let Some(reason) = non_finite(frames)
+        {
+            return Err(reason);
+        }
+        let fits = |x: &f32| !self.half || f16::from_f32(*x).is_finite();
+        let beyond = self.row.iter().position(|x| !x.is_finite() || !fits(x));
+        if let Some(at) = beyond {
+            let (largest, advice) = if self.half && self.row[at].is_finite() {
+                (
+                    "65504, the largest half-precision number",
+                    "write with --dtype f32",
+                )
+            } else {
+                (
+                    "3.4e38, the largest single-precision number",
+                    "scale the frames",
+                )
+            };
+            let column = at % frames.cols;
+            return Err(format!(
+                "column {column} (from 0) has a statistic beyond {largest}; {advice}"
+            ));
+        }
+        self.bytes.resize(4 * self.row.len(), 0);
+        for (bytes, x) in self.bytes.as_chunks_mut().0.iter_mut().zip(&self.row) {
+            *bytes = x.to_le_bytes();
+        }
+        let values = match frames.values {
+            RowValues::F16(values) => values.len(),
+            RowValues::F32(values) => values.len(),
+            RowValues::F64(values) => values.len(),
+        };
+        Ok([values / frames.cols, frames.cols])
+    }
+}

@@ -1,0 +1,191 @@
+//! The files of a folder that hold one clip each.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::data::filename::clip_key;
+use crate::{Error, Result};
+
+/// A file of one clip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClipFile {
+    /// The clip: the file's name without its ending, and without a media extension before it.
+    pub clip: String,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// Gives the clip that a file of a name holds; `None` leaves the file out.
+pub type ClipOf<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Which files of a folder are read; by default all of its own, each named after its clip.
+#[derive(Clone, Copy, Default)]
+pub struct Files<'a> {
+    /// Whether folders inside are looked into.
+    pub recursive: bool,
+    /// The clip that a file holds; none: the one that it is named after.
+    pub clip: Option<ClipOf<'a>>,
+}
+
+impl Files<'_> {
+    /// The clip of a file, where it is one of those to read.
+    fn clip_of(&self, file: &str) -> Option<String> {
+        let clip = match self.clip {
+            Some(clip) => clip(file)?,
+            None => file.rsplit_once('.')?.0.to_owned(),
+        };
+        Some(clip_key(&clip).to_owned())
+    }
+}
+
+/// Files of a folder with an ending, in any case, by the names of their clips. Hidden files and
+/// folders are left out.
+///
+/// # Errors
+/// [`Error::Read`] if a folder cannot be read; [`Error::Data`] if there is no such file, a name
+/// that is not Unicode, or two files of one clip.
+pub(crate) fn list(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec<ClipFile>> {
+    let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
+    let mut others = 0;
+    for (name, path) in with_ending(folder, ending, files)? {
+        let Some(clip) = files.clip_of(&name) else {
+            others += 1;
+            continue;
+        };
+        if let Some(first) = found.insert(clip.clone(), path.clone()) {
+            // In the order of names, not of the folder.
+            let mut both = [first, path];
+            both.sort();
+            return Err(Error::Data(format!(
+                "{} and {} both belong to clip {clip:?}; keep one",
+                both[0].display(),
+                both[1].display()
+            )));
+        }
+    }
+    if found.is_empty() {
+        let folder = folder.display();
+        return Err(Error::Data(match others {
+            0 if files.recursive => format!(
+                "{folder}: expected .{ending} files, one per clip, in it or its subfolders; found none"
+            ),
+            0 => format!(
+                "{folder}: expected .{ending} files, one per clip; found none (--recursive searches subfolders)"
+            ),
+            others => format!(
+                "{folder}: none of its {others} .{ending} files matches --pattern; correct it, or leave it out"
+            ),
+        }));
+    }
+    let found = found.into_iter();
+    Ok(found.map(|(clip, path)| ClipFile { clip, path }).collect())
+}
+
+/// Whether there is a file with an ending, in any case.
+///
+/// # Errors
+/// As [`list`] for the folder and names.
+pub(crate) fn holds(folder: &Path, ending: &str, files: &Files<'_>) -> Result<bool> {
+    Ok(!with_ending(folder, ending, files)?.is_empty())
+}
+
+/// Names and paths of the files with an ending, whatever clip they are of.
+fn with_ending(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    // Folders by their true path: a link may lead back.
+    let mut seen = HashSet::new();
+    let mut waiting = vec![folder.to_path_buf()];
+    while let Some(folder) = waiting.pop() {
+        let failed = |source| Error::Read {
+            path: folder.clone(),
+            source,
+        };
+        if !seen.insert(fs::canonicalize(&folder).map_err(failed)?) {
+            continue;
+        }
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let is_folder = path.is_dir();
+            let fits = |found: &std::ffi::OsStr| found.eq_ignore_ascii_case(ending);
+            let wanted = path.extension().is_some_and(fits) && path.is_file();
+            if !(wanted || is_folder && files.recursive) {
+                continue;
+            }
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                let name = path.display();
+                return Err(Error::Data(format!(
+                    "{name}: its name is not Unicode; rename it"
+                )));
+            };
+            if name.starts_with('.') {
+                continue;
+            }
+            if is_folder {
+                waiting.push(path);
+            } else {
+                found.push((name.to_owned(), path));
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_inside_and_a_rule_of_names_choose_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        };
+        for name in [
+            "a.mov.csv",
+            "b_face.CSV",
+            "x/c_face.csv",
+            ".h/d.csv",
+            "n.txt",
+        ] {
+            put(name);
+        }
+        let names = |files: &Files<'_>| -> Result<Vec<String>> {
+            let found = list(folder.path(), "csv", files)?;
+            Ok(found.into_iter().map(|file| file.clip).collect())
+        };
+        assert_eq!(names(&Files::default()).unwrap(), ["a", "b_face"]);
+        let recursive = Files {
+            recursive: true,
+            clip: None,
+        };
+        assert_eq!(names(&recursive).unwrap(), ["a", "b_face", "c_face"]);
+        let faces = |name: &str| {
+            let (clip, _) = name.split_once("_face.")?;
+            Some(clip.to_owned())
+        };
+        let files = Files {
+            recursive: true,
+            clip: Some(&faces),
+        };
+        assert_eq!(names(&files).unwrap(), ["b", "c"]);
+        // A link that leads back is no endless way.
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(folder.path(), folder.path().join("x/back")).unwrap();
+            assert_eq!(names(&files).unwrap(), ["b", "c"]);
+        }
+        put("y/b_face.csv");
+        let twice = names(&files).unwrap_err().to_string();
+        assert!(twice.contains("both of the clip \"b\""), "{twice}");
+        let none = |_: &str| None;
+        let files = Files {
+            recursive: false,
+            clip: Some(&none),
+        };
+        let fault = names(&files).unwrap_err().to_string();
+        assert!(fault.contains("of 2 there"), "{fault}");
+    }
+}

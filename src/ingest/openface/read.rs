@@ -1,0 +1,229 @@
+//! Reading a clip, frame by frame.
+
+use std::path::Path;
+
+use super::layout::{Detection, Layout};
+use super::{CHALLENGE_THRESHOLD, Counts, FaceFrames, Options, Tool};
+use crate::Result;
+use crate::formats::csv::rows::CsvRows;
+
+/// Values of one clip that are held at most: 1 GiB.
+const MAX_VALUES: usize = 1 << 27;
+
+/// What is kept of the rows of one frame: its best face.
+struct Frame {
+    detection: Detection,
+    /// Empty where the face is not needed.
+    values: Vec<f64>,
+}
+
+/// Reads the output of a face analyser for one clip, in memory bounded by one line and the kept
+/// values.
+///
+/// A clip without one good frame gives no values and is no error: the encoder lacks that clip.
+///
+/// # Errors
+/// [`crate::Error::Read`] if the file cannot be opened; [`crate::Error::Csv`] with line and column
+/// if it is of no known program, lacks columns that were asked for, is malformed, or holds a value
+/// in a kept frame that is not finite.
+pub fn read(path: &Path, options: &Options) -> Result<FaceFrames> {
+    let mut rows = CsvRows::open(path)?;
+    let layout = Layout::of(&rows, &options.selection)?;
+    if (options.min_confidence.is_some() || options.interpolate) && !layout.has_confidence() {
+        let reason = "has no column confidence to select frames by".into();
+        return Err(rows.fault(Some(1), None, reason));
+    }
+    let mut clip = Clip::new(options);
+    let mut last = None::<String>;
+    while rows.advance()? {
+        let frame = layout.frame(&rows)?;
+        let same_frame = last.is_some() && (frame.is_none() || last.as_deref() == frame);
+        clip.row(&rows, &layout, same_frame)?;
+        if !same_frame {
+            last = Some(frame.unwrap_or_default().to_owned());
+        }
+        if clip.held > MAX_VALUES {
+            let reason = format!(
+                "has more than {MAX_VALUES} values; shorten the clip, or choose fewer groups"
+            );
+            return Err(rows.fault(Some(rows.line()), None, reason));
+        }
+    }
+    clip.end_frame();
+    if clip.columns.is_none() {
+        clip.columns = layout.fixed_names(&rows);
+    }
+    if options.interpolate {
+        clip.by_the_challenges_rule();
+    }
+    Ok(FaceFrames {
+        tool: layout.tool,
+        columns: clip.columns.unwrap_or_default(),
+        values: clip.values,
+        counts: clip.counts,
+    })
+}
+
+impl Counts {
+    /// Counts a frame that is dropped.
+    fn drop(&mut self, frame: &Frame) {
+        self.no_face += usize::from(!frame.detection.found);
+        self.low_confidence += usize::from(frame.detection.found);
+    }
+}
+
+/// A clip that is being read.
+struct Clip {
+    interpolate: bool,
+    threshold: Option<f64>,
+    columns: Option<Vec<String>>,
+    frame: Option<Frame>,
+    /// Of the kept frames.
+    values: Vec<f64>,
+    /// All frames, where they may be interpolated.
+    all: Vec<Frame>,
+    /// Values in memory.
+    held: usize,
+    counts: Counts,
+}
+
+impl Clip {
+    fn new(options: &Options) -> Self {
+        let fallback = options.interpolate.then_some(CHALLENGE_THRESHOLD);
+        Self {
+            interpolate: options.interpolate,
+            threshold: options.min_confidence.or(fallback),
+            columns: None,
+            frame: None,
+            values: Vec::new(),
+            all: Vec::new(),
+            held: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    fn is_sure(&self, detection: Detection) -> bool {
+        self.threshold
+            .is_none_or(|least| detection.confidence >= least)
+    }
+
+    /// Takes the present row, of the frame at hand or of the next.
+    fn row(&mut self, rows: &CsvRows, layout: &Layout, same_frame: bool) -> Result<()> {
+        let mut detection = layout.detection(rows)?;
+        if same_frame {
+            self.counts.other_faces += 1;
+        } else {
+            self.end_frame();
+        }
+        if !self.is_better(detection) {
+            return Ok(());
+        }
+        let mut values = Vec::new();
+        if detection.found && (self.interpolate || self.is_sure(detection)) {
+            let complete = layout.values(rows, &mut values)?;
+            if complete && self.columns.is_none() {
+                self.columns = Some(layout.names(rows)?);
+            }
+            if !complete && layout.tool == Tool::OpenFace2 {
+                let reason = "a frame with success 1 lacks a value that was asked for".into();
+                return Err(rows.fault(Some(rows.line()), None, reason));
+            }
+            if complete
+                && self
+                    .columns
+                    .as_ref()
+                    .is_some_and(|names| names.len() != values.len())
+            {
+                let reason = "its lists differ in length from those of earlier frames".into();
+                return Err(rows.fault(Some(rows.line()), None, reason));
+            }
+            detection.found = complete;
+        } else if self.interpolate && layout.tool == Tool::OpenFace2 {
+            // What cannot be read stays out, and counts only where it would be needed.
+            if !layout.values(rows, &mut values).unwrap_or(false) {
+                values.clear();
+            }
+        }
+        if self.is_better(detection) {
+            self.frame = Some(Frame { detection, values });
+        }
+        Ok(())
+    }
+
+    /// Whether a face takes the place of the frame's best so far.
+    fn is_better(&self, new: Detection) -> bool {
+        let rank = |face: Detection| (face.found, face.confidence);
+        match &self.frame {
+            None => true,
+            Some(best) => rank(new) > rank(best.detection),
+        }
+    }
+
+    /// Counts the frame at hand and keeps its values.
+    fn end_frame(&mut self) {
+        let Some(frame) = self.frame.take() else {
+            return;
+        };
+        self.counts.frames += 1;
+        self.held += frame.values.len();
+        if self.interpolate {
+            self.all.push(frame);
+        } else if self.is_good(&frame) {
+            self.counts.kept += 1;
+            self.values.extend(frame.values);
+        } else {
+            self.counts.drop(&frame);
+        }
+    }
+
+    fn is_good(&self, frame: &Frame) -> bool {
+        frame.detection.found && self.is_sure(frame.detection)
+    }
+
+    /// Fills the frames that are bad, or takes all as they stand; module docs.
+    fn by_the_challenges_rule(&mut self) {
+        let all = std::mem::take(&mut self.all);
+        let goods: Vec<usize> = (0..all.len())
+            .filter(|&at| self.is_good(&all[at]))
+            .collect();
+        let (Some(&first), Some(&last)) = (goods.first(), goods.last()) else {
+            // No face at all: the encoder lacks the clip, where the script takes what stands there.
+            all.iter().for_each(|frame| self.counts.drop(frame));
+            return;
+        };
+        let share = |count: usize| count as f64 / all.len() as f64;
+        let found = all.iter().filter(|frame| frame.detection.found).count();
+        let sure = all
+            .iter()
+            .filter(|frame| self.is_sure(frame.detection))
+            .count();
+        let calls = |share: f64| (CHALLENGE_THRESHOLD..1.0).contains(&share);
+        if !calls(share(found)) && !calls(share(sure)) {
+            for frame in all {
+                if frame.values.is_empty() {
+                    self.counts.drop(&frame);
+                } else {
+                    self.counts.kept += 1;
+                    self.values.extend(frame.values);
+                }
+            }
+            return;
+        }
+        all[..first]
+            .iter()
+            .for_each(|frame| self.counts.drop(frame));
+        self.counts.kept = all.len() - first;
+        self.counts.interpolated = all.len() - first - goods.len();
+        for pair in goods.windows(2) {
+            let (from, to) = (pair[0], pair[1]);
+            for at in from..to {
+                let part = (at - from) as f64 / (to - from) as f64;
+                let ends = all[from].values.iter().zip(&all[to].values);
+                self.values.extend(ends.map(|(a, b)| a + (b - a) * part));
+            }
+        }
+        for _ in last..all.len() {
+            self.values.extend(&all[last].values);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Vectors in the rows of a CSV file.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::{NAME_COLUMNS, NO_FEATURES, Options, Vectors, clip_name};
+use crate::formats::csv::rows::CsvRows;
+use crate::ingest::aggregate::BadClip;
+use crate::ingest::encoder_file::EncoderRows;
+use crate::suggest::meant;
+use crate::{Error, Result};
+
+/// Reads a table with one row a clip.
+pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
+    let mut table = CsvRows::open(path)?;
+    let name = match &options.name_column {
+        Some(name) => table
+            .column(name)
+            .ok_or_else(|| no_column(&table, name, ""))?,
+        None => NAME_COLUMNS
+            .iter()
+            .find_map(|name| table.column(name))
+            .ok_or_else(|| {
+                let reason = format!(
+                    "has no column with clip names ({}); choose one with --name-column",
+                    NAME_COLUMNS.join(", ")
+                );
+                table.fault(Some(1), None, reason)
+            })?,
+    };
+    let features = features(&table, options, Some(name))?;
+    let mut rows = EncoderRows::new(features.len());
+    let mut bad = Vec::new();
+    let mut lines: HashMap<String, u64> = HashMap::new();
+    let mut row = vec![0.0; features.len()];
+    while table.advance()? {
+        let clip = clip_name(table.cell(name)?).to_owned();
+        if clip.is_empty() {
+            return Err(table.cell_fault(name, "is empty; expected the name of a clip".into()));
+        }
+        if let Some(first) = lines.insert(clip.clone(), table.line()) {
+            let reason =
+                format!("names the clip {clip:?}, as line {first} does; expected one row per clip");
+            return Err(table.cell_fault(name, reason));
+        }
+        match fill(&table, &features, &mut row) {
+            Ok(()) => rows.push(clip, &row),
+            Err(error) => bad.push(BadClip {
+                clip,
+                file: path.display().to_string(),
+                reason: error.to_string(),
+            }),
+        }
+    }
+    Ok(Vectors {
+        rows,
+        columns: Some(names(&table, &features)),
+        bad,
+    })
+}
+
+/// Reads a file with one row, that of its clip, and the names of its columns.
+pub(super) fn read_one(path: &Path, options: &Options) -> Result<(Vec<f32>, Vec<String>)> {
+    let mut table = CsvRows::open(path)?;
+    let named = options
+        .name_column
+        .as_deref()
+        .and_then(|name| table.column(name));
+    let features = features(&table, options, named)?;
+    let mut row = vec![0.0; features.len()];
+    if !table.advance()? {
+        return Err(table.fault(None, None, "has no rows after its header".into()));
+    }
+    fill(&table, &features, &mut row)?;
+    if table.advance()? {
+        let reason = "has a second row; expected one per file (for frames use aggregate)";
+        return Err(table.fault(Some(table.line()), None, reason.into()));
+    }
+    Ok((row, names(&table, &features)))
+}
+
+/// The error for a column that was named but does not exist.
+fn no_column(table: &CsvRows, name: &str, purpose: &str) -> Error {
+    let meant = meant(name, table.columns().iter().map(String::as_str));
+    table.fault(
+        Some(1),
+        None,
+        format!("has no column {name}{purpose}{meant}"),
+    )
+}
+
+/// The columns that are features, in order.
+fn features(table: &CsvRows, options: &Options, name: Option<usize>) -> Result<Vec<usize>> {
+    for dropped in &options.drop {
+        if table.column(dropped).is_none() {
+            return Err(no_column(table, dropped, " to leave out"));
+        }
+    }
+    let kept = |&column: &usize| {
+        let title = &table.columns()[column];
+        Some(column) != name
+            && !NO_FEATURES.contains(&title.as_str())
+            && !options.drop.contains(title)
+    };
+    let features: Vec<usize> = (0..table.columns().len()).filter(kept).collect();
+    if features.is_empty() {
+        return Err(table.fault(Some(1), None, "has no column with features".into()));
+    }
+    for &column in &features {
+        let title = &table.columns()[column];
+        if table.column(title) != Some(column) {
+            return Err(table.fault(
+                Some(1),
+                None,
+                format!("column {title} appears twice; keep one"),
+            ));
+        }
+    }
+    Ok(features)
+}
+
+fn names(table: &CsvRows, features: &[usize]) -> Vec<String> {
+    let title = |&column: &usize| table.columns()[column].clone();
+    features.iter().map(title).collect()
+}
+
+fn fill(table: &CsvRows, features: &[usize], row: &mut [f32]) -> Result<()> {
+    for (out, &column) in row.iter_mut().zip(features) {
+        let value = table.number(column)?;
+        // In the precision of the file that is written.
+        let value = value
+            .map(|value| value as f32)
+            .filter(|value| value.is_finite());
+        *out = value.ok_or_else(|| {
+            let reason =
+                "expected a finite number; fix the row, or leave the column out with --drop";
+            table.cell_fault(column, reason.into())
+        })?;
+    }
+    Ok(())
+}

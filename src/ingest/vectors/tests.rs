@@ -1,0 +1,164 @@
+//! Tests of vectors.
+
+use super::*;
+
+fn table(text: &str, options: &Options) -> Result<Vectors> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    std::fs::write(&path, text).unwrap();
+    read(&path, &Files::default(), options)
+}
+
+fn options(name: Option<&str>, drop: &[&str]) -> Options {
+    Options {
+        name_column: name.map(str::to_owned),
+        drop: drop.iter().map(|name| name.to_string()).collect(),
+    }
+}
+
+#[test]
+fn tables_of_every_tool_are_read() {
+    for text in [
+        // openSMILE's own program.
+        "name;frameTime;F0;loudness\n'a.wav';0.000000;1.5;2\n'b';0.0;-3;4e-1\n",
+        // Its Python package.
+        "file,start,end,F0,loudness\n/data/x/a.wav,0 days,0 days 00:00:01.5,1.5,2\nC:\\x\\b.wav,0 days,0 days,-3,0.4\n",
+        // pandas with its index, and metadata beside.
+        ",filename,fold,F0,loudness\n0,a.mov,1,1.5,2.0\n1,b.mov,2,-3.0,0.4\n",
+    ] {
+        let vectors = table(text, &Options::default()).unwrap();
+        assert_eq!(vectors.rows.names(), ["a", "b"]);
+        assert_eq!(vectors.rows.row(0), [1.5, 2.0]);
+        assert_eq!(vectors.rows.row(1), [-3.0, 0.4]);
+        assert_eq!(vectors.columns.unwrap(), ["F0", "loudness"]);
+        assert!(vectors.bad.is_empty());
+    }
+    let chosen = options(Some("who"), &["note"]);
+    let vectors = table("who,note,x\na,loud,1\n", &chosen).unwrap();
+    assert_eq!(
+        (vectors.rows.names(), vectors.rows.row(0)),
+        (&["a".to_owned()][..], &[1.0][..])
+    );
+}
+
+#[test]
+fn bad_rows_are_told_and_the_others_kept() {
+    let text = "name,x,y\na,1,2\nb,nan,2\nc,1,loud\nd,,1\ne,1e300,1\nf,3,4\n";
+    let vectors = table(text, &Options::default()).unwrap();
+    assert_eq!(vectors.rows.names(), ["a", "f"]);
+    assert_eq!(vectors.bad.len(), 4);
+    for (bad, place) in vectors.bad.iter().zip([
+        "line 3, column x: expected a finite number",
+        "line 4, column y: expected a number, found \"loud\"",
+        "line 5, column x: expected a finite number",
+        "line 6, column x: expected a finite number",
+    ]) {
+        assert!(bad.reason.contains(place), "{bad:?}");
+    }
+}
+
+#[test]
+fn tables_that_name_no_clip_or_one_twice_are_refused() {
+    for (text, given, expected) in [
+        (
+            "a,b\n1,2\n",
+            options(None, &[]),
+            "no column with names of clips",
+        ),
+        ("a,b\n1,2\n", options(Some("c"), &[]), "has no column c"),
+        (
+            "name,b\n1,2\n",
+            options(None, &["c"]),
+            "has no column c to leave out",
+        ),
+        (
+            "name,fold\na,2\n",
+            options(None, &[]),
+            "no column with features",
+        ),
+        (
+            "name,x,x\na,1,2\n",
+            options(None, &[]),
+            "the column x is listed twice",
+        ),
+        (
+            "name,x\n,2\n",
+            options(None, &[]),
+            "line 2, column name: is empty",
+        ),
+        (
+            "name,x\nunknown,2\nunknown,3\n",
+            options(None, &[]),
+            "line 3, column name: names the clip \"unknown\", as line 2 does",
+        ),
+        ("name,x\na,2\nb\n", options(None, &[]), "line 3: has 1 cell"),
+    ] {
+        let message = table(text, &given).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((text.len() as u16).to_le_bytes());
+    bytes.extend(text.as_bytes());
+    bytes.extend(data);
+    bytes
+}
+
+#[test]
+fn a_folder_has_one_file_a_clip() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let values =
+        |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|x| x.to_le_bytes()).collect() };
+    put("b.npy", &npy("<f4", "(2,)", &values(&[1.0, 2.0])));
+    put("a.wav.npy", &npy("<f4", "(1, 2)", &values(&[3.0, 4.0])));
+    put("c.npy", &npy("<f4", "(2, 2)", &values(&[0.0; 4])));
+    put("d.npy", &npy("<f4", "(3,)", &values(&[0.0; 3])));
+    put("e.npy", &npy("<f4", "(2,)", &values(&[0.0, f32::NAN])));
+    put("f.npy", b"junk");
+    put("g.npy", &npy("<f4", "(0,)", b""));
+    put("notes.txt", b"");
+    let vectors = read(folder.path(), &Files::default(), &Options::default()).unwrap();
+    assert_eq!(vectors.rows.names(), ["a", "b"]);
+    assert_eq!(vectors.rows.row(0), [3.0, 4.0]);
+    assert_eq!(vectors.columns, None);
+    let expected = ["[2, 2]", "has 3 values", "value 1", "", "found 0"];
+    assert_eq!(vectors.bad.len(), expected.len());
+    for (bad, expected) in vectors.bad.iter().zip(expected) {
+        assert!(
+            bad.reason.contains(expected) && !bad.reason.contains('\n'),
+            "{bad:?}"
+        );
+    }
+    put("h.csv", b"x\n1\n");
+    let both = read(folder.path(), &Files::default(), &Options::default()).unwrap_err();
+    assert!(both.to_string().contains("expected one kind"), "{both}");
+}
+
+#[test]
+fn a_folder_of_tables_takes_names_from_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    put("a.csv", "name;frameTime;x;y\n'unknown';0;1;2\n");
+    put("b.csv", "name;frameTime;x;y\n'unknown';0;3;4\n");
+    put("c.csv", "name;frameTime;y;x\n'unknown';0;3;4\n");
+    put(
+        "d.csv",
+        "name;frameTime;x;y\n'unknown';0;3;4\n'unknown';1;3;4\n",
+    );
+    put("e.csv", "name;frameTime;x;y\n");
+    let vectors = read(folder.path(), &Files::default(), &Options::default()).unwrap();
+    assert_eq!(vectors.rows.names(), ["a", "b"]);
+    assert_eq!(vectors.rows.row(1), [3.0, 4.0]);
+    for (bad, expected) in vectors
+        .bad
+        .iter()
+        .zip(["another order", "a second row", "no row"])
+    {
+        assert!(bad.reason.contains(expected), "{bad:?}");
+    }
+    assert_eq!(vectors.bad.len(), 3);
+}

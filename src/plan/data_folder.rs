@@ -1,0 +1,74 @@
+//! The data that all trials of a plan share: opened once, hashed once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::config::DataConfig;
+use crate::data::dataset::Dataset;
+use crate::data::fingerprint::{InputFile, digest};
+use crate::error::{Error, Result};
+use crate::train::open::open_dataset;
+
+/// A data set as one configuration takes it.
+#[derive(Debug)]
+pub struct Opened {
+    /// The data.
+    pub dataset: Dataset,
+    /// Hashes of its files.
+    pub inputs: Vec<InputFile>,
+    /// One hash over all of them.
+    pub digest: String,
+    /// How they were taken; opened so again, they are the same.
+    pub selection: DataConfig,
+}
+
+/// A data folder. Configurations that take other encoders or classes open it anew; all others share.
+#[derive(Debug)]
+pub struct DataFolder {
+    path: PathBuf,
+    opened: Mutex<BTreeMap<String, Arc<Opened>>>,
+}
+
+impl DataFolder {
+    /// The folder; nothing is read yet.
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            opened: Mutex::default(),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The data as a configuration takes them.
+    ///
+    /// # Errors
+    /// As [`open_dataset`] and [`Dataset::inputs`].
+    pub fn open(&self, config: &DataConfig) -> Result<Arc<Opened>> {
+        // Whether columns are standardised is no matter of opening.
+        let selection = DataConfig {
+            standardize: true,
+            ..config.clone()
+        };
+        let key = serde_json::to_string(&selection)
+            .map_err(|error| Error::Data(format!("data configuration: {error}")))?;
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = opened.get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let dataset = open_dataset(&self.path, config)?;
+        let inputs = dataset.inputs()?;
+        let new = Arc::new(Opened {
+            digest: digest(&inputs),
+            inputs,
+            dataset,
+            selection,
+        });
+        opened.insert(key, Arc::clone(&new));
+        Ok(new)
+    }
+}

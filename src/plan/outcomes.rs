@@ -1,0 +1,125 @@
+//! What the trials of a plan came to.
+
+use std::collections::BTreeMap;
+
+use super::result::TrialResult;
+use crate::error::{Error, Result};
+
+/// How the reason begins of what has no result because it was not run.
+pub const NOT_FINISHED: &str = "not finished, ";
+
+/// Results by the trials' names, and why others have none.
+#[derive(Debug, Default)]
+pub struct Outcomes {
+    results: BTreeMap<String, TrialResult>,
+    failures: BTreeMap<String, String>,
+    /// Trials that were not run, and what is known of them.
+    unfinished: BTreeMap<String, String>,
+}
+
+impl Outcomes {
+    /// Trials that ended, well or not.
+    pub fn ended(&self) -> usize {
+        self.results.len() + self.failures.len()
+    }
+
+    /// Whether a trial ended, well or not.
+    pub fn has(&self, id: &str) -> bool {
+        self.results.contains_key(id) || self.failures.contains_key(id)
+    }
+
+    /// The result of a trial that ended well.
+    pub fn get(&self, id: &str) -> Option<&TrialResult> {
+        self.results.get(id)
+    }
+
+    pub(crate) fn succeeded(&mut self, id: &str, result: TrialResult) {
+        self.results.insert(id.to_owned(), result);
+    }
+
+    pub(crate) fn failed(&mut self, id: &str, reason: &str) {
+        self.failures.insert(id.to_owned(), reason.to_owned());
+    }
+
+    /// Takes note of a trial that is not run here, and of what is known of it.
+    pub(crate) fn left_out(&mut self, id: &str, why: &str) {
+        self.unfinished.insert(id.to_owned(), why.to_owned());
+    }
+
+    /// Trials that were not run.
+    pub fn unfinished(&self) -> usize {
+        self.unfinished.len()
+    }
+
+    /// The results of trials, in the order asked for.
+    ///
+    /// # Errors
+    /// The reason why the first of them that failed has none; of trials that were not run, how many
+    /// of those asked for have results.
+    pub fn results(&self, ids: &[String]) -> std::result::Result<Vec<&TrialResult>, String> {
+        let result = |id: &String| {
+            self.results
+                .get(id)
+                .ok_or_else(|| match self.failures.get(id) {
+                    Some(reason) => reason.clone(),
+                    None => {
+                        let there = ids.iter().filter(|id| self.results.contains_key(*id));
+                        let there = there.count();
+                        format!("{NOT_FINISHED}{there} of {} trials done", ids.len())
+                    }
+                })
+        };
+        ids.iter().map(result).collect()
+    }
+
+    /// Nothing, or all failures as one error.
+    ///
+    /// # Errors
+    /// [`Error::Trials`]; [`Error::Unfinished`] where trials were left out.
+    pub fn check(&self) -> Result<()> {
+        if !self.unfinished.is_empty() {
+            return Err(self.not_finished());
+        }
+        if self.failures.is_empty() {
+            return Ok(());
+        }
+        let mut reasons: Vec<(&str, &str)> = Vec::new();
+        for (id, reason) in &self.failures {
+            if !reasons.iter().any(|(_, known)| known == reason) {
+                reasons.push((id, reason));
+            }
+        }
+        let reasons: Vec<String> = reasons
+            .iter()
+            .map(|(id, reason)| format!("{id}: {reason}"))
+            .collect();
+        Err(Error::Trials {
+            failed: self.failures.len(),
+            total: self.failures.len() + self.results.len(),
+            reasons: reasons.join("; "),
+        })
+    }
+
+    fn not_finished(&self) -> Error {
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for reason in self.unfinished.values().chain(self.failures.values()) {
+            *reasons.entry(reason).or_default() += 1;
+        }
+        let missing = self.unfinished.len() + self.failures.len();
+        let reasons = reasons
+            .iter()
+            .map(|(reason, count)| format!("{count} {reason}"));
+        Error::Unfinished {
+            missing,
+            total: missing + self.results.len(),
+            reasons: reasons.collect::<Vec<_>>().join("; "),
+        }
+    }
+
+    /// Takes over another plan's outcomes.
+    pub fn extend(&mut self, other: Outcomes) {
+        self.results.extend(other.results);
+        self.failures.extend(other.failures);
+        self.unfinished.extend(other.unfinished);
+    }
+}

@@ -1,0 +1,116 @@
+//! What a trial gives: one JSON file, enough to compute every table again without the weights.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::trial::Trial;
+use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::history::EpochRecord;
+use crate::baseline::BaselineEpoch;
+use crate::error::{Error, Result};
+use crate::eval::metrics::Accuracy;
+use crate::predict::clip_scores::ClipScores;
+use crate::predict::score::MeanLosses;
+
+/// The result of one trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialResult {
+    /// Of this form.
+    pub format_version: u32,
+    /// The trial's name, that of the file too.
+    pub id: String,
+    /// Name and version of the program.
+    pub program: String,
+    /// Micro-kernel of the matrix products.
+    pub kernel: String,
+    /// Digest of the input files.
+    pub data: String,
+    /// What was trained.
+    pub trial: Trial,
+    /// Trainable numbers of the model.
+    pub parameters: usize,
+    /// Epochs done.
+    pub epochs: usize,
+    /// The epoch that counts; without a fold the last.
+    pub best_epoch: usize,
+    /// Why training ended.
+    pub stopped: String,
+    /// Mean losses on the held-out fold at the best epoch, in nats.
+    pub losses: Option<MeanLosses>,
+    /// Kullback-Leibler divergence of the scores from the truth there.
+    pub kl: Option<f64>,
+    /// What decodes the scores.
+    pub thresholds: ChosenThresholds,
+    /// Official counts on the held-out fold at these thresholds.
+    pub accuracy: Option<Accuracy>,
+    /// Classes in the order of every row of scores.
+    pub classes: Vec<String>,
+    /// Scores of the held-out clips.
+    pub held_out: Option<ClipScores>,
+    /// Scores of the test clips, where there is a test part. No label of it was read.
+    pub test: Option<ClipScores>,
+    /// All epochs of the fusion model; empty of a baseline.
+    pub history: Vec<EpochRecord>,
+    /// All epochs of a baseline; absent otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baseline_history: Vec<BaselineEpoch>,
+    /// What the user was warned of.
+    pub warnings: Vec<String>,
+}
+
+impl TrialResult {
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn write(&self, path: &Path) -> Result<()> {
+        crate::files::atomic_file::write(path, |out| {
+            serde_json::to_writer(&mut *out, self)?;
+            std::io::Write::write_all(out, b"\n")
+        })
+    }
+
+    /// Reads a result; `None` where there is no such file.
+    ///
+    /// # Errors
+    /// [`Error::Read`]; [`Error::File`] if the file is no result of this name.
+    pub fn read(path: &Path, id: &str) -> Result<Option<Self>> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => {
+                return Err(Error::Read {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        };
+        let fault = |reason: String| Error::File {
+            path: path.to_owned(),
+            key: None,
+            reason: format!("{reason}; remove the file to run the trial again"),
+        };
+        let result: Self = serde_json::from_slice(&bytes)
+            .map_err(|error| fault(format!("not a result of a trial ({error})")))?;
+        if result.id != id {
+            return Err(fault(format!("contains the result of trial {}", result.id)));
+        }
+        Ok(Some(result))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_trial_is_refused_and_none_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        assert_eq!(TrialResult::read(&path, "x").unwrap(), None);
+        std::fs::write(&path, "{}").unwrap();
+        let message = TrialResult::read(&path, "x").unwrap_err().to_string();
+        assert!(message.contains("x.json: not a result"), "{message}");
+    }
+}

@@ -1,0 +1,194 @@
+//! Runs one trial in a folder of its own.
+
+use std::path::Path;
+
+use crate::artifact::history::EpochRecord;
+use crate::baseline::{Baseline, BaselineEpoch};
+use crate::config::Config;
+use crate::data::dataset::Split;
+use crate::data::folds::fold;
+use crate::error::{Error, Result};
+use crate::eval::metrics::Accuracy;
+use crate::kernels::micro::kernel_name;
+use crate::plan::data_folder::Opened;
+use crate::plan::planned::Planned;
+use crate::plan::result::TrialResult;
+use crate::plan::trial::{BaselineKind, FORMAT_VERSION, TrialKind};
+use crate::predict::clip_scores::{ClipScores, ScoreRows};
+use crate::predict::score::MeanLosses;
+use crate::predict::{Predictor, decoding};
+use crate::train::run::PROGRAM;
+use crate::train::{Observer, Options, Run, Stop};
+
+/// Trains, or goes on where a killed process stopped, and takes the scores of the held-out and the
+/// test clips. `checkpoint_seconds`: how often the state is saved, and once more where `stop` is
+/// asked; a baseline begins anew. `epoch` hears of every epoch that ends.
+pub(crate) fn execute(
+    planned: &Planned,
+    folder: &Path,
+    checkpoint_seconds: f64,
+    stop: &Stop,
+    epoch: &mut dyn FnMut(usize),
+) -> Result<TrialResult> {
+    // What stands here without a manifest was killed before its first step, and holds nothing.
+    if folder.exists() && !folder.join("manifest.json").exists() {
+        std::fs::remove_dir_all(folder).map_err(|source| Error::Write {
+            path: folder.to_owned(),
+            source,
+        })?;
+    }
+    match &planned.trial.kind {
+        TrialKind::Fusion(config) => {
+            let mut config = (**config).clone();
+            config.train.checkpoint_seconds = checkpoint_seconds;
+            fusion(planned, &config, folder, stop, &mut Epochs(epoch))
+        }
+        TrialKind::Baseline(kind) => baseline(planned, kind, stop, epoch),
+    }
+}
+
+/// Hears of epochs and nothing else; warnings come with the result.
+struct Epochs<'a>(&'a mut dyn FnMut(usize));
+
+impl Observer for Epochs<'_> {
+    fn epoch(&mut self, record: &EpochRecord) {
+        (self.0)(record.epoch);
+    }
+}
+
+fn baseline(
+    planned: &Planned,
+    kind: &BaselineKind,
+    stop: &Stop,
+    epoch: &mut dyn FnMut(usize),
+) -> Result<TrialResult> {
+    let Opened {
+        dataset, digest, ..
+    } = &*planned.data;
+    let baseline = Baseline {
+        dataset,
+        spec: &kind.spec,
+        recipe: &kind.recipe.unwrap_or_default(),
+        seed: planned.trial.seed,
+        stop,
+    };
+    let mut observer = |record: &BaselineEpoch| epoch(record.epoch);
+    let outcome = match planned.trial.fold {
+        Some(fold) => baseline.validate(fold, &mut observer)?,
+        None => baseline.retrain(&mut observer)?,
+    };
+    let kernel = kernel_name().map_err(|error| Error::Data(error.to_string()))?;
+    Ok(TrialResult {
+        format_version: FORMAT_VERSION,
+        id: planned.id.clone(),
+        program: PROGRAM.to_owned(),
+        kernel: kernel.to_owned(),
+        data: digest.clone(),
+        trial: planned.trial.clone(),
+        parameters: outcome.parameters,
+        epochs: outcome.epochs,
+        best_epoch: outcome.best_epoch,
+        stopped: "reached max_epochs".to_owned(),
+        losses: None,
+        kl: outcome.loss,
+        thresholds: outcome.thresholds,
+        accuracy: outcome.accuracy,
+        classes: dataset.classes.names().to_vec(),
+        held_out: outcome.held_out,
+        test: outcome.test,
+        history: Vec::new(),
+        baseline_history: outcome.history,
+        warnings: outcome.warnings,
+    })
+}
+
+fn fusion(
+    planned: &Planned,
+    config: &Config,
+    folder: &Path,
+    stop: &Stop,
+    observer: &mut dyn Observer,
+) -> Result<TrialResult> {
+    let Opened {
+        dataset,
+        inputs,
+        digest,
+        ..
+    } = &*planned.data;
+    let options = Options {
+        fold: planned.trial.fold,
+        resume: true,
+        stop: stop.clone(),
+        inputs: Some(inputs.clone()),
+        ..Options::default()
+    };
+    let outcome = Run::prepare(dataset, config, options)?.train(folder, observer)?;
+    let manifest = outcome.manifest;
+    let model = Predictor::load(folder)?;
+    let held_out: Vec<usize> = match planned.trial.fold {
+        Some(number) => fold(&dataset.train, number)?.validation,
+        None => Vec::new(),
+    };
+    let score = |split: &Split, clips: &[usize]| -> Result<ClipScores> {
+        let scores = model.score(split, clips, &[])?;
+        let name = |&clip: &usize| split.clips[clip].filename.clone();
+        Ok(ClipScores {
+            clips: clips.iter().map(name).collect(),
+            rows: ScoreRows::Heads {
+                presence: scores.presence,
+                salience: scores.salience,
+            },
+        })
+    };
+    let test = dataset.test.as_ref();
+    let test = test.map(|test| score(test, &(0..test.len()).collect::<Vec<_>>()));
+    let (mut scores, mut accuracy) = (None, None);
+    if !held_out.is_empty() {
+        let found = score(&dataset.train, &held_out)?;
+        let thresholds = manifest.thresholds;
+        let aligned = found.rows.aligned(thresholds.alpha)?;
+        let decided = decoding::rules(&config.decode).decode_rows(
+            aligned.view(),
+            &dataset.classes,
+            thresholds.as_thresholds(),
+        )?;
+        let truths = held_out
+            .iter()
+            .map(|&clip| dataset.train.clips[clip].truth.as_ref());
+        let pairs = truths.zip(&decided);
+        accuracy = Some(Accuracy::of(
+            pairs.filter_map(|(truth, decided)| Some((truth?, decided))),
+        ));
+        scores = Some(found);
+    }
+    let best = manifest.best.as_ref();
+    let losses = best.and_then(|best| {
+        Some(MeanLosses {
+            task: best.val_loss?,
+            presence: best.val_presence_loss?,
+            salience: best.val_salience_loss?,
+        })
+    });
+    Ok(TrialResult {
+        format_version: FORMAT_VERSION,
+        id: planned.id.clone(),
+        program: PROGRAM.to_owned(),
+        kernel: manifest.environment.kernel,
+        data: digest.clone(),
+        trial: planned.trial.clone(),
+        parameters: manifest.parameters,
+        epochs: outcome.history.len(),
+        best_epoch: manifest.best_epoch,
+        stopped: manifest.stopped,
+        losses,
+        kl: best.and_then(|best| best.kl),
+        thresholds: manifest.thresholds,
+        accuracy,
+        classes: dataset.classes.names().to_vec(),
+        held_out: scores,
+        test: test.transpose()?,
+        history: outcome.history,
+        baseline_history: Vec::new(),
+        warnings: manifest.warnings,
+    })
+}

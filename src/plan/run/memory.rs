@@ -1,0 +1,134 @@
+//! How much memory a trial takes, and how much there is.
+
+use crate::baseline::{BaselineModel, BaselineSpec};
+use crate::config::Config;
+use crate::plan::data_folder::Opened;
+use crate::plan::trial::{BaselineKind, TrialKind};
+use crate::predict::score::BATCH;
+
+/// Bytes that a parameter takes while it trains: itself, two moments, and a copy on the way to a file.
+const BYTES_PER_PARAMETER: u64 = 16;
+
+/// What every trial takes besides.
+const BASE: u64 = 32 << 20;
+
+/// The part of the free memory that trials may take.
+const SHARE: f64 = 0.8;
+
+/// What a trial asks of the machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Demand {
+    /// Memory at its peak, in bytes.
+    pub bytes: u64,
+    /// How long it takes at most, in no unit; comparable between the trials of a plan.
+    pub cost: f64,
+    /// Trainable numbers, roughly.
+    pub parameters: f64,
+}
+
+/// The demand of a trial.
+pub(crate) fn demand(kind: &TrialKind, data: &Opened) -> Demand {
+    match kind {
+        TrialKind::Fusion(config) => fusion(config, data),
+        TrialKind::Baseline(kind) => baseline(kind, data),
+    }
+}
+
+fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
+    let dataset = &data.dataset;
+    let (BaselineSpec::Encoders { model, encoders }, Some(recipe)) = (&kind.spec, &kind.recipe)
+    else {
+        return Demand {
+            bytes: BASE,
+            cost: 1.0,
+            parameters: 0.0,
+        };
+    };
+    let known = dataset.encoders.iter();
+    let columns: u64 = known
+        .filter(|encoder| encoders.contains(&encoder.name))
+        .map(|encoder| encoder.cols as u64)
+        .sum();
+    let classes = dataset.classes.len() as u64;
+    let parameters = match model {
+        BaselineModel::Linear => columns * classes,
+        BaselineModel::Mlp { width } => (columns + classes) * *width as u64,
+    };
+    // The held-out clips, or at the end those of the test part, stay gathered; the best epoch's
+    // classifier is a copy.
+    let test = dataset.test.as_ref().map_or(0, |test| test.len());
+    let rows = dataset.train.len().max(test) as u64;
+    let clips = dataset.train.len() as f64;
+    Demand {
+        bytes: BASE + parameters * (BYTES_PER_PARAMETER + 4) + rows * columns * 4,
+        cost: (1e4 + parameters as f64) * clips * recipe.epochs as f64,
+        parameters: parameters as f64,
+    }
+}
+
+fn fusion(config: &Config, data: &Opened) -> Demand {
+    let dataset = &data.dataset;
+    let encoders = dataset.encoders.len() as u64;
+    let columns: u64 = dataset.encoders.iter().map(|e| e.cols as u64).sum();
+    let model = &config.model;
+    let (projection, shared) = (model.projection_dim as u64, model.shared_dim as u64);
+    // Gate and fusion stand on the concatenation of all projections; everything else is small.
+    let parameters =
+        columns * projection + encoders * projection * (model.gate_hidden as u64 + shared);
+    let rows = config.train.batch_size as u64 * if config.uda.enabled { 2 } else { 1 };
+    let batch = rows.max(BATCH as u64) * columns * 4;
+    let statistics = 3 * columns * 4;
+    let passes = if config.uda.enabled { 2.0 } else { 1.0 };
+    let clips = dataset.train.len() as f64 * passes;
+    Demand {
+        bytes: BASE + parameters * BYTES_PER_PARAMETER + batch + statistics,
+        cost: (1e4 + parameters as f64) * clips * config.train.max_epochs as f64,
+        parameters: parameters as f64,
+    }
+}
+
+/// Memory that trials may take; none where the system does not tell.
+pub(crate) fn budget() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    available(&text).map(|bytes| (bytes as f64 * SHARE) as u64)
+}
+
+fn available(meminfo: &str) -> Option<u64> {
+    field(meminfo, "MemAvailable:")
+}
+
+/// What this process holds now and held at most, in bytes; none where the system does not tell.
+pub(crate) fn held() -> Option<Held> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    Some(Held {
+        now: field(&text, "VmRSS:")?,
+        most: field(&text, "VmHWM:")?,
+    })
+}
+
+/// What a process holds, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) now: u64,
+    pub(crate) most: u64,
+}
+
+/// A line of the kernel's tables: `NAME   123 kB`.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_the_kernel_writes() {
+        let text = "MemTotal:       100 kB\nMemAvailable:   24630776 kB\nBuffers: 1 kB\n";
+        assert_eq!(available(text), Some(24_630_776 << 10));
+        assert_eq!(available("MemTotal: 100 kB\n"), None);
+        assert_eq!(available("MemAvailable: lots\n"), None);
+    }
+}

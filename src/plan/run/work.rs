@@ -1,0 +1,115 @@
+//! Runs trials of a plan by their names, in a process of their own: what Slurm, GNU parallel or any
+//! other engine starts, on any machine that sees the plan's folder and the data.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::attempt::Attempt;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::plan::planned::Planned;
+use crate::plan::result::TrialResult;
+use crate::plan::store::plan_folder::Description;
+use crate::plan::store::spec::{Order, data_of};
+use crate::plan::store::trial_files::TrialFiles;
+use crate::plan::trial::is_id;
+use crate::train::Stop;
+
+/// Follows the work.
+pub trait WorkObserver {
+    /// A trial begins, or goes on from its saved state.
+    fn begins(&mut self, _planned: &Planned) {}
+    /// A trial has its result already.
+    fn done_before(&mut self, _id: &str) {}
+    /// A trial ended well, after so many seconds.
+    fn finished(&mut self, _planned: &Planned, _result: &TrialResult, _seconds: f64) {}
+    /// A trial failed; the others go on.
+    fn failed(&mut self, _id: &str, _reason: &str) {}
+}
+
+/// Trials of the plan in a folder.
+#[derive(Debug)]
+pub struct Work<'a> {
+    /// The plan's folder.
+    pub folder: &'a Path,
+    /// The data, where they do not stand where the plan says.
+    pub data: Option<&'a Path>,
+    /// Once asked, the running trial saves its state, and no other begins.
+    pub stop: Stop,
+}
+
+impl Work<'_> {
+    /// Runs the trials of these names one after the other; those with a result are passed over. The
+    /// number of threads is that of the surrounding pool. Gives how many were trained.
+    ///
+    /// # Errors
+    /// Before any training: [`Error::Data`] for a name that is no trial of the plan; as
+    /// [`Description::read`]. [`Error::Interrupted`]; [`Error::Trials`] once all were tried, if any
+    /// failed.
+    pub fn run(&self, ids: &[String], observer: &mut dyn WorkObserver) -> Result<usize> {
+        let plan = Description::read(self.folder)?;
+        let config: Config = serde_json::from_value(plan.settings["config"].clone())
+            .map_err(|error| Error::Data(format!("{}: {error}", self.folder.display())))?;
+        let files = TrialFiles::of(self.folder);
+        for id in ids {
+            let known = is_id(id) && (files.result(id).exists() || files.order(id).exists());
+            if !known {
+                return Err(Error::Data(format!(
+                    "{}: no trial {id} is planned here; `blendfuse plan DATA --print` lists the waiting ones",
+                    self.folder.display()
+                )));
+            }
+        }
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(rayon::current_num_threads())
+            .build()
+            .map_err(|error| Error::Data(format!("threads: {error}")))?;
+        let data = data_of(&plan, self.data);
+        let (mut trained, mut failures) = (0, Vec::new());
+        for id in ids {
+            // Another process may have finished it in the meantime.
+            let order = match files.result(id).exists() {
+                true => None,
+                false => Order::read(&files, id)?,
+            };
+            let Some(order) = order else {
+                observer.done_before(id);
+                continue;
+            };
+            let planned = order.planned(id, &plan, &data)?;
+            observer.begins(&planned);
+            let begun = Instant::now();
+            let attempt = Attempt {
+                planned: &planned,
+                files: &files,
+                checkpoint_seconds: config.train.checkpoint_seconds,
+                stop: &self.stop,
+                alone: true,
+            };
+            match attempt.run(&pool, &mut |_| ()) {
+                Ok(result) => {
+                    trained += 1;
+                    observer.finished(&planned, &result, begun.elapsed().as_secs_f64());
+                }
+                Err(Error::Interrupted(_)) => {
+                    return Err(Error::Interrupted(format!(
+                        "with {trained} of {} trials done by this process; the state of trial {id} is saved",
+                        ids.len()
+                    )));
+                }
+                Err(error) => {
+                    observer.failed(id, &error.to_string());
+                    failures.push(format!("{id}: {error}"));
+                }
+            }
+        }
+        match failures.is_empty() {
+            true => Ok(trained),
+            false => Err(Error::Trials {
+                failed: failures.len(),
+                total: ids.len(),
+                reasons: failures.join("; "),
+            }),
+        }
+    }
+}

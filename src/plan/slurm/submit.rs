@@ -1,0 +1,132 @@
+//! Scripts for `sbatch`, and calling it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::round::place;
+use crate::error::{Error, Result};
+use crate::plan::store::plan_folder::Description;
+
+/// What all scripts of a plan share.
+#[derive(Debug)]
+pub(super) struct Script {
+    /// `slurm` in the plan's folder.
+    place: PathBuf,
+    /// How every script begins.
+    head: String,
+    /// This program, as a shell takes it.
+    program: String,
+    /// The plan's folder, as a shell takes it.
+    folder: String,
+}
+
+impl Script {
+    /// Of the plan in a folder given by its absolute path.
+    pub(super) fn new(folder: &Path, plan: &Description) -> Result<Self> {
+        let program = std::env::current_exe().map_err(|source| Error::Read {
+            path: PathBuf::from("the program itself"),
+            source,
+        })?;
+        Ok(Self {
+            place: place(folder),
+            head: format!(
+                "#!/bin/sh\n# Written by blendfuse for a plan of `{}`.\nexport BLENDFUSE_KERNEL={}\n",
+                plan.command, plan.kernel
+            ),
+            program: quoted(&program)?,
+            folder: quoted(folder)?,
+        })
+    }
+
+    /// Writes what an array needs into a folder of its own: the script, and `tasks`, a line of trials
+    /// for each task. Gives the script and where Slurm puts the tasks' outputs.
+    pub(super) fn array(&self, name: &str, tasks: &str) -> Result<(PathBuf, String)> {
+        let folder = self.place.join(name);
+        std::fs::create_dir_all(&folder).map_err(|source| Error::Write {
+            path: folder.clone(),
+            source,
+        })?;
+        let list = folder.join("tasks");
+        write(&list, tasks)?;
+        let script = folder.join("task.sh");
+        // The program takes the shell's place, so that it hears Slurm's signals and saves its state.
+        write(
+            &script,
+            &format!(
+                "{}trials=$(sed -n \"${{SLURM_ARRAY_TASK_ID}}p\" {})\nexec {} work {} --threads \"${{SLURM_CPUS_PER_TASK:-1}}\" $trials\n",
+                self.head,
+                quoted(&list)?,
+                self.program,
+                self.folder
+            ),
+        )?;
+        Ok((script, pattern(&folder.join("task-"), "%a.txt")))
+    }
+
+    /// Writes the script of the job that goes on; gives it and where its output goes.
+    pub(super) fn go_on(&self) -> Result<(PathBuf, String)> {
+        let script = self.place.join("go-on.sh");
+        write(
+            &script,
+            &format!(
+                "{}exec {} collect {} --go-on --threads \"${{SLURM_CPUS_PER_TASK:-1}}\"\n",
+                self.head, self.program, self.folder
+            ),
+        )?;
+        Ok((script, pattern(&self.place.join("go-on.txt"), "")))
+    }
+}
+
+/// A path as Slurm's file patterns take it, and what comes after it.
+fn pattern(path: &Path, end: &str) -> String {
+    path.display().to_string().replace('%', "%%") + end
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> Result<String> {
+    let text = path.to_string_lossy();
+    let quoted = shlex::try_quote(&text).map_err(|error| {
+        Error::Data(format!(
+            "{}: this path cannot be quoted for a shell ({error})",
+            path.display()
+        ))
+    })?;
+    Ok(quoted.into_owned())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    crate::files::atomic_file::write(path, |out| std::io::Write::write_all(out, text.as_bytes()))
+}
+
+/// Submits a script and gives the job's number. Tasks that Slurm itself stops for others are put
+/// back in its queue.
+pub(super) fn sbatch(options: &[String], of_user: &[String], script: &Path) -> Result<u64> {
+    let mut command = Command::new("sbatch");
+    command
+        .args(["--parsable", "--requeue", "--open-mode=append"])
+        .args(options)
+        .args(of_user)
+        .arg(script);
+    let output = command.output().map_err(|error| {
+        Error::Data(format!(
+            "sbatch: {error}; --executor slurm needs Slurm's commands"
+        ))
+    })?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    // `--parsable` prints the number, and the cluster after a semicolon where there are several.
+    let number = told
+        .trim()
+        .split(';')
+        .next()
+        .and_then(|number| number.parse().ok());
+    match number {
+        Some(number) if output.status.success() => Ok(number),
+        _ => Err(Error::Data(format!(
+            "sbatch refused {}: {}",
+            script.display(),
+            String::from_utf8_lossy(&output.stderr)
+                .trim()
+                .replace('\n', " ")
+        ))),
+    }
+}

@@ -1,0 +1,275 @@
+//! How far a plan is, from its folder alone: whoever runs its trials, here or elsewhere, and while
+//! they do.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use super::slurm::{Jobs, Round, last_round};
+use super::store::events;
+use super::store::events::Event;
+use super::store::plan_folder::{Description, Listed, listed};
+use super::store::trial_files::TrialFiles;
+use crate::artifact::history::read_json_lines;
+use crate::error::Result;
+
+/// A process on another machine whose trial shows no sign of life for so long is taken to be gone.
+const SILENCE: Duration = Duration::from_secs(15 * 60);
+
+/// Finished trials whose logs tell how long a trial takes.
+const TIMED: usize = 256;
+
+/// Where a trial without a result stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TrialState {
+    /// Nobody has begun it.
+    Waiting,
+    /// A process trains it.
+    Running {
+        /// On this machine.
+        host: String,
+    },
+    /// It was begun and goes on from its saved state, once somebody does.
+    Stopped,
+    /// It failed.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for TrialState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TrialState::Waiting => f.write_str("not started"),
+            TrialState::Running { .. } => f.write_str("running"),
+            TrialState::Stopped => f.write_str("started and stopped"),
+            TrialState::Failed { reason } => write!(f, "failed ({reason})"),
+        }
+    }
+}
+
+impl TrialState {
+    /// Of a trial without a result, by its log.
+    ///
+    /// # Errors
+    /// [`crate::Error::Read`].
+    pub fn from_log(files: &TrialFiles, id: &str) -> Result<Self> {
+        let last = events::read(&files.log(id))?.pop();
+        Ok(match last.map(|line| line.event) {
+            None | Some(Event::Finished { .. } | Event::Plan { .. }) => TrialState::Waiting,
+            Some(Event::Interrupted { .. }) => TrialState::Stopped,
+            Some(Event::Failed { reason, .. }) => TrialState::Failed { reason },
+            Some(Event::Begun { host, pid, .. }) => {
+                let alive = match host == events::host() {
+                    true => is_alive(pid),
+                    false => showed_life(files, id),
+                };
+                match alive {
+                    true => TrialState::Running { host },
+                    false => TrialState::Stopped,
+                }
+            }
+        })
+    }
+}
+
+/// Whether a process of this program has this number on this machine.
+fn is_alive(pid: u32) -> bool {
+    let name = |process: &str| std::fs::read_to_string(format!("/proc/{process}/comm")).ok();
+    let found = name(&pid.to_string());
+    found.is_some() && found == name("self")
+}
+
+/// Whether anything of a trial was written lately.
+fn showed_life(files: &TrialFiles, id: &str) -> bool {
+    let run = files.run(id);
+    let written = [files.log(id), run.join("history.jsonl"), run];
+    let fresh = |time: SystemTime| time.elapsed().map_or(true, |age| age < SILENCE);
+    written.iter().any(|path| {
+        path.metadata()
+            .and_then(|data| data.modified())
+            .is_ok_and(fresh)
+    })
+}
+
+/// A trial that is being trained.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunningTrial {
+    /// The trial.
+    #[serde(flatten)]
+    pub trial: Listed,
+    /// On this machine.
+    pub host: String,
+    /// Epochs done, as far as they are on disk.
+    pub epochs: usize,
+}
+
+/// A trial that failed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FailedTrial {
+    /// The trial.
+    #[serde(flatten)]
+    pub trial: Listed,
+    /// Why.
+    pub reason: String,
+}
+
+/// What Slurm's queue holds of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Queued {
+    /// Jobs that wait or run.
+    pub jobs: Vec<u64>,
+    /// Tasks that wait.
+    pub waiting_tasks: usize,
+    /// Tasks that run.
+    pub running_tasks: usize,
+    /// The last round that was submitted.
+    pub round: usize,
+}
+
+/// How far a plan is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    /// The command that it belongs to.
+    pub command: String,
+    /// Trials that are known so far; more may follow from their results.
+    pub trials: usize,
+    /// Those with a result.
+    pub done: usize,
+    /// Those that are being trained.
+    pub running: Vec<RunningTrial>,
+    /// Those that failed.
+    pub failed: Vec<FailedTrial>,
+    /// Those that were started and stopped, and go on from their saved state.
+    pub stopped: usize,
+    /// Those that nobody has begun.
+    pub waiting: usize,
+    /// How long the rest may take at today's pace, in seconds; none where that cannot be told.
+    pub seconds_left: Option<f64>,
+    /// Whether the tables stand in the folder.
+    pub tables: bool,
+    /// Of Slurm; none where nothing was submitted, or where its commands are not installed.
+    pub slurm: Option<Queued>,
+}
+
+impl Status {
+    /// Of the plan in a folder. Reads names of files, the list, and the logs of trials without a
+    /// result; no result.
+    ///
+    /// # Errors
+    /// As [`Description::read`].
+    pub fn of(folder: &Path) -> Result<Self> {
+        let plan = Description::read(folder)?;
+        let files = TrialFiles::of(folder);
+        let finished: BTreeSet<String> = files.finished().collect();
+        let (mut done, mut rest) = (Vec::new(), Vec::new());
+        for trial in listed(folder)? {
+            match finished.contains(&trial.id) {
+                true => done.push(trial),
+                false => rest.push(trial),
+            }
+        }
+        let mut status = Self {
+            command: plan.command,
+            trials: done.len() + rest.len(),
+            done: done.len(),
+            running: Vec::new(),
+            failed: Vec::new(),
+            stopped: 0,
+            waiting: 0,
+            seconds_left: None,
+            tables: !plan.written.is_empty(),
+            slurm: last_round(folder)?.and_then(|round| queued(&round)),
+        };
+        let mut cost = 0.0;
+        for trial in rest {
+            let state = TrialState::from_log(&files, &trial.id)?;
+            if !matches!(state, TrialState::Failed { .. }) {
+                cost += trial.cost;
+            }
+            match state {
+                TrialState::Waiting => status.waiting += 1,
+                TrialState::Stopped => status.stopped += 1,
+                TrialState::Running { host } => status.running.push(RunningTrial {
+                    host,
+                    epochs: epochs(&files, &trial.id),
+                    trial,
+                }),
+                TrialState::Failed { reason } => {
+                    status.failed.push(FailedTrial { trial, reason });
+                }
+            }
+        }
+        if let Some(pace) = pace(&files, &done)?
+            && !status.running.is_empty()
+        {
+            status.seconds_left = Some(pace * cost / status.running.len() as f64);
+        }
+        Ok(status)
+    }
+
+    /// Whether nothing is left to train.
+    pub fn is_done(&self) -> bool {
+        self.done == self.trials
+    }
+
+    /// Whether somebody works on it, as far as can be seen.
+    pub fn is_worked_on(&self) -> bool {
+        let queued = self
+            .slurm
+            .as_ref()
+            .is_some_and(|slurm| !slurm.jobs.is_empty());
+        queued || !self.running.is_empty()
+    }
+}
+
+/// Seconds that a trial takes for its cost; none before the first one ended.
+fn pace(files: &TrialFiles, done: &[Listed]) -> Result<Option<f64>> {
+    let (mut cost, mut seconds) = (0.0, 0.0);
+    // Evenly from the whole list, since other parts may be other models.
+    for trial in done.iter().step_by(done.len().div_ceil(TIMED).max(1)) {
+        let lines = events::read(&files.log(&trial.id))?.into_iter().rev();
+        let mut taken = lines.filter_map(|line| match line.event {
+            Event::Finished { seconds, .. } => Some(seconds),
+            _ => None,
+        });
+        if let Some(taken) = taken.next() {
+            seconds += taken;
+            cost += trial.cost;
+        }
+    }
+    Ok((cost > 0.0).then(|| seconds / cost))
+}
+
+/// Epochs of a running trial that are on disk.
+fn epochs(files: &TrialFiles, id: &str) -> usize {
+    let history = read_json_lines(&files.run(id).join("history.jsonl"));
+    history.map_or(0, |epochs| epochs.len())
+}
+
+fn queued(round: &Round) -> Option<Queued> {
+    let ids: Vec<u64> = round.jobs().collect();
+    let jobs = Jobs::of(&ids)?;
+    let mut queued = Queued {
+        jobs: jobs.alive(),
+        round: round.number,
+        ..Queued::default()
+    };
+    for array in &round.arrays {
+        for task in 1..=array.tasks {
+            match jobs.task(array.job, task).map(|task| task.state.as_str()) {
+                Some("RUNNING" | "COMPLETING") => queued.running_tasks += 1,
+                Some("PENDING" | "CONFIGURING" | "REQUEUED" | "SUSPENDED") => {
+                    queued.waiting_tasks += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    Some(queued)
+}

@@ -1,0 +1,124 @@
+//! What happened to a plan and to each of its trials, and when: files of one JSON object a line, only
+//! ever appended to. A trial's file is written by whoever runs it and by nobody else.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A process begins to work on a plan of so many trials.
+    Plan {
+        /// Trials of the plan.
+        trials: usize,
+        /// Those that have results already.
+        reused: usize,
+        /// Trials side by side.
+        jobs: usize,
+    },
+    /// A trial begins, or goes on from its saved state.
+    Begun {
+        /// The trial.
+        trial: String,
+        /// What people call it.
+        label: String,
+        /// Threads that it uses.
+        threads: usize,
+        /// The machine.
+        host: String,
+        /// The process.
+        pid: u32,
+    },
+    /// A trial's result is on disk.
+    Finished {
+        /// The trial.
+        trial: String,
+        /// Since it began, or last went on.
+        seconds: f64,
+        /// The most memory that the process has held so far, in MiB.
+        peak_mib: Option<u64>,
+        /// Whether no other trial ran in the process, so that the memory was this one's.
+        #[serde(default)]
+        alone: bool,
+    },
+    /// A trial was asked to stop; it goes on from its saved state.
+    Interrupted {
+        /// The trial.
+        trial: String,
+    },
+    /// A trial failed.
+    Failed {
+        /// The trial.
+        trial: String,
+        /// Why.
+        reason: String,
+        /// Whether it may go well the next time, as where a disk was full.
+        #[serde(default)]
+        may_pass: bool,
+    },
+}
+
+/// An event and when it happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Seconds since 1970.
+    pub at: f64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Now, in seconds since 1970.
+pub(crate) fn now() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// Appends a line in one write, so that no kill leaves a part of one.
+///
+/// # Errors
+/// [`Error::Write`].
+pub(crate) fn add(path: &Path, event: Event) -> Result<()> {
+    let failed = |source: std::io::Error| Error::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let line = Line { at: now(), event };
+    let mut text = serde_json::to_string(&line).map_err(|error| failed(error.into()))?;
+    text.push('\n');
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(failed)
+}
+
+/// All lines of a log; none where there is no file. What a machine that went down left half written
+/// is passed over.
+///
+/// # Errors
+/// [`Error::Read`].
+pub fn read(path: &Path) -> Result<Vec<Line>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(Error::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// The name of this machine; empty where the system does not tell.
+pub(crate) fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    name.map_or_else(|_| String::new(), |name| name.trim().to_owned())
+}

@@ -1,0 +1,187 @@
+//! Where the files of a plan's trials stand. Every trial has its own, so trials of one plan can run in
+//! any number of processes and on any number of machines that share the folder.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::files::atomic_file::remove_temporary;
+use crate::files::folder_lock;
+use crate::plan::status::TrialState;
+use crate::plan::trial::is_id;
+
+/// Files of a run that only its continuation needs.
+const NEEDLESS: [&str; 3] = ["last.safetensors", "state.safetensors", folder_lock::NAME];
+
+/// The folder `trials` of a plan. Its subfolders bear the first two digits of the trials' names, so
+/// that none of them holds more than a 256th of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialFiles {
+    root: PathBuf,
+}
+
+impl TrialFiles {
+    /// Those of the plan in this folder.
+    pub fn of(plan: &Path) -> Self {
+        Self {
+            root: plan.join("trials"),
+        }
+    }
+
+    /// The folder of them all.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The subfolder that holds what belongs to a trial.
+    fn shard(&self, id: &str) -> PathBuf {
+        self.root.join(id.get(..2).unwrap_or(id))
+    }
+
+    /// The run folder of a trial: while it trains, and afterwards where its weights are kept.
+    pub fn run(&self, id: &str) -> PathBuf {
+        self.shard(id).join(id)
+    }
+
+    /// The result of a trial.
+    pub fn result(&self, id: &str) -> PathBuf {
+        self.shard(id).join(format!("{id}.json"))
+    }
+
+    /// What happened to a trial and when.
+    pub fn log(&self, id: &str) -> PathBuf {
+        self.shard(id).join(format!("{id}.log.jsonl"))
+    }
+
+    /// All that a process needs to know to run a trial that another one planned; there until the
+    /// trial has its result.
+    pub fn order(&self, id: &str) -> PathBuf {
+        self.shard(id).join(format!("{id}.order.json"))
+    }
+
+    /// Makes the subfolder of a trial.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn make_room(&self, id: &str) -> Result<()> {
+        let path = self.shard(id);
+        std::fs::create_dir_all(&path).map_err(|source| Error::Write { path, source })
+    }
+
+    /// Removes what a trial with a result no longer needs.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn tidy(&self, id: &str, keep_weights: bool) -> Result<()> {
+        remove(&self.order(id))?;
+        let run = self.run(id);
+        if !run.exists() {
+            return Ok(());
+        }
+        if !keep_weights {
+            return std::fs::remove_dir_all(&run)
+                .map_err(|source| Error::Write { path: run, source });
+        }
+        remove_temporary(&run)?;
+        NEEDLESS.iter().try_for_each(|name| remove(&run.join(name)))
+    }
+
+    /// Removes every unfinished file, but for those beside a trial that a process elsewhere is running
+    /// to order.
+    ///
+    /// # Errors
+    /// [`Error::Write`], [`Error::Read`].
+    pub(crate) fn remove_temporary(&self) -> Result<()> {
+        remove_temporary(&self.root)?;
+        for shard in entries(&self.root).into_iter().filter(|path| path.is_dir()) {
+            let mut running = false;
+            for path in entries(&shard) {
+                let name = path.file_name().and_then(|name| name.to_str());
+                if let Some(id) = name.and_then(|name| name.strip_suffix(".order.json")) {
+                    let state = TrialState::from_log(self, id)?;
+                    running |= matches!(state, TrialState::Running { .. });
+                }
+            }
+            if !running {
+                remove_temporary(&shard)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the files of plans that an earlier version wrote, all in one folder, to their places.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn move_to_subfolders(&self) -> Result<()> {
+        for path in entries(&self.root) {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let Some(id) = name.map(|name| name.strip_suffix(".json").unwrap_or(name)) else {
+                continue;
+            };
+            if !is_id(id) {
+                continue;
+            }
+            self.make_room(id)?;
+            let to = match path.is_dir() {
+                true => self.run(id),
+                false => self.result(id),
+            };
+            std::fs::rename(&path, &to).map_err(|source| Error::Write { path: to, source })?;
+        }
+        Ok(())
+    }
+
+    /// The trials that have a result, in no order; only names of files are read.
+    pub fn finished(&self) -> impl Iterator<Item = String> {
+        let shards = entries(&self.root).into_iter();
+        shards.flat_map(|shard| {
+            entries(&shard).into_iter().filter_map(|path| {
+                let id = path.file_name()?.to_str()?.strip_suffix(".json")?;
+                is_id(id).then(|| id.to_owned())
+            })
+        })
+    }
+}
+
+/// What a folder holds; nothing where it cannot be read.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+/// Removes a file, if it is there.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Write {
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_an_earlier_version_move_to_their_places() {
+        let plan = tempfile::tempdir().unwrap();
+        let files = TrialFiles::of(plan.path());
+        let id = "0123456789abcdef";
+        std::fs::create_dir_all(files.root().join(id)).unwrap();
+        std::fs::write(files.root().join(id).join("weights.safetensors"), "w").unwrap();
+        std::fs::write(files.root().join(format!("{id}.json")), "{}").unwrap();
+        std::fs::write(files.root().join("notes.json"), "mine").unwrap();
+        for _ in 0..2 {
+            files.move_to_subfolders().unwrap();
+            assert!(files.run(id).join("weights.safetensors").is_file());
+            assert_eq!(files.finished().collect::<Vec<_>>(), [id]);
+            assert!(files.root().join("notes.json").is_file());
+        }
+        assert_eq!(
+            files.result(id),
+            files.root().join("01").join(format!("{id}.json"))
+        );
+    }
+}

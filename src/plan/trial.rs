@@ -1,0 +1,239 @@
+//! One training and its name: the hash of everything that determines its result.
+
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::baseline::{BaselineSpec, Recipe};
+use crate::config::Config;
+use crate::config::{DecodeConfig, TrainConfig};
+use crate::error::{Error, Result};
+use crate::kernels::micro::kernel_name;
+use crate::train::run::PROGRAM;
+
+/// Version of what is hashed and of the result files; a later one shares no names with this one.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Hexadecimal digits of a name.
+const NAME_DIGITS: usize = 16;
+
+/// Whether a text is the name of a trial.
+pub fn is_id(text: &str) -> bool {
+    let digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    text.len() == NAME_DIGITS && text.chars().all(digit)
+}
+
+/// What is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrialKind {
+    /// The fusion model with this configuration; the seed in it is the trial's.
+    Fusion(Box<Config>),
+    /// A baseline of the challenge.
+    Baseline(BaselineKind),
+}
+
+/// A baseline with its recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BaselineKind {
+    /// Which one.
+    pub spec: BaselineSpec,
+    /// How its classifier learns; none of a trivial baseline, which no recipe changes.
+    pub recipe: Option<Recipe>,
+}
+
+impl TrialKind {
+    /// A baseline.
+    pub fn baseline(spec: &BaselineSpec, recipe: &Recipe) -> Self {
+        TrialKind::Baseline(BaselineKind {
+            spec: spec.clone(),
+            recipe: spec.is_random().then_some(*recipe),
+        })
+    }
+
+    /// The fusion model for a data set of so many encoders. What changes no result takes one form,
+    /// so that equal trainings have equal names: `train.checkpoint_seconds` is the default, and
+    /// `model.top_k` at most the number of encoders.
+    pub fn fusion(config: &Config, encoders: usize) -> Self {
+        let mut config = config.clone();
+        config.train.checkpoint_seconds = TrainConfig::default().checkpoint_seconds;
+        config.model.top_k = config.model.top_k.min(encoders.max(1));
+        TrialKind::Fusion(Box::new(config))
+    }
+
+    /// The same with another seed.
+    pub fn with_seed(&self, seed: u64) -> Self {
+        match self {
+            TrialKind::Fusion(config) => {
+                let mut config = config.clone();
+                config.train.seed = seed;
+                TrialKind::Fusion(config)
+            }
+            TrialKind::Baseline(_) => self.clone(),
+        }
+    }
+
+    /// The configuration, where the fusion model is trained.
+    pub fn config(&self) -> Option<&Config> {
+        match self {
+            TrialKind::Fusion(config) => Some(config),
+            TrialKind::Baseline(_) => None,
+        }
+    }
+
+    /// Whether several seeds differ; those of a trivial baseline do not.
+    pub fn is_random(&self) -> bool {
+        match self {
+            TrialKind::Fusion(_) => true,
+            TrialKind::Baseline(baseline) => baseline.spec.is_random(),
+        }
+    }
+
+    /// Whether training leaves weights behind; of a baseline only the scores stay.
+    pub fn has_weights(&self) -> bool {
+        matches!(self, TrialKind::Fusion(_))
+    }
+
+    /// How scores become emotions.
+    pub fn decode(&self) -> DecodeConfig {
+        match self {
+            TrialKind::Fusion(config) => config.decode.clone(),
+            TrialKind::Baseline(baseline) => baseline.spec.decode(),
+        }
+    }
+}
+
+/// One training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// What is trained.
+    pub kind: TrialKind,
+    /// The fold held out; none: all clips train.
+    pub fold: Option<usize>,
+    /// The seed.
+    pub seed: u64,
+}
+
+impl Trial {
+    /// A training of `kind` with this seed.
+    pub fn new(kind: &TrialKind, fold: Option<usize>, seed: u64) -> Self {
+        Self {
+            kind: kind.with_seed(seed),
+            fold,
+            seed,
+        }
+    }
+
+    /// Its name: the first 16 hexadecimal digits of the SHA-256 of the trial, the digest of the input
+    /// files (see [`crate::data::fingerprint::digest`]), the program's version and the micro-kernel.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the machine has no kernel, or for a configuration that JSON cannot hold.
+    pub fn id(&self, data: &str) -> Result<String> {
+        let kernel = kernel_name().map_err(|error| Error::Data(error.to_string()))?;
+        let trial =
+            serde_json::to_value(self).map_err(|error| Error::Data(format!("trial: {error}")))?;
+        let determined_by = json!({
+            "format_version": FORMAT_VERSION,
+            "program": PROGRAM,
+            "kernel": kernel,
+            "data": data,
+            "trial": trial,
+        });
+        let mut text = String::new();
+        canonical(&determined_by, &mut text);
+        let hash = Sha256::digest(text.as_bytes());
+        let mut name = String::new();
+        for byte in hash.iter().take(NAME_DIGITS / 2) {
+            // Writing to a string cannot fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        Ok(name)
+    }
+}
+
+/// JSON with sorted keys and no blanks, whatever order the map keeps.
+fn canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| key.as_str());
+            out.push('{');
+            for (i, (key, value)) in entries.into_iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                let _ = write!(out, "{}:", Value::String(key.clone()));
+                canonical(value, out);
+            }
+            out.push('}');
+        }
+        Value::Array(values) => {
+            out.push('[');
+            for (i, value) in values.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                canonical(value, out);
+            }
+            out.push(']');
+        }
+        leaf => {
+            let _ = write!(out, "{leaf}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(config: &Config, fold: Option<usize>, seed: u64, data: &str) -> String {
+        Trial::new(&TrialKind::fusion(config, 8), fold, seed)
+            .id(data)
+            .unwrap()
+    }
+
+    #[test]
+    fn whatever_determines_the_result_is_part_of_the_name() {
+        let config = Config::default();
+        let name = id(&config, Some(0), 0, "a");
+        assert!(is_id(&name), "{name}");
+        assert!(!is_id(&name[1..]) && !is_id(&name.to_uppercase().replace(char::is_numeric, "A")));
+        assert_eq!(name, id(&config, Some(0), 0, "a"));
+        let mut other = config.clone();
+        other.train.lr *= 1.5;
+        for different in [
+            id(&other, Some(0), 0, "a"),
+            id(&config, Some(1), 0, "a"),
+            id(&config, None, 0, "a"),
+            id(&config, Some(0), 1, "a"),
+            id(&config, Some(0), 0, "b"),
+        ] {
+            assert_ne!(different, name);
+        }
+    }
+
+    #[test]
+    fn what_changes_no_result_is_not() {
+        let config = Config::default();
+        let name = id(&config, Some(0), 3, "a");
+        let mut other = config.clone();
+        other.train.checkpoint_seconds = 1.0;
+        // The trial's own seed counts, and eight encoders leave no more than eight to keep.
+        other.train.seed = 77;
+        other.model.top_k = 8;
+        assert_eq!(id(&other, Some(0), 3, "a"), name);
+        other.model.top_k = 7;
+        assert_ne!(id(&other, Some(0), 3, "a"), name);
+    }
+
+    #[test]
+    fn keys_are_sorted_and_text_is_quoted() {
+        let mut text = String::new();
+        canonical(&json!({"b": [1, 0.1, null], "a": "x\"y"}), &mut text);
+        assert_eq!(text, r#"{"a":"x\"y","b":[1,0.1,null]}"#);
+    }
+}

@@ -1,0 +1,113 @@
+//! Features that a caller holds in memory, as a model takes them.
+
+use std::borrow::Cow;
+
+use ndarray::ArrayView2;
+
+use super::score::Source;
+use crate::artifact::checkpoint::EncoderEntry;
+use crate::error::{Error, Result};
+use crate::kernels::pack::{RowSource, RowValues, StoredRows};
+
+/// For each encoder of a model its rows, where there are any; row i is clip i.
+pub(crate) struct MemoryRows<'a> {
+    clips: usize,
+    encoders: Vec<Encoder<'a>>,
+}
+
+struct Encoder<'a> {
+    width: usize,
+    // Row-major, `width` wide; empty where the caller has none.
+    values: Cow<'a, [f32]>,
+    // Which rows are there.
+    present: Vec<bool>,
+}
+
+impl<'a> MemoryRows<'a> {
+    /// Puts rows that are given by the encoders' names into the model's order. They are copied only
+    /// where they are not row-major.
+    ///
+    /// # Errors
+    /// [`Error::Data`] as [`Predictor::score_rows`](super::Predictor::score_rows) says.
+    pub(crate) fn new(
+        encoders: &[EncoderEntry],
+        features: &'a [(&str, ArrayView2<'_, f32>)],
+    ) -> Result<Self> {
+        let clips = features.first().map_or(0, |(_, x)| x.nrows());
+        let refuse = |reason: String| Err(Error::Data(reason));
+        for (n, (name, x)) in features.iter().enumerate() {
+            let Some(encoder) = encoders.iter().find(|encoder| encoder.name == *name) else {
+                let known: Vec<_> = encoders.iter().map(|e| e.name.as_str()).collect();
+                return refuse(format!(
+                    "the model has no encoder {name}; it has: {}",
+                    known.join(", ")
+                ));
+            };
+            if features[..n].iter().any(|(other, _)| other == name) {
+                return refuse(format!("encoder {name}: is given twice; expected once"));
+            }
+            if x.dim() != (clips, encoder.width) {
+                return refuse(format!(
+                    "encoder {name}: found {} rows of {} columns, expected {clips} (as the first encoder has) of {} (as the model was trained on)",
+                    x.nrows(),
+                    x.ncols(),
+                    encoder.width
+                ));
+            }
+            let infinite = x
+                .rows()
+                .into_iter()
+                .position(|row| row.iter().any(|x| x.is_infinite()));
+            if let Some(row) = infinite {
+                return refuse(format!(
+                    "encoder {name}: row {row} (from 0) holds an infinite value; expected finite ones, or NaN where the encoder is missing for the clip"
+                ));
+            }
+        }
+        let given = |encoder: &EncoderEntry| {
+            let found = features.iter().find(|(name, _)| encoder.name == *name);
+            let Some((_, x)) = found else {
+                return Encoder {
+                    width: encoder.width,
+                    values: Cow::Borrowed(&[]),
+                    present: vec![false; clips],
+                };
+            };
+            let complete = |row: ndarray::ArrayView1<'_, f32>| !row.iter().any(|x| x.is_nan());
+            Encoder {
+                width: encoder.width,
+                values: match x.as_slice() {
+                    Some(values) => Cow::Borrowed(values),
+                    None => Cow::Owned(x.iter().copied().collect()),
+                },
+                present: x.rows().into_iter().map(complete).collect(),
+            }
+        };
+        let encoders = encoders.iter().map(given).collect();
+        Ok(Self { clips, encoders })
+    }
+
+    /// How many clips.
+    pub(crate) fn clips(&self) -> usize {
+        self.clips
+    }
+}
+
+impl Source for MemoryRows<'_> {
+    fn matrix(&self, encoder: usize) -> StoredRows<'_> {
+        let Encoder { width, values, .. } = &self.encoders[encoder];
+        RowSource {
+            values: RowValues::F32(values),
+            cols: *width,
+        }
+        .into()
+    }
+
+    fn row(&self, encoder: usize, clip: usize) -> Option<usize> {
+        self.encoders[encoder].present[clip].then_some(clip)
+    }
+
+    fn name(&self, clip: usize) -> String {
+        format!("row {clip} (from 0)")
+    }
+}

@@ -1,0 +1,265 @@
+//! A trained model, loaded from its file.
+
+use std::path::Path;
+
+use ndarray::{Array2, ArrayView2};
+
+use super::decoding;
+use super::memory_rows::MemoryRows;
+use super::score::{Scores, Scoring, embed};
+use crate::artifact::checkpoint::{Checkpoint, Description};
+use crate::data::dataset::Split;
+use crate::data::label::{Blend, Classes};
+use crate::data::standardise::ColumnStats;
+use crate::error::{Error, Result};
+use crate::model::{EncoderShape, FusionNet};
+use crate::suggest::{instead, path_instead};
+
+/// A trained model, loaded once. It scores clips of a data folder ([`Predictor::score`],
+/// [`Predictor::score_in_batches`]) or rows in memory ([`Predictor::score_rows`]), from any number of
+/// threads at once; `examples/predict.rs` serves one.
+#[derive(Debug)]
+pub struct Predictor {
+    net: FusionNet<f32>,
+    stats: Option<Vec<ColumnStats>>,
+    description: Description,
+}
+
+/// The model that was meant by the folder of many trainings: its final one, or one of its trials.
+fn model_inside(run: &Path) -> String {
+    let holds = |folder: &Path| folder.join("weights.safetensors").is_file();
+    let last = run.join("final");
+    if holds(&last) {
+        return format!("; did you mean {}?", last.display());
+    }
+    let trials = std::fs::read_dir(run.join("trials")).into_iter().flatten();
+    let trials = trials.flatten().map(|entry| entry.path());
+    match trials.filter(|trial| holds(trial)).min() {
+        Some(trial) => format!(", such as {}", trial.display()),
+        None => String::new(),
+    }
+}
+
+impl Predictor {
+    /// Loads a run's folder (its `weights.safetensors`) or a weights file.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there is nothing, [`Error::Read`], or [`Error::File`] if the file is not one
+    /// that this program trained.
+    pub fn load(run: &Path) -> Result<Self> {
+        if !run.exists() {
+            return Err(Error::Data(format!(
+                "{}: expected the folder of a trained model, or its weights file; neither exists{}",
+                run.display(),
+                path_instead(run)
+            )));
+        }
+        let path = if run.is_dir() {
+            run.join("weights.safetensors")
+        } else {
+            run.to_owned()
+        };
+        if !path.exists() {
+            return Err(Error::Data(format!(
+                "{}: contains no weights.safetensors; expected the folder of a trained model{}",
+                run.display(),
+                model_inside(run)
+            )));
+        }
+        let file = Checkpoint::read(&path)?;
+        let description = file.description()?;
+        let shapes: Vec<EncoderShape> = description
+            .encoders
+            .iter()
+            .map(|encoder| EncoderShape {
+                name: encoder.name.clone(),
+                width: encoder.width,
+            })
+            .collect();
+        let classes = description.classes.len();
+        let shapes_only = FusionNet::shapes_only(&description.config, &shapes, classes)?;
+        file.check_fits(&shapes_only)?;
+        let mut net = FusionNet::blank(&description.config, &shapes, classes)?;
+        file.load_into(&mut net.params)?;
+        let stats = if description.config.data.standardize {
+            let stats = shapes.iter().map(|encoder| {
+                let (mean, std) = file.standardisation(&encoder.name, encoder.width)?;
+                Ok(ColumnStats::from_parts(mean, std))
+            });
+            Some(stats.collect::<Result<_>>()?)
+        } else {
+            None
+        };
+        Ok(Self {
+            net,
+            stats,
+            description,
+        })
+    }
+
+    /// What the model is.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// The network.
+    pub fn net(&self) -> &FusionNet<f32> {
+        &self.net
+    }
+
+    /// Mean and deviation of each encoder's columns, by which its features are standardised; none where
+    /// the model takes them as they are.
+    pub fn standardisation(&self) -> Option<&[ColumnStats]> {
+        self.stats.as_deref()
+    }
+
+    /// For each encoder of the model whether it stands among these names.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a name that the model does not know.
+    pub fn dropped(&self, drop: &[String]) -> Result<Vec<bool>> {
+        let encoders = &self.description.encoders;
+        let mut dropped = vec![false; encoders.len()];
+        for name in drop {
+            let known = encoders
+                .iter()
+                .position(|encoder| encoder.name == *name)
+                .ok_or_else(|| {
+                    let names = encoders.iter().map(|encoder| encoder.name.as_str());
+                    Error::Data(format!(
+                        "the model has no encoder {name} to drop{}",
+                        instead(name, names)
+                    ))
+                })?;
+            dropped[known] = true;
+        }
+        Ok(dropped)
+    }
+
+    /// The model's classes with their neutral one.
+    pub fn classes(&self) -> Classes {
+        let classes = Classes::new(self.description.classes.iter().cloned());
+        let neutral = self.description.neutral.as_deref();
+        let neutral = neutral.and_then(|name| classes.index(name));
+        classes.with_neutral(neutral)
+    }
+
+    /// Scores clips of a split whose encoders are the model's, in its order, without the encoders
+    /// named in `drop`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for an unknown name in `drop`, for a split with other encoders, or for a clip
+    /// that is left without any; [`Error::Npz`] if another program changed a feature file meanwhile.
+    pub fn score(&self, split: &Split, clips: &[usize], drop: &[String]) -> Result<Scores> {
+        let dropped = self.dropped(drop)?;
+        self.check_fit(split)?;
+        let scores = self.scoring(&dropped).all(split, clips)?;
+        split.check_unchanged()?;
+        Ok(scores)
+    }
+
+    /// As [`Predictor::score`], a batch at a time: `visit` gets some clips and their scores. Memory
+    /// holds one batch of scores and of features, however many clips there are.
+    ///
+    /// # Errors
+    /// Those of [`Predictor::score`], and those of `visit`.
+    pub fn score_in_batches(
+        &self,
+        split: &Split,
+        clips: &[usize],
+        drop: &[String],
+        mut visit: impl FnMut(&[usize], Scores) -> Result<()>,
+    ) -> Result<()> {
+        let dropped = self.dropped(drop)?;
+        self.check_fit(split)?;
+        let scoring = self.scoring(&dropped);
+        scoring.in_batches(split, clips, |clips, scores, _| {
+            // Before anybody believes them.
+            split.check_unchanged()?;
+            split.release();
+            visit(clips, scores)
+        })
+    }
+
+    /// Scores clips whose features are in memory: for each encoder by name its rows `(N, D)`, as its
+    /// feature file would hold them (not standardised), row i of every one being clip i. An encoder
+    /// that is not named, or whose row holds NaN, is missing there, as a clip of a data folder may
+    /// lack it. A clip gets the same bits alone and among others.
+    ///
+    /// ```no_run
+    /// use blendfuse::train::Predictor;
+    /// use ndarray::{Array2, ArrayView2};
+    ///
+    /// # fn main() -> blendfuse::Result<()> {
+    /// let model = Predictor::load("runs/fold0".as_ref())?;
+    /// let faces = Array2::<f32>::zeros((2, 700)); // (clips, columns of the encoder's file)
+    /// let voices = Array2::<f32>::zeros((2, 7168));
+    /// let scores = model.score_rows(&[("openface2", faces.view()), ("wavlm_large", voices.view())])?;
+    /// for (clip, shown) in model.emotions(&scores)?.iter().enumerate() {
+    ///     for part in shown.parts() {
+    ///         println!("{clip}: {} {}", model.description().classes[part.class], part.salience);
+    ///     }
+    ///     println!("presence {}, importance {}", scores.presence.row(clip), scores.gate_weights.row(clip));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Data`] for an encoder that the model does not know or that is named twice, for another
+    /// width or other numbers of rows, no rows, an infinite value, or a clip without any encoder.
+    pub fn score_rows(&self, features: &[(&str, ArrayView2<'_, f32>)]) -> Result<Scores> {
+        let rows = MemoryRows::new(&self.description.encoders, features)?;
+        let clips: Vec<usize> = (0..rows.clips()).collect();
+        self.scoring(&[]).all(&rows, &clips)
+    }
+
+    /// The emotions that clips show, told from their scores by the rules and thresholds that are
+    /// stored with the model.
+    ///
+    /// # Errors
+    /// As [`Rules::decode_rows`](crate::eval::decode::Rules::decode_rows).
+    pub fn emotions(&self, scores: &Scores) -> Result<Vec<Blend>> {
+        let rules = decoding::rules(&self.description.config.decode);
+        let thresholds = self.description.thresholds.as_thresholds();
+        rules.decode_rows(scores.aligned.view(), &self.classes(), thresholds)
+    }
+
+    fn scoring<'a>(&'a self, dropped: &'a [bool]) -> Scoring<'a> {
+        Scoring {
+            net: &self.net,
+            stats: self.stats.as_deref(),
+            dropped,
+            alpha: self.description.thresholds.alpha,
+        }
+    }
+
+    /// The projected embeddings h_m (paper eq. 1) of clips: for each encoder `(N, P)`; the rows of
+    /// clips that it lacks are 0.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a split with other encoders; [`Error::Npz`] if another program changed a
+    /// feature file meanwhile.
+    pub fn embeddings(&self, split: &Split, clips: &[usize]) -> Result<Vec<Array2<f32>>> {
+        self.check_fit(split)?;
+        let embeddings = embed(&self.net, split, clips, self.stats.as_deref())?;
+        split.check_unchanged()?;
+        Ok(embeddings)
+    }
+
+    fn check_fit(&self, split: &Split) -> Result<()> {
+        for (m, encoder) in self.description.encoders.iter().enumerate() {
+            let found = (m < split.encoders()).then(|| split.source(m).cols);
+            if found != Some(encoder.width) {
+                let found = found.map_or("no such encoder".to_owned(), |cols| {
+                    format!("{cols} columns")
+                });
+                return Err(Error::Data(format!(
+                    "encoder {}: the model was trained on {} columns, the data have {found}",
+                    encoder.name, encoder.width
+                )));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,34 @@
+//! The program from outside, as a user runs it: every test starts `blendfuse` in a folder of its own.
+//!
+//! One program of tests, since linking takes longer than most of them; `cargo test --test program
+//! plans::` runs those of one file.
+#![cfg(feature = "cli")]
+
+mod command;
+mod frames;
+mod onnx_graph;
+
+mod aggregate;
+mod aggregate_choices;
+mod analysis;
+mod anomaly;
+mod bad_input;
+mod cli;
+mod cli_errors;
+mod crashes;
+mod degenerate;
+mod determinism;
+mod encoder_files;
+mod experiments;
+mod file_faults;
+mod inspect;
+mod interrupts;
+mod kernels;
+mod manners;
+mod mapped_features;
+mod onnx;
+mod plan_elsewhere;
+mod plans;
+mod resume;
+mod serving;
+mod slurm;
