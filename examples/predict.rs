@@ -59,7 +59,7 @@ fn main() -> Result<(), Failure> {
                 shares.map(|part| format!("{} {}", classes.name(part.class), part.salience));
             let shares: Vec<String> = shares.collect();
             // The encoder with the largest weight.
-            let kept = scores.kept.row(row).to_vec();
+            let kept = scores.selected_weights.row(row).to_vec();
             let most = (0..kept.len()).max_by(|&a, &b| kept[a].total_cmp(&kept[b]));
             writeln!(
                 out,

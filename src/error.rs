@@ -17,6 +17,9 @@ pub enum Error {
         /// What it was given.
         got: String,
     },
+    /// Another error of the engine.
+    #[error(transparent)]
+    Engine(blendfuse_engine::Error),
     /// A file or folder that could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
@@ -193,7 +196,28 @@ fn visible(c: char) -> String {
 /// The library's result type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+impl From<blendfuse_engine::Error> for Error {
+    fn from(error: blendfuse_engine::Error) -> Self {
+        match error {
+            blendfuse_engine::Error::Shape { op, expected, got } => {
+                Error::Shape { op, expected, got }
+            }
+            blendfuse_engine::Error::Read { path, source } => Error::Read { path, source },
+            blendfuse_engine::Error::Write { path, source } => Error::Write { path, source },
+            blendfuse_engine::Error::File { path, key, reason } => {
+                Error::File { path, key, reason }
+            }
+            other => Error::Engine(other),
+        }
+    }
+}
+
 impl Error {
+    /// The shape error of the operation `op`, which takes what `expected` says and was given `got`.
+    pub fn shape(op: &'static str, expected: impl Into<String>, got: impl Into<String>) -> Self {
+        blendfuse_engine::Error::shape(op, expected, got).into()
+    }
+
     /// A fault of a CSV file, at a line and a column where these are known.
     pub(crate) fn csv(
         path: &Path,
@@ -213,7 +237,8 @@ impl Error {
     pub fn is_input(&self) -> bool {
         !matches!(
             self,
-            Error::Write { .. }
+            Error::Engine(_)
+                | Error::Write { .. }
                 | Error::NonFinite { .. }
                 | Error::Trials { .. }
                 | Error::Unfinished { .. }

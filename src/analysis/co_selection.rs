@@ -54,7 +54,7 @@ pub struct CoSelection {
 /// For each pair of encoders the share of clips that keep both `(M, M)`: observed, and expected from
 /// independent selection.
 pub fn co_selection(observations: &Observations) -> [Array2<f64>; 2] {
-    let encoders = observations.kept.ncols();
+    let encoders = observations.selected_weights.ncols();
     let models = observations.model.iter().max().map_or(0, |last| last + 1);
     let count = observations.len() as f64;
     let mut found = Array2::zeros((encoders, encoders));
@@ -64,7 +64,7 @@ pub fn co_selection(observations: &Observations) -> [Array2<f64>; 2] {
         let mut together = Array2::<f64>::zeros((encoders, encoders));
         for &row in &rows {
             let kept: Vec<usize> = (0..encoders)
-                .filter(|&m| observations.kept[[row, m]] > 0.0)
+                .filter(|&m| observations.selected_weights[[row, m]] > 0.0)
                 .collect();
             for &a in &kept {
                 for &b in &kept {
@@ -175,7 +175,7 @@ mod tests {
     fn alike_encoders_that_go_together_correlate() {
         let cka = array![[1.0, 0.9, 0.4], [0.9, 1.0, 0.1], [0.4, 0.1, 1.0]];
         let mut seen = observations();
-        seen.kept = array![
+        seen.selected_weights = array![
             [0.5, 0.5, 0.0],
             [0.5, 0.5, 0.0],
             [0.6, 0.4, 0.0],

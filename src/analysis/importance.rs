@@ -29,12 +29,12 @@ pub struct GroupReliance {
 /// The encoders over the clips of these rows.
 pub fn reliance(observations: &Observations, rows: &[usize]) -> Vec<Reliance> {
     let count = rows.len().max(1) as f64;
-    let encoders = observations.weights.ncols();
+    let encoders = observations.gate_weights.ncols();
     let mut found = vec![Reliance::default(); encoders];
     for &row in rows {
         for (m, found) in found.iter_mut().enumerate() {
-            found.importance += observations.weights[[row, m]];
-            found.selected += f64::from(u8::from(observations.kept[[row, m]] > 0.0));
+            found.importance += observations.gate_weights[[row, m]];
+            found.selected += f64::from(u8::from(observations.selected_weights[[row, m]] > 0.0));
         }
     }
     for found in &mut found {
@@ -152,14 +152,16 @@ const PERCENTILES: [f64; 7] = [0.0, 5.0, 25.0, 50.0, 75.0, 95.0, 100.0];
 /// The distribution of each encoder's a_m over clips.
 pub fn spreads(observations: &Observations) -> Vec<WeightSpread> {
     let of_encoder = |encoder: usize| {
-        let mut values = observations.weights.column(encoder).to_vec();
+        let mut values = observations.gate_weights.column(encoder).to_vec();
         values.sort_by(f64::total_cmp);
         WeightSpread {
             encoder,
             quantiles: PERCENTILES.map(|percent| percentile(&values, percent)),
         }
     };
-    (0..observations.weights.ncols()).map(of_encoder).collect()
+    (0..observations.gate_weights.ncols())
+        .map(of_encoder)
+        .collect()
 }
 
 /// Encoders to draw: the most, the middle and the least important of each modality.

@@ -22,9 +22,9 @@ pub struct Observations {
     /// Index of the model that scored the clip.
     pub model: Vec<usize>,
     /// a `(N, M)`: gate weights before selection.
-    pub weights: Array2<f64>,
+    pub gate_weights: Array2<f64>,
     /// ã `(N, M)`: gate weights after selection.
-    pub kept: Array2<f64>,
+    pub selected_weights: Array2<f64>,
     /// p `(N, C)`: presence.
     pub presence: Array2<f64>,
     /// s `(N, C)`: salience.
@@ -108,8 +108,8 @@ impl Observations {
                 .collect(),
             model: vec![place; clips.len()],
             truths: truths.collect::<Result<_>>()?,
-            weights: scores.weights,
-            kept: scores.kept,
+            gate_weights: scores.gate_weights,
+            selected_weights: scores.selected_weights,
             presence: scores.presence,
             salience: scores.salience,
             aligned: scores.aligned,
@@ -120,8 +120,8 @@ impl Observations {
 
     fn followed_by(mut self, next: &Self) -> Result<Self> {
         for (whole, part) in [
-            (&mut self.weights, &next.weights),
-            (&mut self.kept, &next.kept),
+            (&mut self.gate_weights, &next.gate_weights),
+            (&mut self.selected_weights, &next.selected_weights),
             (&mut self.presence, &next.presence),
             (&mut self.salience, &next.salience),
             (&mut self.aligned, &next.aligned),

@@ -1,6 +1,6 @@
 //! The feature file of one encoder, made from rows in memory: a single file, or one per split.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::aggregate::split::SplitOfClip;
 use super::aggregate::{
@@ -98,7 +98,7 @@ impl EncoderRows {
         for target in targets.iter().filter(|target| !target.clips.is_empty()) {
             make_folder(folder_of(&target.path))?;
             self.write_rows(target)?;
-            let list = skipped.map(|bad| {
+            let list = skipped.map(|bad| -> Result<PathBuf> {
                 let list = sidecar(&target.path);
                 write_skipped(&list, &of_target(bad, path, splits, &target.path))?;
                 Ok(list)

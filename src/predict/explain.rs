@@ -89,14 +89,14 @@ pub fn write_rows(
         let aligned = scores.aligned.row(row).to_vec();
         let steps = decoding_steps(rules, &aligned, &classes, thresholds);
         for (m, encoder) in description.encoders.iter().enumerate() {
-            let kept = scores.kept[[row, m]];
+            let kept = scores.selected_weights[[row, m]];
             let missing = split.rows(m)[clip].is_none();
             let cells = [
                 split.clips[clip].filename.clone(),
                 encoder.name.clone(),
                 encoder.modality.clone(),
                 status(missing, dropped.contains(&encoder.name), kept).to_owned(),
-                number(scores.weights[[row, m]]),
+                number(scores.gate_weights[[row, m]]),
                 number(kept),
                 shown.clone(),
             ];

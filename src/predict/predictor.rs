@@ -182,7 +182,7 @@ impl Predictor {
     ///     for part in shown.parts() {
     ///         println!("{clip}: {} {}", model.description().classes[part.class], part.salience);
     ///     }
-    ///     println!("presence {}, importance {}", scores.presence.row(clip), scores.weights.row(clip));
+    ///     println!("presence {}, importance {}", scores.presence.row(clip), scores.gate_weights.row(clip));
     /// }
     /// # Ok(())
     /// # }

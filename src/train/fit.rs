@@ -122,7 +122,7 @@ impl Run<'_> {
             }
             observer.epoch(&record);
             if let Some(validation) = &validation {
-                observer.gate_weights(progress.epoch, &validation.weights);
+                observer.gate_weights(progress.epoch, &validation.gate_weights);
             }
             let loss = validation
                 .as_ref()

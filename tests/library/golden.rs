@@ -228,11 +228,20 @@ impl<F: Scalar> Golden<F> {
         }
         self.net.update_running(&forward.running_updates);
         // Every step has the same batch.
-        self.inputs.products.clear();
         self.net.step(adam, &gradients, 1.0, Some(&mut self.inputs));
         let packed = matches!(self.layout, WeightLayout::Packed);
-        assert!(self.inputs.products.iter().all(|y| packed || y.is_none()));
-        assert!(self.inputs.products.iter().any(|y| y.is_some() == packed));
+        assert!(
+            self.inputs
+                .precomputed()
+                .iter()
+                .all(|y| packed || y.is_none())
+        );
+        assert!(
+            self.inputs
+                .precomputed()
+                .iter()
+                .any(|y| y.is_some() == packed)
+        );
     }
 
     fn check_forward(&mut self, tape: &Tape<F>, forward: &blendfuse::model::Forward<F>) {
@@ -266,10 +275,10 @@ impl<F: Scalar> Golden<F> {
                 );
             }
         }
-        self.check("fwd.weights", forward.weights.iter().copied());
+        self.check("fwd.weights", forward.gate_weights.iter().copied());
         let dense = |var| tape.value(var).iter().copied().collect::<Vec<_>>();
-        self.check("fwd.renormalised", dense(forward.kept));
-        let mask = dense(forward.kept)
+        self.check("fwd.renormalised", dense(forward.selected_weights));
+        let mask = dense(forward.selected_weights)
             .into_iter()
             .map(|a| if a > F::zero() { F::one() } else { F::zero() });
         self.check("fwd.mask", mask);

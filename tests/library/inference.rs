@@ -155,8 +155,8 @@ fn by_tape(net: &FusionNet<f32>, data: &Data, rows: &[Vec<Option<usize>>]) -> Ev
     let mut tape = Tape::new();
     let forward = net.forward(&mut tape, &inputs, Mode::Eval).unwrap();
     Evaluation {
-        weights: forward.weights.clone(),
-        kept: tape.value(forward.kept).to_owned(),
+        gate_weights: forward.gate_weights.clone(),
+        selected_weights: tape.value(forward.selected_weights).to_owned(),
         presence_logits: tape.value(forward.presence_logits).to_owned(),
         salience_logits: tape.value(forward.salience_logits).to_owned(),
     }
@@ -164,8 +164,8 @@ fn by_tape(net: &FusionNet<f32>, data: &Data, rows: &[Vec<Option<usize>>]) -> Ev
 
 fn parts(evaluation: &Evaluation) -> [&Array2<f32>; 4] {
     [
-        &evaluation.weights,
-        &evaluation.kept,
+        &evaluation.gate_weights,
+        &evaluation.selected_weights,
         &evaluation.presence_logits,
         &evaluation.salience_logits,
     ]
@@ -191,7 +191,7 @@ fn agrees_with_the_tape_in_every_form_of_the_network() {
                     }
                 }
                 // The same encoders are kept, the same class comes first.
-                let kept = |e: &Evaluation| e.kept.mapv(|weight| weight > 0.0);
+                let kept = |e: &Evaluation| e.selected_weights.mapv(|weight| weight > 0.0);
                 assert_eq!(kept(&ours), kept(&tape), "{form:?} {missing}");
                 let first = |logits: &Array2<f32>| {
                     let largest = |row: &ndarray::ArrayView1<'_, f32>| {

@@ -98,8 +98,8 @@ fn the_graph_gives_the_programs_scores_in_every_form() {
             ("presence", &scores.presence),
             ("salience", &scores.salience),
             ("aligned", &scores.aligned),
-            ("weights", &scores.weights),
-            ("kept", &scores.kept),
+            ("weights", &scores.gate_weights),
+            ("kept", &scores.selected_weights),
         ] {
             let found = &found[name];
             assert_eq!(found.shape(), expected.shape(), "{name}");

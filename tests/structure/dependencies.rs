@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const MANIFESTS: [&str; 4] = [
+const MANIFESTS: [&str; 5] = [
     "Cargo.toml",
+    "engine/Cargo.toml",
     "kernels/Cargo.toml",
     "benches/Cargo.toml",
     "fuzz/Cargo.toml",

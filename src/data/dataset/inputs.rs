@@ -16,7 +16,9 @@ impl Dataset {
     /// # Errors
     /// [`Error::Read`](crate::Error::Read).
     pub fn inputs(&self) -> Result<Vec<InputFile>> {
-        let entry = |path: &Path| Ok(Fingerprint::of_file(path)?.entry(&self.path, path, ""));
+        let entry = |path: &Path| -> Result<InputFile> {
+            Ok(Fingerprint::of_file(path)?.entry(&self.path, path, ""))
+        };
         let mut inputs = vec![entry(&self.train.metadata)?];
         let listing = self.path.join("encoders.toml");
         if listing.is_file() {

@@ -27,7 +27,7 @@ pub fn distributions(found: &Analysis) -> Figure {
     let mut canvas = Canvas::new(ONE_COLUMN, bottom + 30.0);
     modality_key(&mut canvas, found, [left, 8.0]);
     let ends = chosen.iter().map(|&m| {
-        let mut values = found.observations.weights.column(m).to_vec();
+        let mut values = found.observations.gate_weights.column(m).to_vec();
         values.sort_by(f64::total_cmp);
         100.0 * percentile(&values, 99.5)
     });
@@ -46,7 +46,7 @@ pub fn distributions(found: &Analysis) -> Figure {
     for (i, (&m, title)) in chosen.iter().zip(&titles).enumerate() {
         let middle = top + (i as f64 + 0.5) * ROW;
         let ink = modality_ink(&found.modalities[m]);
-        let mut values = found.observations.weights.column(m).to_vec();
+        let mut values = found.observations.gate_weights.column(m).to_vec();
         values.sort_by(f64::total_cmp);
         let density = density(&values);
         let most = density
