@@ -6,7 +6,7 @@ use std::arch::x86_64::{
 };
 
 use super::kernel::{Interleave, MicroKernel, STEPS_PER_TICK, SimdTask, micro_kernel};
-use super::tile::{Accumulate, PackedOperands, StridedOperands, Tile, TileRows};
+use super::tile::{Accumulate, Operands, PackedOperands, StridedOperands, Tile, TileRows};
 use crate::shape::{PANEL, ROW_BLOCK};
 
 /// Values in a vector.
@@ -40,11 +40,12 @@ fn run_task<S: SimdTask>(task: S) -> S::Output {
 
 #[target_feature(enable = "avx2,fma")]
 fn mul_packed<R: TileRows<f32>, I: Interleave>(
-    operands: PackedOperands<'_, f32>,
+    a: &[[f32; ROW_BLOCK]],
+    b: &[[f32; PANEL]],
+    accumulate: Accumulate,
     tile: &mut R,
     interleave: &mut I,
 ) {
-    let PackedOperands { a, b, accumulate } = operands;
     let depth = a.len().min(b.len());
     let (a, b) = (&a[..depth], &b[..depth]);
     for col in 0..PANEL / PART_COLS {

@@ -7,7 +7,7 @@ use std::arch::x86_64::{
 
 use super::kernel::{Interleave, MicroKernel, STEPS_PER_TICK, SimdTask, micro_kernel};
 use super::prefetch::prefetch_line;
-use super::tile::{Accumulate, PackedOperands, StridedOperands, Tile, TileRows};
+use super::tile::{Accumulate, Operands, PackedOperands, StridedOperands, Tile, TileRows};
 use crate::shape::{PANEL, ROW_BLOCK};
 
 /// Values in a vector.
@@ -42,11 +42,12 @@ fn run_task<S: SimdTask>(task: S) -> S::Output {
 
 #[target_feature(enable = "avx512f")]
 fn mul_packed<R: TileRows<f32>, I: Interleave>(
-    operands: PackedOperands<'_, f32>,
+    a: &[[f32; ROW_BLOCK]],
+    b: &[[f32; PANEL]],
+    accumulate: Accumulate,
     tile: &mut R,
     interleave: &mut I,
 ) {
-    let PackedOperands { a, b, accumulate } = operands;
     let depth = a.len().min(b.len());
     let (a, last_a) = a[..depth].as_chunks::<STEPS_PER_TICK>();
     let (b, last_b) = b[..depth].as_chunks::<STEPS_PER_TICK>();

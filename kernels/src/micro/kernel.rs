@@ -70,7 +70,8 @@ pub trait MicroKernel: Copy + fmt::Debug + Send + Sync {
 }
 
 /// Implements [`MicroKernel`] for a proof of instructions by the functions `mul_packed`,
-/// `mul_strided` and `run_task` of its file, which are compiled for those instructions.
+/// `mul_strided` and `run_task` of its file, which are compiled for those instructions. The first takes
+/// its slices as parameters: as fields, LLVM would not unroll its loop.
 #[cfg(target_arch = "x86_64")]
 macro_rules! micro_kernel {
     ($proof:ty, $name:literal, parts: $parts:expr) => {
@@ -85,8 +86,9 @@ macro_rules! micro_kernel {
                 tile: &mut R,
                 interleave: &mut I,
             ) {
+                let Operands { a, b, accumulate } = operands;
                 // SAFETY: a value of this type proves that the features are there.
-                unsafe { mul_packed(operands, tile, interleave) }
+                unsafe { mul_packed(a, b, accumulate, tile, interleave) }
             }
 
             #[inline]
