@@ -2,7 +2,7 @@
 //! outputs. Features are taken where they are stored, and a clip gets the same bits whatever batch it
 //! comes in.
 
-use blendfuse_kernels::inference::{BatchRows, project, weigh};
+use blendfuse_kernels::inference::{BatchRows, project, scale_blocks};
 use blendfuse_kernels::layout::PackedRows;
 use ndarray::Array2;
 
@@ -157,7 +157,7 @@ impl Inference<'_> {
             self.gate
                 .select(self.params, logits, shape, present.as_ref())?;
         // z = ReLU(BatchNorm(F [u₁, …, u_M] + f))
-        weigh(&mut self.joined, width, mat_ref(&selected_weights.view()));
+        scale_blocks(&mut self.joined, width, mat_ref(&selected_weights.view()));
         self.fusion.forward(&self.joined, &mut self.embedding);
         let mut head = |layers: &[Folded; 2]| {
             two_layers(layers, &self.embedding, &mut self.hidden, &mut self.output)

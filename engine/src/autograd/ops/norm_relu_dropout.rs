@@ -3,7 +3,8 @@
 
 use blendfuse_kernels::counter::Dropout;
 use blendfuse_kernels::epilogue::{
-    Affine, Moments, normalise_relu_dropout, normalise_relu_dropout_backward,
+    Affine, Moments, NormaliseBackward, NormaliseForward, normalise_relu_dropout,
+    normalise_relu_dropout_backward,
 };
 use ndarray::Array2;
 
@@ -45,16 +46,19 @@ impl<F: Scalar> Tape<F> {
             gamma: mat_ref(&gamma_value).data(),
             beta: mat_ref(&beta_value).data(),
         };
+        let operands = NormaliseForward {
+            mean: &scale.mean,
+            inv_std: &scale.inv_std,
+            affine,
+            present: how.present,
+            dropout,
+            first_col: 0,
+            width,
+        };
         normalise_relu_dropout(
             mat_mut(&mut h.view_mut()),
             Some(mat_mut(&mut normalised.view_mut())),
-            &scale.mean,
-            &scale.inv_std,
-            affine,
-            how.present,
-            dropout,
-            0,
-            width,
+            operands,
         );
         let op = NormReluDropout {
             normalised,
@@ -77,16 +81,19 @@ impl<F: Scalar> Op<F> for NormReluDropout<F> {
         let width = dx.ncols();
         let mut dgamma = Array2::zeros((1, width));
         let mut dbeta = Array2::zeros((1, width));
-        let (h, gamma) = (cx.y(), cx.x(1));
+        let (h, normalised, gamma) = (cx.y(), self.normalised.view(), cx.x(1));
+        let operands = NormaliseBackward {
+            h: mat_ref(&h),
+            normalised: mat_ref(&normalised),
+            inv_std: &self.inv_std,
+            gamma: mat_ref(&gamma).data(),
+            present: self.present.as_deref(),
+            batch_count: self.count,
+            dropout_scale: self.dropout_scale,
+        };
         normalise_relu_dropout_backward(
             mat_mut(&mut dx.view_mut()),
-            mat_ref(&h),
-            mat_ref(&self.normalised.view()),
-            &self.inv_std,
-            mat_ref(&gamma).data(),
-            self.present.as_deref(),
-            self.count,
-            self.dropout_scale,
+            operands,
             mat_mut(&mut dgamma.view_mut()).data_mut(),
             mat_mut(&mut dbeta.view_mut()).data_mut(),
         );

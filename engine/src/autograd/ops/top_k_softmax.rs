@@ -1,7 +1,7 @@
 //! The gate: softmax of the logits over a temperature, the n largest weights of each row kept and
 //! renormalised (paper eqs. 3 and 4). The selection itself is constant in the backward pass.
 
-use blendfuse_kernels::rowwise::{RENORMALISE_EPS, keep_largest, softmax};
+use blendfuse_kernels::rowwise::{RENORMALISE_EPS, softmax, top_k};
 use ndarray::Array2;
 
 use crate::autograd::value::{mat_mut, mat_ref};
@@ -77,7 +77,7 @@ pub fn select<F: Scalar>(
         scale,
         mat_mut(&mut weights.view_mut()),
     );
-    keep_largest(mat_ref(&weights.view()), n, mat_mut(&mut kept.view_mut()));
+    top_k(mat_ref(&weights.view()), n, mat_mut(&mut kept.view_mut()));
     Ok((weights, kept))
 }
 

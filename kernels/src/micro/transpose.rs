@@ -1,14 +1,14 @@
-//! Turns eight rows into columns of eight: the step by which a gathered batch becomes packed.
+//! Transposes eight rows into columns of eight: the step by which a gathered batch becomes packed.
 
-use crate::layout::ROW_BLOCK;
-use crate::micro::Kernel;
+use super::select::Kernel;
+use crate::shape::ROW_BLOCK;
 
 /// `out[c][r] = rows[r][c]` for as many columns as `out` has.
 ///
 /// # Panics
 /// If `out` has more columns than the rows.
 #[inline]
-pub(crate) fn turn<const N: usize>(
+pub(crate) fn transpose8<const N: usize>(
     kernel: Kernel,
     rows: &[[f32; N]; ROW_BLOCK],
     out: &mut [[f32; ROW_BLOCK]],
@@ -20,7 +20,7 @@ pub(crate) fn turn<const N: usize>(
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx2Fma(_) | Kernel::Avx512(_) => {
             // SAFETY: a value of either variant proves that AVX2 is there.
-            unsafe { avx2::turn_squares(rows, out) }
+            unsafe { avx2::transpose8_squares(rows, out) }
         }
     };
     for (c, out) in out.iter_mut().enumerate().skip(done) {
@@ -31,13 +31,13 @@ pub(crate) fn turn<const N: usize>(
 }
 
 /// `out[c][r] = (rows[r][c] − mean[c]) · inv_std[c]` straight from eight rows of bytes, little-endian
-/// `f32` at any address; without `standardise` the values as they are. Gives how many columns were
-/// done, a multiple of eight; 0 where this processor has no way of its own.
+/// `f32` at any address; without `standardise` the values as they are. Returns how many columns were
+/// done, a multiple of eight; 0 if the kernel has no instructions for it.
 ///
 /// # Panics
 /// If a slice is shorter than `out` asks for.
 #[inline]
-pub(crate) fn turn_stored(
+pub(crate) fn transpose8_f32_le(
     kernel: Kernel,
     rows: &[&[[u8; 4]]; ROW_BLOCK],
     standardise: Option<(&[f32], &[f32])>,
@@ -56,7 +56,7 @@ pub(crate) fn turn_stored(
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx2Fma(_) | Kernel::Avx512(_) => {
             // SAFETY: a value of either variant proves that AVX2 is there.
-            unsafe { avx2::turn_stored(rows, standardise, out) }
+            unsafe { avx2::transpose8_f32_le(rows, standardise, out) }
         }
     }
 }
@@ -70,11 +70,11 @@ mod avx2 {
         _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
     };
 
-    use crate::layout::ROW_BLOCK;
+    use crate::shape::ROW_BLOCK;
 
-    /// As [`super::turn`], eight columns at a time; gives how many columns were turned.
+    /// As [`super::transpose8`], eight columns at a time; returns how many columns were transposed.
     #[target_feature(enable = "avx2")]
-    pub(super) fn turn_squares<const N: usize>(
+    pub(super) fn transpose8_squares<const N: usize>(
         rows: &[[f32; N]; ROW_BLOCK],
         out: &mut [[f32; ROW_BLOCK]],
     ) -> usize {
@@ -85,14 +85,14 @@ mod avx2 {
             for (x, row) in x.iter_mut().zip(rows) {
                 *x = load(&row.as_chunks::<ROW_BLOCK>().0[n]);
             }
-            turn_square(x, square);
+            transpose8x8(x, square);
         }
         count * ROW_BLOCK
     }
 
-    /// As [`super::turn_stored`].
+    /// As [`super::transpose8_f32_le`].
     #[target_feature(enable = "avx2")]
-    pub(super) fn turn_stored(
+    pub(super) fn transpose8_f32_le(
         rows: &[&[[u8; 4]]; ROW_BLOCK],
         standardise: Option<(&[f32], &[f32])>,
         out: &mut [[f32; ROW_BLOCK]],
@@ -111,15 +111,15 @@ mod avx2 {
                     *x = _mm256_mul_ps(_mm256_sub_ps(*x, mean), inv_std);
                 }
             }
-            turn_square(x, square);
+            transpose8x8(x, square);
         }
         count * ROW_BLOCK
     }
 
-    /// Turns eight rows of eight: pairs of rows, then fours, then the halves of all eight.
+    /// Transposes eight rows of eight: pairs of rows, then fours, then the halves of all eight.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn turn_square(x: [__m256; ROW_BLOCK], out: &mut [[f32; ROW_BLOCK]; ROW_BLOCK]) {
+    fn transpose8x8(x: [__m256; ROW_BLOCK], out: &mut [[f32; ROW_BLOCK]; ROW_BLOCK]) {
         let mut fours = [[_mm256_setzero_ps(); 4]; 2];
         for (four, x) in fours.iter_mut().zip(x.as_chunks::<4>().0) {
             let (a, b) = (
@@ -169,7 +169,7 @@ mod avx2 {
     }
 }
 
-/// The bytes of values in memory, as a file of this machine would hold them.
+/// The bytes of values in memory, in the byte order of this machine.
 pub(crate) fn as_bytes(values: &[f32]) -> &[[u8; 4]] {
     // SAFETY: an f32 is four bytes, all of them initialised; an array of bytes needs no alignment.
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), values.len()) }
@@ -180,13 +180,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kernel_turns_any_number_of_columns() {
+    fn every_kernel_transposes_any_number_of_columns() {
         let rows: [[f32; 40]; ROW_BLOCK] =
             std::array::from_fn(|r| std::array::from_fn(|c| (100 * r + c) as f32));
         for kernel in Kernel::supported() {
             for columns in [0, 1, 7, 8, 9, 16, 39, 40] {
                 let mut out = vec![[f32::NAN; ROW_BLOCK]; columns];
-                turn(kernel, &rows, &mut out);
+                transpose8(kernel, &rows, &mut out);
                 for (c, out) in out.iter().enumerate() {
                     for (r, &x) in out.iter().enumerate() {
                         assert_eq!(x, rows[r][c], "{} of {columns}", kernel.name());
