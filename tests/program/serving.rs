@@ -72,8 +72,8 @@ fn bits(scores: &[Scores]) -> Vec<Vec<u64>> {
         |s| &s.presence,
         |s| &s.salience,
         |s| &s.aligned,
-        |s| &s.weights,
-        |s| &s.kept,
+        |s| &s.gate_weights,
+        |s| &s.selected_weights,
     ];
     let whole = |part: &fn(&Scores) -> &Array2<f64>| {
         let views: Vec<_> = scores.iter().map(|scores| part(scores).view()).collect();
