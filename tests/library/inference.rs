@@ -191,7 +191,7 @@ fn agrees_with_the_tape_in_every_form_of_the_network() {
                     }
                 }
                 // The same encoders are kept, the same class stands first.
-                let kept = |e: &Evaluation| e.kept.mapv(|weight| weight > 0.0);
+                let kept = |e: &Evaluation| e.selected_weights.mapv(|weight| weight > 0.0);
                 assert_eq!(kept(&ours), kept(&tape), "{form:?} {missing}");
                 let first = |logits: &Array2<f32>| {
                     let largest = |row: &ndarray::ArrayView1<'_, f32>| {
