@@ -252,7 +252,7 @@ fn files_of_the_user_are_not_replaced_unasked() {
     assert!(error.contains("exists already"), "{error}");
     let error = place.refused(&["aggregate", "frames", "--out", "x.npz", "--append"]);
     assert!(
-        error.contains("x.npz: is no intact .npz archive"),
+        error.contains("x.npz: is not an intact .npz archive"),
         "{error}"
     );
     assert_eq!(fs::read(place.path("x.npz")).unwrap(), b"mine");

@@ -210,7 +210,7 @@ fn the_models_encoders_are_found_among_other_files() {
     assert_eq!(read("c.json"), read("d.json"));
     let error = place.refused(&[&predict[..], &["e.json"]].concat());
     assert!(
-        error.starts_with("data/features/test/clip.npz: not there"),
+        error.starts_with("data/features/test/clip.npz: missing"),
         "{error}"
     );
     let error = place.refused(&[&predict[..], &["e.json", "--drop", "clap"]].concat());
