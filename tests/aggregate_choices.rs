@@ -249,7 +249,7 @@ fn files_of_the_user_are_not_replaced_unasked() {
     folder(&place, "frames", [1]);
     fs::write(place.path("x.npz"), b"mine").unwrap();
     let error = place.refused(&["aggregate", "frames", "--out", "x.npz"]);
-    assert!(error.contains("exists already"), "{error}");
+    assert!(error.contains("already exists"), "{error}");
     let error = place.refused(&["aggregate", "frames", "--out", "x.npz", "--append"]);
     assert!(
         error.contains("x.npz: is not an intact .npz archive"),

@@ -190,7 +190,7 @@ fn the_models_encoders_are_found_among_other_files() {
     let predict = ["predict", "run", "data", "--out"];
     let ran = place.run(&[&predict[..], &["a.json"]].concat());
     assert!(
-        ran.stderr.contains("not used: emotion2vec_plus_large"),
+        ran.stderr.contains("are ignored: emotion2vec_plus_large"),
         "{}",
         ran.stderr
     );
