@@ -86,7 +86,10 @@ mod tests {
     fn an_unknown_fold_names_the_known_ones_and_no_folds_are_no_fault_until_asked_for() {
         let data = fixture::dataset();
         let message = fold(&data.train, 7).unwrap_err().to_string();
-        assert!(message.contains("no fold 7; found: 0, 1, 2"), "{message}");
+        assert!(
+            message.contains("no such fold: 7; found: 0, 1, 2"),
+            "{message}"
+        );
         let test = data.test.as_ref().unwrap();
         assert!(folds(test).is_empty());
         let message = fold(test, 0).unwrap_err().to_string();

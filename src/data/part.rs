@@ -123,7 +123,7 @@ mod tests {
         };
         let both = [("alpha", 2), ("beta", 2)];
         let message = open_with(&both, &[], lose).unwrap_err().to_string();
-        assert!(message.contains("test/beta.npz: not there"), "{message}");
+        assert!(message.contains("test/beta.npz: missing"), "{message}");
         let part = open_with(&both, &["beta"], lose).unwrap();
         assert_eq!(part.split.rows(1), [None, None]);
         assert_eq!(part.split.source(1).cols, 2);

@@ -110,6 +110,6 @@ mod tests {
         let error = join(&list(&["a"]), &list(&["b", "b"])).unwrap_err();
         assert!(error.to_string().contains("twice in the truth"));
         let error = join(&list(&["a"]), &list(&[])).unwrap_err().to_string();
-        assert!(error.contains("name `a`, the truth nothing"), "{error}");
+        assert!(error.contains("name `a`, the labels nothing"), "{error}");
     }
 }

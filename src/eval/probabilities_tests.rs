@@ -94,7 +94,7 @@ fn names_file_line_and_column_and_what_is_wrong() {
             "is listed twice",
         ),
         ("filename,a,\nx,1,1\n", "line 1:", "column 3 has no name"),
-        ("filename\nx\n", "line 1:", "a column for each class"),
+        ("filename\nx\n", "line 1:", "a column per class"),
         (
             "filename,presence_a,salience_a\nx,1,1\n",
             "line 1, column aligned_a",

@@ -75,7 +75,10 @@ mod tests {
         std::fs::write(folder.path().join(NAME), "4194999\n").unwrap();
         let held = FolderLock::take(folder.path()).unwrap();
         let message = FolderLock::take(folder.path()).unwrap_err().to_string();
-        let expected = format!("another process (pid {}) works", std::process::id());
+        let expected = format!(
+            "another process (pid {}) is using this folder",
+            std::process::id()
+        );
         assert!(message.contains(&expected), "{message}");
         drop(held);
         FolderLock::take(folder.path()).unwrap();

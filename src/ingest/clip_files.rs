@@ -183,13 +183,13 @@ mod tests {
         }
         put("y/b_face.csv");
         let twice = names(&files).unwrap_err().to_string();
-        assert!(twice.contains("both of the clip \"b\""), "{twice}");
+        assert!(twice.contains("both belong to clip \"b\""), "{twice}");
         let none = |_: &str| None;
         let files = ClipFiles {
             recursive: false,
             clip: Some(&none),
         };
         let fault = names(&files).unwrap_err().to_string();
-        assert!(fault.contains("of 2 there"), "{fault}");
+        assert!(fault.contains("none of its 2"), "{fault}");
     }
 }

@@ -140,7 +140,7 @@ mod tests {
     fn what_is_no_drawing_and_a_machine_without_fonts_are_refused() {
         let error = raster().png("<svg").unwrap_err().to_string();
         assert!(
-            error.starts_with("cannot draw a figure as PNG: "),
+            error.starts_with("cannot render a figure as PNG: "),
             "{error}"
         );
         let error = Raster::with(Options::default()).unwrap_err().to_string();

@@ -314,6 +314,6 @@ fn a_folder_has_a_row_for_each_clip_with_a_face() {
         twice
             .unwrap_err()
             .to_string()
-            .contains("both of the clip \"b\"")
+            .contains("both belong to clip \"b\"")
     );
 }

@@ -125,7 +125,7 @@ fn patterns_and_folders_choose_and_name_clips() {
     assert_eq!(names(&["--pattern", "*_003.npy"]), ["clip"]);
     let args = ["aggregate", "frames", "--out", "y.npz", "--recursive"];
     let error = place.refused(&args);
-    assert!(error.contains("both hold the clip \"clip_001\""), "{error}");
+    assert!(error.contains("both contain the clip \"clip_001\""), "{error}");
     let error = place.refused(&["aggregate", "frames", "--out", "y.npz", "--pattern", "x*"]);
     assert!(
         error.contains("2 folders, which --recursive searches"),
@@ -246,10 +246,10 @@ fn files_of_the_user_are_not_replaced_unasked() {
     folder(&place, "frames", [1]);
     fs::write(place.path("x.npz"), b"mine").unwrap();
     let error = place.refused(&["aggregate", "frames", "--out", "x.npz"]);
-    assert!(error.contains("exists already"), "{error}");
+    assert!(error.contains("already exists"), "{error}");
     let error = place.refused(&["aggregate", "frames", "--out", "x.npz", "--append"]);
     assert!(
-        error.contains("x.npz: is no intact .npz archive"),
+        error.contains("x.npz: is not an intact .npz archive"),
         "{error}"
     );
     assert_eq!(fs::read(place.path("x.npz")).unwrap(), b"mine");

@@ -272,7 +272,7 @@ fn each_bad_input_has_its_line_and_code_and_leaves_no_output() {
                 "broken = {}\n",
                 toml::Value::from(case.broken.as_str())
             ));
-            let start = start.expect("the name stands in the table");
+            let start = start.expect("the name is in the table");
             let old = quoted(&case.says);
             let at = start + blessed[start..].find(&old).expect("`says` after the name");
             blessed.replace_range(at..at + old.len(), &quoted(&says));

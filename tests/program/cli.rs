@@ -188,7 +188,7 @@ fn the_models_encoders_are_found_among_other_files() {
     let predict = ["predict", "run", "data", "--out"];
     let ran = place.run(&[&predict[..], &["a.json"]].concat());
     assert!(
-        ran.stderr.contains("not used: emotion2vec_plus_large"),
+        ran.stderr.contains("are ignored: emotion2vec_plus_large"),
         "{}",
         ran.stderr
     );
@@ -208,7 +208,7 @@ fn the_models_encoders_are_found_among_other_files() {
     assert_eq!(read("c.json"), read("d.json"));
     let error = place.refused(&[&predict[..], &["e.json"]].concat());
     assert!(
-        error.starts_with("data/features/test/clip.npz: not there"),
+        error.starts_with("data/features/test/clip.npz: missing"),
         "{error}"
     );
     let error = place.refused(&[&predict[..], &["e.json", "--drop", "clap"]].concat());

@@ -78,7 +78,7 @@ fn openface_writes_both_splits_at_once() {
     }
     let error = place.refused(&args);
     assert!(
-        error.contains("features/train/o.npz: exists already"),
+        error.contains("features/train/o.npz: already exists"),
         "{error}"
     );
     fs::write(place.path("split.csv"), "filename,split\na,train\nb,dev\n").unwrap();

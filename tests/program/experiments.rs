@@ -150,5 +150,5 @@ fn a_tpe_search_resumes_and_its_best_configuration_trains() {
     assert_eq!(config["train"]["max_epochs"], 2);
     assert!(average.is_some(), "{trained}");
     let error = place.refused(&plan("tune", "other", &tpe("2", &["--write", "mine.toml"])));
-    assert!(error.contains("mine.toml: exists already"), "{error}");
+    assert!(error.contains("mine.toml: already exists"), "{error}");
 }

@@ -174,7 +174,7 @@ fn a_file_that_vanishes_while_in_use_is_read_to_the_end() {
     let line = place.refused(&[
         "predict", "run", "data", "--split", "train", "--out", "p.json",
     ]);
-    assert!(line.contains("clip.npz: not there"), "{line}");
+    assert!(line.contains("clip.npz: missing"), "{line}");
     fs::rename(
         place.path("away.npz"),
         place.path("data/features/train/clip.npz"),

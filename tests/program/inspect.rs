@@ -27,7 +27,7 @@ fn shift_and_missing_clips_are_reported_and_plotted() {
     let svg = fs::read_to_string(place.path("data.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("wavlm_large"));
     let error = place.refused(&["inspect", "data", "--figure", "data.svg"]);
-    assert!(error.contains("exists already"), "{error}");
+    assert!(error.contains("already exists"), "{error}");
     let one = place.json(&["inspect", "data", "--threads", "1"]);
     assert_eq!(told, one);
 }

@@ -209,7 +209,7 @@ fn help_tells_the_exit_codes_and_fits_80_columns() {
             let mut command = place.command(&[name, flag]);
             let output = command.env("COLUMNS", "80").output().unwrap();
             let text = String::from_utf8(output.stdout).unwrap();
-            assert!(text.contains("Exit codes: 0 done, 1 failed"), "{name}");
+            assert!(text.contains("Exit codes: 0 success, 1 failed"), "{name}");
             let wide = text.lines().find(|line| line.chars().count() > 80);
             assert_eq!(wide, None, "{name} {flag}");
         }

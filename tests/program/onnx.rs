@@ -215,7 +215,7 @@ fn the_same_model_gives_the_same_bytes_and_nothing_is_overwritten() {
     place.ok(&["export", "run/weights.safetensors", "--onnx", "b.onnx"]);
     assert_eq!(bytes("a.onnx"), bytes("b.onnx"));
     let refused = place.refused(&["export", "run", "--onnx", "a.onnx"]);
-    assert!(refused.contains("a.onnx: exists already"), "{refused}");
+    assert!(refused.contains("a.onnx: already exists"), "{refused}");
     place.ok(&["export", "run", "--onnx", "a.onnx", "--force"]);
     assert_eq!(bytes("a.onnx"), bytes("b.onnx"));
     for (arguments, expected) in [

@@ -23,7 +23,7 @@ use crate::{Error, Result};
 /// Bad clips that are listed; `--json` has them all.
 const MAX_LINES: usize = 1000;
 
-/// Turn frame-level features into a feature file: statistics over time
+/// Aggregate frame-level features into a feature file
 ///
 /// Reads NumPy files with the frames [T, d] of each clip, and writes the feature file of one
 /// encoder: X [clips, 7 d] and filenames. The default statistics are the paper's: mean, standard

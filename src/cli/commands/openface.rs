@@ -154,7 +154,7 @@ fn text(found: &FaceFeatures) -> String {
         .collect();
     if !missing.is_empty() {
         text += &format!(
-            "no row, because no frame is good: {} ({})\n",
+            "no good frame, so no row: {} ({})\n",
             counted(missing.len(), "clip"),
             cut(&missing.join(", "), 60)
         );

@@ -160,7 +160,7 @@ fn labels_of_the_test_part_are_read_when_asked_for() {
     assert!(truths.iter().all(Option::is_some) && truths[0] != truths[1]);
     std::fs::write(&metadata, "filename\ntest_0001.mov\n").unwrap();
     let message = data.test_truths().unwrap_err().to_string();
-    assert!(message.contains("lists other clips"), "{message}");
+    assert!(message.contains("its clips changed"), "{message}");
 }
 
 /// Training sees only names and features of the test split: its labels, even impossible ones, change

@@ -157,7 +157,7 @@ fn nothing_is_written_over_and_impossible_options_are_refused() {
     std::fs::write(&file, "mine").unwrap();
     for path in [folder.path(), &file] {
         let message = write(path, &tiny(), &|_| {}).unwrap_err().to_string();
-        assert!(message.contains("new or an empty folder"), "{message}");
+        assert!(message.contains("new or empty folder"), "{message}");
     }
     assert_eq!(bytes_of(folder.path()).len(), 1);
     for options in [

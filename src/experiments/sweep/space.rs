@@ -363,7 +363,7 @@ mod tests {
             ("model.top_k=2,2", "is listed twice"),
             ("model.top_k=1.5..3", "whole numbers"),
             ("train.lr=0..1:log", "above 0"),
-            ("train.lr=2..1", "lower end first"),
+            ("train.lr=2..1", "lower bound first"),
             ("train.lr=1..2:sqrt", "expected :log"),
             ("train.lr=1..2/1", "2 or more steps"),
         ] {

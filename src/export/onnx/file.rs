@@ -128,7 +128,7 @@ mod tests {
         // One byte too many is refused, and the existing file is kept.
         let refused = write(&path, &model, graph(), length - 1).unwrap_err();
         assert!(matches!(refused, Error::Data(_)), "{refused}");
-        assert!(refused.to_string().contains("an ONNX file ends at"));
+        assert!(refused.to_string().contains("an ONNX file is limited to"));
         assert_eq!(std::fs::read(&path).unwrap(), bytes);
         assert!(graph().node("Add", "x", &[], vec![]).is_err());
     }

@@ -316,6 +316,6 @@ mod tests {
     fn data_that_ends_early_is_refused() {
         let fault =
             read_numbers(&mut &[0u8; 7][..], &header(Dtype::F32, &[2], false, false)).unwrap_err();
-        assert!(fault.contains("cut off"), "{fault}");
+        assert!(fault.contains("truncated"), "{fault}");
     }
 }

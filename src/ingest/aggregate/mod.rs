@@ -194,7 +194,7 @@ fn check_names(source: &dyn FrameSource, clips: &[usize]) -> Result<()> {
         }
         if let Some(first) = seen.insert(key, clip) {
             return Err(Error::Data(format!(
-                "{} and {} both hold the clip {key:?}; expected one of them, or other names \
+                "{} and {} both contain the clip {key:?}; expected one of them, or other names \
                  (`--names path` keeps folders in them, `--array` picks one array of each .npz)",
                 source.origin(first),
                 source.origin(clip)

@@ -63,7 +63,7 @@ fn tables_that_name_no_clip_or_one_twice_are_refused() {
         (
             "a,b\n1,2\n",
             options(None, &[]),
-            "no column with names of clips",
+            "no column with clip names",
         ),
         ("a,b\n1,2\n", options(Some("c"), &[]), "has no column c"),
         (
@@ -79,7 +79,7 @@ fn tables_that_name_no_clip_or_one_twice_are_refused() {
         (
             "name,x,x\na,1,2\n",
             options(None, &[]),
-            "the column x is listed twice",
+            "column x appears twice",
         ),
         (
             "name,x\n,2\n",
@@ -145,7 +145,10 @@ fn a_folder_has_one_file_a_clip() {
         &VectorOptions::default(),
     )
     .unwrap_err();
-    assert!(both.to_string().contains("expected one kind"), "{both}");
+    assert!(
+        both.to_string().contains("expected only one kind"),
+        "{both}"
+    );
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn a_folder_of_tables_takes_names_from_its_files() {
     for (bad, expected) in vectors
         .bad
         .iter()
-        .zip(["another order", "a second row", "no row"])
+        .zip(["names or order", "a second row", "no row"])
     {
         assert!(bad.reason.contains(expected), "{bad:?}");
     }

@@ -93,7 +93,7 @@ mod tests {
         let past = || Past::of(&files, id, 0.0).unwrap();
         assert_eq!(past(), Past::default());
         assert_eq!(past().given_up(0, 0), None);
-        assert!(past().given_up(0, 1).unwrap().contains("never began"));
+        assert!(past().given_up(0, 1).unwrap().contains("never started"));
         for _ in 0..5 {
             add(begun());
             add(Event::Interrupted { trial: trial() });
