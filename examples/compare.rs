@@ -17,7 +17,6 @@ use blendfuse::eval::statistics::{ActorScores, Grouping, Resampling, compare, in
 use blendfuse::plan::result::TrialResult;
 use blendfuse::plan::store::trial_files::TrialFiles;
 use blendfuse::predict::clip_scores::ClipScores;
-use blendfuse::predict::decoding::rules;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -96,12 +95,7 @@ fn scored(
     dataset: &Dataset,
     clips: &[Clip],
 ) -> Result<Scored, Failure> {
-    let rows = scores.rows.aligned(result.thresholds.alpha)?;
-    let decided = rules(&result.trial.kind.decode()).decode_rows(
-        rows.view(),
-        &dataset.classes,
-        result.thresholds.as_thresholds(),
-    )?;
+    let decided = scores.rows.decoded(&result.decoder(), &dataset.classes)?;
     let mut found = Vec::new();
     for (name, decided) in scores.clips.iter().zip(decided) {
         let at = clips.iter().position(|clip| clip.filename == *name);

@@ -7,10 +7,9 @@ use ndarray::Array2;
 use super::run::{AnalysedRun, TrainedModel};
 use crate::data::dataset::Split;
 use crate::data::folds::fold;
-use crate::data::label::{Blend, Classes};
+use crate::data::label::Blend;
 use crate::data::part::{self, Needs};
 use crate::error::{Error, Result};
-use crate::predict::decoding;
 
 /// Clips, each scored by one model: in cross-validation by the one that did not train on it.
 #[derive(Clone, Debug)]
@@ -163,13 +162,8 @@ impl Observations {
 
 /// Decodes with a model's own rules and thresholds.
 pub(super) fn decide(model: &TrainedModel, aligned: &Array2<f64>) -> Result<Vec<Blend>> {
-    let classes: Classes = model.predictor.classes();
-    let description = model.predictor.description();
-    decoding::rules(&description.config.decode).decode_rows(
-        aligned.view(),
-        &classes,
-        description.thresholds.as_thresholds(),
-    )
+    let decoder = model.predictor.description().decoder();
+    decoder.decode(aligned.view(), &model.predictor.classes())
 }
 
 pub(super) fn truth(split: &Split, clip: usize) -> Result<Blend> {

@@ -8,8 +8,10 @@ use std::path::Path;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{Config, DecodeConfig};
 use crate::error::{Error, Result};
+use crate::eval::decoder::Decoder;
+use crate::eval::rules::{Rules, Thresholds};
 use crate::kernels::map::FileMap;
 use crate::nn::Params;
 
@@ -51,6 +53,20 @@ fn usual_alpha() -> f64 {
     crate::eval::align::USUAL_ALPHA
 }
 
+impl ChosenThresholds {
+    /// The decoder that these thresholds make with the rules of a configuration.
+    pub fn decoder(&self, config: &DecodeConfig) -> Decoder {
+        Decoder {
+            rules: Rules::of(config),
+            thresholds: Thresholds {
+                presence: self.presence,
+                salience: self.salience,
+            },
+            alpha: self.alpha,
+        }
+    }
+}
+
 /// What a weights file says about itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Description {
@@ -75,6 +91,11 @@ pub struct Description {
 }
 
 impl Description {
+    /// How the model's scores become emotions.
+    pub fn decoder(&self) -> Decoder {
+        self.thresholds.decoder(&self.config.decode)
+    }
+
     /// Whether a model can be made of it; the reason why not. Programs write only such that can.
     fn check(&self) -> Result<(), String> {
         let encoders = self.encoders.iter().map(|encoder| &encoder.name);

@@ -16,10 +16,11 @@ use crate::eval::align::USUAL_ALPHA;
 use crate::eval::distribution::Measures;
 use crate::eval::grid::Grid;
 use crate::eval::metrics::Accuracy;
+use crate::eval::rules::Rules;
 use crate::eval::thresholds::Searcher;
 use crate::kernels::layout::PackedRows;
 use crate::predict::clip_scores::{ClipScores, ScoreRows};
-use crate::predict::decoding::{PRESENCE_WEIGHT, rules, unsearched};
+use crate::predict::decoding::{PRESENCE_WEIGHT, unsearched};
 use crate::predict::score::BATCH;
 
 /// Trains on `train`; with clips in `validation` the best epoch there counts, without the last.
@@ -171,7 +172,7 @@ impl<'a> HeldOut<'a> {
         rows: &Array2<f64>,
     ) -> Result<(ChosenThresholds, Accuracy)> {
         let searcher = Searcher {
-            rules: rules(&spec.decode()),
+            rules: Rules::of(&spec.decode()),
             grid: &self.grid,
             presence_weight: PRESENCE_WEIGHT,
             classes: self.classes,

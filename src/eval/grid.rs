@@ -1,7 +1,7 @@
 //! The values that a threshold search tries.
 
 use super::align::check_alpha;
-use super::decode::Rules;
+use super::rules::Rules;
 use crate::{Error, Result};
 
 /// The values tried; every combination is a cell.

@@ -12,7 +12,6 @@ use crate::eval::submission::Predictions;
 use crate::plan::result::TrialResult;
 use crate::plan::trial::TrialKind;
 use crate::predict::clip_scores::ScoreRows;
-use crate::predict::decoding::rules;
 
 /// Predictions of the test clips.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,11 +69,8 @@ impl TestOutcome {
             }
             _ => (None, None),
         };
-        let decided = rules(&kind.decode()).decode_rows(
-            aligned.view(),
-            &dataset.classes,
-            thresholds.as_thresholds(),
-        )?;
+        let decoder = thresholds.decoder(&kind.decode());
+        let decided = decoder.decode(aligned.view(), &dataset.classes)?;
         let truths = dataset.test_truths()?;
         let pairs = truths.iter().zip(&decided);
         let accuracy =

@@ -9,6 +9,7 @@ use crate::artifact::checkpoint::ChosenThresholds;
 use crate::artifact::history::EpochRecord;
 use crate::baseline::BaselineEpoch;
 use crate::error::{Error, Result};
+use crate::eval::decoder::Decoder;
 use crate::eval::metrics::Accuracy;
 use crate::predict::clip_scores::ClipScores;
 use crate::predict::score::MeanLosses;
@@ -60,6 +61,11 @@ pub struct TrialResult {
 }
 
 impl TrialResult {
+    /// How the trial's scores become emotions.
+    pub fn decoder(&self) -> Decoder {
+        self.thresholds.decoder(&self.trial.kind.decode())
+    }
+
     /// Writes the file, whole or not at all.
     ///
     /// # Errors

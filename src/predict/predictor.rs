@@ -4,7 +4,6 @@ use std::path::Path;
 
 use ndarray::{Array2, ArrayView2};
 
-use super::decoding;
 use super::memory_rows::MemoryRows;
 use super::score::{Scores, Scoring, embed};
 use crate::artifact::checkpoint::{Checkpoint, Description};
@@ -201,11 +200,10 @@ impl Predictor {
     /// stored with the model.
     ///
     /// # Errors
-    /// As [`Rules::decode_rows`](crate::eval::decode::Rules::decode_rows).
+    /// As [`Rules::decode_rows`](crate::eval::rules::Rules::decode_rows).
     pub fn emotions(&self, scores: &Scores) -> Result<Vec<Blend>> {
-        let rules = decoding::rules(&self.description.config.decode);
-        let thresholds = self.description.thresholds.as_thresholds();
-        rules.decode_rows(scores.aligned.view(), &self.classes(), thresholds)
+        let decoder = self.description.decoder();
+        decoder.decode(scores.aligned.view(), &self.classes())
     }
 
     fn scoring<'a>(&'a self, dropped: &'a [bool]) -> Scoring<'a> {

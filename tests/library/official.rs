@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use blendfuse::data::label::{Blend, Classes, Part};
 use blendfuse::eval::confusion::set_name;
-use blendfuse::eval::decode::{Rules, Thresholds};
 use blendfuse::eval::filename;
 use blendfuse::eval::frequency::Frequencies;
 use blendfuse::eval::grid::Grid;
 use blendfuse::eval::join::join;
 use blendfuse::eval::metrics::Accuracy;
 use blendfuse::eval::probabilities::ProbabilityTable;
+use blendfuse::eval::rules::{Rules, Thresholds};
 use blendfuse::eval::submission::Predictions;
 use blendfuse::eval::thresholds::{Search, Searcher};
 use serde_json::Value;

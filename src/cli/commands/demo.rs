@@ -21,7 +21,7 @@ use crate::eval::probabilities::ProbabilityTable;
 use crate::eval::submission::Predictions;
 use crate::eval::truth::Truths;
 use crate::formats::npz::write::Precision;
-use crate::predict::{Predictor, decoding, explain};
+use crate::predict::{Predictor, explain};
 use crate::train::open::open_dataset;
 use crate::train::{Options, Outcome, Run};
 use crate::{Error, Result};
@@ -156,19 +156,15 @@ impl Demo {
         let clips: Vec<usize> = (0..test.len()).collect();
         let scores = model.score(test, &clips, &[])?;
         let classes = model.classes();
-        let description = model.description();
-        let decisions = decoding::rules(&description.config.decode).decode_rows(
-            scores.aligned.view(),
-            &classes,
-            description.thresholds.as_thresholds(),
-        )?;
+        let decoder = model.description().decoder();
+        let decisions = decoder.decode(scores.aligned.view(), &classes)?;
         explain::write_csv(
             &out.join("explain.csv"),
             &model,
             test,
             (&clips, &scores, &decisions),
             &[],
-            description.thresholds.as_thresholds(),
+            &decoder,
         )?;
         let names: Vec<String> = test
             .clips

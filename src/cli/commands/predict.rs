@@ -12,11 +12,11 @@ use crate::cli::output::console;
 use crate::cli::output::numbers::{counted, threshold};
 use crate::data::label::Classes;
 use crate::data::part::{self, Needs, Part};
-use crate::eval::decode::Thresholds;
+use crate::eval::decoder::Decoder;
 use crate::eval::probabilities::ProbabilityTable;
 use crate::eval::submission::Predictions;
 use crate::files::atomic_file::Unfinished;
-use crate::predict::{Predictor, decoding, explain};
+use crate::predict::{Predictor, explain};
 use crate::{Error, Result};
 
 /// Predict the emotions of clips with a trained model
@@ -89,7 +89,8 @@ impl Predict {
         model.dropped(&self.drop)?;
         let (name, part) = self.open(&model)?;
         let clips = self.clips(&model, &part)?;
-        let thresholds = self.write(&model, &part, &clips)?;
+        let decoder = self.write(&model, &part, &clips)?;
+        let thresholds = decoder.thresholds;
 
         let description = model.description();
         let stored = description.thresholds;
@@ -119,15 +120,17 @@ impl Predict {
         console::print(&text)
     }
 
-    /// Scores the clips in batches and writes the requested files; returns the thresholds used for
-    /// decoding. Only what cannot be streamed is kept in memory for all clips: emotions for --out, and
+    /// Scores the clips in batches and writes the requested files; returns the decoder that was
+    /// used. Only what cannot be streamed is kept in memory for all clips: emotions for --out, and
     /// probabilities for an .npz, which stores them array by array.
-    fn write(&self, model: &Predictor, part: &Part, clips: &[usize]) -> Result<Thresholds> {
+    fn write(&self, model: &Predictor, part: &Part, clips: &[usize]) -> Result<Decoder> {
         let description = model.description();
         let classes = model.classes();
-        let rules = decoding::rules(&description.config.decode);
         let stored = description.thresholds;
-        let thresholds = self.thresholds.or(stored.presence, stored.salience);
+        let decoder = Decoder {
+            thresholds: self.thresholds.or(stored.presence, stored.salience),
+            ..description.decoder()
+        };
 
         let mut predictions = Predictions::default();
         let mut table = None;
@@ -141,11 +144,11 @@ impl Predict {
         }
         let mut first = true;
         model.score_in_batches(&part.split, clips, &self.drop, |clips, scores| {
-            let decisions = rules.decode_rows(scores.aligned.view(), &classes, thresholds)?;
+            let decisions = decoder.decode(scores.aligned.view(), &classes)?;
             if let Some(file) = &mut explained {
                 let rows = (clips, &scores, &decisions[..]);
                 let (split, drop) = (&part.split, &self.drop[..]);
-                file.write(|out| explain::write_rows(out, model, split, rows, drop, thresholds))?;
+                file.write(|out| explain::write_rows(out, model, split, rows, drop, &decoder))?;
             }
             let names = || {
                 let name = |&clip: &usize| part.split.clips[clip].filename.clone();
@@ -186,7 +189,7 @@ impl Predict {
             .into_iter()
             .flatten()
             .try_for_each(Unfinished::finish)?;
-        Ok(thresholds)
+        Ok(decoder)
     }
 
     /// The requested files, checked before any work.

@@ -2,8 +2,9 @@
 
 use clap::{Args, ValueEnum};
 
+use crate::config::NeutralRule;
 use crate::data::label::Classes;
-use crate::eval::decode::{NeutralRule, Rules, Thresholds};
+use crate::eval::rules::{Rules, Thresholds};
 use crate::suggest::instead;
 use crate::{Error, Result};
 
@@ -47,7 +48,7 @@ impl RulesArgs {
             RulesArg::Challenge => Rules::Challenge,
             RulesArg::Paper => Rules::Paper {
                 neutral: match self.neutral {
-                    NeutralArg::Drop => NeutralRule::DropAndGoOn,
+                    NeutralArg::Drop => NeutralRule::Drop,
                     NeutralArg::KeepOne => NeutralRule::KeepOne,
                 },
             },
