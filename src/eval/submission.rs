@@ -275,9 +275,9 @@ fn part(entry: &Node, alone: bool, classes: &Classes) -> Result<Part, String> {
         Some(Node::Text(emotion)) => classes.index(emotion).ok_or_else(|| {
             let known = classes.names().join(", ");
             format!(
-                "unknown emotion `{emotion}` (known: {known}): classes are the challenge's, or with \
-                 --metadata those that the table names; correct the prediction, or give a table \
-                 that names every class{}",
+                "unknown emotion `{emotion}` (known: {known}): classes are those of the challenge, or \
+                 with --metadata those in the table; correct the prediction, or give a table with \
+                 every class{}",
                 meant(emotion, classes.names().iter().map(String::as_str))
             )
         })?,

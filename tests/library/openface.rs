@@ -195,7 +195,7 @@ fn unusable_files_are_reported_with_their_position() {
         (
             "frame,success,AU01_r,AU01_r\n1,1,2,3\n",
             groups("au"),
-            "AU01_r is listed twice",
+            "AU01_r appears twice",
         ),
         (
             "frame,success,AU01_r\n1,1,nan\n",
@@ -235,7 +235,7 @@ fn unusable_files_are_reported_with_their_position() {
         (
             "frame_index,face_detection,action_units\n1,\"[1,2,3,4,1]\",[1]\n2,\"[1,2,3,4,1]\",\"[1,2]\"\n",
             groups("au"),
-            "line 3: its lists are longer",
+            "line 3: its lists differ",
         ),
     ] {
         let message = fault(text, &options);

@@ -153,7 +153,7 @@ fn every_command_has_a_page_that_renders() {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains(".TH") && text.contains("NAME"), "{page}");
         assert!(
-            text.contains(".SH \"EXIT STATUS\"\n.TP\n0\ndone\n"),
+            text.contains(".SH \"EXIT STATUS\"\n.TP\n0\nsuccess\n"),
             "{page}"
         );
         assert!(!text.contains("Exit codes: "), "{page}");

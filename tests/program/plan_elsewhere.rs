@@ -216,7 +216,7 @@ fn flags_of_slurm_mean_nothing_without_it() {
     }
     let error = place.refused(&run(&["plan", "cv"], "out", &["--executor", "slurm"]));
     assert!(
-        error.starts_with("--executor: plan runs nothing"),
+        error.starts_with("--executor: has no effect with plan"),
         "{error}"
     );
     assert!(!place.path("out").exists());
