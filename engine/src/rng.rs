@@ -1,4 +1,4 @@
-//! Randomness for the whole program: named, counter-based streams. Nothing else draws.
+//! Randomness: named, counter-based streams. Nothing else draws random numbers.
 
 use std::convert::Infallible;
 

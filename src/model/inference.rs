@@ -1,4 +1,4 @@
-//! The network in evaluation without a tape: the same layers and kernels, nothing kept but the
+//! The network in evaluation without a tape: the same layers and kernels, nothing stored but the
 //! outputs. Features are taken where they are stored, and a clip gets the same bits whatever batch it
 //! comes in.
 

@@ -31,7 +31,7 @@ pub struct EncoderShape {
 pub struct Inputs<F> {
     /// One packed batch `(B, D_m)` an encoder, standardised; rows without features are 0.
     pub rows: Vec<Arc<PackedRows<F>>>,
-    /// `(B, M)`: which row has which encoder; none: every row has every one.
+    /// `(B, M)`: which row has which encoder; `None`: every row has every one.
     pub present: Option<Array2<bool>>,
     /// The batches' products with the encoders' weights, where the optimiser formed them along with
     /// these weights ([`FusionNet::step`]); empty, or one entry per encoder.
@@ -264,7 +264,7 @@ impl<F: Scalar> FusionNet<F> {
             ));
         }
         let mut pass = ForwardPass::new(tape, &self.params, mode);
-        // Encoders do not see each other: one thread takes the narrow ones while another is busy with
+        // Projections are independent: one thread takes the narrow encoders while another is busy with
         // a wide one, and each streams a batch's features once.
         let parts = self.projections.iter().zip(&inputs.rows).enumerate();
         let projections = pass.branches(parts.collect(), |pass, (m, (projection, rows))| {

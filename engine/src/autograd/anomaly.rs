@@ -1,4 +1,4 @@
-//! Where the first value that is not finite arose, as PyTorch's `detect_anomaly` tells it.
+//! Finds the operation where the first NaN or infinity arose, as PyTorch's `detect_anomaly` does.
 
 use super::gradient::{Gradient, Gradients};
 use super::op::Node;
@@ -32,13 +32,13 @@ pub struct Anomaly {
     pub op: &'static str,
     /// The pass in which it happened.
     pub pass: Pass,
-    /// Keys of the parameters that it takes; where it takes none, those that stand nearest before it.
+    /// Keys of the parameters that it takes; if it takes none, of the nearest ones before it.
     pub parameters: Vec<usize>,
 }
 
 impl<F: Scalar> Tape<F> {
-    /// The first recorded value with NaN or an infinity, in the order of computation; none if all are
-    /// finite. Packed batches and weights are leaves that others check, and are not read.
+    /// The first recorded value with a NaN or an infinity, in the order of computation; `None` if all are
+    /// finite. Packed batches and weights are not read: they are leaves, which their owners check.
     pub fn first_not_finite(&self) -> Option<Anomaly> {
         let bad = |node: &Node<F>| match &node.value {
             Tensor::Dense(x) => !x.iter().all(|x| x.is_finite()),
@@ -48,9 +48,9 @@ impl<F: Scalar> Tape<F> {
         Some(self.anomaly(id, Pass::Forward))
     }
 
-    /// As [`Tape::backward`], one operation after the other and with a look at every gradient: the
-    /// same gradients, or the first operation that made one with NaN or an infinity out of a finite
-    /// one.
+    /// As [`Tape::backward`], but runs one operation at a time and checks every gradient. Gives the same
+    /// gradients, or the first operation that turned finite gradients into one with a NaN or an
+    /// infinity.
     ///
     /// # Errors
     /// As [`Tape::backward`].

@@ -33,7 +33,7 @@ pub enum Input {
 pub struct Disagreement {
     /// |analytic − numeric| / max(|analytic|, |numeric|, 1e-4); NaN counts as infinite.
     pub relative: f64,
-    /// Input, row and column where it stands.
+    /// Where it is: input, row and column.
     pub at: (usize, usize, usize),
 }
 
@@ -42,7 +42,7 @@ pub struct Disagreement {
 /// sum.
 ///
 /// # Errors
-/// Whatever `f` returns.
+/// Those of `f`.
 pub fn gradcheck(
     inputs: &[Input],
     f: impl Fn(&mut Tape<f64>, &[Var]) -> Result<Var>,
@@ -54,7 +54,7 @@ pub fn gradcheck(
 /// gradient of `f` is compared with differences of `derivative_of`.
 ///
 /// # Errors
-/// Whatever the functions return.
+/// Those of the functions.
 pub fn gradcheck_against(
     inputs: &[Input],
     f: impl Fn(&mut Tape<f64>, &[Var]) -> Result<Var>,

@@ -41,7 +41,7 @@ pub enum Gradient<F> {
 }
 
 impl<F: Scalar> Gradient<F> {
-    /// The gradient as an array; for checks and for reading, not for training.
+    /// The gradient as an array; for checks and inspection, not for training.
     pub fn to_dense(&self) -> Array2<F> {
         match self {
             Gradient::Dense(g) => g.clone(),
@@ -84,7 +84,7 @@ impl<F: Scalar> Gradient<F> {
     }
 }
 
-/// The gradients that [`Tape::backward`](super::Tape::backward) found, by leaf.
+/// The gradients that [`Tape::backward`](super::Tape::backward) computed, by leaf.
 #[derive(Debug)]
 pub struct Gradients<F> {
     pub(super) by_node: Vec<Option<Gradient<F>>>,

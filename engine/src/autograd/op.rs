@@ -40,7 +40,7 @@ pub struct Backward<'a, F> {
     pub(super) nodes: &'a [Node<F>],
     pub(super) id: usize,
     pub(super) dy: Array2<F>,
-    // Gradients of the nodes from `first` on, up to this one; no input stands before them.
+    // Gradients of the nodes from `first` up to this one; no input comes before `first`.
     pub(super) grads: &'a mut [Option<Gradient<F>>],
     pub(super) first: usize,
 }
@@ -66,7 +66,7 @@ impl<F: Scalar> Backward<'_, F> {
         self.nodes[self.input(i)].needs_gradient
     }
 
-    /// Input `i`, in whatever form it has.
+    /// Input `i`, dense or packed.
     pub fn tensor(&self, i: usize) -> &Tensor<F> {
         &self.nodes[self.input(i)].value
     }
@@ -74,7 +74,7 @@ impl<F: Scalar> Backward<'_, F> {
     /// Input `i`, dense.
     ///
     /// # Panics
-    /// If the input is packed: the operation's forward takes care that it is not.
+    /// If the input is packed; the operation's forward pass must refuse that.
     pub fn x(&self, i: usize) -> ArrayView2<'_, F> {
         dense(self.tensor(i))
     }

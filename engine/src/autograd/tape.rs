@@ -65,8 +65,8 @@ impl<F: Scalar> Tape<F> {
         self.leaf(x.into(), true)
     }
 
-    /// The leaf of the parameter with this key: one per tape, however often it is asked for, so
-    /// that its gradient is complete. A parameter that is not `trainable` gets no gradient.
+    /// The leaf of the parameter with this key: one per tape, however often this is called, so that
+    /// its gradient is complete. A parameter that is not `trainable` gets no gradient.
     pub fn parameter(&mut self, key: usize, value: &Tensor<F>, trainable: bool) -> Var {
         if let Some(&id) = self.node_of_parameter.get(&key) {
             return Var { id, tape: self.tag };
@@ -111,16 +111,16 @@ impl<F: Scalar> Tape<F> {
         }
     }
 
-    /// Records parts of a network that do not see each other, each on a tape of its own, side by side;
-    /// [`Tape::backward`] walks them back side by side too. Gives each part's result on this tape, and
+    /// Records independent parts of a network in parallel, each on a tape of its own;
+    /// [`Tape::backward`] runs them in parallel too. Gives each part's result on this tape, and
     /// what else it returned, in the order of the parts.
     ///
     /// # Errors
     /// That of the first part that fails.
     ///
     /// # Panics
-    /// If two parts use one parameter, or one part a parameter that this tape has already: its
-    /// gradient would be torn apart.
+    /// If two parts use the same parameter, or a part uses one that this tape already has: its
+    /// gradient would be split between leaves.
     pub fn branches<T: Send, R: Send, E: Send>(
         &mut self,
         parts: Vec<T>,
@@ -167,7 +167,7 @@ impl<F: Scalar> Tape<F> {
         var.id
     }
 
-    /// The value, in whatever form it has.
+    /// The value, dense or packed.
     ///
     /// # Panics
     /// If `var` belongs to another tape.
@@ -201,7 +201,7 @@ impl<F: Scalar> Tape<F> {
         self.tensor(var).shape()
     }
 
-    /// Refuses a value of another shape; every shape error of every operation is made here.
+    /// Checks that a value has the expected shape.
     ///
     /// # Errors
     /// [`Error::Shape`].

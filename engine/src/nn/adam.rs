@@ -147,7 +147,7 @@ impl<F: Scalar> Adam<F> {
         self.moments.get(key)?.as_ref()
     }
 
-    /// Puts back the moments of a parameter, to resume.
+    /// Restores the moments of a parameter, to resume training.
     pub fn set_moments(&mut self, key: usize, moments: Moments<F>) {
         if self.moments.len() <= key {
             self.moments.resize_with(key + 1, || None);

@@ -193,7 +193,7 @@ impl<F: Scalar> Params<F> {
         let finite = |tensor: &Tensor<F>| match tensor {
             Tensor::Dense(x) => x.iter().all(|x| x.is_finite()),
             Tensor::PackedWeight(x) => x.as_slice().par_iter().all(|x| x.is_finite()),
-            // A packed batch is no parameter.
+            // A packed batch is never a parameter.
             Tensor::PackedInput(_) => true,
         };
         let param = self.list.iter().find(|param| !finite(&param.tensor))?;
@@ -281,7 +281,7 @@ impl<F: Scalar> Params<F> {
     /// Replaces the values, given in row-major order.
     ///
     /// # Panics
-    /// If there are not as many as the shape asks for.
+    /// If their number is not that of the shape.
     pub fn set(&mut self, id: ParamId, values: Vec<F>) {
         let param = &mut self.list[id.0];
         param.raise_generation();

@@ -15,7 +15,7 @@ pub enum Direction {
     Max,
 }
 
-/// How the threshold is meant.
+/// What the threshold is relative to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "files", derive(Serialize, Deserialize))]
 #[cfg_attr(feature = "files", serde(rename_all = "lowercase"))]
@@ -33,11 +33,11 @@ pub struct PlateauConfig {
     pub mode: Direction,
     /// What the learning rate is multiplied by.
     pub factor: f64,
-    /// Epochs without improvement that are borne.
+    /// Epochs without improvement before the learning rate is reduced.
     pub patience: usize,
     /// What counts as an improvement.
     pub threshold: f64,
-    /// How the threshold is meant.
+    /// What the threshold is relative to.
     pub threshold_mode: ThresholdMode,
     /// Epochs after a reduction in which none is counted as bad.
     pub cooldown: usize,
@@ -68,7 +68,7 @@ impl Default for PlateauConfig {
 pub struct Plateau {
     #[cfg_attr(feature = "files", serde(skip))]
     config: PlateauConfig,
-    // `None` stands for the infinity that no value has beaten yet (JSON has none).
+    // `None` is the infinity that any value beats (JSON has none).
     best: Option<f64>,
     bad_epochs: usize,
     cooldown: usize,
@@ -91,7 +91,7 @@ impl Plateau {
         self
     }
 
-    /// Takes note of an epoch's measure and gives the learning rate for the next. NaN is no
+    /// Records an epoch's measure and returns the learning rate for the next. NaN is not an
     /// improvement.
     pub fn step(&mut self, measure: f64, lr: f64) -> f64 {
         if self.improves(measure) {
@@ -166,7 +166,7 @@ mod tests {
             rates(config, &[1.0, 1.0, 1.0, 1.0, 1.0]),
             [1.0, 1.0, 0.5, 0.5, 0.25]
         );
-        // An improvement under the threshold is none; a clear one starts the count anew.
+        // An improvement below the threshold does not count; a clear one restarts the count.
         assert_eq!(
             rates(config, &[1.0, 0.99999, 0.5, 0.6, 0.6]),
             [1.0, 1.0, 1.0, 1.0, 0.5]

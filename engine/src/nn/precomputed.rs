@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// refuses it for any others.
 #[derive(Clone, Debug)]
 pub struct Precomputed<F> {
-    // Kept alive, so that no other batch can take its address and nobody can change it in place.
+    // Held so that its address is not reused and its contents cannot change in place.
     x: Arc<PackedRows<F>>,
     generation: u64,
     product: Array2<F>,

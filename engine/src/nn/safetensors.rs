@@ -103,7 +103,7 @@ pub enum OutgoingTensor<'a> {
         /// As [`Param::shape`](super::params::Param::shape).
         shape: &'a [usize],
     },
-    /// A vector that is no parameter.
+    /// A vector that is not a parameter.
     Vector(&'a [f32]),
 }
 

@@ -48,7 +48,7 @@ mod tests {
     use crate::autograd::{Input, Tape, gradcheck};
 
     #[test]
-    fn gradcheck_with_a_term_that_stands_twice() {
+    fn gradcheck_with_a_repeated_term() {
         let worst = gradcheck(&[Input::Dense(1, 1), Input::Dense(1, 1)], |t, v| {
             t.weighted_sum(&[(v[0], 0.68), (v[1], 0.32), (v[0], -2.0)])
         })
