@@ -1,7 +1,7 @@
 //! From probabilities to emotions and from emotions to scores: alignment, decoding, threshold
 //! search, the official metrics, and the files that carry probabilities and predictions.
 //!
-//! Uses `error`, `rng` and `data` only, so that metrics and files are independent of the rest.
+//! Uses `config`, `error`, `rng` and `data` only, so that metrics and files are independent of the rest.
 
 pub mod align;
 pub mod confusion;

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::early_stopping::EarlyStopping;
-use super::epoch::{EpochEnd, PartOfEpoch};
-use super::progress::{Progress, record};
+use super::epoch::EpochEnd;
+use super::progress::{PartOfEpoch, Progress, record};
 use super::run::{Observer, Outcome, PROGRAM, Run};
 use super::state::{self, LoopState};
 use crate::artifact::checkpoint::{ChosenThresholds, Description, FORMAT_VERSION};

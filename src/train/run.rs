@@ -122,7 +122,7 @@ impl<'a> Run<'a> {
         let target = target(
             dataset,
             config,
-            &options,
+            !options.no_shuffle,
             validation.as_ref(),
             &mut warnings,
         )?;

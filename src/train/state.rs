@@ -9,7 +9,7 @@ use blendfuse_kernels::layout::Panels;
 use serde::{Deserialize, Serialize};
 
 use super::early_stopping::EarlyStopping;
-use super::epoch::PartOfEpoch;
+use super::progress::PartOfEpoch;
 use crate::artifact::checkpoint::{Checkpoint, ChosenThresholds, file_error};
 use crate::artifact::history::EpochRecord;
 use crate::artifact::weights_file::{json, write};

@@ -1,6 +1,5 @@
 //! The unlabelled target rows of the domain adversary: which they are, and in which order they come.
 
-use super::run::Options;
 use super::validation::ValidationFold;
 use crate::config::Config;
 use crate::config::UdaTarget;
@@ -25,11 +24,11 @@ impl Target {
     }
 }
 
-/// The target rows that the configuration asks for; none without UDA.
+/// The target rows of the configuration, in shuffled order if `shuffle`; `None` without UDA.
 pub(super) fn target(
     dataset: &Dataset,
     config: &Config,
-    options: &Options,
+    shuffle: bool,
     validation: Option<&ValidationFold>,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Target>> {
@@ -59,7 +58,7 @@ pub(super) fn target(
             });
         }
     };
-    let stream = TargetStream::new(clips.clone(), config.train.seed, !options.no_shuffle);
+    let stream = TargetStream::new(clips.clone(), config.train.seed, shuffle);
     Ok(Some(Target {
         stream,
         from_test,

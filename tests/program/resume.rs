@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use blendfuse::Error;
 use blendfuse::config::Config;
-use blendfuse::train::open::open_dataset;
+use blendfuse::data::dataset::Dataset;
 use blendfuse::train::step::StepLosses;
 use blendfuse::train::{Observer, Options, Run, Stop};
 
@@ -66,7 +66,7 @@ fn a_run_stopped_between_epochs_resumes_exactly() {
         ),
     ] {
         let config = config(more);
-        let dataset = open_dataset(&place.path("data"), &config.data).unwrap();
+        let dataset = Dataset::open_configured(&place.path("data"), &config.data).unwrap();
         let run = |out: &Path, resume, observer: &mut dyn Observer| {
             let options = Options {
                 fold,
@@ -114,7 +114,7 @@ fn a_run_that_is_stopped_repeatedly_resumes_from_any_step() {
         let uda = format!("uda.enabled={uda}");
         // Seven or eight batches per epoch; stopping every three steps hits epochs and their ends.
         let config = config(&["train.batch_size=16", &uda]);
-        let dataset = open_dataset(&place.path("data"), &config.data).unwrap();
+        let dataset = Dataset::open_configured(&place.path("data"), &config.data).unwrap();
         let run = |out: &Path, steps: usize| {
             let stop = Stop::default();
             let options = Options {

@@ -12,6 +12,7 @@ use crate::cli::output::progress::TrainingProgress;
 use crate::cli::output::score::Score;
 use crate::cli::output::{console, progress};
 use crate::config::Config;
+use crate::data::dataset::Dataset;
 use crate::data::label::{Blend, Classes};
 use crate::data::synth::{self, Preset, SynthOptions};
 use crate::eval::frequency::Frequencies;
@@ -22,7 +23,6 @@ use crate::eval::submission::Predictions;
 use crate::eval::truth::Truths;
 use crate::formats::npz::write::Precision;
 use crate::predict::{Predictor, explain};
-use crate::train::open::open_dataset;
 use crate::train::{Options, Outcome, Run};
 use crate::{Error, Result};
 
@@ -137,7 +137,7 @@ impl Demo {
             "train.max_epochs=30",
         ];
         let config = Config::load(None, &settings.map(str::to_owned), Some(self.seed))?;
-        let dataset = open_dataset(data, &config.data)?;
+        let dataset = Dataset::open_configured(data, &config.data)?;
         let options = Options {
             fold: Some(0),
             ..Options::default()

@@ -17,7 +17,7 @@ use crate::cli::output::console;
 use crate::cli::output::event_log::EventLog;
 use crate::cli::output::numbers::{count, counted, duration, share, threshold};
 use crate::cli::output::progress::{TrainingProgress, working};
-use crate::train::open::open_dataset;
+use crate::data::dataset::Dataset;
 use crate::train::{Options, Outcome, Run};
 
 /// Train the fusion model on a data folder
@@ -137,7 +137,7 @@ impl Train {
         }
         let begun = Instant::now();
         let spinner = working("reading and checking the data");
-        let dataset = open_dataset(&self.data, &config.data);
+        let dataset = Dataset::open_configured(&self.data, &config.data);
         spinner.finish_and_clear();
         let dataset = dataset?;
         let options = Options {

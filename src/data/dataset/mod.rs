@@ -9,7 +9,9 @@ use super::filename::clip_key;
 use super::label::{Blend, Classes};
 use super::metadata::{Clip, Metadata};
 use super::registry::{Modality, arrange};
+use crate::config::DataConfig;
 use crate::kernels::pack::StoredRows;
+use crate::suggest::instead;
 use crate::{Error, Result};
 
 mod folder;
@@ -27,17 +29,6 @@ pub struct EncoderInfo {
     pub modality: Modality,
     /// Features D of a clip.
     pub cols: usize,
-}
-
-/// A selection of encoders and classes of a data folder.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    /// Only these encoders, kept in the order of the data set.
-    pub encoders: Option<Vec<String>>,
-    /// The classes in this order, instead of those in the metadata.
-    pub classes: Option<Vec<String>>,
-    /// Whether the files are hashed while they are read, for [`Dataset::inputs`].
-    pub hash: bool,
 }
 
 /// An open data folder.
@@ -112,21 +103,37 @@ impl Dataset {
     /// of the training split that the test split lacks or has with another width, a clip that no
     /// encoder has, NaN or infinite features in a row that is used.
     pub fn open(path: &Path, subset: Option<&[String]>) -> Result<Dataset> {
-        let selection = Selection {
+        let config = DataConfig {
             encoders: subset.map(<[String]>::to_vec),
-            ..Selection::default()
+            ..DataConfig::default()
         };
-        Dataset::open_with(path, &selection)
+        Dataset::load(path, &config, false)
     }
 
-    /// As [`Dataset::open`], optionally with given classes.
+    /// As [`Dataset::open`], with the encoders, classes and neutral class of a configuration. The files
+    /// are hashed while they are read, for [`Dataset::inputs`].
     ///
     /// # Errors
-    /// As [`Dataset::open`].
-    pub fn open_with(path: &Path, selection: &Selection) -> Result<Dataset> {
+    /// As [`Dataset::open`]; [`Error::Config`] for a neutral class that is not one of the classes.
+    pub fn open_configured(path: &Path, config: &DataConfig) -> Result<Dataset> {
+        let mut dataset = Dataset::load(path, config, true)?;
+        if let Some(name) = &config.neutral {
+            let classes = dataset.classes.clone();
+            dataset.classes = classes.with_neutral_named(name).ok_or_else(|| {
+                let names = dataset.classes.names().iter().map(String::as_str);
+                Error::Config {
+                    field: "data.neutral".into(),
+                    reason: format!("there is no class {name:?}{}", instead(name, names)),
+                }
+            })?;
+        }
+        Ok(dataset)
+    }
+
+    fn load(path: &Path, config: &DataConfig, hash: bool) -> Result<Dataset> {
         let table = path.join("train_metadata.csv");
         check_data_folder(path)?;
-        let train = Metadata::read(&table, selection.classes.as_deref())?;
+        let train = Metadata::read(&table, config.classes.as_deref())?;
         let test_table = path.join("test_metadata.csv");
         let test = test_table
             .exists()
@@ -135,22 +142,22 @@ impl Dataset {
 
         let folder = path.join("features").join("train");
         let names = arrange(feature_files(&folder)?, &path.join("encoders.toml"))?;
-        let names = select(names, selection.encoders.as_deref(), &folder)?;
+        let names = select(names, config.encoders.as_deref(), &folder)?;
         let classes = train.classes.clone();
         let files = |part: &str| -> Vec<PathBuf> {
             let folder = path.join("features").join(part);
             let file = |(name, _): &(String, Modality)| folder.join(format!("{name}.npz"));
             names.iter().map(file).collect()
         };
-        let train = Split::load(train, &files("train"), selection.hash)?;
+        let train = Split::load(train, &files("train"), hash)?;
         let test = match test {
             Some(test) => {
                 let files = files("test");
                 check_test_files(&files, &test)?;
-                if selection.encoders.is_none() {
+                if config.encoders.is_none() {
                     check_untrained(&files)?;
                 }
-                let test = Split::load(test, &files, selection.hash)?;
+                let test = Split::load(test, &files, hash)?;
                 same_widths(&train, &test)?;
                 Some(test)
             }

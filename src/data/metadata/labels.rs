@@ -1,10 +1,12 @@
 //! The two forms of labels in a metadata table.
 
-use super::RESERVED;
 use crate::Result;
 use crate::data::label::Classes;
 use crate::formats::csv::table::{CsvRow, CsvTable};
 use crate::suggest::meant;
+
+/// Columns that are never classes.
+const RESERVED: [&str; 4] = ["filename", "fold", "actor", "split"];
 
 /// Slack of proportions that should sum to 1.
 const PROPORTION_SLACK: f64 = 1e-3;

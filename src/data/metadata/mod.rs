@@ -12,9 +12,6 @@ use crate::formats::csv::table::{CsvRow, CsvTable};
 use crate::suggest::instead;
 use labels::Form;
 
-/// Columns that are never classes.
-pub(super) const RESERVED: [&str; 4] = ["filename", "fold", "actor", "split"];
-
 /// One clip of a metadata table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clip {
