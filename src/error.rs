@@ -76,6 +76,12 @@ pub enum Error {
     /// Data that is well formed but cannot be used as asked (no such fold, a clip without features).
     #[error("{0}")]
     Data(String),
+    /// A folder that holds no trained model.
+    #[error("{}: holds no weights.safetensors; expected the folder of a trained model", path.display())]
+    NotAModel {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Trainings of a plan that failed; the others went on.
     #[error(
         "{failed} of {total} trials failed: {reasons}; the others are kept, --resume tries these again"

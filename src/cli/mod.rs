@@ -7,6 +7,7 @@ mod help;
 mod interrupt;
 mod output;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -17,6 +18,8 @@ use output::console;
 
 use crate::kernels::map::end_where_pages_are_lost;
 use crate::kernels::micro::kernel_name;
+use crate::plan::store::plan_folder::final_model;
+use crate::plan::store::trial_files::TrialFiles;
 use crate::suggest::path_instead;
 use crate::{Error, Result};
 
@@ -100,7 +103,19 @@ fn in_full(error: &Error) -> String {
                 path_instead(path)
             )
         }
+        Error::NotAModel { path } => format!("{error}{}", model_inside(path)),
         _ => error.to_string(),
+    }
+}
+
+/// The model that was meant by the folder of a plan: its final one, or one of its trials'.
+fn model_inside(folder: &Path) -> String {
+    if let Some(model) = final_model(folder) {
+        return format!("; did you mean {}?", model.display());
+    }
+    match TrialFiles::of(folder).models().min() {
+        Some(model) => format!(", such as {}", model.display()),
+        None => String::new(),
     }
 }
 

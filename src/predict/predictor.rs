@@ -25,26 +25,11 @@ pub struct Predictor {
     description: Description,
 }
 
-/// The model that was meant by the folder of many trainings: its final one, or one of its trials.
-fn model_inside(run: &Path) -> String {
-    let holds = |folder: &Path| folder.join("weights.safetensors").is_file();
-    let last = run.join("final");
-    if holds(&last) {
-        return format!("; did you mean {}?", last.display());
-    }
-    let trials = std::fs::read_dir(run.join("trials")).into_iter().flatten();
-    let trials = trials.flatten().map(|entry| entry.path());
-    match trials.filter(|trial| holds(trial)).min() {
-        Some(trial) => format!(", such as {}", trial.display()),
-        None => String::new(),
-    }
-}
-
 impl Predictor {
     /// Loads a run's folder (its `weights.safetensors`) or a weights file.
     ///
     /// # Errors
-    /// [`Error::Data`] if there is nothing, [`Error::Read`], or [`Error::File`] if the file is not one
+    /// [`Error::Data`] if there is nothing, [`Error::NotAModel`], [`Error::Read`], or [`Error::File`] if the file is not one
     /// that this program trained.
     pub fn load(run: &Path) -> Result<Self> {
         if !run.exists() {
@@ -60,11 +45,9 @@ impl Predictor {
             run.to_owned()
         };
         if !path.exists() {
-            return Err(Error::Data(format!(
-                "{}: holds no weights.safetensors; expected the folder of a trained model{}",
-                run.display(),
-                model_inside(run)
-            )));
+            return Err(Error::NotAModel {
+                path: run.to_owned(),
+            });
         }
         let file = Checkpoint::read(&path)?;
         let description = file.description()?;

@@ -162,6 +162,11 @@ fn work_refuses_what_would_not_be_the_planned_training() {
         error.contains("no trial 0123456789abcdef is planned here"),
         "{error}"
     );
+    // In the words of the folder's own command.
+    assert!(
+        error.contains("`blendfuse plan cv DATA --out out --print`"),
+        "{error}"
+    );
     let error = place.refused(&["work", "out", "../../etc"]);
     assert!(error.contains("no trial ../../etc"), "{error}");
     let error = place.refused(&["work", "data", &id]);

@@ -55,7 +55,9 @@ impl Work<'_> {
             let known = is_id(id) && (files.result(id).exists() || files.order(id).exists());
             if !known {
                 return Err(Error::Data(format!(
-                    "{}: no trial {id} is planned here; `blendfuse plan DATA --print` lists those that wait",
+                    "{}: no trial {id} is planned here; `blendfuse plan {} DATA --out {} --print`, with the plan's other flags, lists those that wait",
+                    self.folder.display(),
+                    plan.command,
                     self.folder.display()
                 )));
             }

@@ -77,19 +77,6 @@ pub struct Array {
     pub mem_mib: u64,
 }
 
-impl Array {
-    /// The trials of each task, the first task's first.
-    ///
-    /// # Errors
-    /// [`Error::Read`].
-    pub fn task_trials(&self, folder: &Path) -> Result<Vec<Vec<String>>> {
-        let path = place(folder).join(&self.name).join("tasks");
-        let text = std::fs::read_to_string(&path).map_err(|source| Error::Read { path, source })?;
-        let line = |line: &str| line.split_whitespace().map(str::to_owned).collect();
-        Ok(text.lines().map(line).collect())
-    }
-}
-
 /// What one process submitted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Round {

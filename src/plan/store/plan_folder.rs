@@ -11,7 +11,7 @@ use super::events;
 use super::events::Event;
 use super::list::List;
 pub use super::list::{Listed, listed};
-use super::trial_files::{TrialFiles, remove};
+use super::trial_files::{TrialFiles, WEIGHTS, remove};
 use crate::error::{Error, Result};
 use crate::files::atomic_file::{is_temporary, remove_temporary};
 use crate::files::folder_lock;
@@ -27,6 +27,15 @@ pub const DESCRIPTION: &str = "plan.json";
 
 /// What happened to the plan as a whole.
 pub const LOG: &str = "log.jsonl";
+
+/// The folder of the final model.
+const FINAL: &str = "final";
+
+/// The run folder of the model of all clips, where the folder of a plan holds one.
+pub fn final_model(folder: &Path) -> Option<PathBuf> {
+    let run = folder.join(FINAL);
+    run.join(WEIGHTS).is_file().then_some(run)
+}
 
 /// The contents of `plan.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,7 +129,7 @@ impl PlanFolder {
         files.remove_temporary()?;
         for folder in [
             "",
-            "final",
+            FINAL,
             "final/ensemble",
             "final_uda",
             "final_uda/ensemble",

@@ -12,6 +12,9 @@ use crate::plan::trial::is_id;
 /// Files of a run that only its continuation needs.
 const NEEDLESS: [&str; 3] = ["last.safetensors", "state.safetensors", folder_lock::NAME];
 
+/// The file that a run's model is in.
+pub(super) const WEIGHTS: &str = "weights.safetensors";
+
 /// The folder `trials` of a plan. Its subfolders bear the first two digits of the trials' names, so
 /// that none of them holds more than a 256th of all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +132,17 @@ impl TrialFiles {
             std::fs::rename(&path, &to).map_err(|source| Error::Write { path: to, source })?;
         }
         Ok(())
+    }
+
+    /// The run folders that hold a model, in no order.
+    pub fn models(&self) -> impl Iterator<Item = PathBuf> {
+        // An earlier version had them all in one folder.
+        let shards = entries(&self.root).into_iter();
+        let runs = shards.flat_map(|shard| [entries(&shard), vec![shard]].concat());
+        runs.filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(is_id) && path.join(WEIGHTS).is_file()
+        })
     }
 
     /// The trials that have a result, in no order; only names of files are read.
