@@ -104,9 +104,6 @@ pub enum Error {
         /// Each different reason, with how many it concerns.
         reasons: String,
     },
-    /// The work goes on elsewhere: it was handed on, and this process has nothing left to do.
-    #[error("{0}")]
-    HandedOn(String),
     /// Somebody asked to stop; what is saved lets the same work go on.
     #[error("interrupted {0}")]
     Interrupted(String),
@@ -217,7 +214,6 @@ impl Error {
                 | Error::NonFinite { .. }
                 | Error::Trials { .. }
                 | Error::Unfinished { .. }
-                | Error::HandedOn(_)
                 | Error::Interrupted(_)
         )
     }

@@ -1,7 +1,6 @@
 //! Tables and files of what the experiments return. Layer: uses everything but the command line.
 
 pub mod analysis;
-pub mod certainty;
 pub mod comparison;
 pub mod cross_validation;
 #[cfg(feature = "cli")]
@@ -15,9 +14,12 @@ pub mod page;
 #[cfg(feature = "cli")]
 pub mod raster;
 pub mod reproduction;
+pub mod significance;
+pub mod study;
 pub mod sweep;
 pub mod table;
 #[cfg(feature = "cli")]
 pub mod terminal;
 
+pub use study::{StudyReport, StudyTables};
 pub use table::{Cell, Table};
