@@ -191,7 +191,7 @@ fn a_study_is_extended_and_collected() {
         .unwrap();
     let (one, two) = (one.result.unwrap(), two.result.unwrap());
     assert_eq!(one.folds[..], two.folds[..5]);
-    assert_eq!(two.folds, collected.result.unwrap().folds);
+    assert_eq!(two.folds, collected.result.as_ref().unwrap().folds);
     let retrained = |row: blendfuse::experiments::comparison::Row| {
         let models = row.retrained.unwrap().unwrap().results;
         models
