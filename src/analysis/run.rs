@@ -10,7 +10,8 @@ use crate::artifact::manifest::Manifest;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::plan::result::TrialResult;
-use crate::plan::store::plan_folder::{DESCRIPTION, Description, Listed, listed};
+use crate::plan::store::description::{DESCRIPTION, PlanDescription};
+use crate::plan::store::list::{ListedTrial, listed};
 use crate::plan::store::trial_files::TrialFiles;
 use crate::predict::Predictor;
 use crate::suggest::path_instead;
@@ -96,7 +97,7 @@ impl AnalysedRun {
     }
 
     fn open_plan(path: &Path) -> Result<Self> {
-        let plan = Description::read(path)?;
+        let plan = PlanDescription::read(path)?;
         let trials = listed(path)?;
         let files = TrialFiles::of(path);
         let mut results = Vec::new();
@@ -104,11 +105,11 @@ impl AnalysedRun {
             results.extend(TrialResult::read(&files.result(&trial.id), &trial.id)?);
         }
         let first = trials.iter().find(|trial| trial.fold.is_some());
-        let same = |trial: &&Listed| {
+        let same = |trial: &&ListedTrial| {
             first.is_some_and(|first| trial.label == first.label && trial.seed == first.seed)
                 && trial.fold.is_some()
         };
-        let mut of_first: Vec<&Listed> = trials.iter().filter(same).collect();
+        let mut of_first: Vec<&ListedTrial> = trials.iter().filter(same).collect();
         of_first.sort_by_key(|trial| trial.fold);
         let (mut models, mut notes) = (Vec::new(), Vec::new());
         let wanted = of_first.len();

@@ -15,7 +15,7 @@ mod trivial;
 
 pub use outcome::{BaselineEpoch, BaselineOutcome};
 pub(crate) use spec::encoder_named;
-pub use spec::{BaselineModel, BaselineSpec, Recipe, named};
+pub use spec::{BaselineModel, BaselineSpec, ClassifierSpec, Recipe, named};
 
 use crate::data::dataset::Dataset;
 use crate::data::folds::fold as split_fold;

@@ -102,6 +102,41 @@ impl Recipe {
     }
 }
 
+/// A classifier and how it learns.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassifierSpec {
+    /// The classifier.
+    #[serde(rename = "baseline_model")]
+    pub model: BaselineModel,
+    /// How it learns.
+    #[serde(flatten, with = "RecipeKeys")]
+    pub recipe: Recipe,
+}
+
+impl Default for ClassifierSpec {
+    /// The larger of the challenge's classifiers with its recipe.
+    fn default() -> Self {
+        Self {
+            model: BaselineModel::Mlp { width: 512 },
+            recipe: Recipe::default(),
+        }
+    }
+}
+
+/// The keys of a [`ClassifierSpec`]'s recipe in files.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Recipe")]
+struct RecipeKeys {
+    #[serde(rename = "baseline_lr")]
+    lr: f64,
+    #[serde(rename = "baseline_weight_decay")]
+    weight_decay: f64,
+    #[serde(rename = "baseline_batch_size")]
+    batch_size: usize,
+    #[serde(rename = "baseline_epochs")]
+    epochs: usize,
+}
+
 impl BaselineSpec {
     /// How its distributions become emotions: by the challenge's rules, thresholds searched on the
     /// challenge's grid of 20 × 20.

@@ -6,6 +6,7 @@ mod flags;
 mod help;
 mod interrupt;
 mod output;
+mod study;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -109,7 +110,7 @@ fn in_full(error: &Error) -> String {
     }
 }
 
-/// The model that was meant by the folder of a plan: its final one, or one of its trials'.
+/// The model that was meant by the folder of a study: its final one, or one of its trials'.
 fn model_inside(folder: &Path) -> String {
     if let Some(model) = final_model(folder) {
         return format!("; did you mean {}?", model.display());
@@ -139,18 +140,7 @@ fn run() -> Result<()> {
         console::set_quiet();
     }
     kernel.map_err(|error| Error::Data(error.to_string()))?;
-    match cli.command.run() {
-        Err(Error::HandedOn(text)) => {
-            let flags = matches.subcommand().map(|(_, flags)| flags);
-            let json = flags.and_then(|flags| flags.try_get_one::<bool>("json").ok()?);
-            console::line(&text);
-            match json {
-                Some(true) => console::print_json(&serde_json::json!({ "handed_on": text })),
-                _ => Ok(()),
-            }
-        }
-        ended => ended,
-    }
+    cli.command.run()
 }
 
 #[cfg(test)]

@@ -2,36 +2,93 @@
 
 use std::sync::Arc;
 
-use super::comparison::Contender;
+use serde::{Deserialize, Serialize};
+
+use super::comparison::{Comparison, Entry, Row, compare_rows};
 use super::paper::table_2;
+use super::study::{Setup, Study};
 use crate::config::Config;
 use crate::config::{Gate, Heads, PresenceLoss};
+use crate::error::Result;
 use crate::plan::data_folder::Opened;
+use crate::plan::outcomes::Outcomes;
+use crate::plan::planned::Plan;
 use crate::plan::trial::TrialKind;
+
+/// Cross-validates the setup's configuration and its variants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ablate {
+    /// Whether every model's weights are kept; otherwise those of the full model alone.
+    pub keep_weights: bool,
+}
+
+/// An ablation while it runs.
+#[derive(Debug)]
+pub struct Ablating {
+    comparison: Comparison,
+    unchanged: Vec<String>,
+}
+
+/// What the parts of a model are worth.
+#[derive(Debug)]
+pub struct Ablation {
+    /// The full model and its variants, compared with the full model.
+    pub rows: Vec<Row>,
+    /// Variants without a row, because the configuration is like them already.
+    pub unchanged: Vec<String>,
+}
+
+impl Study for Ablate {
+    const NAME: &'static str = "ablate";
+    type State = Ablating;
+    type Findings = Ablation;
+
+    fn start(&self, setup: &Setup, plan: &mut Plan) -> Result<Ablating> {
+        let (mut entries, unchanged) = variants(&setup.config, &setup.data);
+        for entry in &mut entries {
+            entry.candidate.keep_weights |= self.keep_weights;
+        }
+        let mut comparison = Comparison::default();
+        comparison.add(entries, &setup.protocol, plan)?;
+        Ok(Ablating {
+            comparison,
+            unchanged,
+        })
+    }
+
+    fn conclude(&self, setup: &Setup, state: &Ablating, outcomes: &Outcomes) -> Result<Ablation> {
+        let mut rows = state.comparison.rows(&setup.protocol, outcomes)?;
+        compare_rows(&mut rows, 0)?;
+        Ok(Ablation {
+            rows,
+            unchanged: state.unchanged.clone(),
+        })
+    }
+}
 
 /// One change of a configuration.
 type Change = fn(&mut Config);
 
 /// The full model and its variants; and the names of variants that the base leaves nothing to change
 /// for, which have no row.
-pub fn variants(base: &Config, data: &Arc<Opened>) -> (Vec<Contender>, Vec<String>) {
+pub fn variants(base: &Config, data: &Arc<Opened>) -> (Vec<Entry>, Vec<String>) {
     let encoders = data.dataset.encoders.len();
-    let full = Contender::fusion("full model", base, base, data, Some(table_2::FULL));
-    let mut left_out = Vec::new();
-    let mut contenders = vec![full.keeping_weights()];
+    let full = Entry::fusion("full model", base, base, data, Some(table_2::FULL));
+    let mut unchanged = Vec::new();
+    let mut entries = vec![full.with_weights()];
     for (name, change, paper) in of_the_paper().into_iter().chain(more(base)) {
         let mut config = base.clone();
         change(&mut config);
         if name == WITHOUT_SELECTION {
             config.model.top_k = encoders;
         }
-        if TrialKind::fusion(&config, encoders) == contenders[0].candidate.kind {
-            left_out.push(name.to_owned());
+        if TrialKind::fusion(&config, encoders) == entries[0].candidate.kind {
+            unchanged.push(name.to_owned());
         } else {
-            contenders.push(Contender::fusion(name, &config, base, data, paper));
+            entries.push(Entry::fusion(name, &config, base, data, paper));
         }
     }
-    (contenders, left_out)
+    (entries, unchanged)
 }
 
 const WITHOUT_SELECTION: &str = "without top-k (all encoders kept)";

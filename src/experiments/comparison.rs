@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::certainty::{Certainty, certainties};
-use super::cross_validate::{Candidate, CrossValidation, Protocol, add_trials, summarise};
+use super::cross_validation::{Candidate, CrossValidation, Protocol};
 use super::retrain::{FinalTrials, Retrained};
+use super::significance::{Significance, significances};
 use crate::baseline::{BaselineSpec, Recipe};
 use crate::config::Config;
 use crate::error::Result;
@@ -13,12 +13,11 @@ use crate::eval::statistics::Resampling;
 use crate::plan::data_folder::Opened;
 use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
-use crate::plan::run::schedule::{PlanObserver, Scheduler};
 use crate::plan::trial::TrialKind;
 
-/// What a contender is trained to after its cross-validation.
+/// What an entry is trained to after its cross-validation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Final {
+pub enum FinalModel {
     /// Nothing.
     #[default]
     None,
@@ -30,7 +29,7 @@ pub enum Final {
 
 /// One of the configurations.
 #[derive(Clone, Debug)]
-pub struct Contender {
+pub struct Entry {
     /// What is cross-validated, with its name.
     pub candidate: Candidate,
     /// How it differs from the base, as `key=value`; empty for the base and for baselines.
@@ -38,10 +37,10 @@ pub struct Contender {
     /// The paper's average, where the paper gives one.
     pub paper: Option<f64>,
     /// What follows its cross-validation.
-    pub follow: Final,
+    pub final_model: FinalModel,
 }
 
-impl Contender {
+impl Entry {
     /// The fusion model with a configuration that differs from `base`.
     pub fn fusion(
         name: impl Into<String>,
@@ -51,16 +50,10 @@ impl Contender {
         paper: Option<f64>,
     ) -> Self {
         let encoders = data.dataset.encoders.len();
+        let kind = TrialKind::fusion(config, encoders);
         Self {
-            candidate: Candidate {
-                name: name.into(),
-                kind: TrialKind::fusion(config, encoders),
-                data: Arc::clone(data),
-                keep_weights: false,
-            },
             changes: config.changes_from(base),
-            paper,
-            follow: Final::None,
+            ..Self::new(name.into(), kind, data, paper)
         }
     }
 
@@ -72,122 +65,193 @@ impl Contender {
         data: &Arc<Opened>,
         paper: Option<f64>,
     ) -> Self {
+        Self::new(name.into(), TrialKind::baseline(spec, recipe), data, paper)
+    }
+
+    fn new(name: String, kind: TrialKind, data: &Arc<Opened>, paper: Option<f64>) -> Self {
         Self {
             candidate: Candidate {
-                name: name.into(),
-                kind: TrialKind::baseline(spec, recipe),
+                name,
+                kind,
                 data: Arc::clone(data),
                 keep_weights: false,
             },
             changes: Vec::new(),
             paper,
-            follow: Final::None,
+            final_model: FinalModel::None,
         }
     }
 
     /// The same with its models' weights kept.
-    pub fn keeping_weights(mut self) -> Self {
+    pub fn with_weights(mut self) -> Self {
         self.candidate.keep_weights = true;
         self
     }
 
     /// The same with what follows its cross-validation.
-    pub fn followed_by(mut self, follow: Final) -> Self {
-        self.follow = follow;
+    pub fn with_final_model(mut self, final_model: FinalModel) -> Self {
+        self.final_model = final_model;
         self
     }
 }
 
-/// A contender and what it comes to, or why it has no result.
+/// An entry and what it came to, or why it has no result.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The contender.
-    pub contender: Contender,
+    /// The entry.
+    pub entry: Entry,
     /// Its cross-validation.
-    pub found: std::result::Result<CrossValidation, String>,
-    /// How sure its scores are, by itself and beside the table's reference.
-    pub certainty: Option<Certainty>,
+    pub result: std::result::Result<CrossValidation, String>,
+    /// Intervals of its scores, and how they compare with the table's reference.
+    pub significance: Option<Significance>,
     /// What followed, where it was asked for.
     pub retrained: Option<std::result::Result<Retrained, String>>,
+}
+
+impl Row {
+    /// The validation average, where there is a result.
+    pub fn average(&self) -> Option<f64> {
+        let result = self.result.as_ref().ok()?;
+        Some(result.summary.average.mean)
+    }
+}
+
+/// The place of the row with the highest validation average; of equal ones the first.
+pub fn best(rows: &[Row]) -> Option<usize> {
+    let mut best: Option<(usize, f64)> = None;
+    for (place, row) in rows.iter().enumerate() {
+        if let Some(average) = row.average()
+            && best.is_none_or(|(_, highest)| average > highest)
+        {
+            best = Some((place, average));
+        }
+    }
+    best.map(|(place, _)| place)
 }
 
 /// Compares the rows with the one at the place `reference`, in place of what they were compared with.
 ///
 /// # Errors
-/// As [`certainties`].
+/// As [`significances`].
 pub fn compare_rows(rows: &mut [Row], reference: usize) -> Result<()> {
-    let found: Vec<_> = rows.iter().map(|row| row.found.as_ref().ok()).collect();
-    let certainties = certainties(&found, reference, &Resampling::default())?;
-    for (row, certainty) in rows.iter_mut().zip(certainties) {
-        row.certainty = certainty;
+    let results: Vec<_> = rows.iter().map(|row| row.result.as_ref().ok()).collect();
+    let significances = significances(&results, reference, &Resampling::default())?;
+    for (row, significance) in rows.iter_mut().zip(significances) {
+        row.significance = significance;
     }
     Ok(())
 }
 
-/// Cross-validates all contenders in one plan, and trains those that ask for it on all clips beside
-/// the folds of the others. The rows are not compared yet: see [`compare_rows`].
-///
-/// # Errors
-/// As [`Scheduler::run`] and [`summarise`]. A contender with a failed trial has the reason in its
-/// row, and [`Outcomes::check`] tells.
-pub fn compare(
-    scheduler: &Scheduler<'_>,
-    contenders: Vec<Contender>,
-    protocol: &Protocol,
-    observer: &mut dyn PlanObserver,
-) -> Result<(Vec<Row>, Outcomes)> {
-    let candidates: Vec<Candidate> = contenders
-        .iter()
-        .map(|contender| contender.candidate.clone())
-        .collect();
-    let mut plan = Plan::default();
-    let names = add_trials(&mut plan, &candidates, protocol)?;
-    for contender in &contenders {
-        if contender.follow != Final::None {
-            // Labels that cannot be read are found now, not after hours of training.
-            contender.candidate.data.dataset.test_truths()?;
+/// Entries that are cross-validated in one plan, with the names of their trials.
+#[derive(Debug, Default)]
+pub struct Comparison {
+    compared: Vec<Compared>,
+}
+
+/// An entry with its trials.
+#[derive(Debug)]
+struct Compared {
+    entry: Entry,
+    /// Its folds for each seed.
+    folds: Vec<String>,
+    /// What trains it on all clips, once its folds have results, with what those came to.
+    last: Option<(CrossValidation, FinalTrials)>,
+}
+
+impl Comparison {
+    /// Adds entries, and to the plan the trials of their folds.
+    ///
+    /// # Errors
+    /// As [`Plan::add`]; as [`Dataset::test_truths`](crate::data::dataset::Dataset::test_truths) for
+    /// an entry that a final model follows.
+    pub fn add(
+        &mut self,
+        entries: impl IntoIterator<Item = Entry>,
+        protocol: &Protocol,
+        plan: &mut Plan,
+    ) -> Result<()> {
+        for entry in entries {
+            if entry.final_model != FinalModel::None {
+                // Labels that cannot be read are found now, not after hours of training.
+                entry.candidate.data.dataset.test_truths()?;
+            }
+            self.compared.push(Compared {
+                folds: entry.candidate.add_trials(protocol, plan)?,
+                entry,
+                last: None,
+            });
         }
+        Ok(())
     }
-    let mut finals: Vec<Option<FinalTrials>> = vec![None; contenders.len()];
-    let in_order = plan.clone();
-    let outcomes = scheduler.run_and_follow(&mut plan, observer, &mut |outcomes, plan| {
-        for (i, contender) in contenders.iter().enumerate() {
-            let ready = || names[i].iter().all(|id| outcomes.get(id).is_some());
-            if contender.follow == Final::None || finals[i].is_some() || !ready() {
+
+    /// The entries, in the order in which they were added.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.compared.iter().map(|compared| &compared.entry)
+    }
+
+    /// The names of the trials of the folds of the entry at a place.
+    pub fn folds(&self, place: usize) -> &[String] {
+        &self.compared[place].folds
+    }
+
+    /// Adds the trials on all clips of the entries that ask for them and whose folds have results.
+    ///
+    /// # Errors
+    /// As [`Candidate::summarise`] and [`Plan::add`].
+    pub fn next_trials(
+        &mut self,
+        protocol: &Protocol,
+        outcomes: &Outcomes,
+        plan: &mut Plan,
+    ) -> Result<()> {
+        for compared in &mut self.compared {
+            let follows = compared.entry.final_model != FinalModel::None;
+            let ready = || compared.folds.iter().all(|id| outcomes.get(id).is_some());
+            if !follows || compared.last.is_some() || !ready() {
                 continue;
             }
-            let candidates = std::slice::from_ref(&candidates[i]);
-            let names = std::slice::from_ref(&names[i]);
-            for found in summarise(candidates, protocol, names, outcomes)?
-                .into_iter()
-                .flatten()
-            {
-                finals[i] = Some(FinalTrials::add(plan, &found, protocol)?);
+            let candidate = &compared.entry.candidate;
+            if let Ok(result) = candidate.summarise(protocol, &compared.folds, outcomes)? {
+                let trials = FinalTrials::add(plan, &result, protocol)?;
+                compared.last = Some((result, trials));
             }
         }
         Ok(())
-    })?;
-    let found = summarise(&candidates, protocol, &names, &outcomes)?;
-    let mut rows = Vec::with_capacity(contenders.len());
-    // Which trial follows when depends on how fast the others were; the list must not.
-    let mut listed = in_order;
-    for ((contender, found), finals) in contenders.into_iter().zip(found).zip(&finals) {
-        let ensemble = contender.follow == Final::ModelAndEnsemble;
-        let retrained = match (&found, finals) {
-            (Ok(found), Some(finals)) => {
-                FinalTrials::add(&mut listed, found, protocol)?;
-                Some(finals.conclude(found, &outcomes, ensemble)?)
-            }
-            (Err(reason), _) if contender.follow != Final::None => Some(Err(reason.clone())),
-            _ => None,
-        };
-        rows.push(Row {
-            contender,
-            found,
-            certainty: None,
-            retrained,
-        });
     }
-    scheduler.folder.list_in_order(&listed)?;
-    Ok((rows, outcomes))
+
+    /// A row for each entry, not compared yet: see [`compare_rows`]. An entry with a failed trial has
+    /// the reason in its row.
+    ///
+    /// # Errors
+    /// As [`Candidate::summarise`].
+    pub fn rows(&self, protocol: &Protocol, outcomes: &Outcomes) -> Result<Vec<Row>> {
+        let row = |compared: &Compared| compared.row(protocol, outcomes);
+        self.compared.iter().map(row).collect()
+    }
+}
+
+impl Compared {
+    fn row(&self, protocol: &Protocol, outcomes: &Outcomes) -> Result<Row> {
+        let entry = self.entry.clone();
+        let ensemble = entry.final_model == FinalModel::ModelAndEnsemble;
+        let (result, retrained) = match &self.last {
+            Some((result, trials)) => {
+                let retrained = trials.conclude(result, outcomes, ensemble)?;
+                (Ok(result.clone()), Some(retrained))
+            }
+            None => {
+                let result = entry.candidate.summarise(protocol, &self.folds, outcomes)?;
+                let follows = entry.final_model != FinalModel::None;
+                let reason = result.as_ref().err().filter(|_| follows);
+                let retrained = reason.map(|reason| Err(reason.clone()));
+                (result, retrained)
+            }
+        };
+        Ok(Row {
+            entry,
+            result,
+            significance: None,
+            retrained,
+        })
+    }
 }

@@ -1,21 +1,32 @@
 //! Studies: cross-validation, sweeps, ablations, baselines, the paper's tables.
 //!
-//! A study says which runs it needs; [`crate::plan`] executes those that have no result yet, and the
-//! study summarises the results. Nothing here prints; [`crate::report`] makes tables of what these
-//! modules return.
+//! A [`study::Study`] says which trials it needs and what they come to; a [`study_run::StudyRun`] is a
+//! study with its folder, which runs the trials here, submits or lists them, or collects their results.
+//! [`crate::plan`] executes trials. Nothing here prints; [`crate::report`] makes tables of what studies
+//! find.
 
 pub mod ablate;
-pub mod certainty;
+pub mod baselines;
 pub mod comparison;
 pub mod cross_validate;
-pub mod line_up;
+pub mod cross_validation;
 pub mod out_of_fold;
 pub mod paper;
 pub mod repro;
 pub mod retrain;
 pub mod score;
+pub mod significance;
+pub mod study;
+pub mod study_run;
 pub mod sweep;
 pub mod table_1;
 pub mod test_part;
 
-pub use cross_validate::{Candidate, CrossValidation, Protocol, cross_validate};
+pub use ablate::Ablate;
+pub use baselines::CompareBaselines;
+pub use cross_validate::CrossValidate;
+pub use cross_validation::{Candidate, CrossValidation, Protocol};
+pub use repro::Reproduce;
+pub use study::{Setup, Study};
+pub use study_run::{StudyRun, Submission};
+pub use sweep::{Sweep, Tune};

@@ -1,60 +1,105 @@
 //! The paper's tables with one's own data: every cross-validation in one plan, then the final models.
 
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
 
 use super::ablate::variants;
-use super::comparison::{Contender, Final, Row, compare, compare_rows};
-use super::cross_validate::Protocol;
-use super::paper::{TABLE_5, table_1};
-use super::table_1::baselines;
-use crate::baseline::{BaselineModel, Recipe};
+use super::comparison::{Comparison, Entry, FinalModel, Row, best, compare_rows};
+use super::paper::{TABLE_5, table_1 as paper};
+use super::study::{Setup, Study};
+use super::table_1::{Entries, baselines};
+use crate::baseline::ClassifierSpec;
 use crate::config::Config;
 use crate::error::Result;
-use crate::plan::data_folder::Opened;
 use crate::plan::outcomes::Outcomes;
-use crate::plan::run::schedule::{PlanObserver, Scheduler};
+use crate::plan::planned::Plan;
 
-/// What a reproduction takes.
-#[derive(Clone, Debug)]
-pub struct Reproduction {
-    /// The base: the full model without domain adaptation.
-    pub base: Config,
-    /// How many encoders are kept, one cross-validation each (Table V).
-    pub kept: Vec<usize>,
+/// Epochs of a quick reproduction, at most.
+const QUICK_EPOCHS: usize = 3;
+
+/// Reproduces the paper's tables with the setup's configuration as the base.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reproduce {
+    /// Whether little time is taken, to see that everything runs: at most 3 epochs and 3 numbers of kept
+    /// encoders.
+    pub quick: bool,
     /// Whether the weights of every model are kept; otherwise those of Table I alone.
     pub keep_weights: bool,
-    /// The classifier of Table I's baselines and how it learns; none: no baselines.
-    pub baselines: Option<(BaselineModel, Recipe)>,
+    /// Whether Table I's baselines are left out.
+    pub no_baselines: bool,
+    /// The classifier of Table I's baselines.
+    #[serde(rename = "recipe")]
+    pub classifier: ClassifierSpec,
 }
 
-impl Reproduction {
-    /// The paper's, with one's own configuration as the base.
-    pub fn new(config: &Config, encoders: usize) -> Self {
+impl Reproduce {
+    /// The full model without domain adaptation.
+    fn base(&self, config: &Config) -> Config {
         let mut base = config.clone();
         base.uda.enabled = false;
-        let mut kept: Vec<usize> = TABLE_5.iter().map(|&(k, _)| k.min(encoders)).collect();
-        kept.dedup();
-        Self {
-            base,
-            kept,
-            keep_weights: false,
-            baselines: Some((BaselineModel::Mlp { width: 512 }, Recipe::default())),
+        if self.quick {
+            base.train.max_epochs = base.train.max_epochs.min(QUICK_EPOCHS);
         }
+        base
     }
 
-    /// The same in little time, to see that everything runs: at most 3 epochs and 3 values of k.
-    pub fn quick(mut self) -> Self {
-        self.base.train.max_epochs = self.base.train.max_epochs.min(3);
-        if let Some((_, recipe)) = &mut self.baselines {
-            recipe.epochs = recipe.epochs.min(3);
+    /// How many encoders are kept, one cross-validation each (Table V).
+    fn kept(&self, encoders: usize) -> Vec<usize> {
+        let mut kept: Vec<usize> = TABLE_5.iter().map(|&(k, _)| k.min(encoders)).collect();
+        kept.dedup();
+        if self.quick
+            && let (Some(&first), Some(&last)) = (kept.first(), kept.last())
+        {
+            kept = vec![first, kept[kept.len() / 2], last];
+            kept.dedup();
         }
-        if let (Some(&first), Some(&last)) = (self.kept.first(), self.kept.last()) {
-            let middle = self.kept[self.kept.len() / 2];
-            self.kept = vec![first, middle, last];
-            self.kept.dedup();
-        }
-        self
+        kept
     }
+
+    /// The models of Table I; the fusion model first.
+    fn models(&self, base: &Config, setup: &Setup) -> Entries {
+        let of = |name: &str, config: &Config, paper| {
+            let entry = Entry::fusion(name, config, base, &setup.data, paper);
+            entry
+                .with_weights()
+                .with_final_model(FinalModel::ModelAndEnsemble)
+        };
+        let mut adapted = base.clone();
+        adapted.uda.enabled = true;
+        let mut models = Entries {
+            entries: vec![
+                of(MODELS[0], base, Some(paper::ALL_ENCODERS)),
+                of(MODELS[1], &adapted, Some(paper::WITH_UDA)),
+            ],
+            left_out: Vec::new(),
+        };
+        if !self.no_baselines {
+            let mut classifier = self.classifier;
+            if self.quick {
+                classifier.recipe.epochs = classifier.recipe.epochs.min(QUICK_EPOCHS);
+            }
+            let found = baselines(&setup.data, &classifier);
+            let entries = found.entries.into_iter();
+            models
+                .entries
+                .extend(entries.map(|entry| entry.with_final_model(FinalModel::Model)));
+            models.left_out = found.left_out;
+        }
+        models
+    }
+}
+
+/// A reproduction while it runs.
+#[derive(Debug)]
+pub struct Reproducing {
+    /// The models of Table I, the ablations, then the numbers of kept encoders.
+    comparison: Comparison,
+    /// How many of the entries are models of Table I.
+    models: usize,
+    /// How many are ablations.
+    ablations: usize,
+    kept: Vec<usize>,
+    left_out: Vec<String>,
+    unchanged: Vec<String>,
 }
 
 /// The tables' contents.
@@ -73,88 +118,86 @@ pub struct Reproduced {
     pub unchanged: Vec<String>,
     /// How many encoders are kept, and its row (Table V).
     pub kept: Vec<(usize, Row)>,
-    /// Everything that was run.
-    pub outcomes: Outcomes,
 }
 
-/// Names of the two models of Table I.
+/// Names of the two fusion models of Table I.
 pub const MODELS: [&str; 2] = ["all encoders", "all encoders, with UDA"];
 
-/// Runs everything.
-///
-/// # Errors
-/// As [`compare`] and [`compare_rows`]. A failed trial leaves a reason in its row, and
-/// [`Outcomes::check`] tells.
-pub fn reproduce(
-    scheduler: &Scheduler<'_>,
-    reproduction: &Reproduction,
-    data: &Arc<Opened>,
-    protocol: &Protocol,
-    observer: &mut dyn PlanObserver,
-) -> Result<Reproduced> {
-    let base = &reproduction.base;
-    let of = |name: &str, config: &Config, paper| {
-        let contender = Contender::fusion(name, config, base, data, paper);
-        contender
-            .keeping_weights()
-            .followed_by(Final::ModelAndEnsemble)
-    };
-    let mut adapted = base.clone();
-    adapted.uda.enabled = true;
-    let mut contenders = vec![
-        of(MODELS[0], base, Some(table_1::ALL_ENCODERS)),
-        of(MODELS[1], &adapted, Some(table_1::WITH_UDA)),
-    ];
-    let mut left_out = Vec::new();
-    if let Some((model, recipe)) = &reproduction.baselines {
-        let found = baselines(data, *model, recipe);
-        let followed = found.contenders.into_iter();
-        contenders.extend(followed.map(|contender| contender.followed_by(Final::Model)));
-        left_out = found.left_out;
-    }
-    let models = contenders.len();
-    let (ablations, unchanged) = variants(base, data);
-    contenders.extend(ablations);
-    let ablations = contenders.len() - models;
-    for &k in &reproduction.kept {
-        let mut config = base.clone();
-        config.model.top_k = k;
-        let paper = TABLE_5.iter().find(|(of_paper, _)| *of_paper == k);
-        let name = format!("k = {k}");
-        let paper = paper.map(|(_, average)| *average);
-        contenders.push(Contender::fusion(&name, &config, base, data, paper));
-    }
-    for contender in &mut contenders {
-        contender.candidate.keep_weights |= reproduction.keep_weights;
-    }
-    let (rows, outcomes) = compare(scheduler, contenders, protocol, observer)?;
-    let mut rows = rows.into_iter();
-    let mut models: Vec<Row> = rows.by_ref().take(models).collect();
-    compare_rows(&mut models, 0)?;
-    let mut ablations: Vec<Row> = rows.by_ref().take(ablations).collect();
-    compare_rows(&mut ablations, 0)?;
-    let mut kept: Vec<Row> = rows.collect();
-    let encoders = data.dataset.encoders.len();
-    let planned = base.model.top_k.min(encoders);
-    let reference = reproduction.kept.iter().position(|&k| k == planned);
-    compare_rows(&mut kept, reference.unwrap_or_default())?;
+impl Study for Reproduce {
+    const NAME: &'static str = "repro";
+    type State = Reproducing;
+    type Findings = Reproduced;
 
-    let mut selected: Option<(usize, f64)> = None;
-    for (i, row) in models.iter().enumerate().take(MODELS.len()) {
-        if let Ok(found) = &row.found {
-            let average = found.summary.average.mean;
-            if selected.is_none_or(|(_, best)| average > best) {
-                selected = Some((i, average));
-            }
-        }
+    fn start(&self, setup: &Setup, plan: &mut Plan) -> Result<Reproducing> {
+        self.classifier.recipe.check()?;
+        let base = self.base(&setup.config);
+        let models = self.models(&base, setup);
+        let (ablations, unchanged) = variants(&base, &setup.data);
+        let kept = self.kept(setup.data.dataset.encoders.len());
+        let of_kept = kept.iter().map(|&k| {
+            let mut config = base.clone();
+            config.model.top_k = k;
+            let paper = TABLE_5.iter().find(|(of_paper, _)| *of_paper == k);
+            let paper = paper.map(|(_, average)| *average);
+            Entry::fusion(format!("k = {k}"), &config, &base, &setup.data, paper)
+        });
+        let counts = (models.entries.len(), ablations.len());
+        let entries = models.entries.into_iter().chain(ablations).chain(of_kept);
+        let entries = entries.map(|mut entry| {
+            entry.candidate.keep_weights |= self.keep_weights;
+            entry
+        });
+        let mut comparison = Comparison::default();
+        comparison.add(entries, &setup.protocol, plan)?;
+        Ok(Reproducing {
+            comparison,
+            models: counts.0,
+            ablations: counts.1,
+            left_out: models.left_out,
+            unchanged,
+            kept,
+        })
     }
-    Ok(Reproduced {
-        models,
-        left_out,
-        selected: selected.map(|(i, _)| i),
-        ablations,
-        unchanged,
-        kept: reproduction.kept.iter().copied().zip(kept).collect(),
-        outcomes,
-    })
+
+    fn next_trials(
+        &self,
+        setup: &Setup,
+        state: &mut Reproducing,
+        outcomes: &Outcomes,
+        plan: &mut Plan,
+    ) -> Result<()> {
+        state
+            .comparison
+            .next_trials(&setup.protocol, outcomes, plan)
+    }
+
+    fn conclude(
+        &self,
+        setup: &Setup,
+        state: &Reproducing,
+        outcomes: &Outcomes,
+    ) -> Result<Reproduced> {
+        let mut rows = state
+            .comparison
+            .rows(&setup.protocol, outcomes)?
+            .into_iter();
+        let mut models: Vec<Row> = rows.by_ref().take(state.models).collect();
+        compare_rows(&mut models, 0)?;
+        let mut ablations: Vec<Row> = rows.by_ref().take(state.ablations).collect();
+        compare_rows(&mut ablations, 0)?;
+        let mut kept: Vec<Row> = rows.collect();
+        let encoders = setup.data.dataset.encoders.len();
+        let planned = setup.config.model.top_k.min(encoders);
+        let reference = state.kept.iter().position(|&k| k == planned);
+        compare_rows(&mut kept, reference.unwrap_or_default())?;
+        let fusion = &models[..MODELS.len().min(models.len())];
+        Ok(Reproduced {
+            selected: best(fusion),
+            models,
+            left_out: state.left_out.clone(),
+            ablations,
+            unchanged: state.unchanged.clone(),
+            kept: state.kept.iter().copied().zip(kept).collect(),
+        })
+    }
 }

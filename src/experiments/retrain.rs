@@ -1,7 +1,7 @@
 //! The final model: trained on all clips for the median best epoch of the folds, decoded with the
 //! thresholds chosen on the out-of-fold scores.
 
-use super::cross_validate::{Candidate, CrossValidation, Protocol};
+use super::cross_validation::{Candidate, CrossValidation, Protocol};
 use super::test_part::TestOutcome;
 use crate::baseline::Recipe;
 use crate::config::Config;
@@ -10,7 +10,6 @@ use crate::error::Result;
 use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
 use crate::plan::result::TrialResult;
-use crate::plan::run::schedule::{PlanObserver, Scheduler};
 use crate::plan::trial::{Trial, TrialKind};
 
 /// A cross-validated configuration, trained on everything.
@@ -40,10 +39,10 @@ pub struct Ensemble {
 
 /// What trains on everything: the fusion model with the chosen thresholds, or a baseline, for the
 /// median best epoch of the folds. And how it had to differ.
-fn final_candidate(found: &CrossValidation) -> (Candidate, Vec<String>) {
-    let epochs = found.median_best_epoch.max(1);
-    let (kind, notes) = match &found.candidate.kind {
-        TrialKind::Fusion(config) => final_fusion(config, epochs, found),
+fn final_candidate(validated: &CrossValidation) -> (Candidate, Vec<String>) {
+    let epochs = validated.median_best_epoch.max(1);
+    let (kind, notes) = match &validated.candidate.kind {
+        TrialKind::Fusion(config) => final_fusion(config, epochs, validated),
         TrialKind::Baseline(baseline) => {
             let recipe = baseline.recipe.map(|recipe| Recipe { epochs, ..recipe });
             let kind = TrialKind::baseline(&baseline.spec, &recipe.unwrap_or_default());
@@ -51,9 +50,9 @@ fn final_candidate(found: &CrossValidation) -> (Candidate, Vec<String>) {
         }
     };
     let candidate = Candidate {
-        name: format!("{}, final", found.candidate.name),
+        name: format!("{}, final", validated.candidate.name),
         kind,
-        data: found.candidate.data.clone(),
+        data: validated.candidate.data.clone(),
         keep_weights: true,
     };
     (candidate, notes)
@@ -62,13 +61,13 @@ fn final_candidate(found: &CrossValidation) -> (Candidate, Vec<String>) {
 fn final_fusion(
     config: &Config,
     epochs: usize,
-    found: &CrossValidation,
+    validated: &CrossValidation,
 ) -> (TrialKind, Vec<String>) {
     let mut notes = Vec::new();
     let mut config = config.clone();
-    let dataset = &found.candidate.data.dataset;
+    let dataset = &validated.candidate.data.dataset;
     config.train.max_epochs = epochs;
-    let thresholds = found.pooled_thresholds;
+    let thresholds = validated.pooled_thresholds;
     config.decode.presence_threshold = Some(thresholds.presence);
     config.decode.salience_threshold = Some(thresholds.salience);
     config.decode.alpha = Some(thresholds.alpha);
@@ -91,7 +90,7 @@ fn final_fusion(
 }
 
 /// The trials that train one configuration on everything.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct FinalTrials {
     candidate: Candidate,
     notes: Vec<String>,
@@ -102,10 +101,10 @@ impl FinalTrials {
     /// Adds them to a plan, one for each seed.
     pub(super) fn add(
         plan: &mut Plan,
-        found: &CrossValidation,
+        validated: &CrossValidation,
         protocol: &Protocol,
     ) -> Result<Self> {
-        let (candidate, notes) = final_candidate(found);
+        let (candidate, notes) = final_candidate(validated);
         let mut ids = Vec::new();
         for &seed in protocol.seeds_of(&candidate.kind) {
             let trial = Trial::new(&candidate.kind, None, seed);
@@ -122,7 +121,7 @@ impl FinalTrials {
     /// What they came to, given the outcomes of these and of the folds; the reason where one failed.
     pub(super) fn conclude(
         &self,
-        found: &CrossValidation,
+        validated: &CrossValidation,
         outcomes: &Outcomes,
         with_ensemble: bool,
     ) -> Result<std::result::Result<Retrained, String>> {
@@ -130,14 +129,14 @@ impl FinalTrials {
             Ok(results) => results,
             Err(reason) => return Ok(Err(reason)),
         };
-        let (dataset, thresholds) = (&self.candidate.data.dataset, found.pooled_thresholds);
+        let (dataset, thresholds) = (&self.candidate.data.dataset, validated.pooled_thresholds);
         let kind = &self.candidate.kind;
         let mut tests = Vec::new();
         for result in &results {
             tests.extend(TestOutcome::of(kind, &[*result], thresholds, dataset)?);
         }
         let ensemble = match with_ensemble {
-            true => ensemble(found, outcomes)?,
+            true => ensemble(validated, outcomes)?,
             false => None,
         };
         Ok(Ok(Retrained {
@@ -150,38 +149,21 @@ impl FinalTrials {
     }
 }
 
-/// Trains a cross-validated configuration on everything; `outcomes` of its folds gain those of the
-/// new trials. The reason instead where a trial failed.
-///
-/// # Errors
-/// As [`Scheduler::run`] and [`TestOutcome::of`].
-pub fn retrain(
-    scheduler: &Scheduler<'_>,
-    found: &CrossValidation,
-    outcomes: &mut Outcomes,
-    protocol: &Protocol,
-    ensemble: bool,
-    observer: &mut dyn PlanObserver,
-) -> Result<std::result::Result<Retrained, String>> {
-    // Labels that cannot be read are found now, not after hours of training.
-    found.candidate.data.dataset.test_truths()?;
-    let mut plan = Plan::default();
-    let trials = FinalTrials::add(&mut plan, found, protocol)?;
-    outcomes.extend(scheduler.run(&plan, observer)?);
-    trials.conclude(found, outcomes, ensemble)
-}
-
 /// The models of all folds and seeds, averaged.
-fn ensemble(found: &CrossValidation, folds: &Outcomes) -> Result<Option<Ensemble>> {
-    let ids: Vec<String> = found.folds.iter().map(|score| score.id.clone()).collect();
+fn ensemble(validated: &CrossValidation, folds: &Outcomes) -> Result<Option<Ensemble>> {
+    let ids: Vec<String> = validated
+        .folds
+        .iter()
+        .map(|score| score.id.clone())
+        .collect();
     let Ok(results) = folds.results(&ids) else {
         return Ok(None);
     };
     let test = TestOutcome::of(
-        &found.candidate.kind,
+        &validated.candidate.kind,
         &results,
-        found.pooled_thresholds,
-        &found.candidate.data.dataset,
+        validated.pooled_thresholds,
+        &validated.candidate.data.dataset,
     )?;
     Ok(test.map(|test| Ensemble {
         models: results.len(),

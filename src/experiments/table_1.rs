@@ -1,10 +1,10 @@
-//! The baselines of the paper's Table I whose encoders the data have.
+//! The baselines of the paper's Table I, as far as the data have their encoders.
 
 use std::sync::Arc;
 
-use super::comparison::Contender;
+use super::comparison::Entry;
 use super::paper::table_1;
-use crate::baseline::{BaselineModel, BaselineSpec, Recipe, encoder_named};
+use crate::baseline::{BaselineSpec, ClassifierSpec, encoder_named};
 use crate::data::dataset::Dataset;
 use crate::data::registry;
 use crate::plan::data_folder::Opened;
@@ -37,27 +37,26 @@ const TRIVIAL: [(BaselineSpec, &str, f64); 2] = [
     ),
 ];
 
-/// Baselines, and why others are left out.
+/// Entries, and why others are left out.
 #[derive(Clone, Debug, Default)]
-pub struct Baselines {
+pub struct Entries {
     /// Those that the data allow, in the order of the table.
-    pub contenders: Vec<Contender>,
-    /// A sentence for each row that they do not allow.
+    pub entries: Vec<Entry>,
+    /// A sentence for each that they do not allow.
     pub left_out: Vec<String>,
 }
 
-/// The baselines of Table I; `model` is the classifier on features. `paper` is the test average.
-pub fn baselines(data: &Arc<Opened>, model: BaselineModel, recipe: &Recipe) -> Baselines {
+/// The baselines of Table I, with this classifier on features. `paper` is the test average.
+pub fn baselines(data: &Arc<Opened>, classifier: &ClassifierSpec) -> Entries {
+    let ClassifierSpec { model, recipe } = *classifier;
     let dataset = &data.dataset;
-    let mut found = Baselines::default();
+    let mut found = Entries::default();
     for (spec, name, paper) in &TRIVIAL {
         match unanswerable(spec, dataset) {
             Some(reason) => found.left_out.push(format!("{name}: {reason}")),
-            None => {
-                found
-                    .contenders
-                    .push(Contender::baseline(*name, spec, recipe, data, Some(*paper)))
-            }
+            None => found
+                .entries
+                .push(Entry::baseline(*name, spec, &recipe, data, Some(*paper))),
         }
     }
     for (names, paper) in FEATURES {
@@ -80,8 +79,8 @@ pub fn baselines(data: &Arc<Opened>, model: BaselineModel, recipe: &Recipe) -> B
         };
         let spec = BaselineSpec::Encoders { model, encoders };
         let name = format!("{title} ({model})");
-        let contender = Contender::baseline(name, &spec, recipe, data, paper);
-        found.contenders.push(contender);
+        let entry = Entry::baseline(name, &spec, &recipe, data, paper);
+        found.entries.push(entry);
     }
     found
 }

@@ -34,14 +34,16 @@ impl Outcomes {
     }
 
     pub(crate) fn succeeded(&mut self, id: &str, result: TrialResult) {
+        self.unfinished.remove(id);
         self.results.insert(id.to_owned(), result);
     }
 
     pub(crate) fn failed(&mut self, id: &str, reason: &str) {
+        self.unfinished.remove(id);
         self.failures.insert(id.to_owned(), reason.to_owned());
     }
 
-    /// Takes note of a trial that is not run here, and of what is known of it.
+    /// A trial that is not run here, with what is known of it.
     pub(crate) fn left_out(&mut self, id: &str, why: &str) {
         self.unfinished.insert(id.to_owned(), why.to_owned());
     }
@@ -114,12 +116,5 @@ impl Outcomes {
             total: missing + self.results.len(),
             reasons: reasons.collect::<Vec<_>>().join("; "),
         }
-    }
-
-    /// Takes over another plan's outcomes.
-    pub fn extend(&mut self, other: Outcomes) {
-        self.results.extend(other.results);
-        self.failures.extend(other.failures);
-        self.unfinished.extend(other.unfinished);
     }
 }

@@ -27,7 +27,7 @@ pub struct Planned {
 pub struct Plan {
     trials: Vec<Planned>,
     places: BTreeMap<String, usize>,
-    asked: usize,
+    requested: usize,
 }
 
 impl Plan {
@@ -45,7 +45,7 @@ impl Plan {
     ) -> Result<String> {
         let keep_weights = keep_weights && trial.kind.has_weights();
         let id = trial.id(&data.digest)?;
-        self.asked += 1;
+        self.requested += 1;
         match self.places.get(&id) {
             Some(&place) => self.trials[place].keep_weights |= keep_weights,
             None => {
@@ -69,6 +69,6 @@ impl Plan {
 
     /// How many trials were added that were in the plan already.
     pub fn duplicates(&self) -> usize {
-        self.asked - self.trials.len()
+        self.requested - self.trials.len()
     }
 }

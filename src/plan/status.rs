@@ -1,107 +1,29 @@
 //! The progress of a plan, from its folder only: for trials that run here or elsewhere, at any time.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
 use super::slurm::{Jobs, Round, last_round};
+use super::store::description::PlanDescription;
 use super::store::events;
 use super::store::events::Event;
-use super::store::plan_folder::{Description, Listed, listed};
+use super::store::list::{ListedTrial, listed};
 use super::store::trial_files::TrialFiles;
+use super::store::trial_state::TrialState;
 use crate::artifact::history::read_json_lines;
 use crate::error::Result;
 
-/// A process on another machine whose trial shows no sign of life for so long is taken to be gone.
-const SILENCE: Duration = Duration::from_secs(15 * 60);
-
-/// Number of finished trials whose logs are used to estimate durations.
+/// Finished trials whose logs tell how long a trial takes.
 const TIMED: usize = 256;
-
-/// The state of a trial without a result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum TrialState {
-    /// It has not started.
-    Waiting,
-    /// A process trains it.
-    Running {
-        /// On this machine.
-        host: String,
-    },
-    /// It was started and stopped, and can be resumed from its saved state.
-    Stopped,
-    /// It failed.
-    Failed {
-        /// Why.
-        reason: String,
-    },
-}
-
-impl fmt::Display for TrialState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TrialState::Waiting => f.write_str("not started"),
-            TrialState::Running { .. } => f.write_str("running"),
-            TrialState::Stopped => f.write_str("started and stopped"),
-            TrialState::Failed { reason } => write!(f, "failed ({reason})"),
-        }
-    }
-}
-
-impl TrialState {
-    /// Of a trial without a result, by its log.
-    ///
-    /// # Errors
-    /// [`crate::Error::Read`].
-    pub fn from_log(files: &TrialFiles, id: &str) -> Result<Self> {
-        let last = events::read(&files.log(id))?.pop();
-        Ok(match last.map(|line| line.event) {
-            None | Some(Event::Finished { .. } | Event::Plan { .. }) => TrialState::Waiting,
-            Some(Event::Interrupted { .. }) => TrialState::Stopped,
-            Some(Event::Failed { reason, .. }) => TrialState::Failed { reason },
-            Some(Event::Begun { host, pid, .. }) => {
-                let alive = match host == events::host() {
-                    true => is_alive(pid),
-                    false => showed_life(files, id),
-                };
-                match alive {
-                    true => TrialState::Running { host },
-                    false => TrialState::Stopped,
-                }
-            }
-        })
-    }
-}
-
-/// Whether this machine has a process of this program with this ID.
-fn is_alive(pid: u32) -> bool {
-    let name = |process: &str| std::fs::read_to_string(format!("/proc/{process}/comm")).ok();
-    let found = name(&pid.to_string());
-    found.is_some() && found == name("self")
-}
-
-/// Whether anything of a trial was written lately.
-fn showed_life(files: &TrialFiles, id: &str) -> bool {
-    let run = files.run(id);
-    let written = [files.log(id), run.join("history.jsonl"), run];
-    let fresh = |time: SystemTime| time.elapsed().map_or(true, |age| age < SILENCE);
-    written.iter().any(|path| {
-        path.metadata()
-            .and_then(|data| data.modified())
-            .is_ok_and(fresh)
-    })
-}
 
 /// A trial that is being trained.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunningTrial {
     /// The trial.
     #[serde(flatten)]
-    pub trial: Listed,
+    pub trial: ListedTrial,
     /// On this machine.
     pub host: String,
     /// Epochs done, as far as they are on disk.
@@ -113,7 +35,7 @@ pub struct RunningTrial {
 pub struct FailedTrial {
     /// The trial.
     #[serde(flatten)]
-    pub trial: Listed,
+    pub trial: ListedTrial,
     /// Why.
     pub reason: String,
 }
@@ -161,9 +83,9 @@ impl Status {
     /// result; no result.
     ///
     /// # Errors
-    /// As [`Description::read`].
+    /// As [`PlanDescription::read`].
     pub fn of(folder: &Path) -> Result<Self> {
-        let plan = Description::read(folder)?;
+        let plan = PlanDescription::read(folder)?;
         let files = TrialFiles::of(folder);
         let finished: BTreeSet<String> = files.finished().collect();
         let (mut done, mut rest) = (Vec::new(), Vec::new());
@@ -228,7 +150,7 @@ impl Status {
 }
 
 /// Seconds that a trial takes for its cost; none before the first one ended.
-fn pace(files: &TrialFiles, done: &[Listed]) -> Result<Option<f64>> {
+fn pace(files: &TrialFiles, done: &[ListedTrial]) -> Result<Option<f64>> {
     let (mut cost, mut seconds) = (0.0, 0.0);
     // Evenly from the whole list, because models differ along it.
     for trial in done.iter().step_by(done.len().div_ceil(TIMED).max(1)) {

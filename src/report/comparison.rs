@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::cells::{seeds, without_result};
+use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
-use super::{certainty, cross_validation, final_model};
+use super::{cross_validation, final_model, significance};
 use crate::error::Result;
-use crate::experiments::comparison::{Contender, Row};
-use crate::plan::TrialKind;
+use crate::experiments::ablate::{Ablate, Ablation};
+use crate::experiments::baselines::{CompareBaselines, ComparedBaselines, ComparingBaselines};
+use crate::experiments::comparison::{Entry, Row};
+use crate::plan::{PlanFolder, TrialKind};
 
 /// The note on the paper's scores beside ours.
 pub(super) const PAPER: &str = "The paper's scores are from BlEmoRE with 36 encoders; with other data or encoders they are not comparable with these rows.";
@@ -19,7 +22,7 @@ pub(super) const PAPER: &str = "The paper's scores are from BlEmoRE with 36 enco
 /// gives one for any row.
 pub fn table(title: &str, rows: &[Row]) -> Table {
     let several = rows.iter().any(|row| {
-        row.found
+        row.result
             .as_ref()
             .is_ok_and(|found| found.by_seed.len() > 1)
     });
@@ -40,7 +43,7 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
         ("folds", "Folds"),
         ("seeds", "Seeds"),
     ]);
-    columns.extend(certainty::COLUMNS);
+    columns.extend(significance::COLUMNS);
     let tested = rows.iter().any(|row| row.retrained.is_some());
     if tested {
         columns.extend([
@@ -49,17 +52,17 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
             ("test_average", "Test average"),
         ]);
     }
-    let after_certainty = if tested { 3 } else { 0 };
-    let before_certainty = columns.len() - after_certainty - certainty::COLUMNS.len();
-    let of_the_paper = rows.iter().any(|row| row.contender.paper.is_some());
+    let after_significance = if tested { 3 } else { 0 };
+    let before_significance = columns.len() - after_significance - significance::COLUMNS.len();
+    let of_the_paper = rows.iter().any(|row| row.entry.paper.is_some());
     if of_the_paper {
         columns.push(("paper_average", "Average, paper"));
     }
     let mut table = Table::new(title, &columns);
     for row in rows {
-        let name = &row.contender.candidate.name;
-        let mut cells = vec![Cell::text(name), Cell::Text(changes(&row.contender))];
-        match &row.found {
+        let name = &row.entry.candidate.name;
+        let mut cells = vec![Cell::text(name), Cell::Text(changes(&row.entry))];
+        match &row.result {
             Ok(found) => {
                 let summary = &found.summary;
                 cells.push(Cell::spread(summary.acc_presence.as_ref(), false));
@@ -77,16 +80,16 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
                 ]);
             }
             Err(reason) => {
-                cells.resize(before_certainty, Cell::Empty);
+                cells.resize(before_significance, Cell::Empty);
                 table.notes.push(without_result(name, reason));
             }
         }
-        cells.extend(certainty::cells(row));
+        cells.extend(significance::cells(row));
         if tested {
             cells.extend(final_model::cells_of(row, &mut table.notes));
         }
         if of_the_paper {
-            let paper = row.contender.paper;
+            let paper = row.entry.paper;
             cells.push(paper.map_or(Cell::Empty, |x| Cell::Number(x, 3)));
         }
         table.row(cells);
@@ -96,16 +99,16 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
         "Mean ± sample standard deviation over folds; thresholds chosen on each fold, as in the paper."
             .into(),
     );
-    table.notes.extend(certainty::notes(rows));
+    table.notes.extend(significance::notes(rows));
     if of_the_paper {
         table.notes.push(PAPER.into());
     }
     if tested {
         table.notes.push(final_model::PROTOCOL.into());
-        let baseline = |row: &Row| row.contender.candidate.kind.config().is_none();
+        let baseline = |row: &Row| row.entry.candidate.kind.config().is_none();
         if rows
             .iter()
-            .any(|row| baseline(row) && row.contender.paper.is_some())
+            .any(|row| baseline(row) && row.entry.paper.is_some())
         {
             table
                 .notes
@@ -127,32 +130,32 @@ pub fn note_unchanged(table: &mut Table, names: &[String]) {
 
 /// The rows' cross-validations in full, as JSON.
 pub fn json(rows: &[Row]) -> Value {
-    let rows = rows.iter().map(|row| match &row.found {
+    let rows = rows.iter().map(|row| match &row.result {
         Ok(found) => {
-            let mut value = cross_validation::json(found, row.certainty.as_ref());
-            value["changes"] = json!(row.contender.changes);
-            value["paper"] = json!(row.contender.paper);
+            let mut value = cross_validation::json(found, row.significance.as_ref());
+            value["changes"] = json!(row.entry.changes);
+            value["paper"] = json!(row.entry.paper);
             if let Some(retrained) = &row.retrained {
                 value["final"] = final_model::json_of(retrained);
             }
             value
         }
         Err(reason) => json!({
-            "name": row.contender.candidate.name,
-            "changes": row.contender.changes,
-            "paper": row.contender.paper,
+            "name": row.entry.candidate.name,
+            "changes": row.entry.changes,
+            "paper": row.entry.paper,
             "failed": reason,
         }),
     });
     Value::Array(rows.collect())
 }
 
-/// A cell with the changes of a configuration, or the name of a baseline.
-pub(super) fn changes(contender: &Contender) -> String {
-    match &contender.candidate.kind {
+/// Changes of a configuration in one cell, or which baseline it is.
+pub(super) fn changes(entry: &Entry) -> String {
+    match &entry.candidate.kind {
         TrialKind::Baseline(baseline) => baseline.spec.to_string(),
-        TrialKind::Fusion(_) if contender.changes.is_empty() => "none".into(),
-        TrialKind::Fusion(_) => contender.changes.join(", "),
+        TrialKind::Fusion(_) if entry.changes.is_empty() => "none".into(),
+        TrialKind::Fusion(_) => entry.changes.join(", "),
     }
 }
 
@@ -172,4 +175,51 @@ pub fn write(stem: &str, table: &Table, value: &Value, folder: &Path) -> Result<
     // Last: its presence marks the folder as complete.
     write_json(&json, value)?;
     Ok(vec![csv, markdown, json])
+}
+
+impl StudyReport for Ablate {
+    fn tables(&self, found: &Ablation) -> std::result::Result<StudyTables, String> {
+        let mut table = table("Ablations, validation", &found.rows);
+        note_unchanged(&mut table, &found.unchanged);
+        Ok(StudyTables {
+            json: json!({ "table": table.json(), "rows": json(&found.rows) }),
+            tables: vec![table],
+        })
+    }
+
+    fn write(&self, _: &Ablation, found: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
+        write("ablation", &found.tables[0], &found.json, to.path())
+    }
+}
+
+impl StudyReport for CompareBaselines {
+    fn notes(&self, state: &ComparingBaselines) -> Vec<String> {
+        let left_out = state.left_out().iter();
+        left_out.map(|row| format!("left out, {row}")).collect()
+    }
+
+    fn tables(&self, found: &ComparedBaselines) -> std::result::Result<StudyTables, String> {
+        let mut table = table("Baselines, validation and test", &found.rows);
+        let left_out = found.left_out.iter();
+        table
+            .notes
+            .extend(left_out.map(|row| format!("LEFT OUT, {row}.")));
+        Ok(StudyTables {
+            json: json!({
+                "table": table.json(),
+                "rows": json(&found.rows),
+                "left_out": found.left_out,
+            }),
+            tables: vec![table],
+        })
+    }
+
+    fn write(
+        &self,
+        _: &ComparedBaselines,
+        found: &StudyTables,
+        to: &PlanFolder,
+    ) -> Result<Vec<PathBuf>> {
+        write("baseline", &found.tables[0], &found.json, to.path())
+    }
 }

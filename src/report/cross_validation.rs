@@ -4,14 +4,18 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
+use super::{final_model, significance};
 use crate::artifact::checkpoint::ChosenThresholds;
 use crate::error::Result;
 use crate::eval::metrics::Accuracy;
 use crate::eval::submission::Predictions;
-use crate::experiments::CrossValidation;
-use crate::experiments::certainty::Certainty;
-use crate::experiments::cross_validate::Summary;
+use crate::experiments::comparison::Row;
+use crate::experiments::cross_validation::Summary;
+use crate::experiments::significance::Significance;
+use crate::experiments::{CrossValidate, CrossValidation};
+use crate::plan::PlanFolder;
 
 /// One row per trial, then the means, then the pooled thresholds.
 pub fn folds(found: &CrossValidation) -> Table {
@@ -157,8 +161,8 @@ pub fn summary(found: &CrossValidation) -> Table {
     table
 }
 
-/// Everything except the out-of-fold scores, as JSON.
-pub fn json(found: &CrossValidation, certainty: Option<&Certainty>) -> Value {
+/// Everything but the out-of-fold scores, as JSON.
+pub fn json(found: &CrossValidation, significance: Option<&Significance>) -> Value {
     json!({
         "name": found.candidate.name,
         "kind": found.candidate.kind,
@@ -177,7 +181,7 @@ pub fn json(found: &CrossValidation, certainty: Option<&Certainty>) -> Value {
             "acc_salience": found.pooled_accuracy.salience(),
             "average": found.pooled_accuracy.average(),
         },
-        "certainty": certainty,
+        "certainty": significance,
         "median_best_epoch": found.median_best_epoch,
     })
 }
@@ -189,7 +193,7 @@ pub fn json(found: &CrossValidation, certainty: Option<&Certainty>) -> Value {
 /// [`crate::Error::Write`].
 pub fn write(
     found: &CrossValidation,
-    certainty: Option<&Certainty>,
+    significance: Option<&Significance>,
     folder: &Path,
 ) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
@@ -201,8 +205,11 @@ pub fn write(
     let (folds, summary) = (folds(found), summary(found));
     folds.write_csv(&path("folds.csv".into()))?;
     summary.write_csv(&path("summary.csv".into()))?;
-    let certain = certainty.map(|certainty| super::certainty::table(found, certainty));
-    let tables: Vec<&Table> = [&summary, &folds].into_iter().chain(&certain).collect();
+    let significance_table = significance.map(|of_one| significance::table(found, of_one));
+    let tables: Vec<&Table> = [&summary, &folds]
+        .into_iter()
+        .chain(&significance_table)
+        .collect();
     write_markdown(&path("tables.md".into()), &tables)?;
     let dataset = &found.candidate.data.dataset;
     for seed in &found.out_of_fold {
@@ -220,7 +227,44 @@ pub fn write(
         table.write_csv(&path(format!("{stem}.csv")))?;
         table.write_npz(&path(format!("{stem}.npz")))?;
     }
-    // Last: its presence marks the folder as complete.
-    write_json(&path("summary.json".into()), &json(found, certainty))?;
+    // Last: where it stands, everything stands.
+    write_json(&path("summary.json".into()), &json(found, significance))?;
     Ok(written)
+}
+
+impl StudyReport for CrossValidate {
+    fn tables(&self, row: &Row) -> std::result::Result<StudyTables, String> {
+        let found = row.result.as_ref().map_err(Clone::clone)?;
+        let mut value = json(found, row.significance.as_ref());
+        let mut tables = vec![summary(found), folds(found)];
+        let intervals = row.significance.iter();
+        tables.extend(intervals.map(|of_one| significance::table(found, of_one)));
+        if let Some(Ok(retrained)) = &row.retrained {
+            value["final"] = final_model::json(retrained);
+            tables.push(final_model::table(retrained));
+        }
+        if let Some(last) = tables.last_mut() {
+            let note = format!("Median best epoch: {}.", found.median_best_epoch);
+            last.notes.push(note);
+        }
+        Ok(StudyTables {
+            tables,
+            json: value,
+        })
+    }
+
+    fn write(&self, row: &Row, tables: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
+        let Ok(found) = &row.result else {
+            return Ok(Vec::new());
+        };
+        let mut files = write(found, row.significance.as_ref(), to.path())?;
+        if let Some(Ok(retrained)) = &row.retrained {
+            let folder = to.path().join("final");
+            files.extend(final_model::write(retrained, to, &folder)?);
+            let path = folder.join("final.json");
+            write_json(&path, &tables.json["final"])?;
+            files.push(path);
+        }
+        Ok(files)
+    }
 }

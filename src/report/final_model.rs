@@ -152,14 +152,14 @@ pub const PROTOCOL: &str = "Test: a model trained on all clips for the median be
 
 /// A row's test scores; the reason for missing ones is added to the notes.
 pub(super) fn cells_of(row: &Row, notes: &mut Vec<String>) -> [Cell; 3] {
-    let name = &row.contender.candidate.name;
+    let name = &row.entry.candidate.name;
     match &row.retrained {
         Some(Ok(retrained)) => {
             let of_one = |note: &String| format!("{name}: {note}.");
             notes.extend(retrained.notes.iter().map(of_one));
             return test_cells(&retrained.tests);
         }
-        Some(Err(reason)) if row.found.is_ok() => notes.push(without_result(
+        Some(Err(reason)) if row.result.is_ok() => notes.push(without_result(
             &format!("{name}, trained on all clips"),
             reason,
         )),

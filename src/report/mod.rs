@@ -3,7 +3,6 @@
 
 pub mod analysis;
 mod cells;
-pub mod certainty;
 pub mod comparison;
 pub mod cross_validation;
 #[cfg(feature = "cli")]
@@ -17,9 +16,12 @@ pub mod page;
 #[cfg(feature = "cli")]
 pub mod raster;
 pub mod reproduction;
+pub mod significance;
+pub mod study;
 pub mod sweep;
 pub mod table;
 #[cfg(feature = "cli")]
 pub mod terminal;
 
+pub use study::{StudyReport, StudyTables};
 pub use table::{Cell, Table};

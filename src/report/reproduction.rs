@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
-use super::{cells, certainty, comparison, final_model};
+use super::{cells, comparison, final_model, significance};
 use crate::error::Result;
 use crate::experiments::comparison::Row;
-use crate::experiments::repro::{MODELS, Reproduced};
+use crate::experiments::repro::{MODELS, Reproduce, Reproduced};
 use crate::plan::PlanFolder;
 
 /// Folders of the final models.
@@ -29,16 +30,16 @@ pub fn table_1(found: &Reproduced) -> Table {
         ("folds", "Folds"),
         ("seeds", "Seeds"),
     ];
-    columns.extend(certainty::COLUMNS);
+    columns.extend(significance::COLUMNS);
     let mut table = Table::new("Table I: validation and test", &columns);
     // Baselines first, as in the paper.
     let (fusion, baselines) = found.models.split_at(MODELS.len().min(found.models.len()));
     for row in baselines.iter().chain(fusion) {
-        let name = &row.contender.candidate.name;
-        let changes = comparison::changes(&row.contender);
+        let name = &row.entry.candidate.name;
+        let changes = comparison::changes(&row.entry);
         let mut cells = vec![Cell::text(name), Cell::text(&changes)];
         let (mut folds, mut seeds) = (Cell::Empty, Cell::Empty);
-        match &row.found {
+        match &row.result {
             Ok(found) => {
                 let summary = &found.summary;
                 cells.push(Cell::spread(summary.acc_presence.as_ref(), false));
@@ -53,10 +54,10 @@ pub fn table_1(found: &Reproduced) -> Table {
             }
         }
         cells.extend(final_model::cells_of(row, &mut table.notes));
-        let paper = row.contender.paper;
+        let paper = row.entry.paper;
         cells.push(paper.map_or(Cell::Empty, |x| Cell::Number(x, 3)));
         cells.extend([folds.clone(), seeds.clone()]);
-        cells.extend(certainty::cells(row));
+        cells.extend(significance::cells(row));
         table.row(cells);
         let retrained = row.retrained.as_ref().and_then(|found| found.as_ref().ok());
         if let Some(ensemble) = retrained.and_then(|retrained| retrained.ensemble.as_ref()) {
@@ -80,7 +81,7 @@ pub fn table_1(found: &Reproduced) -> Table {
     table
         .notes
         .extend(left_out.map(|row| format!("LEFT OUT, {row}.")));
-    table.notes.extend(certainty::notes(&found.models));
+    table.notes.extend(significance::notes(&found.models));
     let mut tests = found
         .models
         .iter()
@@ -165,4 +166,17 @@ pub fn write(found: &Reproduced, folder: &PlanFolder) -> Result<Vec<PathBuf>> {
     write_json(&out.join("tables.json"), &json(found))?;
     written.push(out.join("tables.json"));
     Ok(written)
+}
+
+impl StudyReport for Reproduce {
+    fn tables(&self, found: &Reproduced) -> std::result::Result<StudyTables, String> {
+        Ok(StudyTables {
+            tables: tables(found).into(),
+            json: json(found),
+        })
+    }
+
+    fn write(&self, found: &Reproduced, _: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
+        write(found, to)
+    }
 }

@@ -1,10 +1,16 @@
 //! The table of a sweep.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
 use super::comparison;
+use super::study::{StudyReport, StudyTables};
 use super::table::Table;
-use crate::experiments::sweep::{Search, Swept};
+use crate::error::Result;
+use crate::experiments::sweep::tune::write_config;
+use crate::experiments::sweep::{Search, Searching, Sweep, Swept, Tune};
+use crate::plan::PlanFolder;
 
 /// One row per configuration, in the order in which they were tried; all are compared with the best.
 pub fn table(found: &Swept, search: Search) -> Table {
@@ -15,7 +21,7 @@ pub fn table(found: &Swept, search: Search) -> Table {
     };
     let mut table = comparison::table(&format!("Sweep ({how}), validation"), &found.rows);
     if let Some(best) = found.best {
-        let name = &found.rows[best].contender.candidate.name;
+        let name = &found.rows[best].entry.candidate.name;
         table.notes.push(format!(
             "Highest average: {name}. It was chosen as the best of {} on these clips, so its score is optimistically biased.",
             found.rows.len()
@@ -38,7 +44,7 @@ pub fn json(found: &Swept, table: &Table) -> Value {
     let points: Vec<Value> = points.collect();
     let best = found.best.map(|best| {
         json!({
-            "name": found.rows[best].contender.candidate.name,
+            "name": found.rows[best].entry.candidate.name,
             "values": points[best],
             "config": found.tried[best].config,
         })
@@ -50,4 +56,62 @@ pub fn json(found: &Swept, table: &Table) -> Value {
         "rows": comparison::json(&found.rows),
         "same": found.same,
     })
+}
+
+/// The file of the configuration that [`Tune`] chose.
+const CHOSEN: &str = "best.toml";
+
+fn tables(found: &Swept, search: Search) -> StudyTables {
+    let table = table(found, search);
+    StudyTables {
+        json: json(found, &table),
+        tables: vec![table],
+    }
+}
+
+impl StudyReport for Sweep {
+    fn notes(&self, state: &Searching) -> Vec<String> {
+        state.same().to_vec()
+    }
+
+    fn tables(&self, found: &Swept) -> std::result::Result<StudyTables, String> {
+        Ok(tables(found, self.search))
+    }
+
+    fn write(&self, _: &Swept, found: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
+        comparison::write("sweep", &found.tables[0], &found.json, to.path())
+    }
+}
+
+impl StudyReport for Tune {
+    fn notes(&self, state: &Searching) -> Vec<String> {
+        state.same().to_vec()
+    }
+
+    fn tables(&self, found: &Swept) -> std::result::Result<StudyTables, String> {
+        Ok(tables(found, self.search))
+    }
+
+    /// Writes the chosen configuration too, unless a trial failed: then another might have won.
+    fn write(&self, swept: &Swept, found: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
+        let mut files = comparison::write("tune", &found.tables[0], &found.json, to.path())?;
+        let Some(best) = swept.best.filter(|_| swept.is_complete()) else {
+            return Ok(files);
+        };
+        let row = &swept.rows[best];
+        let comment = format!(
+            "Chosen by `blendfuse tune` among {}: {}\nvalidation average {:.4}",
+            swept.rows.len(),
+            row.entry.candidate.name,
+            row.average().unwrap_or_default(),
+        );
+        let path = to.path().join(CHOSEN);
+        write_config(&path, &swept.tried[best].config, &comment)?;
+        files.push(path);
+        Ok(files)
+    }
+
+    fn chosen_configuration(&self) -> Option<&'static str> {
+        Some(CHOSEN)
+    }
 }

@@ -32,3 +32,4 @@ mod plans;
 mod resume;
 mod serving;
 mod slurm;
+mod studies;

@@ -228,12 +228,12 @@ fn the_final_model_predicts_with_the_pooled_thresholds() {
 fn predict_names_a_model_inside_the_folder_of_a_plan() {
     let place = Place::with_data(&[]);
     place.ok(&plan("cv", "cv", &[]));
-    let predict = ["predict", "cv", "data", "--out", "p.json"];
+    let predict = ["predict", "cv", "data", "--out", "wrong.json"];
     let error = place.refused(&predict);
     let id = finished(&place, "cv").first().unwrap().clone();
     let model = format!("cv/trials/{}/{id}", &id[..2]);
     assert!(error.ends_with(&format!(", such as {model}")), "{error}");
-    place.ok(&["predict", &model, "data", "--out", "p.json"]);
+    place.ok(&["predict", &model, "data", "--out", "right.json"]);
     place.ok(&plan("cv", "cv", &["--retrain", "--resume"]));
     let error = place.refused(&predict);
     assert!(error.ends_with("; did you mean cv/final?"), "{error}");

@@ -1,16 +1,10 @@
 //! `blendfuse ablate`.
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::Result;
-use crate::cli::flags::plan::{PlanArgs, PlanCommand};
-use crate::cli::output::plan_progress::PlanProgress;
-use crate::experiments::Protocol;
-use crate::experiments::ablate::variants;
-use crate::experiments::comparison::{compare, compare_rows};
-use crate::report::comparison;
+use crate::cli::flags::plan::PlanArgs;
+use crate::experiments;
 
 /// Cross-validate the model without each of its parts
 ///
@@ -30,11 +24,11 @@ pub struct Ablate {
     #[command(flatten)]
     plan: PlanArgs,
     #[command(flatten)]
-    asked: AblateArgs,
+    options: AblateArgs,
 }
 
-/// What it is asked for beside what all plans are.
-#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+/// Its own flags.
+#[derive(Args, Debug)]
 pub struct AblateArgs {
     /// Keep every model's weights; otherwise only the full model's are kept
     #[arg(long)]
@@ -42,40 +36,18 @@ pub struct AblateArgs {
 }
 
 impl Ablate {
-    /// The command as a plan's folder notes it.
-    pub fn noted(plan: PlanArgs, asked: AblateArgs) -> Self {
-        Self { plan, asked }
-    }
-}
-
-impl PlanCommand for Ablate {
-    fn plan(&mut self) -> &mut PlanArgs {
-        &mut self.plan
+    /// The flags that all plans have, and the study.
+    pub fn into_parts(self) -> (PlanArgs, experiments::Ablate) {
+        let keep_weights = self.options.keep_weights;
+        (self.plan, experiments::Ablate { keep_weights })
     }
 
-    fn run(&self) -> Result<()> {
-        let prepared = self.plan.prepare("ablate", &self.asked)?;
-        let (config, folder) = (&prepared.config, &prepared.folder);
-        let opened = prepared.data.open(&config.data)?;
-        let seeds = self.plan.seeds.get();
-        let protocol = Protocol::of(&opened.dataset, config.train.seed, seeds)?;
-        let (mut contenders, left_out) = variants(config, &opened);
-        for contender in &mut contenders {
-            contender.candidate.keep_weights |= self.asked.keep_weights;
-        }
-        let scheduler = self.plan.scheduler(folder, config);
-        let mut progress = PlanProgress::new();
-        let (mut rows, outcomes) = compare(&scheduler, contenders, &protocol, &mut progress)?;
-        compare_rows(&mut rows, 0)?;
-        let mut table = comparison::table("Ablations, validation", &rows);
-        comparison::note_unchanged(&mut table, &left_out);
-        let mut value = json!({ "table": table.json(), "rows": comparison::json(&rows) });
-        let mut files = Vec::new();
-        if self.plan.writes(folder, &outcomes) {
-            files = comparison::write("ablation", &table, &value, folder.path())?;
-        }
-        self.plan
-            .conclude(folder, &outcomes, &files, &mut value, &progress, &[&table])?;
-        outcomes.check()
+    /// Cross-validates the variants.
+    ///
+    /// # Errors
+    /// Those of the library.
+    pub fn run(self) -> Result<()> {
+        let (plan, study) = self.into_parts();
+        plan.run(study).map(|_| ())
     }
 }

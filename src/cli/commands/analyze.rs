@@ -6,8 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::analysis::{AnalysisObserver, analyse};
-use crate::cli::flags::common::{Threads, holds_anything, quoted};
-use crate::cli::flags::plan::names;
+use crate::cli::flags::common::{Threads, holds_anything, names, quoted};
 use crate::cli::output::console;
 use crate::cli::output::numbers::share;
 use crate::cli::output::progress::working;

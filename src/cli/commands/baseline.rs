@@ -1,28 +1,21 @@
 //! `blendfuse baseline`.
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::Result;
-use crate::baseline::{BaselineModel, Recipe};
+use crate::baseline::{BaselineModel, ClassifierSpec, Recipe};
 use crate::cli::flags::common::as_flag;
 use crate::cli::flags::keys::Plain;
-use crate::cli::flags::plan::{PlanArgs, PlanCommand};
-use crate::cli::output::console;
-use crate::cli::output::plan_progress::PlanProgress;
-use crate::experiments::Protocol;
-use crate::experiments::comparison::{compare, compare_rows};
-use crate::experiments::line_up::line_up;
-use crate::report::comparison;
+use crate::cli::flags::plan::PlanArgs;
+use crate::experiments::CompareBaselines;
 
-/// The challenge's recipe for classifiers, possibly modified.
-#[derive(Args, Clone, Copy, Debug, Serialize, Deserialize)]
+/// The challenge's recipe for classifiers, changed or not.
+#[derive(Args, Clone, Copy, Debug)]
 pub struct RecipeArgs {
     /// Classifier for the rows of Table I: linear, mlp-256, mlp-512 or any other width
     #[arg(long, value_name = "MODEL", default_value = "mlp-512", value_parser = Plain::<BaselineModel>::new())]
-    pub baseline_model: BaselineModel,
-    /// Epochs of a baseline's classifier
+    baseline_model: BaselineModel,
+    /// Passes of a baseline's classifier over the training clips
     #[arg(long, value_name = "N", default_value_t = Recipe::default().epochs)]
     baseline_epochs: usize,
     /// Learning rate of a baseline's classifier (Adam) [default: 5e-6]
@@ -37,11 +30,11 @@ pub struct RecipeArgs {
 }
 
 impl RecipeArgs {
-    /// The recipe, checked.
+    /// The classifier with its recipe, checked.
     ///
     /// # Errors
     /// As [`Recipe::check`].
-    pub fn recipe(self) -> Result<Recipe> {
+    pub fn classifier(self) -> Result<ClassifierSpec> {
         let recipe = Recipe {
             lr: self.baseline_lr,
             weight_decay: self.baseline_weight_decay,
@@ -50,7 +43,10 @@ impl RecipeArgs {
         };
         let checked = recipe.check();
         checked.map_err(|error| as_flag("baseline", error))?;
-        Ok(recipe)
+        Ok(ClassifierSpec {
+            model: self.baseline_model,
+            recipe,
+        })
     }
 }
 
@@ -89,11 +85,11 @@ pub struct Baseline {
     #[command(flatten)]
     plan: PlanArgs,
     #[command(flatten)]
-    asked: BaselineArgs,
+    options: BaselineArgs,
 }
 
-/// What it is asked for beside what all plans are.
-#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+/// Its own flags.
+#[derive(Args, Debug)]
 pub struct BaselineArgs {
     /// Baseline to run, by the names below; repeatable
     #[arg(long, value_name = "NAME")]
@@ -103,55 +99,24 @@ pub struct BaselineArgs {
 }
 
 impl Baseline {
-    /// The command as a plan's folder notes it.
-    pub fn noted(plan: PlanArgs, asked: BaselineArgs) -> Self {
-        Self { plan, asked }
+    /// The flags that all plans have, and the study.
+    ///
+    /// # Errors
+    /// As [`RecipeArgs::classifier`].
+    pub fn into_parts(self) -> Result<(PlanArgs, CompareBaselines)> {
+        let study = CompareBaselines {
+            names: self.options.baseline,
+            classifier: self.options.recipe.classifier()?,
+        };
+        Ok((self.plan, study))
     }
-}
 
-impl PlanCommand for Baseline {
-    fn plan(&mut self) -> &mut PlanArgs {
-        &mut self.plan
-    }
-
-    fn run(&self) -> Result<()> {
-        let asked = &self.asked;
-        let recipe = asked.recipe.recipe()?;
-        let model = asked.recipe.baseline_model;
-        let prepared = self
-            .plan
-            .prepare_checked("baseline", asked, |config, data| {
-                let rows = line_up(&asked.baseline, config, data, model, &recipe);
-                rows.map(|_| ()).map_err(|error| as_flag("baseline", error))
-            })?;
-        let (config, folder) = (&prepared.config, &prepared.folder);
-        let opened = prepared.data.open(&config.data)?;
-        let seeds = self.plan.seeds.get();
-        let protocol = Protocol::of(&opened.dataset, config.train.seed, seeds)?;
-        let found = line_up(&asked.baseline, config, &opened, model, &recipe)?;
-        for row in &found.left_out {
-            console::note(&format!("left out, {row}"));
-        }
-        let scheduler = self.plan.scheduler(folder, config);
-        let mut progress = PlanProgress::new();
-        let (mut rows, outcomes) = compare(&scheduler, found.contenders, &protocol, &mut progress)?;
-        compare_rows(&mut rows, 0)?;
-        let mut table = comparison::table("Baselines, validation and test", &rows);
-        let left_out = found.left_out.iter();
-        table
-            .notes
-            .extend(left_out.map(|row| format!("LEFT OUT, {row}.")));
-        let mut value = json!({
-            "table": table.json(),
-            "rows": comparison::json(&rows),
-            "left_out": found.left_out,
-        });
-        let mut files = Vec::new();
-        if self.plan.writes(folder, &outcomes) {
-            files = comparison::write("baseline", &table, &value, folder.path())?;
-        }
-        self.plan
-            .conclude(folder, &outcomes, &files, &mut value, &progress, &[&table])?;
-        outcomes.check()
+    /// Cross-validates the rows.
+    ///
+    /// # Errors
+    /// Those of the library.
+    pub fn run(self) -> Result<()> {
+        let (plan, study) = self.into_parts()?;
+        plan.run(study).map(|_| ())
     }
 }

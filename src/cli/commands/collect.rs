@@ -1,22 +1,20 @@
 //! `blendfuse collect`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::Value;
 
-use super::ablate::Ablate;
-use super::baseline::Baseline;
-use super::cv::CrossValidate;
-use super::repro::Repro;
-use super::sweep::{Sweep, Tune};
 use crate::cli::flags::common::Threads;
-use crate::cli::flags::executor::ExecutorArgs;
-use crate::cli::flags::plan::{PlanArgs, PlanCommand};
-use crate::plan::Executor;
+use crate::cli::flags::executor::this_program;
+use crate::cli::output::progress::reading;
+use crate::cli::study::{FollowedStudy, Output};
+use crate::experiments::{
+    Ablate, CompareBaselines, CrossValidate, Reproduce, Study, StudyRun, Sweep, Tune,
+};
 use crate::plan::slurm::{Series, Slurm};
 use crate::plan::status::Status;
-use crate::plan::store::plan_folder::Description;
+use crate::plan::store::description::PlanDescription;
+use crate::report::StudyReport;
 use crate::{Error, Result};
 
 /// Write the tables of a plan from its results
@@ -49,49 +47,38 @@ impl Collect {
     /// # Errors
     /// Those of the library.
     pub fn run(&self) -> Result<()> {
-        let plan = Description::read(&self.dir)?;
-        let mut flags = PlanArgs::noted(&self.dir, &plan, self.json)?;
-        flags.threads = self.threads;
-        flags.executor = if self.go_on {
-            ExecutorArgs::of(Executor::Slurm(Box::new(Slurm {
+        let plan = PlanDescription::read(&self.dir)?;
+        match plan.command.as_str() {
+            CrossValidate::NAME => self.collect::<CrossValidate>(),
+            Sweep::NAME => self.collect::<Sweep>(),
+            Tune::NAME => self.collect::<Tune>(),
+            Ablate::NAME => self.collect::<Ablate>(),
+            CompareBaselines::NAME => self.collect::<CompareBaselines>(),
+            Reproduce::NAME => self.collect::<Reproduce>(),
+            other => Err(Error::Data(format!(
+                "{}: the plan is of another version of this program (no command {other} is known)",
+                self.dir.display()
+            ))),
+        }
+    }
+
+    fn collect<S: StudyReport>(&self) -> Result<()> {
+        self.threads.build()?;
+        let output = Output::of(self.json);
+        if self.go_on {
+            let slurm = Slurm {
                 series: Series::read(&self.dir)?,
                 continued: true,
-            })))
-        } else {
-            let status = Status::of(&self.dir)?;
-            let mut nobody = ExecutorArgs::of(Executor::Nobody);
-            nobody.only_looks = !status.is_done() || status.is_worked_on();
-            nobody
+                program: this_program()?,
+            };
+            let run = reading(|| StudyRun::<S>::load(&self.dir))?;
+            return FollowedStudy::new(run).submit(&slurm, output).map(|_| ());
+        }
+        let status = Status::of(&self.dir)?;
+        let run = match status.is_done() && !status.is_worked_on() {
+            true => reading(|| StudyRun::<S>::load(&self.dir))?,
+            false => reading(|| StudyRun::<S>::view(&self.dir))?,
         };
-        command(&self.dir, &plan, flags)?.run()
+        FollowedStudy::new(run).collect(output).map(|_| ())
     }
-}
-
-/// The command of a plan with the flags that its folder notes.
-fn command(folder: &Path, plan: &Description, flags: PlanArgs) -> Result<Box<dyn PlanCommand>> {
-    let asked = plan.settings["asked"].clone();
-    let made = match plan.command.as_str() {
-        "cv" => of(asked, |asked| CrossValidate::noted(flags, asked)),
-        "sweep" => of(asked, |asked| Sweep::noted(flags, asked)),
-        "tune" => of(asked, |asked| Tune::noted(flags, asked)),
-        "ablate" => of(asked, |asked| Ablate::noted(flags, asked)),
-        "baseline" => of(asked, |asked| Baseline::noted(flags, asked)),
-        "repro" => of(asked, |asked| Repro::noted(flags, asked)),
-        other => Err(format!("no command {other} is known")),
-    };
-    made.map_err(|reason| {
-        Error::Data(format!(
-            "{}: the plan is of another version of this program ({reason})",
-            folder.display()
-        ))
-    })
-}
-
-fn of<F, C>(asked: Value, make: impl FnOnce(F) -> C) -> Result<Box<dyn PlanCommand>, String>
-where
-    F: for<'de> serde::Deserialize<'de>,
-    C: PlanCommand + 'static,
-{
-    let asked = serde_json::from_value(asked).map_err(|error| error.to_string())?;
-    Ok(Box::new(make(asked)))
 }

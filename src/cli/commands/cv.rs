@@ -1,19 +1,10 @@
 //! `blendfuse cv`.
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::cli::flags::plan::{PlanArgs, PlanCommand};
-use crate::cli::output::console;
-use crate::cli::output::plan_progress::PlanProgress;
-use crate::eval::statistics::Resampling;
-use crate::experiments::certainty::certainties;
-use crate::experiments::retrain::retrain;
-use crate::experiments::{Candidate, Protocol, cross_validate};
-use crate::plan::TrialKind;
-use crate::report::table::write_json;
-use crate::report::{Table, certainty, cross_validation, final_model};
+use crate::cli::flags::plan::PlanArgs;
+use crate::experiments;
 
 /// Cross-validate the fusion model on the folds of the metadata
 ///
@@ -38,11 +29,11 @@ pub struct CrossValidate {
     #[command(flatten)]
     plan: PlanArgs,
     #[command(flatten)]
-    asked: CrossValidateArgs,
+    options: CrossValidateArgs,
 }
 
-/// What it is asked for beside what all plans are.
-#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+/// Its own flags.
+#[derive(Args, Debug)]
 pub struct CrossValidateArgs {
     /// Remove each model's weights after scoring
     #[arg(long)]
@@ -57,91 +48,27 @@ pub struct CrossValidateArgs {
 }
 
 impl CrossValidate {
-    /// The command as a plan's folder notes it.
-    pub fn noted(plan: PlanArgs, asked: CrossValidateArgs) -> Self {
-        Self { plan, asked }
-    }
-}
-
-impl PlanCommand for CrossValidate {
-    fn plan(&mut self) -> &mut PlanArgs {
-        &mut self.plan
-    }
-
-    fn run(&self) -> Result<()> {
-        let asked = &self.asked;
-        let prepared = self.plan.prepare("cv", asked)?;
-        let (config, folder) = (&prepared.config, &prepared.folder);
-        let opened = prepared.data.open(&config.data)?;
-        let dataset = &opened.dataset;
-        let seeds = self.plan.seeds.get();
-        let protocol = Protocol::of(dataset, config.train.seed, seeds)?;
-        let candidate = Candidate {
-            name: "fusion".into(),
-            kind: TrialKind::fusion(config, dataset.encoders.len()),
-            data: opened.clone(),
-            keep_weights: !asked.drop_weights,
+    /// The flags that all plans have, and the study.
+    pub fn into_parts(self) -> (PlanArgs, experiments::CrossValidate) {
+        let CrossValidateArgs {
+            drop_weights,
+            retrain,
+            ensemble,
+        } = self.options;
+        let study = experiments::CrossValidate {
+            drop_weights,
+            retrain,
+            ensemble,
         };
-        let scheduler = self.plan.scheduler(folder, config);
-        let mut progress = PlanProgress::new();
-        let (found, mut outcomes) =
-            cross_validate(&scheduler, &[candidate], &protocol, &mut progress)?;
-        let found = match found.into_iter().next() {
-            Some(Ok(found)) => found,
-            Some(Err(reason)) if outcomes.unfinished() > 0 && !self.plan.json => {
-                console::note(&format!("no table yet: {reason}"));
-                return outcomes.check();
-            }
-            _ => return outcomes.check(),
-        };
-        outcomes.check()?;
-        let certainty = certainties(&[Some(&found)], 0, &Resampling::default())?;
-        let certainty = certainty.into_iter().flatten().next();
-        let mut value = cross_validation::json(&found, certainty.as_ref());
-        let mut tables = vec![
-            cross_validation::summary(&found),
-            cross_validation::folds(&found),
-        ];
-        tables.extend(
-            certainty
-                .iter()
-                .map(|of_one| certainty::table(&found, of_one)),
-        );
-        let writes = !folder.is_read_only();
-        let mut files = Vec::new();
-        if writes {
-            files = cross_validation::write(&found, certainty.as_ref(), folder.path())?;
-        }
-        if asked.retrain {
-            let retrained = retrain(
-                &scheduler,
-                &found,
-                &mut outcomes,
-                &protocol,
-                asked.ensemble,
-                &mut progress,
-            )?;
-            for retrained in retrained.iter() {
-                value["final"] = final_model::json(retrained);
-                tables.push(final_model::table(retrained));
-                if writes {
-                    let to = folder.path().join("final");
-                    files.extend(final_model::write(retrained, folder, &to)?);
-                    write_json(&to.join("final.json"), &value["final"])?;
-                    files.push(to.join("final.json"));
-                }
-            }
-        }
-        if outcomes.unfinished() == 0 {
-            outcomes.check()?;
-        }
-        if let Some(last) = tables.last_mut() {
-            let note = format!("Median best epoch: {}.", found.median_best_epoch);
-            last.notes.push(note);
-        }
-        let tables: Vec<&Table> = tables.iter().collect();
-        self.plan
-            .conclude(folder, &outcomes, &files, &mut value, &progress, &tables)?;
-        outcomes.check()
+        (self.plan, study)
+    }
+
+    /// Cross-validates.
+    ///
+    /// # Errors
+    /// Those of the library.
+    pub fn run(self) -> Result<()> {
+        let (plan, study) = self.into_parts();
+        plan.run(study).map(|_| ())
     }
 }

@@ -29,7 +29,6 @@ mod work;
 use clap::Subcommand;
 
 use crate::Result;
-use crate::cli::flags::plan::PlanCommand;
 
 /// What the program can do.
 #[derive(Debug, Subcommand)]

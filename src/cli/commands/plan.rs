@@ -11,13 +11,13 @@ use super::cv::CrossValidate;
 use super::repro::Repro;
 use super::sweep::{Sweep, Tune};
 use crate::cli::flags::common::quoted;
-use crate::cli::flags::executor::ExecutorArgs;
-use crate::cli::flags::plan::PlanCommand;
+use crate::cli::flags::plan::PlanArgs;
 use crate::cli::output::console;
 use crate::cli::output::numbers::{bytes, counted};
-use crate::plan::Executor;
-use crate::plan::run::executor::Waiting;
-use crate::plan::store::plan_folder::{Description, Listed, listed};
+use crate::cli::study::FollowedStudy;
+use crate::plan::store::description::PlanDescription;
+use crate::plan::store::list::{ListedTrial, listed};
+use crate::report::StudyReport;
 use crate::{Error, Result};
 
 /// Print the trials of a plan as commands for any job scheduler
@@ -100,44 +100,49 @@ impl Plan {
     /// # Errors
     /// Those of the library.
     pub fn run(self) -> Result<()> {
-        let command: Box<dyn PlanCommand> = match (self.of, self.repro.0) {
-            (Some(PlanOf::Cv(command)), _) => command,
-            (Some(PlanOf::Sweep(command)), _) => command,
-            (Some(PlanOf::Tune(command)), _) => command,
-            (Some(PlanOf::Ablate(command)), _) => command,
-            (Some(PlanOf::Baseline(command)), _) => command,
-            (Some(PlanOf::Repro(command)), _) => command,
-            (None, Some(repro)) => repro,
-            (None, None) => {
-                return Err(Error::Data(
-                    "plan: expected a data folder, as in blendfuse plan cv DATA --out DIR".into(),
-                ));
+        let print = self.print;
+        match (self.of, self.repro.0) {
+            (Some(PlanOf::Cv(command)), _) => {
+                let (plan, study) = command.into_parts();
+                list(&plan, study, print)
             }
-        };
-        list(command, self.print)
+            (Some(PlanOf::Ablate(command)), _) => {
+                let (plan, study) = command.into_parts();
+                list(&plan, study, print)
+            }
+            (Some(PlanOf::Sweep(command)), _) => {
+                let (plan, study) = command.into_parts()?;
+                list(&plan, study, print)
+            }
+            (Some(PlanOf::Tune(command)), _) => {
+                let (plan, study) = command.into_parts()?;
+                list(&plan, study, print)
+            }
+            (Some(PlanOf::Baseline(command)), _) => {
+                let (plan, study) = command.into_parts()?;
+                list(&plan, study, print)
+            }
+            (Some(PlanOf::Repro(command)), _) | (None, Some(command)) => {
+                let (plan, study) = command.into_parts()?;
+                list(&plan, study, print)
+            }
+            (None, None) => Err(Error::Data(
+                "plan: expected a data folder, as in blendfuse plan cv DATA --out DIR".into(),
+            )),
+        }
     }
 }
 
-fn list(mut command: Box<dyn PlanCommand>, print: bool) -> Result<()> {
-    let plan = command.plan();
+fn list<S: StudyReport>(plan: &PlanArgs, study: S, print: bool) -> Result<()> {
     plan.executor.check_not_given()?;
-    plan.resume = true;
-    plan.executor = ExecutorArgs::of(Executor::Listed(Waiting::default()));
-    let (out, as_json) = (plan.out.clone(), plan.json);
-    match command.run() {
-        Ok(()) | Err(Error::HandedOn(_)) => {}
-        Err(error) => return Err(error),
-    }
-    let waiting = match command.plan().executor.decided() {
-        Executor::Listed(waiting) => waiting.trials(),
-        _ => Vec::new(),
-    };
-    // The scheduler may start each line in any folder, on any machine.
-    let out = std::path::absolute(&out).unwrap_or(out);
-    let description = Description::read(&out)?;
-    let command = |trial: &Listed| work(&out, &description, trial);
+    let mut study = FollowedStudy::new(plan.open(study, true)?);
+    let waiting = study.release()?;
+    // Each line starts in whatever folder the engine likes, on whatever machine.
+    let out = std::path::absolute(&plan.out).unwrap_or_else(|_| plan.out.clone());
+    let description = PlanDescription::read(&out)?;
+    let command = |trial: &ListedTrial| work(&out, &description, trial);
     let trials = listed(&out)?.len();
-    if as_json {
+    if plan.json {
         let waiting: Vec<_> = waiting
             .iter()
             .map(|trial| {
@@ -152,25 +157,25 @@ fn list(mut command: Box<dyn PlanCommand>, print: bool) -> Result<()> {
         let lines: Vec<String> = waiting.iter().map(|trial| command(trial) + "\n").collect();
         console::print_raw(&lines.concat())?;
     }
-    if waiting.is_empty() {
-        console::note(&format!(
+    let most = waiting.iter().map(|trial| trial.memory_mib).max();
+    console::note(&match (most, study.pending()) {
+        (Some(most), _) => format!(
+            "{} of {} wait; one takes up to {} of memory",
+            waiting.len(),
+            counted(trials, "training"),
+            bytes(most << 20)
+        ),
+        (None, 0) => format!(
             "nothing is left to train; the tables are in {}",
             quoted(&out)
-        ));
-        return Ok(());
-    }
-    let most = waiting.iter().map(|trial| trial.memory_mib).max();
-    console::note(&format!(
-        "{} of {} are waiting; each needs up to {} of memory",
-        waiting.len(),
-        counted(trials, "trial"),
-        bytes(most.unwrap_or_default() << 20)
-    ));
+        ),
+        (None, running) => format!("{} are running", counted(running, "training")),
+    });
     Ok(())
 }
 
 /// The command line that runs a trial. The kernel is part of a trial's name, so it is named too.
-fn work(folder: &Path, plan: &Description, trial: &Listed) -> String {
+fn work(folder: &Path, plan: &PlanDescription, trial: &ListedTrial) -> String {
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("blendfuse"));
     format!(
         "env BLENDFUSE_KERNEL={} {} work {} {}",

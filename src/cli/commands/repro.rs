@@ -1,15 +1,11 @@
 //! `blendfuse repro`.
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
 
 use super::baseline::RecipeArgs;
 use crate::Result;
-use crate::cli::flags::plan::{PlanArgs, PlanCommand};
-use crate::cli::output::plan_progress::PlanProgress;
-use crate::experiments::Protocol;
-use crate::experiments::repro::{Reproduction, reproduce};
-use crate::report::reproduction;
+use crate::cli::flags::plan::PlanArgs;
+use crate::experiments::Reproduce;
 
 /// Reproduce the paper's tables on your data, with a submission
 ///
@@ -35,11 +31,11 @@ pub struct Repro {
     #[command(flatten)]
     plan: PlanArgs,
     #[command(flatten)]
-    asked: ReproArgs,
+    options: ReproArgs,
 }
 
-/// What it is asked for beside what all plans are.
-#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+/// Its own flags.
+#[derive(Args, Debug)]
 pub struct ReproArgs {
     /// Run at most 3 epochs and 3 values of top-k, to check that everything works; the results are
     /// meaningless
@@ -56,50 +52,26 @@ pub struct ReproArgs {
 }
 
 impl Repro {
-    /// The command as a plan's folder notes it.
-    pub fn noted(plan: PlanArgs, asked: ReproArgs) -> Self {
-        Self { plan, asked }
+    /// The flags that all plans have, and the study.
+    ///
+    /// # Errors
+    /// As [`RecipeArgs::classifier`].
+    pub fn into_parts(self) -> Result<(PlanArgs, Reproduce)> {
+        let study = Reproduce {
+            quick: self.options.quick,
+            keep_weights: self.options.keep_weights,
+            no_baselines: self.options.no_baselines,
+            classifier: self.options.recipe.classifier()?,
+        };
+        Ok((self.plan, study))
     }
-}
 
-impl PlanCommand for Repro {
-    fn plan(&mut self) -> &mut PlanArgs {
-        &mut self.plan
-    }
-
-    fn run(&self) -> Result<()> {
-        let recipe = self.asked.recipe.recipe()?;
-        let model = self.asked.recipe.baseline_model;
-        let baselines = (!self.asked.no_baselines).then_some((model, recipe));
-        let prepared = self.plan.prepare("repro", &self.asked)?;
-        let (config, folder) = (&prepared.config, &prepared.folder);
-        let opened = prepared.data.open(&config.data)?;
-        let encoders = opened.dataset.encoders.len();
-        let seeds = self.plan.seeds.get();
-        let protocol = Protocol::of(&opened.dataset, config.train.seed, seeds)?;
-        let mut asked = Reproduction::new(config, encoders);
-        asked.baselines = baselines;
-        if self.asked.quick {
-            asked = asked.quick();
-        }
-        asked.keep_weights = self.asked.keep_weights;
-        let scheduler = self.plan.scheduler(folder, config);
-        let mut progress = PlanProgress::new();
-        let found = reproduce(&scheduler, &asked, &opened, &protocol, &mut progress)?;
-        let mut files = Vec::new();
-        if self.plan.writes(folder, &found.outcomes) {
-            files = reproduction::write(&found, folder)?;
-        }
-        let mut value = reproduction::json(&found);
-        let [one, two, five] = reproduction::tables(&found);
-        self.plan.conclude(
-            folder,
-            &found.outcomes,
-            &files,
-            &mut value,
-            &progress,
-            &[&one, &two, &five],
-        )?;
-        found.outcomes.check()
+    /// Reproduces the tables.
+    ///
+    /// # Errors
+    /// Those of the library.
+    pub fn run(self) -> Result<()> {
+        let (plan, study) = self.into_parts()?;
+        plan.run(study).map(|_| ())
     }
 }

@@ -1,27 +1,23 @@
 //! `blendfuse sweep` and `blendfuse tune`.
 
+use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::cli::flags::common::{Overwrite, at_least_one, quoted};
+use crate::cli::flags::common::{Overwrite, at_least_one};
 use crate::cli::flags::keys::Keyed;
-use crate::cli::flags::plan::{PlanArgs, PlanCommand, Prepared};
-use crate::cli::output::console;
-use crate::cli::output::plan_progress::PlanProgress;
-use crate::config::Config;
-use crate::experiments::Protocol;
+use crate::cli::flags::plan::PlanArgs;
+use crate::experiments;
+use crate::experiments::sweep::Search;
 use crate::experiments::sweep::space::Parameter;
-use crate::experiments::sweep::tune::{CONFIGURATIONS, usual_space, write_config};
-use crate::experiments::sweep::{Search, Swept};
-use crate::report::{Table, comparison, sweep};
+use crate::files::atomic_file;
+use crate::report::StudyReport;
 use crate::{Error, Result};
 
-/// The parameters to vary, and how.
-#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+/// What is varied, and how.
+#[derive(Args, Debug)]
 pub struct SweepArgs {
     /// Values of a configuration key: KEY=v1,v2,…, KEY=LOW..HIGH or KEY=LOW..HIGH:log; for a grid,
     /// KEY=LOW..HIGH/5 takes 5 values of a range; repeatable
@@ -46,62 +42,7 @@ impl SweepArgs {
     }
 }
 
-/// Refuses a key that is given twice, and one that has a separate flag.
-fn check(parameters: &[Parameter]) -> Result<()> {
-    for (at, parameter) in parameters.iter().enumerate() {
-        let fault = |reason: &str| {
-            Err(Error::Config {
-                field: format!("--param {parameter}"),
-                reason: reason.into(),
-            })
-        };
-        if parameters[..at].iter().any(|p| p.key == parameter.key) {
-            return fault("this key is given twice; give all its values in one --param");
-        }
-        if parameter.key == "train.seed" {
-            return fault(
-                "the seed is not a parameter to choose; --seeds N trains everything with N seeds",
-            );
-        }
-    }
-    Ok(())
-}
-
-fn sweep_of(
-    config: &Config,
-    parameters: Vec<Parameter>,
-    search: Search,
-) -> crate::experiments::sweep::Sweep {
-    crate::experiments::sweep::Sweep {
-        base: config.clone(),
-        parameters,
-        search,
-    }
-}
-
-/// Runs it and gives the table and its JSON.
-fn run(
-    plan: &PlanArgs,
-    prepared: &Prepared,
-    parameters: Vec<Parameter>,
-    search: Search,
-    progress: &mut PlanProgress,
-) -> Result<(Swept, Table, Value)> {
-    let (config, folder) = (&prepared.config, &prepared.folder);
-    let opened = prepared.data.open(&config.data)?;
-    let protocol = Protocol::of(&opened.dataset, config.train.seed, plan.seeds.get())?;
-    let asked = sweep_of(config, parameters, search);
-    let scheduler = plan.scheduler(folder, config);
-    let found = asked.run(&scheduler, &prepared.data, &protocol, progress)?;
-    for text in &found.same {
-        progress.note(text);
-    }
-    let table = sweep::table(&found, search);
-    let value = sweep::json(&found, &table);
-    Ok((found, table, value))
-}
-
-/// Cross-validate the model for several values of any parameters
+/// Cross-validate the model with other values of any settings
 ///
 /// Tries all combinations of the given values, or a sample of them; each is cross-validated, and all
 /// are compared with the best one on the same clips. Sweeping model.top_k gives the paper's Table V
@@ -129,56 +70,26 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// The command as a plan's folder notes it.
-    pub fn noted(plan: PlanArgs, sweep: SweepArgs) -> Self {
-        Self { plan, sweep }
+    /// The flags that all plans have, and the study.
+    ///
+    /// # Errors
+    /// As [`experiments::Sweep::check`].
+    pub fn into_parts(self) -> Result<(PlanArgs, experiments::Sweep)> {
+        let study = experiments::Sweep {
+            search: self.sweep.search(Search::Grid),
+            parameters: self.sweep.param,
+        };
+        study.check()?;
+        Ok((self.plan, study))
     }
-}
 
-impl PlanCommand for Sweep {
-    fn plan(&mut self) -> &mut PlanArgs {
-        &mut self.plan
-    }
-
-    fn run(&self) -> Result<()> {
-        let parameters = &self.sweep.param;
-        check(parameters)?;
-        if parameters.is_empty() {
-            return Err(Error::Config {
-                field: "--param".into(),
-                reason:
-                    "nothing to sweep; expected at least one, as in --param model.top_k=2,10,22"
-                        .into(),
-            });
-        }
-        let search = self.sweep.search(Search::Grid);
-        let prepared = self
-            .plan
-            .prepare_checked("sweep", &self.sweep, |config, _| {
-                sweep_of(config, parameters.clone(), search).check()
-            })?;
-        let mut progress = PlanProgress::new();
-        let (found, table, mut value) = run(
-            &self.plan,
-            &prepared,
-            parameters.clone(),
-            search,
-            &mut progress,
-        )?;
-        let folder = &prepared.folder;
-        let mut files = Vec::new();
-        if self.plan.writes(folder, &found.outcomes) {
-            files = comparison::write("sweep", &table, &value, folder.path())?;
-        }
-        self.plan.conclude(
-            folder,
-            &found.outcomes,
-            &files,
-            &mut value,
-            &progress,
-            &[&table],
-        )?;
-        found.outcomes.check()
+    /// Cross-validates the configurations.
+    ///
+    /// # Errors
+    /// Those of the library.
+    pub fn run(self) -> Result<()> {
+        let (plan, study) = self.into_parts()?;
+        plan.run(study).map(|_| ())
     }
 }
 
@@ -204,19 +115,18 @@ pub struct Tune {
     #[command(flatten)]
     plan: PlanArgs,
     #[command(flatten)]
-    asked: TuneArgs,
-    /// Also write the best configuration to this file
+    options: TuneArgs,
+    /// Write the configuration here too
     #[arg(long, value_name = "FILE.toml")]
     write: Option<PathBuf>,
     #[command(flatten)]
     overwrite: Overwrite,
 }
 
-/// What it is asked for beside what all plans are.
-#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+/// Its own flags.
+#[derive(Args, Debug)]
 pub struct TuneArgs {
     #[command(flatten)]
-    #[serde(flatten)]
     sweep: SweepArgs,
     /// Try all combinations of the given values
     #[arg(long, requires = "param", conflicts_with_all = ["random", "tpe"])]
@@ -224,87 +134,47 @@ pub struct TuneArgs {
 }
 
 impl Tune {
-    /// The command as a plan's folder notes it.
-    pub fn noted(plan: PlanArgs, asked: TuneArgs) -> Self {
-        Self {
-            plan,
-            asked,
-            write: None,
-            overwrite: Overwrite { force: false },
+    /// The flags that all plans have, and the study.
+    ///
+    /// # Errors
+    /// As [`experiments::Tune::check`].
+    pub fn into_parts(self) -> Result<(PlanArgs, experiments::Tune)> {
+        let TuneArgs { sweep, grid } = self.options;
+        let study = experiments::Tune {
+            search: match grid {
+                true => Search::Grid,
+                false => sweep.search(experiments::Tune::default().search),
+            },
+            parameters: sweep.param,
+        };
+        study.check()?;
+        Ok((self.plan, study))
+    }
+
+    /// Searches.
+    ///
+    /// # Errors
+    /// Those of the library.
+    pub fn run(mut self) -> Result<()> {
+        let write = self.write.take();
+        if let Some(path) = &write {
+            self.overwrite.check("--write", path, &["toml"])?;
+        }
+        let (plan, study) = self.into_parts()?;
+        let chosen = study.chosen_configuration().map(|name| plan.out.join(name));
+        let files = plan.run(study)?.unwrap_or_default();
+        match (write, chosen) {
+            (Some(to), Some(chosen)) if files.contains(&chosen) => copy(&chosen, &to),
+            _ => Ok(()),
         }
     }
 }
 
-impl PlanCommand for Tune {
-    fn plan(&mut self) -> &mut PlanArgs {
-        &mut self.plan
-    }
-
-    fn run(&self) -> Result<()> {
-        let sweep = &self.asked.sweep;
-        check(&sweep.param)?;
-        if let Some(path) = &self.write {
-            self.overwrite.check("--write", path, &["toml"])?;
-        }
-        let search = match self.asked.grid {
-            true => Search::Grid,
-            false => sweep.search(Search::Tpe(CONFIGURATIONS)),
-        };
-        let given = &sweep.param;
-        let prepared = self
-            .plan
-            .prepare_checked("tune", &self.asked, |config, _| {
-                sweep_of(config, given.clone(), search).check()
-            })?;
-        let folder = &prepared.folder;
-        let parameters = if given.is_empty() {
-            let opened = prepared.data.open(&prepared.config.data)?;
-            usual_space(opened.dataset.encoders.len())?
-        } else {
-            given.clone()
-        };
-        let mut progress = PlanProgress::new();
-        let (found, table, mut value) =
-            run(&self.plan, &prepared, parameters, search, &mut progress)?;
-        let mut files = Vec::new();
-        let writes = self.plan.writes(folder, &found.outcomes);
-        if writes {
-            files = comparison::write("tune", &table, &value, folder.path())?;
-            found.outcomes.check()?;
-        }
-        let best = found
-            .best
-            .map(|best| (&found.rows[best], &found.tried[best]));
-        if let Some((row, tried)) = best.filter(|_| writes) {
-            let average = crate::experiments::sweep::average(row).unwrap_or_default();
-            let comment = format!(
-                "Chosen by `blendfuse tune` among {}: {}\nvalidation average {average:.4}",
-                found.rows.len(),
-                row.contender.candidate.name,
-            );
-            let path = folder.path().join("best.toml");
-            write_config(&path, &tried.config, &comment)?;
-            files.push(path);
-            if let Some(path) = &self.write {
-                write_config(path, &tried.config, &comment)?;
-            }
-        }
-        self.plan.conclude(
-            folder,
-            &found.outcomes,
-            &files,
-            &mut value,
-            &progress,
-            &[&table],
-        )?;
-        if writes && !self.plan.json && !self.plan.executor.is_silent() {
-            let path = folder.path().join("best.toml");
-            console::print(&format!(
-                "next: blendfuse train {} --out RUN --config {}\n",
-                quoted(&self.plan.data),
-                quoted(&path)
-            ))?;
-        }
-        found.outcomes.check()
-    }
+/// Copies a file, whole or not at all.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let text = std::fs::read(from).map_err(|source| Error::Read {
+        path: from.to_owned(),
+        source,
+    })?;
+    atomic_file::write(to, |file| file.write_all(&text))
 }

@@ -13,7 +13,7 @@ use crate::cli::output::numbers::{counted, duration, share};
 use crate::plan::planned::Planned;
 use crate::plan::result::TrialResult;
 use crate::plan::run::work::{Work as Trials, WorkObserver};
-use crate::plan::store::plan_folder::Listed;
+use crate::plan::store::list::ListedTrial;
 
 /// Run trials of a plan by name
 ///
@@ -48,7 +48,7 @@ struct Lines;
 
 impl WorkObserver for Lines {
     fn begins(&mut self, planned: &Planned) {
-        console::progress(&format!("{}  {}", planned.id, Listed::of(planned)));
+        console::progress(&format!("{}  {}", planned.id, ListedTrial::of(planned)));
     }
 
     fn done_before(&mut self, id: &str) {

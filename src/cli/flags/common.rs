@@ -68,28 +68,14 @@ pub struct ConfigArgs {
     /// give bit-identical weights
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// In place of all that, the configuration that a plan's folder notes.
-    #[arg(skip)]
-    noted: Option<Box<Config>>,
 }
 
 impl ConfigArgs {
-    /// The configuration that a plan's folder notes.
-    pub fn noted(config: Config) -> Self {
-        Self {
-            noted: Some(Box::new(config)),
-            ..Self::default()
-        }
-    }
-
     /// The configuration.
     ///
     /// # Errors
     /// As [`Config::load`].
     pub fn load(&self) -> Result<Config> {
-        if let Some(noted) = &self.noted {
-            return Ok((**noted).clone());
-        }
         Config::load(self.config.as_deref(), &self.set, self.seed)
     }
 }
@@ -199,4 +185,13 @@ pub fn quoted(path: &Path) -> String {
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
+}
+
+/// Files as a user finds them: inside the folder by their names alone.
+pub fn names(files: &[PathBuf], folder: &Path) -> String {
+    let name = |file: &PathBuf| {
+        let inside = file.strip_prefix(folder).unwrap_or(file);
+        inside.display().to_string()
+    };
+    files.iter().map(name).collect::<Vec<_>>().join(", ")
 }

@@ -1,13 +1,11 @@
 //! Where the trials of a plan run: on this machine or under Slurm.
 
-use std::cell::OnceCell;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use super::common::{at_least_one, whole_number};
-use crate::plan::Executor;
 use crate::plan::slurm::{Series, Slurm, check_idle};
 use crate::{Error, Result};
 
@@ -44,47 +42,28 @@ pub struct ExecutorArgs {
     /// stopping with the state saved does not count [default: 2]
     #[arg(long, value_name = "N", value_parser = whole_number, help_heading = HEADING)]
     retries: Option<usize>,
-    /// What these come to.
-    #[arg(skip)]
-    decided: OnceCell<Executor>,
-    /// Whether the folder is only read.
-    #[arg(skip)]
-    pub only_looks: bool,
+}
+
+/// What the flags come to.
+#[derive(Debug)]
+pub enum Executor {
+    /// This process.
+    Local,
+    /// Jobs of Slurm.
+    Slurm(Box<Slurm>),
 }
 
 impl ExecutorArgs {
-    /// An executor that no flag names.
-    pub fn of(executor: Executor) -> Self {
-        Self {
-            decided: OnceCell::from(executor),
-            ..Self::default()
-        }
-    }
-
     /// The executor of the plan in a folder.
     ///
     /// # Errors
     /// [`Error::Data`] for flags of Slurm without it, and where jobs of the plan are in Slurm's queue.
-    pub fn decide(&self, folder: &Path) -> Result<&Executor> {
-        if self.decided.get().is_none() {
-            check_idle(folder)?;
-            let executor = match self.executor {
-                Name::Local => self.local()?,
-                Name::Slurm => self.slurm(folder)?,
-            };
-            return Ok(self.decided.get_or_init(|| executor));
+    pub fn decide(&self, folder: &Path) -> Result<Executor> {
+        check_idle(folder)?;
+        match self.executor {
+            Name::Local => self.local(),
+            Name::Slurm => self.slurm(folder),
         }
-        Ok(self.decided())
-    }
-
-    /// The executor; this machine where nothing was decided.
-    pub fn decided(&self) -> &Executor {
-        self.decided.get_or_init(Executor::default)
-    }
-
-    /// Whether tables are not printed.
-    pub fn is_silent(&self) -> bool {
-        matches!(self.decided(), Executor::Listed(_))
     }
 
     /// The first of Slurm's flags that was given.
@@ -133,6 +112,18 @@ impl ExecutorArgs {
         Ok(Executor::Slurm(Box::new(Slurm {
             series,
             continued: false,
+            program: this_program()?,
         })))
     }
+}
+
+/// The program that jobs run.
+///
+/// # Errors
+/// [`Error::Read`] where the system does not tell.
+pub fn this_program() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|source| Error::Read {
+        path: PathBuf::from("the program itself"),
+        source,
+    })
 }

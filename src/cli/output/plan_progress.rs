@@ -10,7 +10,7 @@ use super::numbers::{counted, duration, share};
 use super::progress::target;
 use crate::plan::planned::Planned;
 use crate::plan::result::TrialResult;
-use crate::plan::run::schedule::{Begins, PlanObserver, Progress};
+use crate::plan::run::observer::{Begins, PlanObserver, Progress};
 
 /// Shows the progress of a plan.
 pub struct PlanProgress {

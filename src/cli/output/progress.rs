@@ -173,6 +173,14 @@ pub fn working(text: &str) -> ProgressBar {
     bar
 }
 
+/// Shows that data are read while something reads them.
+pub fn reading<T>(read: impl FnOnce() -> T) -> T {
+    let spinner = working("reading and checking the data");
+    let done = read();
+    spinner.finish_and_clear();
+    done
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -279,6 +279,30 @@ impl fmt::Display for Parameter {
     }
 }
 
+/// Refuses a key that is given twice, and one that has a flag of its own.
+///
+/// # Errors
+/// [`Error::Config`].
+pub fn check(parameters: &[Parameter]) -> Result<()> {
+    for (at, parameter) in parameters.iter().enumerate() {
+        let fault = |reason: &str| {
+            Err(Error::Config {
+                field: format!("--param {parameter}"),
+                reason: reason.into(),
+            })
+        };
+        if parameters[..at].iter().any(|p| p.key == parameter.key) {
+            return fault("the key is given twice; give all its values at once");
+        }
+        if parameter.key == "train.seed" {
+            return fault(
+                "seeds are no setting to choose; --seeds N trains everything with N seeds",
+            );
+        }
+    }
+    Ok(())
+}
+
 /// A key=value assignment for every parameter.
 pub type Point = Vec<(String, Value)>;
 

@@ -1,21 +1,103 @@
-//! What `tune` varies where nothing is said, and the file that it writes.
+//! The search for hyper-parameters: what it varies by default, and the file that it writes.
 
 use std::path::Path;
 
-use super::space::Parameter;
+use serde::{Deserialize, Serialize};
+
+use super::Swept;
+use super::search::{Search, SearchOptions, Searching, check_values};
+use super::space::{self, Parameter};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::experiments::paper::TABLE_5;
+use crate::experiments::study::{Setup, Study};
+use crate::plan::outcomes::Outcomes;
+use crate::plan::planned::Plan;
+
+/// Chooses hyper-parameters by cross-validation: the highest validation average wins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "SearchOptions", into = "SearchOptions")]
+pub struct Tune {
+    /// The keys and their values; without any those of [`default_space`].
+    pub parameters: Vec<Parameter>,
+    /// How they are combined.
+    pub search: Search,
+}
+
+impl Default for Tune {
+    /// The default space, searched by the tree-structured Parzen estimator.
+    fn default() -> Self {
+        Self {
+            parameters: Vec::new(),
+            search: Search::Tpe(CONFIGURATIONS),
+        }
+    }
+}
+
+impl From<SearchOptions> for Tune {
+    fn from(options: SearchOptions) -> Self {
+        Self {
+            search: options.search(Self::default().search),
+            parameters: options.param,
+        }
+    }
+}
+
+impl From<Tune> for SearchOptions {
+    fn from(tune: Tune) -> Self {
+        SearchOptions::naming_grid(tune.parameters, tune.search)
+    }
+}
+
+impl Tune {
+    /// Refuses keys that cannot be swept.
+    ///
+    /// # Errors
+    /// [`Error::Config`].
+    pub fn check(&self) -> Result<()> {
+        space::check(&self.parameters)
+    }
+}
+
+impl Study for Tune {
+    const NAME: &'static str = "tune";
+    type State = Searching;
+    type Findings = Swept;
+
+    fn start(&self, setup: &Setup, plan: &mut Plan) -> Result<Searching> {
+        self.check()?;
+        check_values(&self.parameters, self.search, &setup.config)?;
+        let parameters = match self.parameters.is_empty() {
+            true => default_space(setup.data.dataset.encoders.len())?,
+            false => self.parameters.clone(),
+        };
+        Searching::start(parameters, self.search, setup, plan)
+    }
+
+    fn next_trials(
+        &self,
+        setup: &Setup,
+        state: &mut Searching,
+        outcomes: &Outcomes,
+        plan: &mut Plan,
+    ) -> Result<()> {
+        state.next_trials(setup, outcomes, plan)
+    }
+
+    fn conclude(&self, setup: &Setup, state: &Searching, outcomes: &Outcomes) -> Result<Swept> {
+        state.conclude(setup, outcomes)
+    }
+}
 
 /// Configurations that `tune` tries where no number is given.
 pub const CONFIGURATIONS: usize = 24;
 
-/// The usual search space. The paper selects by cross-validation but prints its grid for the number of
+/// The default search space. The paper selects by cross-validation but prints its grid for the number of
 /// kept encoders alone (Table V); the other ranges are ours, around its Table IV.
 ///
 /// # Errors
 /// None; the texts are fixed.
-pub fn usual_space(encoders: usize) -> Result<Vec<Parameter>> {
+pub fn default_space(encoders: usize) -> Result<Vec<Parameter>> {
     let mut kept: Vec<usize> = TABLE_5.iter().map(|&(k, _)| k.min(encoders)).collect();
     kept.dedup();
     let kept: Vec<String> = kept.iter().map(usize::to_string).collect();
@@ -62,12 +144,12 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_space_fits_any_number_of_encoders() {
+    fn the_default_space_fits_any_number_of_encoders() {
         for encoders in [1, 2, 9, 36, 50] {
-            let space = usual_space(encoders).unwrap();
+            let space = default_space(encoders).unwrap();
             assert!(space.iter().all(|parameter| !parameter.key.is_empty()));
         }
-        assert_eq!(usual_space(36).unwrap()[0].grid().unwrap().len(), 8);
-        assert_eq!(usual_space(9).unwrap()[0].grid().unwrap().len(), 2);
+        assert_eq!(default_space(36).unwrap()[0].grid().unwrap().len(), 8);
+        assert_eq!(default_space(9).unwrap()[0].grid().unwrap().len(), 2);
     }
 }

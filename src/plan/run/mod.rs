@@ -2,8 +2,9 @@
 
 mod attempt;
 mod execute;
-pub mod executor;
+pub mod live_plan;
 pub(crate) mod memory;
+pub mod observer;
 mod queue;
-pub mod schedule;
 pub mod work;
+pub mod workers;

@@ -5,12 +5,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::attempt::Attempt;
-use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::plan::planned::Planned;
 use crate::plan::result::TrialResult;
-use crate::plan::store::plan_folder::Description;
-use crate::plan::store::spec::{Order, data_of};
+use crate::plan::store::description::PlanDescription;
+use crate::plan::store::spec::TrialSpec;
 use crate::plan::store::trial_files::TrialFiles;
 use crate::plan::trial::is_id;
 use crate::train::Stop;
@@ -21,7 +20,7 @@ pub trait WorkObserver {
     fn begins(&mut self, _planned: &Planned) {}
     /// A trial has its result already.
     fn done_before(&mut self, _id: &str) {}
-    /// A trial ended well, after so many seconds.
+    /// A trial succeeded, after this many seconds.
     fn finished(&mut self, _planned: &Planned, _result: &TrialResult, _seconds: f64) {}
     /// A trial failed; the others go on.
     fn failed(&mut self, _id: &str, _reason: &str) {}
@@ -32,59 +31,47 @@ pub trait WorkObserver {
 pub struct Work<'a> {
     /// The plan's folder.
     pub folder: &'a Path,
-    /// The data, where they do not stand where the plan says.
+    /// The data folder, where it is not where the plan says.
     pub data: Option<&'a Path>,
     /// Once asked, the running trial saves its state, and no other begins.
     pub stop: Stop,
 }
 
 impl Work<'_> {
-    /// Runs the trials of these names one after the other; those with a result are passed over. The
-    /// number of threads is that of the surrounding pool. Gives how many were trained.
+    /// Runs the trials of these names one after the other; those with a result are skipped. The number
+    /// of threads is that of the surrounding pool. Gives how many were trained.
     ///
     /// # Errors
-    /// Before any training: [`Error::Data`] for a name that is no trial of the plan; as
-    /// [`Description::read`]. [`Error::Interrupted`]; [`Error::Trials`] once all were tried, if any
+    /// Before any training: [`Error::Data`] for a name that is not a trial of the plan; as
+    /// [`PlanDescription::read`]. [`Error::Interrupted`]; [`Error::Trials`] once all were tried, if any
     /// failed.
     pub fn run(&self, ids: &[String], observer: &mut dyn WorkObserver) -> Result<usize> {
-        let plan = Description::read(self.folder)?;
-        let config: Config = serde_json::from_value(plan.settings["config"].clone())
-            .map_err(|error| Error::Data(format!("{}: {error}", self.folder.display())))?;
+        let plan = PlanDescription::read(self.folder)?;
         let files = TrialFiles::of(self.folder);
-        for id in ids {
-            let known = is_id(id) && (files.result(id).exists() || files.order(id).exists());
-            if !known {
-                return Err(Error::Data(format!(
-                    "{}: no trial {id} is planned here; `blendfuse plan {} DATA --out {} --print`, with the plan's other flags, lists the waiting ones",
-                    self.folder.display(),
-                    plan.command,
-                    self.folder.display()
-                )));
-            }
-        }
+        self.check(ids, &plan, &files)?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(rayon::current_num_threads())
             .build()
             .map_err(|error| Error::Data(format!("threads: {error}")))?;
-        let data = data_of(&plan, self.data);
+        let data = plan.data(self.data);
         let (mut trained, mut failures) = (0, Vec::new());
         for id in ids {
             // Another process may have finished it in the meantime.
-            let order = match files.result(id).exists() {
+            let spec = match files.result(id).exists() {
                 true => None,
-                false => Order::read(&files, id)?,
+                false => TrialSpec::read(&files, id)?,
             };
-            let Some(order) = order else {
+            let Some(spec) = spec else {
                 observer.done_before(id);
                 continue;
             };
-            let planned = order.planned(id, &plan, &data)?;
+            let planned = spec.planned(id, &plan, &data)?;
             observer.begins(&planned);
             let begun = Instant::now();
             let attempt = Attempt {
                 planned: &planned,
                 files: &files,
-                checkpoint_seconds: config.train.checkpoint_seconds,
+                checkpoint_seconds: plan.settings.config.train.checkpoint_seconds,
                 stop: &self.stop,
                 alone: true,
             };
@@ -112,6 +99,21 @@ impl Work<'_> {
                 total: ids.len(),
                 reasons: failures.join("; "),
             }),
+        }
+    }
+
+    /// Refuses a name that is not a trial of the plan.
+    fn check(&self, ids: &[String], plan: &PlanDescription, files: &TrialFiles) -> Result<()> {
+        let known =
+            |id: &String| is_id(id) && (files.result(id).exists() || files.spec(id).exists());
+        match ids.iter().find(|id| !known(id)) {
+            None => Ok(()),
+            Some(id) => Err(Error::Data(format!(
+                "{}: no trial {id} is planned here; `blendfuse plan {} DATA --out {} --print`, with the plan's other flags, lists those that wait",
+                self.folder.display(),
+                plan.command,
+                self.folder.display()
+            ))),
         }
     }
 }

@@ -1,33 +1,35 @@
 //! Trials on a cluster: Slurm runs them as tasks of job arrays, and a job that starts when an array
-//! has ended goes on with the plan: it hands on what is missing or follows, or writes the tables.
+//! has ended goes on with the plan: it submits what is missing or follows, or writes the tables.
 //!
 //! Everything passes through the plan's folder. A *round* is what one process submits: an array for
-//! each size of trial, and the job that goes on. Nothing of ours schedules: what Slurm loses is found
-//! missing by the next round and submitted again.
+//! each size of trial, and the job that goes on. Slurm alone schedules: what it loses is found missing
+//! by the next round and submitted again.
 
+mod attempt_history;
 mod jobs;
-mod past;
 mod round;
 mod submit;
 
 pub use jobs::{Job, Jobs};
 pub use round::{Array, Round, Series, last_round};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use self::past::Past;
+use self::attempt_history::AttemptHistory;
 use self::submit::{Script, sbatch};
-use super::outcomes::Outcomes;
 use super::planned::{Plan, Planned};
+use super::run::live_plan::Driver;
+use super::run::memory;
 use super::run::memory::Demand;
+use super::store::description::PlanDescription;
 use super::store::events;
 use super::store::events::Event;
-use super::store::plan_folder::{Description, PlanFolder};
-use super::store::spec::Order;
+use super::store::plan_folder::PlanFolder;
+use super::store::spec::TrialSpec;
 use super::store::trial_files::TrialFiles;
 use crate::error::{Error, Result};
 
-/// Most tasks of an array, whatever Slurm allows: their outputs stand in one folder.
+/// Most tasks of an array, whatever Slurm allows: their outputs are in one folder.
 const MOST_TASKS: usize = 1000;
 
 /// Rounds after which nothing more is submitted, whatever happens to the trials.
@@ -48,14 +50,21 @@ const MOST_CORES: u64 = 8;
 /// Trials whose logs tell how much memory trainings of this plan really take.
 const MEASURED: usize = 64;
 
-/// Slurm as the executor of a plan.
+/// How a plan's trials are submitted to Slurm.
 #[derive(Clone, Debug)]
 pub struct Slurm {
     /// What the user asks of Slurm.
     pub series: Series,
     /// Whether this process is a round's job that goes on.
     pub continued: bool,
+    /// The program that the jobs run. It takes `work DIR NAME…`, which runs trials by their names (see
+    /// [`Work`](crate::plan::run::work::Work)), and `collect DIR --go-on`, which loads the study and
+    /// submits what is missing or follows; both take `--threads N`.
+    pub program: PathBuf,
 }
+
+/// Trials that ask for the same.
+type Groups<'a> = Vec<(Request, Vec<&'a Planned>)>;
 
 /// What a trial asks of Slurm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,51 +74,55 @@ struct Request {
 }
 
 impl Slurm {
-    /// Submits the trials and the job that goes on; trials that were tried often enough are given as
-    /// failed instead.
-    pub(crate) fn hand_on(
-        &self,
-        folder: &PlanFolder,
-        plan: &Plan,
-        trials: &[(&Planned, Demand)],
-    ) -> Result<Outcomes> {
-        let files = folder.files();
-        let mut outcomes = Outcomes::default();
+    /// Submits the trials without a result and the job that goes on with the study when they have
+    /// ended. Trials that were tried often enough count as failed instead; `None` where none is left.
+    pub(crate) fn submit(&self, driver: &mut Driver<'_>) -> Result<Option<Round>> {
+        let (folder, files) = (driver.folder, driver.folder.files());
+        let pending = driver.live.pending(0);
+        let plan = driver.live.plan();
+        let trials: Vec<(&Planned, Demand)> = pending
+            .iter()
+            .map(|&(index, demand)| (&plan.trials()[index], demand))
+            .collect();
         let before = last_round(folder.path())?;
         let done = plan.trials().len() - trials.len();
-        let fruitless = self.fruitless(before.as_ref(), files, trials, done)?;
+        let idle_rounds = self.idle_rounds(before.as_ref(), files, &trials, done)?;
         let larger = held_beyond(plan, files)?;
-        let mut groups: Vec<(Request, Vec<&Planned>)> = Vec::new();
-        for &(planned, demand) in trials {
-            let past = Past::of(files, &planned.id, self.series.since)?;
-            if let Some(reason) = past.given_up(self.series.retries, fruitless) {
-                outcomes.failed(&planned.id, &reason);
+        let (mut groups, mut given_up) = (Groups::new(), Vec::new());
+        for (planned, demand) in trials {
+            let history = AttemptHistory::of(files, &planned.id, self.series.since)?;
+            if let Some(reason) = history.given_up(self.series.retries, idle_rounds) {
+                given_up.push((planned.id.clone(), reason));
                 continue;
             }
-            let request = request(&demand, larger, past.vanished);
+            let request = request(&demand, larger, history.vanished);
             match groups.iter_mut().find(|(known, _)| *known == request) {
                 Some((_, group)) => group.push(planned),
                 None => groups.push((request, vec![planned])),
             }
         }
-        if groups.is_empty() {
-            return Ok(outcomes);
+        let round = match groups.is_empty() {
+            true => None,
+            false => {
+                let round = Round {
+                    number: before.map_or(0, |round| round.number) + 1,
+                    at: events::now(),
+                    done,
+                    idle_rounds,
+                    arrays: Vec::new(),
+                    driver: None,
+                };
+                Some(self.submit_round(folder, round, &groups)?)
+            }
+        };
+        for (id, reason) in given_up {
+            driver.live.failed(&id, &reason);
         }
-        let number = before.map_or(0, |round| round.number) + 1;
-        let round = self.submit(folder, number, done, fruitless, &groups)?;
-        let jobs: Vec<String> = round.jobs().map(|job| job.to_string()).collect();
-        Err(Error::HandedOn(format!(
-            "round {number}: {} trials submitted to Slurm as {} tasks, job {} continues when they have ended; blendfuse status {} shows their progress, scancel {} cancels them all",
-            groups.iter().map(|(_, group)| group.len()).sum::<usize>(),
-            round.arrays.iter().map(|array| array.tasks).sum::<usize>(),
-            round.driver.unwrap_or_default(),
-            folder.path().display(),
-            jobs.join(" "),
-        )))
+        Ok(round)
     }
 
     /// How many rounds in a row, the last one included, ended without a sign of any trial.
-    fn fruitless(
+    fn idle_rounds(
         &self,
         before: Option<&Round>,
         files: &TrialFiles,
@@ -135,82 +148,84 @@ impl Slurm {
                 return Ok(0);
             }
         }
-        Ok(before.fruitless + 1)
+        Ok(before.idle_rounds + 1)
     }
 
-    fn submit(
+    /// Submits a round: an array for each group, then the job that goes on.
+    fn submit_round(
         &self,
         folder: &PlanFolder,
-        number: usize,
-        done: usize,
-        fruitless: usize,
-        groups: &[(Request, Vec<&Planned>)],
+        mut round: Round,
+        groups: &Groups<'_>,
     ) -> Result<Round> {
         let path = std::path::absolute(folder.path()).map_err(|source| Error::Read {
             path: folder.path().to_owned(),
             source,
         })?;
-        let description = Description::read(&path)?;
-        let script = Script::new(&path, &description)?;
+        let description = PlanDescription::read(&path)?;
+        let script = Script::new(&path, &description, &self.program)?;
         self.series.write(&path)?;
-        let most = jobs::longest_array()?.min(MOST_TASKS);
-        let mut round = Round {
-            number,
-            at: events::now(),
-            done,
-            fruitless,
-            arrays: Vec::new(),
-            driver: None,
-        };
+        let most_tasks = jobs::longest_array()?.min(MOST_TASKS);
         for (request, group) in groups {
             for planned in group {
-                Order::of(planned).write(folder.files(), &planned.id)?;
+                TrialSpec::of(planned).write(folder.files(), &planned.id)?;
             }
-            let tasks = group.len().min(most);
-            // Every task gets trials from all over the list, so that tasks take equally long.
-            let lines: Vec<String> = (0..tasks)
-                .map(|task| {
-                    let own = group.iter().skip(task).step_by(tasks);
-                    let own: Vec<&str> = own.map(|planned| planned.id.as_str()).collect();
-                    own.join(" ") + "\n"
-                })
-                .collect();
-            let name = format!("{number:04}-{}", round.arrays.len() + 1);
-            let (file, output) = script.array(&name, &lines.concat())?;
-            let limit = self
-                .series
-                .array_limit
-                .map_or_else(String::new, |n| format!("%{n}"));
-            let options = [
-                format!("--job-name=blendfuse-{}", description.command),
-                format!("--array=1-{tasks}{limit}"),
-                format!("--cpus-per-task={}", request.cores),
-                format!("--mem={}M", request.mem_mib),
-                format!("--output={output}"),
-            ];
-            round.arrays.push(Array {
-                job: sbatch(&options, &self.series.slurm_args, &file)?,
-                tasks,
-                trials: group.len(),
-                cores: request.cores,
-                mem_mib: request.mem_mib,
-                name,
-            });
+            let name = format!("{:04}-{}", round.number, round.arrays.len() + 1);
+            let array = self.submit_array(&script, name, *request, group, most_tasks)?;
+            round.arrays.push(array);
             // An array that is submitted must not be forgotten, whatever happens to the next one.
             round.write(&path)?;
         }
         let after: Vec<String> = round.jobs().map(|job| format!(":{job}")).collect();
         let (file, output) = script.go_on()?;
         let options = [
-            format!("--job-name=blendfuse-{}-goes-on", description.command),
+            format!("--job-name=blendfuse-{}-goes-on", script.command),
             format!("--dependency=afterany{}", after.concat()),
             "--cpus-per-task=1".to_owned(),
-            format!("--mem={}M", collecting_mib(folder, done)),
+            format!("--mem={}M", collecting_mib(folder, round.done)),
             format!("--output={output}"),
         ];
         round.driver = Some(sbatch(&options, &self.series.slurm_args, &file)?);
         round.write(&path)?;
         Ok(round)
+    }
+
+    /// Submits the trials of one size as an array of at most `most_tasks` tasks.
+    fn submit_array(
+        &self,
+        script: &Script,
+        name: String,
+        request: Request,
+        group: &[&Planned],
+        most_tasks: usize,
+    ) -> Result<Array> {
+        let tasks = group.len().min(most_tasks);
+        // Every task gets trials from all over the list, so that tasks take equally long.
+        let lines: Vec<String> = (0..tasks)
+            .map(|task| {
+                let own = group.iter().skip(task).step_by(tasks);
+                let own: Vec<&str> = own.map(|planned| planned.id.as_str()).collect();
+                own.join(" ") + "\n"
+            })
+            .collect();
+        let (file, output) = script.array(&name, &lines.concat())?;
+        let limit = self.series.array_limit;
+        let limit = limit.map_or_else(String::new, |n| format!("%{n}"));
+        let options = [
+            format!("--job-name=blendfuse-{}", script.command),
+            format!("--array=1-{tasks}{limit}"),
+            format!("--cpus-per-task={}", request.cores),
+            format!("--mem={}M", request.mem_mib),
+            format!("--output={output}"),
+        ];
+        Ok(Array {
+            job: sbatch(&options, &self.series.slurm_args, &file)?,
+            tasks,
+            trials: group.len(),
+            cores: request.cores,
+            mem_mib: request.mem_mib,
+            name,
+        })
     }
 }
 
@@ -244,7 +259,7 @@ fn held_beyond(plan: &Plan, files: &TrialFiles) -> Result<f64> {
         .iter()
         .filter(|planned| files.result(&planned.id).exists());
     for planned in done.take(MEASURED) {
-        let expected = super::run::memory::demand(&planned.trial.kind, &planned.data).bytes >> 20;
+        let expected = memory::demand(&planned.trial.kind, &planned.data).bytes >> 20;
         for line in events::read(&files.log(&planned.id))? {
             if let Event::Finished {
                 peak_mib: Some(peak),

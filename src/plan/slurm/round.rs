@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// What the user asks of Slurm, for all rounds until the plan is started anew by hand.
+/// What the user asks of Slurm, for all rounds until the plan is started again by hand.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     /// When it began, in seconds since 1970; attempts before do not count.
@@ -41,7 +41,7 @@ impl Series {
         })
     }
 
-    /// The one that a plan's folder notes.
+    /// The one that a plan's folder holds.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::File`].
@@ -87,7 +87,8 @@ pub struct Round {
     /// Trials that had results then.
     pub done: usize,
     /// Rounds in a row before it that ended without a sign of any trial.
-    pub fruitless: usize,
+    #[serde(rename = "fruitless")]
+    pub idle_rounds: usize,
     /// Its arrays.
     pub arrays: Vec<Array>,
     /// The job that goes on when they have ended.
@@ -105,7 +106,7 @@ impl Round {
     }
 }
 
-/// Where what concerns Slurm stands.
+/// The folder of all that concerns Slurm.
 pub(super) fn place(folder: &Path) -> PathBuf {
     folder.join("slurm")
 }

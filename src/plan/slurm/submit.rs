@@ -5,16 +5,18 @@ use std::process::Command;
 
 use super::round::place;
 use crate::error::{Error, Result};
-use crate::plan::store::plan_folder::Description;
+use crate::plan::store::description::PlanDescription;
 
 /// The parts that all scripts of a plan share.
 #[derive(Debug)]
 pub(super) struct Script {
+    /// The plan's command, for the names of the jobs.
+    pub(super) command: String,
     /// `slurm` in the plan's folder.
     place: PathBuf,
     /// The first lines of every script.
     head: String,
-    /// This program, shell-quoted.
+    /// The program that jobs run, as a shell takes it.
     program: String,
     /// The plan's folder, shell-quoted.
     folder: String,
@@ -22,18 +24,15 @@ pub(super) struct Script {
 
 impl Script {
     /// Of the plan in a folder given by its absolute path.
-    pub(super) fn new(folder: &Path, plan: &Description) -> Result<Self> {
-        let program = std::env::current_exe().map_err(|source| Error::Read {
-            path: PathBuf::from("the program itself"),
-            source,
-        })?;
+    pub(super) fn new(folder: &Path, plan: &PlanDescription, program: &Path) -> Result<Self> {
         Ok(Self {
+            command: plan.command.clone(),
             place: place(folder),
             head: format!(
                 "#!/bin/sh\n# Written by blendfuse for a plan of `{}`.\nexport BLENDFUSE_KERNEL={}\n",
                 plan.command, plan.kernel
             ),
-            program: quoted(&program)?,
+            program: quoted(program)?,
             folder: quoted(folder)?,
         })
     }

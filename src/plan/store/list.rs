@@ -16,7 +16,7 @@ pub const LIST: &str = "trials.jsonl";
 
 /// A trial as the list has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Listed {
+pub struct ListedTrial {
     /// Its name.
     pub id: String,
     /// What people call its configuration.
@@ -25,7 +25,7 @@ pub struct Listed {
     pub fold: Option<usize>,
     /// The seed.
     pub seed: u64,
-    /// How long it takes at most, in no unit; comparable between the trials of a plan.
+    /// How long it takes at most, without a unit; comparable between the trials of a plan.
     #[serde(default)]
     pub cost: f64,
     /// The memory that it is expected to take, in MiB.
@@ -33,7 +33,7 @@ pub struct Listed {
     pub memory_mib: u64,
 }
 
-impl Listed {
+impl ListedTrial {
     /// As the list has a planned trial.
     pub fn of(planned: &Planned) -> Self {
         let demand = memory::demand(&planned.trial.kind, &planned.data);
@@ -48,7 +48,7 @@ impl Listed {
     }
 }
 
-impl fmt::Display for Listed {
+impl fmt::Display for ListedTrial {
     /// What people call the trial: its configuration, fold and seed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.fold {
@@ -62,7 +62,7 @@ impl fmt::Display for Listed {
 ///
 /// # Errors
 /// [`Error::Read`].
-pub fn listed(folder: &Path) -> Result<Vec<Listed>> {
+pub fn listed(folder: &Path) -> Result<Vec<ListedTrial>> {
     let path = folder.join(LIST);
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok(text
@@ -77,9 +77,9 @@ pub fn listed(folder: &Path) -> Result<Vec<Listed>> {
 /// The list as this process has written it.
 #[derive(Debug, Default)]
 pub(crate) struct List {
-    trials: Vec<Listed>,
+    trials: Vec<ListedTrial>,
     ids: BTreeSet<String>,
-    /// How many of them are in the file; none before it was written for the first time.
+    /// How many of them are in the file; `None` before it was written for the first time.
     written: Option<usize>,
 }
 
@@ -88,7 +88,7 @@ impl List {
     pub(crate) fn add(&mut self, plan: &Plan) {
         for planned in plan.trials() {
             if self.ids.insert(planned.id.clone()) {
-                self.trials.push(Listed::of(planned));
+                self.trials.push(ListedTrial::of(planned));
             }
         }
     }

@@ -1,17 +1,18 @@
 //! The folder of a plan: what it is, the results of its trials, and who works in it.
 
-use std::io::Write;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use super::description::{PlanDescription, Settings};
 use super::events;
 use super::events::Event;
 use super::list::List;
-pub use super::list::{Listed, listed};
 use super::trial_files::{TrialFiles, WEIGHTS, remove};
+use super::trial_state::TrialState;
 use crate::error::{Error, Result};
 use crate::files::atomic_file::{is_temporary, remove_temporary};
 use crate::files::folder_lock;
@@ -21,9 +22,6 @@ use crate::plan::planned::Plan;
 use crate::plan::result::TrialResult;
 use crate::plan::trial::FORMAT_VERSION;
 use crate::train::run::PROGRAM;
-
-/// The file that says what a plan is.
-pub const DESCRIPTION: &str = "plan.json";
 
 /// What happened to the plan as a whole.
 pub const LOG: &str = "log.jsonl";
@@ -37,52 +35,9 @@ pub fn final_model(folder: &Path) -> Option<PathBuf> {
     run.join(WEIGHTS).is_file().then_some(run)
 }
 
-/// The contents of `plan.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Description {
-    /// Of this form.
-    pub format_version: u32,
-    /// Name and version of the program.
-    pub program: String,
-    /// The command that the folder belongs to.
-    pub command: String,
-    /// Micro-kernel of the trials; part of their names.
-    #[serde(default)]
-    pub kernel: String,
-    /// The data folder, so that other processes find it.
-    #[serde(default)]
-    pub data_folder: PathBuf,
-    /// What the command was asked for, as it would be asked for again.
-    pub settings: Value,
-    /// Tables and other results of the whole plan, as paths inside the folder.
-    pub written: Vec<PathBuf>,
-}
-
-impl Description {
-    /// That of the plan in a folder.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if the folder holds no plan; [`Error::Read`]; [`Error::File`] if the file is
-    /// another program's.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let file = folder.join(DESCRIPTION);
-        if !file.is_file() {
-            let found = match folder.is_dir() {
-                true => format!("it contains no {DESCRIPTION}"),
-                false => "no such folder".to_owned(),
-            };
-            return Err(Error::Data(format!(
-                "{}: expected the folder of cv, sweep, tune, ablate, baseline or repro; {found}",
-                folder.display()
-            )));
-        }
-        read(&file)
-    }
-}
-
 /// How a folder was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum FolderState {
     /// New or empty.
     New,
     /// With the same plan.
@@ -97,28 +52,33 @@ pub struct PlanFolder {
     path: PathBuf,
     files: TrialFiles,
     list: Mutex<List>,
-    description: Mutex<Description>,
+    description: Mutex<PlanDescription>,
     /// How it was found.
-    pub found: Found,
-    /// None of a folder that is only read.
+    pub state: FolderState,
+    /// `None` for a folder that is only read.
     lock: Option<FolderLock>,
 }
 
 impl PlanFolder {
-    /// Opens or makes the folder of a command on the data folder `data`. `settings` is what the
-    /// command was asked for; with `resume` the folder may hold a plan of the same command.
+    /// Opens or makes the folder of a command on the data folder `data`. `settings` determine the
+    /// trials; with `resume` the folder may hold a plan of the same command.
     ///
     /// # Errors
     /// [`Error::Data`] if the folder holds anything else, or a plan and `resume` is not set, or if
     /// another process works in it; [`Error::Write`].
-    pub fn open(
+    pub fn open<S: Serialize + DeserializeOwned>(
         path: &Path,
         command: &str,
         data: &Path,
-        settings: Value,
+        settings: &Settings<S>,
         resume: bool,
     ) -> Result<Self> {
         let known = known(path, command, resume)?;
+        let state = match &known {
+            None => FolderState::New,
+            Some(known) if settings.are_of(&known.settings) => FolderState::Same,
+            Some(_) => FolderState::Changed,
+        };
         std::fs::create_dir_all(path.join("trials")).map_err(|source| Error::Write {
             path: path.to_owned(),
             source,
@@ -126,68 +86,51 @@ impl PlanFolder {
         let lock = FolderLock::take(path)?;
         let files = TrialFiles::of(path);
         files.move_to_subfolders()?;
-        files.remove_temporary()?;
-        for folder in [
-            "",
-            FINAL,
-            "final/ensemble",
-            "final_uda",
-            "final_uda/ensemble",
-        ] {
-            remove_temporary(&path.join(folder))?;
-        }
-        let found = match &known {
-            None => Found::New,
-            Some(known) if known.settings == settings => Found::Same,
-            Some(_) => Found::Changed,
-        };
-        // Tables of another plan must not pass for this one's.
-        for file in known.iter().flat_map(|known| &known.written) {
-            if found == Found::Changed {
+        remove_leftovers(path, &files)?;
+        let mut written = known
+            .as_ref()
+            .map_or_else(Vec::new, |known| known.written.clone());
+        if state == FolderState::Changed {
+            // Tables of another plan must not pass for this one's.
+            for file in written.drain(..) {
                 remove(&path.join(file))?;
             }
         }
-        let written = match &known {
-            Some(known) if found == Found::Same => known.written.clone(),
-            _ => Vec::new(),
-        };
         let kernel = kernel_name().map_err(|error| Error::Data(error.to_string()))?;
-        let description = Description {
+        let description = PlanDescription {
             format_version: FORMAT_VERSION,
             program: PROGRAM.to_owned(),
             command: command.to_owned(),
             kernel: kernel.to_owned(),
             data_folder: data.canonicalize().unwrap_or_else(|_| data.to_owned()),
-            settings,
+            settings: settings.untyped()?,
             written,
         };
-        let stands = known.as_ref() == Some(&description);
-        let folder = Self {
+        if known.as_ref() != Some(&description) {
+            description.write(path)?;
+        }
+        Ok(Self {
             path: path.to_owned(),
             files,
             list: Mutex::default(),
             description: Mutex::new(description),
-            found,
+            state,
             lock: Some(lock),
-        };
-        if !stands {
-            folder.write_description()?;
-        }
-        Ok(folder)
+        })
     }
 
-    /// Opens the folder of a plan to read the results that are there, whoever works in it: nothing is
-    /// locked, nothing is changed.
+    /// Opens the folder of a plan to read the results that are there, even while another process works
+    /// in it: nothing is locked, nothing is changed.
     ///
     /// # Errors
-    /// As [`Description::read`].
-    pub fn look(path: &Path) -> Result<Self> {
+    /// As [`PlanDescription::read`].
+    pub fn view(path: &Path) -> Result<Self> {
         Ok(Self {
             path: path.to_owned(),
             files: TrialFiles::of(path),
             list: Mutex::default(),
-            description: Mutex::new(Description::read(path)?),
-            found: Found::Same,
+            description: Mutex::new(PlanDescription::read(path)?),
+            state: FolderState::Same,
             lock: None,
         })
     }
@@ -195,6 +138,20 @@ impl PlanFolder {
     /// Whether the folder is only read.
     pub fn is_read_only(&self) -> bool {
         self.lock.is_none()
+    }
+
+    /// Refuses a folder that is only read.
+    ///
+    /// # Errors
+    /// [`Error::Data`].
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        match self.is_read_only() {
+            false => Ok(()),
+            true => Err(Error::Data(format!(
+                "{}: was opened to be read only; load the study to work on it",
+                self.path.display()
+            ))),
+        }
     }
 
     /// Whether [`PlanFolder::open`] would take the folder; reads a little and changes nothing, so a
@@ -211,7 +168,7 @@ impl PlanFolder {
         &self.path
     }
 
-    /// Where the files of its trials stand.
+    /// The paths of its trials.
     pub fn files(&self) -> &TrialFiles {
         &self.files
     }
@@ -234,7 +191,7 @@ impl PlanFolder {
         list.write(&self.path)
     }
 
-    /// Lists a plan's trials anew, in the plan's order and with its labels; others stay in front.
+    /// Lists a plan's trials again, in the plan's order and with its labels, after any others.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -247,14 +204,15 @@ impl PlanFolder {
         list.write(&self.path)
     }
 
-    /// Takes note of the files that the plan as a whole came to; they go when the plan changes.
+    /// Records the files of the plan as a whole; they are removed when the plan changes.
     ///
     /// # Errors
     /// [`Error::Write`].
     pub fn wrote(&self, files: &[PathBuf]) -> Result<()> {
         let inside = |file: &PathBuf| file.strip_prefix(&self.path).ok().map(Path::to_owned);
-        guard(&self.description).written = files.iter().filter_map(inside).collect();
-        self.write_description()
+        let mut description = guard(&self.description);
+        description.written = files.iter().filter_map(inside).collect();
+        description.write(&self.path)
     }
 
     /// The result of a trial, if it has one.
@@ -273,22 +231,23 @@ impl PlanFolder {
         }
     }
 
-    /// Takes note of what happens to the plan as a whole.
+    /// Records what happens to the plan as a whole.
     pub(crate) fn log(&self, event: Event) -> Result<()> {
         events::add(&self.path.join(LOG), event)
     }
 
-    fn write_description(&self) -> Result<()> {
-        let description = guard(&self.description);
-        crate::files::atomic_file::write(&self.path.join(DESCRIPTION), |out| {
-            serde_json::to_writer_pretty(&mut *out, &*description)?;
-            out.write_all(b"\n")
-        })
+    /// Seconds between saved states of a trial.
+    pub(crate) fn checkpoint_seconds(&self) -> f64 {
+        guard(&self.description)
+            .settings
+            .config
+            .train
+            .checkpoint_seconds
     }
 }
 
-/// The plan that stands in a folder, if there is one and the command may go on with it.
-fn known(path: &Path, command: &str, resume: bool) -> Result<Option<Description>> {
+/// The plan that a folder holds, if there is one and the command may go on with it.
+fn known(path: &Path, command: &str, resume: bool) -> Result<Option<PlanDescription>> {
     let refuse = |reason: String| Err(Error::Data(format!("{}: {reason}", path.display())));
     if let Some(file) = path.ancestors().find(|on_the_way| on_the_way.is_file()) {
         return refuse(format!(
@@ -296,8 +255,7 @@ fn known(path: &Path, command: &str, resume: bool) -> Result<Option<Description>
             file.display()
         ));
     }
-    let file = path.join(DESCRIPTION);
-    let known = file.exists().then(|| read(&file)).transpose()?;
+    let known = PlanDescription::read_if_any(path)?;
     match &known {
         None if holds_anything(path) => {
             return refuse(
@@ -321,16 +279,28 @@ fn known(path: &Path, command: &str, resume: bool) -> Result<Option<Description>
     Ok(known)
 }
 
-fn read(path: &Path) -> Result<Description> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    serde_json::from_str(&text).map_err(|error| Error::File {
-        path: path.to_owned(),
-        key: None,
-        reason: format!("not a plan of this program ({error}); choose another --out"),
-    })
+/// Removes what killed processes left unfinished, except beside trials that another process is running.
+fn remove_leftovers(path: &Path, files: &TrialFiles) -> Result<()> {
+    let mut in_use = BTreeSet::new();
+    for id in files.specified() {
+        if let TrialState::Running { .. } = TrialState::from_log(files, &id)? {
+            in_use.insert(files.shard(&id));
+        }
+    }
+    remove_temporary(files.root())?;
+    for shard in files.shards().filter(|shard| !in_use.contains(shard)) {
+        remove_temporary(&shard)?;
+    }
+    for folder in [
+        "",
+        FINAL,
+        "final/ensemble",
+        "final_uda",
+        "final_uda/ensemble",
+    ] {
+        remove_temporary(&path.join(folder))?;
+    }
+    Ok(())
 }
 
 /// Whether a folder holds anything that a process killed at its very start would not have left.

@@ -1,11 +1,9 @@
 //! What a process needs to know to run a trial that another process planned, as a file beside the
-//! trial's result: an order stands there until the result does.
-
-use std::path::Path;
+//! trial's result: it is there until the result is.
 
 use serde::{Deserialize, Serialize};
 
-use super::plan_folder::Description;
+use super::description::PlanDescription;
 use super::trial_files::TrialFiles;
 use crate::config::DataConfig;
 use crate::error::{Error, Result};
@@ -15,21 +13,21 @@ use crate::plan::planned::Planned;
 use crate::plan::trial::Trial;
 use crate::train::run::PROGRAM;
 
-/// An order to train.
+/// The specification of a trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Order {
+pub struct TrialSpec {
     /// What people call the configuration.
     pub label: String,
-    /// Whether the weights stay after the scores are taken.
+    /// Whether the weights are kept after the scores are taken.
     pub keep_weights: bool,
-    /// What is taken of the data folder.
+    /// What is selected of the data folder.
     pub data: DataConfig,
     /// What is trained.
     pub trial: Trial,
 }
 
-impl Order {
-    /// The order to run a planned trial.
+impl TrialSpec {
+    /// Of a planned trial.
     pub fn of(planned: &Planned) -> Self {
         Self {
             label: planned.label.clone(),
@@ -39,31 +37,31 @@ impl Order {
         }
     }
 
-    /// Writes it, where it does not stand there already.
+    /// Writes it, unless the file is there already.
     ///
     /// # Errors
     /// [`Error::Write`].
     pub fn write(&self, files: &TrialFiles, id: &str) -> Result<()> {
-        let path = files.order(id);
+        let path = files.spec(id);
         let failed = |source: std::io::Error| Error::Write {
             path: path.clone(),
             source,
         };
         let mut text = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
         text.push(b'\n');
-        if std::fs::read(&path).is_ok_and(|stands| stands == text) {
+        if std::fs::read(&path).is_ok_and(|known| known == text) {
             return Ok(());
         }
         files.make_room(id)?;
         crate::files::atomic_file::write_unsynced(&path, &text)
     }
 
-    /// Reads an order; `None` where there is none.
+    /// Reads a specification; `None` where there is none.
     ///
     /// # Errors
-    /// [`Error::Read`]; [`Error::File`] if the file is no order.
+    /// [`Error::Read`]; [`Error::File`] if the file is not a specification.
     pub fn read(files: &TrialFiles, id: &str) -> Result<Option<Self>> {
-        let path = files.order(id);
+        let path = files.spec(id);
         match std::fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text)
                 .map(Some)
@@ -71,7 +69,7 @@ impl Order {
                     path,
                     key: None,
                     reason: format!(
-                        "not a trial file of this program ({error}); plan the trials again"
+                        "not the specification of a trial ({error}); plan the trials again"
                     ),
                 }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -84,7 +82,7 @@ impl Order {
     /// # Errors
     /// As [`DataFolder::open`]; [`Error::Data`] if program, kernel or data are not those that it was
     /// planned with: then its result would not be the trial's.
-    pub fn planned(self, id: &str, plan: &Description, data: &DataFolder) -> Result<Planned> {
+    pub fn planned(self, id: &str, plan: &PlanDescription, data: &DataFolder) -> Result<Planned> {
         let refuse = |reason: String| Err(Error::Data(format!("trial {id}: {reason}")));
         if plan.program != PROGRAM {
             return refuse(format!(
@@ -114,10 +112,4 @@ impl Order {
             data,
         })
     }
-}
-
-/// The data folder of a plan, or the one that is given in its place, as where another machine has it
-/// under another path.
-pub fn data_of(plan: &Description, elsewhere: Option<&Path>) -> DataFolder {
-    DataFolder::new(elsewhere.unwrap_or(&plan.data_folder))
 }

@@ -1,22 +1,24 @@
-//! The files of a plan's trials. Every trial has its own, so trials of one plan can run in any number of
-//! processes and on any number of machines that share the folder.
+//! The paths of a plan's trials. Every trial has files of its own, so trials of one plan can run in any
+//! number of processes and on any number of machines that share the folder.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::files::atomic_file::remove_temporary;
 use crate::files::folder_lock;
-use crate::plan::status::TrialState;
 use crate::plan::trial::is_id;
 
-/// Files of a run that are only needed to resume it.
-const NEEDLESS: [&str; 3] = ["last.safetensors", "state.safetensors", folder_lock::NAME];
+/// Files of a run that are needed only to resume it.
+const DISPOSABLE: [&str; 3] = ["last.safetensors", "state.safetensors", folder_lock::NAME];
+
+/// How the name of a trial's specification ends.
+const SPEC: &str = ".order.json";
 
 /// The file that a run's model is in.
 pub(super) const WEIGHTS: &str = "weights.safetensors";
 
 /// The folder `trials` of a plan. Its subfolders are named by the first two digits of the trials' names,
-/// so that each has about 1/256 of them.
+/// so that none of them holds more than a 256th of all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrialFiles {
     root: PathBuf,
@@ -36,7 +38,7 @@ impl TrialFiles {
     }
 
     /// The subfolder that holds what belongs to a trial.
-    fn shard(&self, id: &str) -> PathBuf {
+    pub(super) fn shard(&self, id: &str) -> PathBuf {
         self.root.join(id.get(..2).unwrap_or(id))
     }
 
@@ -55,10 +57,15 @@ impl TrialFiles {
         self.shard(id).join(format!("{id}.log.jsonl"))
     }
 
-    /// All that a process needs to know to run a trial that another one planned; there until the
-    /// trial has its result.
-    pub fn order(&self, id: &str) -> PathBuf {
-        self.shard(id).join(format!("{id}.order.json"))
+    /// The specification of a trial that waits for a process to run it; there until the trial has its
+    /// result. Files of this name were called orders at first.
+    pub fn spec(&self, id: &str) -> PathBuf {
+        self.shard(id).join(format!("{id}{SPEC}"))
+    }
+
+    /// The trials that have a specification, in no order.
+    pub(super) fn specified(&self) -> impl Iterator<Item = String> {
+        self.ids_of(SPEC)
     }
 
     /// Makes the subfolder of a trial.
@@ -75,7 +82,7 @@ impl TrialFiles {
     /// # Errors
     /// [`Error::Write`].
     pub(crate) fn tidy(&self, id: &str, keep_weights: bool) -> Result<()> {
-        remove(&self.order(id))?;
+        remove(&self.spec(id))?;
         let run = self.run(id);
         if !run.exists() {
             return Ok(());
@@ -85,30 +92,9 @@ impl TrialFiles {
                 .map_err(|source| Error::Write { path: run, source });
         }
         remove_temporary(&run)?;
-        NEEDLESS.iter().try_for_each(|name| remove(&run.join(name)))
-    }
-
-    /// Removes every unfinished file, but for those beside a trial that a process elsewhere is running
-    /// to order.
-    ///
-    /// # Errors
-    /// [`Error::Write`], [`Error::Read`].
-    pub(crate) fn remove_temporary(&self) -> Result<()> {
-        remove_temporary(&self.root)?;
-        for shard in entries(&self.root).into_iter().filter(|path| path.is_dir()) {
-            let mut running = false;
-            for path in entries(&shard) {
-                let name = path.file_name().and_then(|name| name.to_str());
-                if let Some(id) = name.and_then(|name| name.strip_suffix(".order.json")) {
-                    let state = TrialState::from_log(self, id)?;
-                    running |= matches!(state, TrialState::Running { .. });
-                }
-            }
-            if !running {
-                remove_temporary(&shard)?;
-            }
-        }
-        Ok(())
+        DISPOSABLE
+            .iter()
+            .try_for_each(|name| remove(&run.join(name)))
     }
 
     /// Moves the files of plans that an earlier version wrote, all in one folder, to their places.
@@ -134,23 +120,32 @@ impl TrialFiles {
         Ok(())
     }
 
+    /// The trials that have a result, in no order; only names of files are read.
+    pub fn finished(&self) -> impl Iterator<Item = String> {
+        self.ids_of(".json")
+    }
+
     /// The run folders that hold a model, in no order.
     pub fn models(&self) -> impl Iterator<Item = PathBuf> {
         // An earlier version had them all in one folder.
-        let shards = entries(&self.root).into_iter();
-        let runs = shards.flat_map(|shard| [entries(&shard), vec![shard]].concat());
-        runs.filter(|path| {
+        let folders = self.shards().flat_map(|shard| entries(&shard));
+        let runs = folders.chain(entries(&self.root)).filter(|path| {
             let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(is_id) && path.join(WEIGHTS).is_file()
-        })
+            name.is_some_and(is_id)
+        });
+        runs.filter(|run| run.join(WEIGHTS).is_file())
     }
 
-    /// The trials that have a result, in no order; only names of files are read.
-    pub fn finished(&self) -> impl Iterator<Item = String> {
-        let shards = entries(&self.root).into_iter();
-        shards.flat_map(|shard| {
-            entries(&shard).into_iter().filter_map(|path| {
-                let id = path.file_name()?.to_str()?.strip_suffix(".json")?;
+    /// The subfolders.
+    pub(super) fn shards(&self) -> impl Iterator<Item = PathBuf> {
+        entries(&self.root).into_iter().filter(|path| path.is_dir())
+    }
+
+    /// The trials that have a file of this ending.
+    fn ids_of(&self, ending: &'static str) -> impl Iterator<Item = String> {
+        self.shards().flat_map(move |shard| {
+            entries(&shard).into_iter().filter_map(move |path| {
+                let id = path.file_name()?.to_str()?.strip_suffix(ending)?;
                 is_id(id).then(|| id.to_owned())
             })
         })

@@ -12,7 +12,7 @@ use super::figure::canvas::escaped;
 use crate::analysis::run::no_run;
 use crate::analysis::run::read_json_if_any;
 use crate::error::Result;
-use crate::plan::store::plan_folder::listed;
+use crate::plan::store::list::listed;
 use crate::plan::store::trial_files::TrialFiles;
 use drawings::figures;
 use tables::{CsvTable, pairs};

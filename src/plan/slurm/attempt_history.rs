@@ -7,21 +7,21 @@ use crate::plan::store::trial_files::TrialFiles;
 
 /// What a trial went through since a moment.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Past {
+pub(super) struct AttemptHistory {
     /// Times that it was begun.
     begun: usize,
     /// Times that it saved its state because it was asked to stop.
     interrupted: usize,
-    /// Times that its process ended without a word, as the system does where memory is short.
+    /// Times that its process ended without a message, as the system does where memory is short.
     pub(super) vanished: u32,
     /// Why it failed the last time, and whether that may pass.
     failed: Option<(String, bool)>,
 }
 
-impl Past {
+impl AttemptHistory {
     /// Of a trial, by its log.
     pub(super) fn of(files: &TrialFiles, id: &str, since: f64) -> Result<Self> {
-        let mut past = Self::default();
+        let mut history = Self::default();
         let mut open = false;
         for line in events::read(&files.log(id))? {
             if line.at < since {
@@ -29,31 +29,30 @@ impl Past {
             }
             match line.event {
                 Event::Begun { .. } => {
-                    past.vanished += u32::from(open);
-                    past.begun += 1;
-                    past.failed = None;
+                    history.vanished += u32::from(open);
+                    history.begun += 1;
+                    history.failed = None;
                     open = true;
                 }
                 Event::Interrupted { .. } => {
-                    past.interrupted += 1;
+                    history.interrupted += 1;
                     open = false;
                 }
                 Event::Failed {
                     reason, may_pass, ..
                 } => {
-                    past.failed = Some((reason, may_pass));
+                    history.failed = Some((reason, may_pass));
                     open = false;
                 }
                 Event::Finished { .. } | Event::Plan { .. } => open = false,
             }
         }
-        past.vanished += u32::from(open);
-        Ok(past)
+        history.vanished += u32::from(open);
+        Ok(history)
     }
 
-    /// Why it is not tried again. An attempt that saved its state has brought the trial on, and does
-    /// not count.
-    pub(super) fn given_up(&self, retries: usize, fruitless: usize) -> Option<String> {
+    /// Why it is not tried again. An attempt that saved its state has made progress, and does not count.
+    pub(super) fn given_up(&self, retries: usize, idle_rounds: usize) -> Option<String> {
         let tried = self.begun - self.interrupted.min(self.begun);
         match &self.failed {
             Some((reason, false)) => Some(reason.clone()),
@@ -63,8 +62,8 @@ impl Past {
             _ if tried > retries => Some(format!(
                 "ended {tried} times without a result; the outputs of the tasks are in the plan's folder slurm/"
             )),
-            _ if fruitless > retries => Some(format!(
-                "was submitted {fruitless} times in a row but never started; the outputs of the tasks are in the plan's folder slurm/"
+            _ if idle_rounds > retries => Some(format!(
+                "was submitted {idle_rounds} times in a row and never began; the outputs of the tasks are in the plan's folder slurm/"
             )),
             _ => None,
         }
@@ -90,33 +89,38 @@ mod tests {
             host: "h".into(),
             pid: 1,
         };
-        let past = || Past::of(&files, id, 0.0).unwrap();
-        assert_eq!(past(), Past::default());
-        assert_eq!(past().given_up(0, 0), None);
-        assert!(past().given_up(0, 1).unwrap().contains("never started"));
+        let history = || AttemptHistory::of(&files, id, 0.0).unwrap();
+        assert_eq!(history(), AttemptHistory::default());
+        assert_eq!(history().given_up(0, 0), None);
+        assert!(history().given_up(0, 1).unwrap().contains("never began"));
         for _ in 0..5 {
             add(begun());
             add(Event::Interrupted { trial: trial() });
         }
-        assert_eq!(past().given_up(0, 0), None);
+        assert_eq!(history().given_up(0, 0), None);
         add(begun());
-        assert_eq!((past().begun, past().vanished), (6, 1));
-        assert_eq!(past().given_up(1, 0), None);
-        assert!(past().given_up(0, 0).unwrap().contains("1 times without"));
+        assert_eq!((history().begun, history().vanished), (6, 1));
+        assert_eq!(history().given_up(1, 0), None);
+        assert!(
+            history()
+                .given_up(0, 0)
+                .unwrap()
+                .contains("1 times without")
+        );
         let failed = |may_pass| Event::Failed {
             trial: trial(),
             reason: "the disk".into(),
             may_pass,
         };
         add(failed(true));
-        assert_eq!(past().vanished, 0);
-        assert_eq!(past().given_up(1, 0), None);
+        assert_eq!(history().vanished, 0);
+        assert_eq!(history().given_up(1, 0), None);
         add(failed(false));
-        assert_eq!(past().given_up(9, 0).unwrap(), "the disk");
-        // What happened before somebody started the plan anew counts no more.
+        assert_eq!(history().given_up(9, 0).unwrap(), "the disk");
+        // What happened before the plan was started again does not count.
         assert_eq!(
-            Past::of(&files, id, events::now() + 1.0).unwrap(),
-            Past::default()
+            AttemptHistory::of(&files, id, events::now() + 1.0).unwrap(),
+            AttemptHistory::default()
         );
     }
 }

@@ -1,10 +1,10 @@
-//! Columns with the statistical certainty of a table's scores.
+//! Intervals of a table's scores, and whether they differ beyond noise.
 
 use super::table::{Cell, DIGITS, Table};
 use crate::eval::statistics::{Interval, Unit, Verdict};
 use crate::experiments::CrossValidation;
-use crate::experiments::certainty::Certainty;
 use crate::experiments::comparison::Row;
+use crate::experiments::significance::Significance;
 
 /// Digits of p-values: the smallest that random exchanges can give is 0.00001.
 const P_DIGITS: usize = 5;
@@ -21,11 +21,11 @@ pub const COLUMNS: [(&str, &str); 6] = [
 
 /// The cells of one row.
 pub fn cells(row: &Row) -> [Cell; 6] {
-    let Some(certainty) = &row.certainty else {
+    let Some(significance) = &row.significance else {
         return COLUMNS.map(|_| Cell::Empty);
     };
-    let average = ends(certainty.intervals.average.as_ref());
-    let Some(against) = &certainty.against else {
+    let average = ends(significance.intervals.average.as_ref());
+    let Some(against) = &significance.against else {
         return [
             average,
             Cell::Empty,
@@ -45,7 +45,7 @@ pub fn cells(row: &Row) -> [Cell; 6] {
         Cell::Difference(against.average.estimate, DIGITS),
         ends(against.average.interval.as_ref()),
         Cell::Number(against.test.p, P_DIGITS),
-        certainty
+        significance
             .adjusted_p
             .map_or(Cell::Empty, |p| Cell::Number(p, P_DIGITS)),
         Cell::text(verdict),
@@ -61,11 +61,11 @@ fn ends(interval: Option<&Interval>) -> Cell {
 /// Notes for the reader of these columns: what is compared with what, which differences may be
 /// chance, and what the intervals do not include.
 pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
-    let rows: Vec<(&str, &Certainty)> = rows
+    let rows: Vec<(&str, &Significance)> = rows
         .into_iter()
         .filter_map(|row| {
-            let name = row.contender.candidate.name.as_str();
-            Some((name, row.certainty.as_ref()?))
+            let name = row.entry.candidate.name.as_str();
+            Some((name, row.significance.as_ref()?))
         })
         .collect();
     let Some((_, first)) = rows.first() else {
@@ -74,10 +74,10 @@ pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
     let mut notes = vec![basis(first)];
     let reference = rows
         .iter()
-        .find(|(_, certainty)| certainty.against.is_none());
+        .find(|(_, significance)| significance.against.is_none());
     let compared: Vec<_> = rows
         .iter()
-        .filter_map(|(name, certainty)| Some((*name, certainty.against.as_ref()?)))
+        .filter_map(|(name, significance)| Some((*name, significance.against.as_ref()?)))
         .collect();
     if let (Some((reference, _)), false) = (reference, compared.is_empty()) {
         notes.push(format!(
@@ -99,9 +99,9 @@ pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
     notes
 }
 
-/// What was resampled, and what that does not include.
-fn basis(certainty: &Certainty) -> String {
-    let intervals = &certainty.intervals;
+/// What was drawn, and what that leaves out.
+fn basis(significance: &Significance) -> String {
+    let intervals = &significance.intervals;
     let mut text = format!(
         "Intervals and differences are over all held-out clips together, by bootstrap over {}",
         intervals.unit.counted(intervals.actors)
@@ -116,8 +116,8 @@ fn basis(certainty: &Certainty) -> String {
     text + "."
 }
 
-/// The accuracies of one cross-validation with their intervals.
-pub fn table(found: &CrossValidation, certainty: &Certainty) -> Table {
+/// One cross-validation's accuracies with their intervals.
+pub fn table(found: &CrossValidation, significance: &Significance) -> Table {
     let columns = [
         ("measure", "Measure"),
         ("estimate", "All clips together"),
@@ -125,7 +125,7 @@ pub fn table(found: &CrossValidation, certainty: &Certainty) -> Table {
     ];
     let title = format!("Certainty: {}", found.candidate.name);
     let mut table = Table::new(title, &columns);
-    let intervals = &certainty.intervals;
+    let intervals = &significance.intervals;
     for (name, interval) in [
         ("ACC_presence", &intervals.presence),
         ("ACC_salience", &intervals.salience),
@@ -137,6 +137,6 @@ pub fn table(found: &CrossValidation, certainty: &Certainty) -> Table {
             ends(interval.as_ref()),
         ]);
     }
-    table.notes.push(basis(certainty));
+    table.notes.push(basis(significance));
     table
 }

@@ -1,9 +1,8 @@
-//! How sure the scores of a cross-validation are: intervals over actors, and a paired comparison with
-//! a reference.
+//! Intervals of a cross-validation's scores over actors, and a paired comparison with a reference.
 
 use serde::Serialize;
 
-use super::cross_validate::CrossValidation;
+use super::cross_validation::CrossValidation;
 use crate::error::Result;
 use crate::eval::statistics::{
     ActorScores, Comparison, Grouping, Intervals, Resampling, compare, holm, intervals,
@@ -12,10 +11,10 @@ use crate::eval::statistics::{
 /// What the statistics say of one configuration. They count all out-of-fold predictions together, each
 /// clip decoded with its own fold's thresholds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Certainty {
+pub struct Significance {
     /// Of its accuracies.
     pub intervals: Intervals,
-    /// It less the reference, on the same clips; none of the reference itself.
+    /// Its differences from the reference, on the same clips; `None` for the reference itself.
     pub against: Option<Comparison>,
     /// The comparison's p-value after Holm's adjustment for all comparisons of the table.
     pub adjusted_p: Option<f64>,
@@ -25,9 +24,9 @@ pub struct Certainty {
 ///
 /// # Errors
 /// As [`ActorScores::of`].
-pub fn actor_scores(found: &CrossValidation) -> Result<ActorScores> {
-    let grouping = Grouping::by_actor(&found.candidate.data.dataset.train.clips);
-    let seeds = found.out_of_fold.iter().map(|seed| {
+pub fn actor_scores(result: &CrossValidation) -> Result<ActorScores> {
+    let grouping = Grouping::by_actor(&result.candidate.data.dataset.train.clips);
+    let seeds = result.out_of_fold.iter().map(|seed| {
         let shown = seed.truths.iter().zip(&seed.decided);
         let clips = seed.clips.iter().zip(shown);
         clips.map(|(&clip, (truth, decided))| (clip, truth, decided))
@@ -35,28 +34,28 @@ pub fn actor_scores(found: &CrossValidation) -> Result<ActorScores> {
     ActorScores::of(&grouping, seeds)
 }
 
-/// The certainty of each; all others are compared with the one at the place `reference`, or with the
+/// The statistics of each; all others are compared with the one at the place `reference`, or with the
 /// first that has a result where that has none. All must have been validated on the same clips.
 ///
 /// # Errors
 /// As [`actor_scores`], [`intervals`] and [`compare`].
-pub fn certainties(
-    found: &[Option<&CrossValidation>],
+pub fn significances(
+    results: &[Option<&CrossValidation>],
     reference: usize,
     resampling: &Resampling,
-) -> Result<Vec<Option<Certainty>>> {
-    let scores = found
+) -> Result<Vec<Option<Significance>>> {
+    let scores = results
         .iter()
-        .map(|found| found.map(actor_scores).transpose())
+        .map(|result| result.map(actor_scores).transpose())
         .collect::<Result<Vec<_>>>()?;
     let there = |place: &usize| scores.get(*place).is_some_and(Option::is_some);
     let reference = std::iter::once(reference)
         .chain(0..scores.len())
         .find(there);
-    let mut certainties = Vec::with_capacity(found.len());
+    let mut significances = Vec::with_capacity(results.len());
     for (place, of_one) in scores.iter().enumerate() {
         let Some(of_one) = of_one else {
-            certainties.push(None);
+            significances.push(None);
             continue;
         };
         let other = reference.filter(|reference| *reference != place);
@@ -64,23 +63,23 @@ pub fn certainties(
             Some(reference) => Some(compare(of_one, reference, resampling)?),
             None => None,
         };
-        certainties.push(Some(Certainty {
+        significances.push(Some(Significance {
             intervals: intervals(of_one, resampling)?,
             against,
             adjusted_p: None,
         }));
     }
-    let mut compared: Vec<&mut Certainty> = certainties
+    let mut compared: Vec<&mut Significance> = significances
         .iter_mut()
         .flatten()
-        .filter(|certainty| certainty.against.is_some())
+        .filter(|significance| significance.against.is_some())
         .collect();
     let p: Vec<f64> = compared
         .iter()
-        .filter_map(|certainty| Some(certainty.against?.test.p))
+        .filter_map(|significance| Some(significance.against?.test.p))
         .collect();
-    for (certainty, adjusted) in compared.iter_mut().zip(holm(&p)) {
-        certainty.adjusted_p = Some(adjusted);
+    for (significance, adjusted) in compared.iter_mut().zip(holm(&p)) {
+        significance.adjusted_p = Some(adjusted);
     }
-    Ok(certainties)
+    Ok(significances)
 }

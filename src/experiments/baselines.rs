@@ -1,0 +1,176 @@
+//! The study of the challenge's baselines beside the fusion model.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::comparison::{Comparison, Entry, FinalModel, Row, compare_rows};
+use super::study::{Setup, Study};
+use super::table_1::{Entries, baselines, unanswerable};
+use crate::baseline::{BaselineSpec, ClassifierSpec, named};
+use crate::config::Config;
+use crate::config::Gate;
+use crate::error::Result;
+use crate::plan::data_folder::Opened;
+use crate::plan::outcomes::Outcomes;
+use crate::plan::planned::Plan;
+
+/// The fusion model as configured.
+pub const FUSION: &str = "fusion";
+
+/// The fusion model with the same weight for every encoder and none left out.
+pub const UNIFORM_FUSION: &str = "uniform-fusion";
+
+/// Cross-validates the fusion model and baselines; with a test split each is trained on all clips too.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CompareBaselines {
+    /// The rows by their names, each once: [`FUSION`], [`UNIFORM_FUSION`], and those that [`named`]
+    /// takes. Without any the fusion model, both trivial baselines, Table I's baselines on features
+    /// (where the data have none of those encoders, the classifier on each encoder), and uniform fusion.
+    #[serde(rename = "baseline")]
+    pub names: Vec<String>,
+    /// The classifier of Table I's rows, and how all classifiers learn.
+    #[serde(rename = "recipe")]
+    pub classifier: ClassifierSpec,
+}
+
+/// A comparison of baselines while it runs.
+#[derive(Debug)]
+pub struct ComparingBaselines {
+    comparison: Comparison,
+    left_out: Vec<String>,
+}
+
+impl ComparingBaselines {
+    /// Rows that the data do not allow, and why.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+}
+
+/// What the baselines reach.
+#[derive(Debug)]
+pub struct ComparedBaselines {
+    /// All compared with the first.
+    pub rows: Vec<Row>,
+    /// Rows that the data do not allow, and why.
+    pub left_out: Vec<String>,
+}
+
+impl Study for CompareBaselines {
+    const NAME: &'static str = "baseline";
+    type State = ComparingBaselines;
+    type Findings = ComparedBaselines;
+
+    fn start(&self, setup: &Setup, plan: &mut Plan) -> Result<ComparingBaselines> {
+        self.classifier.recipe.check()?;
+        let Entries { entries, left_out } = self.entries(&setup.config, &setup.data)?;
+        let mut comparison = Comparison::default();
+        comparison.add(entries, &setup.protocol, plan)?;
+        Ok(ComparingBaselines {
+            comparison,
+            left_out,
+        })
+    }
+
+    fn next_trials(
+        &self,
+        setup: &Setup,
+        state: &mut ComparingBaselines,
+        outcomes: &Outcomes,
+        plan: &mut Plan,
+    ) -> Result<()> {
+        state
+            .comparison
+            .next_trials(&setup.protocol, outcomes, plan)
+    }
+
+    fn conclude(
+        &self,
+        setup: &Setup,
+        state: &ComparingBaselines,
+        outcomes: &Outcomes,
+    ) -> Result<ComparedBaselines> {
+        let mut rows = state.comparison.rows(&setup.protocol, outcomes)?;
+        compare_rows(&mut rows, 0)?;
+        Ok(ComparedBaselines {
+            rows,
+            left_out: state.left_out.clone(),
+        })
+    }
+}
+
+impl CompareBaselines {
+    fn entries(&self, config: &Config, data: &Arc<Opened>) -> Result<Entries> {
+        let mut found = match self.names.is_empty() {
+            true => self.default_entries(config, data)?,
+            false => Entries::default(),
+        };
+        for name in &self.names {
+            self.add(&mut found, name, config, data)?;
+        }
+        if data.dataset.test.is_some() {
+            for entry in &mut found.entries {
+                entry.final_model = FinalModel::Model;
+            }
+        }
+        Ok(found)
+    }
+
+    fn default_entries(&self, config: &Config, data: &Arc<Opened>) -> Result<Entries> {
+        let mut found = Entries::default();
+        self.add(&mut found, FUSION, config, data)?;
+        let of_the_paper = baselines(data, &self.classifier);
+        let on_features = |entry: &Entry| entry.candidate.kind.is_random();
+        let any = of_the_paper.entries.iter().any(on_features);
+        found.entries.extend(of_the_paper.entries);
+        found.left_out.extend(of_the_paper.left_out);
+        if !any {
+            let on_each = format!("{}:*", self.classifier.model);
+            self.add(&mut found, &on_each, config, data)?;
+        }
+        self.add(&mut found, UNIFORM_FUSION, config, data)?;
+        Ok(found)
+    }
+
+    /// Adds the rows of one name.
+    fn add(
+        &self,
+        found: &mut Entries,
+        name: &str,
+        config: &Config,
+        data: &Arc<Opened>,
+    ) -> Result<()> {
+        let fusion = |config: &Config, base: &Config| Entry::fusion(name, config, base, data, None);
+        let entries = match name {
+            FUSION => vec![fusion(config, config)],
+            UNIFORM_FUSION => {
+                let mut uniform = config.clone();
+                uniform.model.gate = Gate::Uniform;
+                vec![fusion(&uniform, config)]
+            }
+            _ => {
+                let mut entries = Vec::new();
+                for spec in named(name, &data.dataset)? {
+                    match unanswerable(&spec, &data.dataset) {
+                        Some(reason) => found.left_out.push(format!("{spec}: {reason}")),
+                        None => entries.push(self.entry(&spec, data)),
+                    }
+                }
+                entries
+            }
+        };
+        for entry in entries {
+            let kind = &entry.candidate.kind;
+            let mut known = found.entries.iter();
+            if !known.any(|known| known.candidate.kind == *kind) {
+                found.entries.push(entry);
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&self, spec: &BaselineSpec, data: &Arc<Opened>) -> Entry {
+        Entry::baseline(spec.to_string(), spec, &self.classifier.recipe, data, None)
+    }
+}

@@ -1,0 +1,271 @@
+//! Cross-validation on the folds of the metadata: which trials a configuration needs, and what they come
+//! to.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::out_of_fold::{OutOfFold, pooled};
+use super::score::{Spread, median};
+use crate::artifact::checkpoint::ChosenThresholds;
+use crate::data::dataset::Dataset;
+use crate::data::folds::folds;
+use crate::error::{Error, Result};
+use crate::eval::metrics::Accuracy;
+use crate::plan::data_folder::Opened;
+use crate::plan::outcomes::Outcomes;
+use crate::plan::planned::Plan;
+use crate::plan::result::TrialResult;
+use crate::plan::trial::{Trial, TrialKind};
+use crate::predict::score::MeanLosses;
+
+/// Something to cross-validate.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// What people call it; it names its trials in the progress and its row in tables.
+    pub name: String,
+    /// What is trained; the seed in it does not matter.
+    pub kind: TrialKind,
+    /// The data.
+    pub data: Arc<Opened>,
+    /// Whether the weights of its models are kept.
+    pub keep_weights: bool,
+}
+
+impl Candidate {
+    /// Adds its trials to a plan, seed by seed and within a seed fold by fold, and gives their names.
+    ///
+    /// # Errors
+    /// As [`Plan::add`].
+    pub fn add_trials(&self, protocol: &Protocol, plan: &mut Plan) -> Result<Vec<String>> {
+        let mut ids = Vec::new();
+        for &seed in protocol.seeds_of(&self.kind) {
+            for &fold in &protocol.folds {
+                let trial = Trial::new(&self.kind, Some(fold), seed);
+                ids.push(plan.add(&self.name, trial, &self.data, self.keep_weights)?);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// What the trials of these names, as [`Candidate::add_trials`] gave them, come to; the reason
+    /// instead where one of them failed or has not run.
+    ///
+    /// # Errors
+    /// As [`OutOfFold::of`] and [`pooled`].
+    pub fn summarise(
+        &self,
+        protocol: &Protocol,
+        ids: &[String],
+        outcomes: &Outcomes,
+    ) -> Result<std::result::Result<CrossValidation, String>> {
+        match outcomes.results(ids) {
+            Ok(results) => CrossValidation::of(self, protocol, &results).map(Ok),
+            Err(reason) => Ok(Err(reason)),
+        }
+    }
+}
+
+/// How candidates are cross-validated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Protocol {
+    /// Folds that are held out, one after the other.
+    pub folds: Vec<usize>,
+    /// Each fold is trained once with each of these.
+    pub seeds: Vec<u64>,
+}
+
+impl Protocol {
+    /// All folds of the training part, and `seeds` seeds from `first` on.
+    ///
+    /// # Errors
+    /// [`Error::Csv`] if the metadata name fewer than two folds.
+    pub fn of(dataset: &Dataset, first: u64, seeds: usize) -> Result<Self> {
+        let folds = folds(&dataset.train);
+        if folds.len() < 2 {
+            let found = match folds.first() {
+                None => "is missing or empty".to_owned(),
+                Some(only) => format!("every clip with a fold is in fold {only}"),
+            };
+            return Err(Error::Csv {
+                path: dataset.train.metadata_path().to_owned(),
+                line: None,
+                column: Some("fold".into()),
+                reason: format!("{found}; cross-validation needs at least two folds"),
+            });
+        }
+        Ok(Self {
+            folds,
+            seeds: (0..seeds as u64).map(|i| first.wrapping_add(i)).collect(),
+        })
+    }
+
+    /// The seeds that a kind of training is repeated with: the first alone where all agree.
+    pub fn seeds_of(&self, kind: &TrialKind) -> &[u64] {
+        match kind.is_random() {
+            true => &self.seeds,
+            false => &self.seeds[..self.seeds.len().min(1)],
+        }
+    }
+}
+
+impl Protocol {
+    /// The mean validation average of all folds and seeds: [`Summary::average`] alone.
+    pub(super) fn average(&self, results: &[&TrialResult]) -> Option<f64> {
+        let folds = FoldScore::of(results);
+        let seeds: Vec<&[FoldScore]> = folds.chunks(self.folds.len().max(1)).collect();
+        Some(Summary::of(&seeds)?.average.mean)
+    }
+}
+
+/// One trial's part of a cross-validation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoldScore {
+    /// The trial's name.
+    pub id: String,
+    /// The seed.
+    pub seed: u64,
+    /// The fold held out.
+    pub fold: usize,
+    /// Official counts at the best epoch.
+    pub accuracy: Accuracy,
+    /// Mean losses at the best epoch, in nats.
+    pub losses: Option<MeanLosses>,
+    /// Thresholds chosen on the fold.
+    pub thresholds: ChosenThresholds,
+    /// The best epoch.
+    pub best_epoch: usize,
+    /// Epochs done.
+    pub epochs: usize,
+}
+
+impl FoldScore {
+    fn of(results: &[&TrialResult]) -> Vec<Self> {
+        let score = |result: &&TrialResult| Self {
+            id: result.id.clone(),
+            seed: result.trial.seed,
+            fold: result.trial.fold.unwrap_or_default(),
+            accuracy: result.accuracy.unwrap_or_default(),
+            losses: result.losses,
+            thresholds: result.thresholds,
+            best_epoch: result.best_epoch,
+            epochs: result.epochs,
+        };
+        results.iter().map(score).collect()
+    }
+}
+
+/// Means and spreads over folds and seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// ½ ACC_presence + ½ ACC_salience, an undefined one counted 0.
+    pub average: Spread,
+    /// ACC_presence.
+    pub acc_presence: Option<Spread>,
+    /// ACC_salience; over the folds where it is defined.
+    pub acc_salience: Option<Spread>,
+    /// L_task.
+    pub task_loss: Option<Spread>,
+    /// L_p.
+    pub presence_loss: Option<Spread>,
+    /// L_s.
+    pub salience_loss: Option<Spread>,
+    /// The best epoch.
+    pub best_epoch: Spread,
+}
+
+/// What a candidate comes to.
+#[derive(Clone, Debug)]
+pub struct CrossValidation {
+    /// The candidate.
+    pub candidate: Candidate,
+    /// Every trial, seed by seed and within a seed fold by fold.
+    pub folds: Vec<FoldScore>,
+    /// Over all of them.
+    pub summary: Summary,
+    /// The same for each seed alone.
+    pub by_seed: Vec<(u64, Summary)>,
+    /// Scores of every clip by the models that did not train on it, one for each seed.
+    pub out_of_fold: Vec<OutOfFold>,
+    /// One setting of the thresholds, chosen on all out-of-fold scores of all seeds.
+    pub pooled_thresholds: ChosenThresholds,
+    /// What it reaches on them.
+    pub pooled_accuracy: Accuracy,
+    /// Median of the best epochs: how long to train on all clips.
+    pub median_best_epoch: usize,
+}
+
+impl CrossValidation {
+    /// Official counts over all clips and seeds, each clip decoded with its own fold's thresholds.
+    pub fn accuracy(&self) -> Accuracy {
+        let pairs = self
+            .out_of_fold
+            .iter()
+            .flat_map(|seed| seed.truths.iter().zip(&seed.decided));
+        Accuracy::of(pairs)
+    }
+
+    fn of(candidate: &Candidate, protocol: &Protocol, results: &[&TrialResult]) -> Result<Self> {
+        let dataset = &candidate.data.dataset;
+        let folds = FoldScore::of(results);
+        let of_one_seed = protocol.folds.len().max(1);
+        let out_of_fold: Vec<OutOfFold> = results
+            .chunks(of_one_seed)
+            .map(|results| OutOfFold::of(results, dataset))
+            .collect::<Result<_>>()?;
+        // Nothing is searched for a trivial answer, which every fold decodes alike.
+        let (pooled_thresholds, pooled_accuracy) = match folds.first() {
+            Some(first) if !candidate.kind.is_random() => {
+                let mut sum = Accuracy::default();
+                for score in &folds {
+                    sum.add_times(&score.accuracy, 1);
+                }
+                (first.thresholds, sum)
+            }
+            _ => pooled(&candidate.kind, &out_of_fold, dataset)?,
+        };
+        let seeds: Vec<&[FoldScore]> = folds.chunks(of_one_seed).collect();
+        let nothing = || Error::Data("cross-validation without a trial".into());
+        let by_seed = protocol.seeds_of(&candidate.kind).iter().zip(&seeds);
+        let by_seed = by_seed
+            .map(|(&seed, scores)| Some((seed, Summary::of(&[*scores])?)))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(nothing)?;
+        Ok(Self {
+            candidate: candidate.clone(),
+            summary: Summary::of(&seeds).ok_or_else(nothing)?,
+            by_seed,
+            out_of_fold,
+            pooled_thresholds,
+            pooled_accuracy,
+            median_best_epoch: median(folds.iter().map(|score| score.best_epoch))
+                .ok_or_else(nothing)?,
+            folds,
+        })
+    }
+}
+
+impl Summary {
+    /// Of the scores of each seed; none without any.
+    fn of(seeds: &[&[FoldScore]]) -> Option<Self> {
+        let spread = |value: &dyn Fn(&FoldScore) -> Option<f64>| {
+            let values: Vec<Vec<_>> = seeds
+                .iter()
+                .map(|scores| scores.iter().map(value).collect())
+                .collect();
+            Spread::of(&values)
+        };
+        let loss = |part: fn(&MeanLosses) -> f64| {
+            spread(&|score| score.losses.as_ref().map(part).filter(|x| x.is_finite()))
+        };
+        Some(Self {
+            average: spread(&|score| Some(score.accuracy.average()))?,
+            acc_presence: spread(&|score| score.accuracy.presence()),
+            acc_salience: spread(&|score| score.accuracy.salience()),
+            task_loss: loss(|losses| losses.task),
+            presence_loss: loss(|losses| losses.presence),
+            salience_loss: loss(|losses| losses.salience),
+            best_epoch: spread(&|score| Some(score.best_epoch as f64))?,
+        })
+    }
+}

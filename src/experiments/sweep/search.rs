@@ -1,0 +1,277 @@
+//! How a sweep finds configurations, and how far it is.
+
+use serde::{Deserialize, Serialize};
+
+use super::space::{self, Parameter, Point};
+use super::{Swept, tpe};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::experiments::comparison::{Comparison, Entry, best, compare_rows};
+use crate::experiments::paper::TABLE_5;
+use crate::experiments::study::Setup;
+use crate::plan::outcomes::Outcomes;
+use crate::plan::planned::Plan;
+use crate::rng::{Purpose, Stream};
+
+/// Configurations that are proposed from the same results and run side by side. A number of its own,
+/// so that cores and jobs change nothing.
+const SIDE_BY_SIDE: usize = 2;
+
+/// How configurations are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// All combinations.
+    Grid,
+    /// This many at random.
+    Random(usize),
+    /// This many by the tree-structured Parzen estimator (Bergstra et al. 2011).
+    Tpe(usize),
+}
+
+/// The options of a sweep as `plan.json` has them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SearchOptions {
+    pub(super) param: Vec<Parameter>,
+    random: Option<usize>,
+    tpe: Option<usize>,
+    /// Only where a grid is not the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grid: Option<bool>,
+}
+
+impl SearchOptions {
+    /// Those of a study that takes a grid where no option says otherwise.
+    pub(super) fn or_grid(param: Vec<Parameter>, search: Search) -> Self {
+        let (random, tpe) = match search {
+            Search::Grid => (None, None),
+            Search::Random(count) => (Some(count), None),
+            Search::Tpe(count) => (None, Some(count)),
+        };
+        Self {
+            param,
+            random,
+            tpe,
+            grid: None,
+        }
+    }
+
+    /// Those of a study that takes a grid only where an option says so.
+    pub(super) fn naming_grid(param: Vec<Parameter>, search: Search) -> Self {
+        Self {
+            grid: Some(search == Search::Grid),
+            ..Self::or_grid(param, search)
+        }
+    }
+
+    pub(super) fn search(&self, default: Search) -> Search {
+        match (self.random, self.tpe) {
+            (Some(count), _) => Search::Random(count),
+            (_, Some(count)) => Search::Tpe(count),
+            _ if self.grid == Some(true) => Search::Grid,
+            _ => default,
+        }
+    }
+}
+
+/// One configuration that was tried.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// The swept keys' values.
+    pub point: Point,
+    /// All keys.
+    pub config: Config,
+}
+
+/// A search while it runs.
+#[derive(Debug)]
+pub struct Searching {
+    parameters: Vec<Parameter>,
+    search: Search,
+    /// The configurations that were tried, as entries and as points, in the same order.
+    comparison: Comparison,
+    tried: Vec<Tried>,
+    /// The validation averages of those of them that have ended; none of one that failed.
+    averages: Vec<Option<f64>>,
+    /// Configurations proposed so far, with those that train as another does.
+    proposed: usize,
+    same: Vec<String>,
+}
+
+impl Searching {
+    /// Adds the first configurations.
+    ///
+    /// # Errors
+    /// [`Error::Config`]; as [`Comparison::add`].
+    pub(super) fn start(
+        parameters: Vec<Parameter>,
+        search: Search,
+        setup: &Setup,
+        plan: &mut Plan,
+    ) -> Result<Self> {
+        let mut searching = Self {
+            parameters,
+            search,
+            comparison: Comparison::default(),
+            tried: Vec::new(),
+            averages: Vec::new(),
+            proposed: 0,
+            same: Vec::new(),
+        };
+        match search {
+            Search::Grid => {
+                let points = space::grid(&searching.parameters)?;
+                searching.add(points, setup, plan)?;
+            }
+            Search::Random(count) => {
+                let points = (0..count).map(|number| searching.random(setup, number));
+                let points = points.collect();
+                searching.add(points, setup, plan)?;
+            }
+            Search::Tpe(_) => searching.next_trials(setup, &Outcomes::default(), plan)?,
+        }
+        Ok(searching)
+    }
+
+    /// Proposes the next configurations of a guided search, once those before have ended.
+    ///
+    /// # Errors
+    /// As [`Searching::start`].
+    pub(super) fn next_trials(
+        &mut self,
+        setup: &Setup,
+        outcomes: &Outcomes,
+        plan: &mut Plan,
+    ) -> Result<()> {
+        let Search::Tpe(count) = self.search else {
+            return Ok(());
+        };
+        let before = plan.trials().len();
+        // A proposal that trains as an earlier configuration does adds no trial.
+        while self.proposed < count
+            && plan.trials().len() == before
+            && self.have_ended(setup, outcomes)
+        {
+            let points = self.tried.iter().map(|tried| tried.point.clone());
+            let known: Vec<_> = points.zip(self.averages.iter().copied()).collect();
+            let random = tpe::RANDOM_FIRST.saturating_sub(self.proposed);
+            let together = random.max(SIDE_BY_SIDE).min(count - self.proposed);
+            let seed = setup.config.train.seed;
+            let numbers = self.proposed..self.proposed + together;
+            let points = numbers.map(|number| tpe::propose(&self.parameters, &known, seed, number));
+            let points = points.collect();
+            self.add(points, setup, plan)?;
+            self.proposed += together;
+        }
+        Ok(())
+    }
+
+    /// Whether all configurations so far have ended; notes their averages.
+    fn have_ended(&mut self, setup: &Setup, outcomes: &Outcomes) -> bool {
+        for place in self.averages.len()..self.tried.len() {
+            let folds = self.comparison.folds(place);
+            if !folds.iter().all(|id| outcomes.has(id)) {
+                return false;
+            }
+            let results = outcomes.results(folds);
+            let average = results
+                .ok()
+                .and_then(|results| setup.protocol.average(&results));
+            self.averages.push(average);
+        }
+        true
+    }
+
+    /// The configuration of a number in a random search.
+    fn random(&self, setup: &Setup, number: usize) -> Point {
+        let mut stream = Stream::new(setup.config.train.seed, Purpose::Sweep, 0, number);
+        let drawn = |parameter: &Parameter| (parameter.key.clone(), parameter.draw(&mut stream));
+        self.parameters.iter().map(drawn).collect()
+    }
+
+    /// Adds the configurations that train as nothing added before does.
+    fn add(&mut self, points: Vec<Point>, setup: &Setup, plan: &mut Plan) -> Result<()> {
+        for point in points {
+            let name = space::name(&point);
+            let config = space::apply(&setup.config, &point).map_err(|error| Error::Config {
+                field: format!("sweep at {name}"),
+                reason: error.to_string(),
+            })?;
+            let data = setup.folder.open(&config.data)?;
+            let encoders = data.dataset.encoders.len();
+            let paper = self.paper(&config, encoders);
+            let entry = Entry::fusion(&name, &config, &setup.config, &data, paper);
+            let same = self.comparison.entries().find(|known| {
+                known.candidate.kind == entry.candidate.kind
+                    && known.candidate.data.digest == data.digest
+            });
+            let Some(same) = same.map(|known| known.candidate.name.clone()) else {
+                self.comparison.add([entry], &setup.protocol, plan)?;
+                self.tried.push(Tried { point, config });
+                continue;
+            };
+            if same != name {
+                let reason = if config.model.top_k > encoders {
+                    format!(" (the data have {encoders} encoders, and no more can be kept)")
+                } else {
+                    String::new()
+                };
+                self.same
+                    .push(format!("{name}: trains as {same} does{reason}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Table V's figure, where the number of kept encoders is all that is swept.
+    fn paper(&self, config: &Config, encoders: usize) -> Option<f64> {
+        let alone = self.parameters.len() == 1 && self.parameters[0].key == "model.top_k";
+        let k = config.model.top_k;
+        let known = TABLE_5.iter().find(|(of_paper, _)| *of_paper == k);
+        known
+            .filter(|_| alone && k <= encoders)
+            .map(|(_, average)| *average)
+    }
+
+    /// Configurations without a row of their own, and why.
+    pub fn same(&self) -> &[String] {
+        &self.same
+    }
+
+    /// The configurations that were tried, compared with the best.
+    ///
+    /// # Errors
+    /// As [`Comparison::rows`] and [`compare_rows`].
+    pub(super) fn conclude(&self, setup: &Setup, outcomes: &Outcomes) -> Result<Swept> {
+        let mut rows = self.comparison.rows(&setup.protocol, outcomes)?;
+        let best = best(&rows);
+        compare_rows(&mut rows, best.unwrap_or_default())?;
+        Ok(Swept {
+            tried: self.tried.clone(),
+            rows,
+            best,
+            same: self.same.clone(),
+        })
+    }
+}
+
+/// Refuses values that the configuration does not take: all combinations of a grid, otherwise every
+/// listed value and the ends of every range.
+///
+/// # Errors
+/// [`Error::Config`].
+pub(super) fn check_values(parameters: &[Parameter], search: Search, base: &Config) -> Result<()> {
+    let points = match search {
+        Search::Grid => space::grid(parameters)?,
+        _ => {
+            let of_one = |parameter: &Parameter| -> Vec<Point> {
+                let values = parameter.outermost().into_iter();
+                let point = |value| vec![(parameter.key.clone(), value)];
+                values.map(point).collect()
+            };
+            parameters.iter().flat_map(of_one).collect()
+        }
+    };
+    points
+        .iter()
+        .try_for_each(|point| space::apply(base, point).map(|_| ()))
+}

@@ -1,0 +1,228 @@
+//! A plan while it is worked on: its trials, what they came to so far, and which have no result yet.
+
+use super::memory::{self, Demand};
+use super::observer::{Begins, PlanObserver};
+use crate::error::Result;
+use crate::plan::outcomes::Outcomes;
+use crate::plan::planned::{Plan, Planned};
+use crate::plan::result::TrialResult;
+use crate::plan::store::list::ListedTrial;
+use crate::plan::store::plan_folder::PlanFolder;
+use crate::plan::store::spec::TrialSpec;
+use crate::plan::store::trial_state::TrialState;
+
+/// Adds to a plan the trials that follow from the outcomes so far. Called at the start and whenever a
+/// trial has ended, until it adds nothing.
+pub type NextTrials<'a> = dyn FnMut(&Outcomes, &mut Plan) -> Result<()> + 'a;
+
+/// A plan and what is known of its trials.
+#[derive(Debug, Default)]
+pub struct LivePlan {
+    plan: Plan,
+    outcomes: Outcomes,
+    /// How many trials of the plan were looked up on disk.
+    looked_up: usize,
+    warned: Vec<String>,
+    /// Whether trials were added while others ran, in an order that depends on how fast those were.
+    grew_while_running: bool,
+}
+
+/// Trials that were added to a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Added {
+    /// How many.
+    pub(crate) trials: usize,
+    /// Those of them that have a result on disk.
+    pub(crate) reused: usize,
+}
+
+impl Added {
+    fn and(self, more: Added) -> Added {
+        Added {
+            trials: self.trials + more.trials,
+            reused: self.reused + more.reused,
+        }
+    }
+}
+
+impl LivePlan {
+    /// A plan of which nothing is known yet.
+    pub fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            ..Self::default()
+        }
+    }
+
+    /// The trials so far.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What they came to so far.
+    pub fn outcomes(&self) -> &Outcomes {
+        &self.outcomes
+    }
+
+    /// Whether trials were added in an order that another run need not repeat.
+    pub(crate) fn grew_while_running(&self) -> bool {
+        self.grew_while_running
+    }
+
+    /// Whether every trial has ended, successfully or not.
+    pub(crate) fn is_done(&self) -> bool {
+        self.outcomes.ended() == self.plan.trials().len()
+    }
+
+    /// The trials from the place `first` on that have neither a result nor failed, by their places in
+    /// the plan, with what they need of the machine.
+    pub(crate) fn pending(&self, first: usize) -> Vec<(usize, Demand)> {
+        let trials = self.plan.trials().iter().enumerate().skip(first);
+        trials
+            .filter(|(_, planned)| !self.outcomes.has(&planned.id))
+            .map(|(index, planned)| (index, memory::demand(&planned.trial.kind, &planned.data)))
+            .collect()
+    }
+
+    /// The outcome of a trial that ran here.
+    pub(crate) fn succeeded(
+        &mut self,
+        id: &str,
+        result: TrialResult,
+        observer: &mut dyn PlanObserver,
+    ) {
+        self.warn(&result, observer);
+        self.outcomes.succeeded(id, result);
+    }
+
+    /// A trial that failed.
+    pub(crate) fn failed(&mut self, id: &str, reason: &str) {
+        self.outcomes.failed(id, reason);
+    }
+
+    fn warn(&mut self, result: &TrialResult, observer: &mut dyn PlanObserver) {
+        for warning in &result.warnings {
+            if !self.warned.contains(warning) {
+                observer.warning(warning);
+                self.warned.push(warning.clone());
+            }
+        }
+    }
+
+    /// Lists new trials in the folder and loads the results that they have there.
+    fn load_cached(
+        &mut self,
+        folder: &PlanFolder,
+        observer: &mut dyn PlanObserver,
+    ) -> Result<Added> {
+        folder.list(&self.plan)?;
+        let mut added = Added::default();
+        let mut without_weights = 0;
+        for index in self.looked_up..self.plan.trials().len() {
+            let Planned {
+                id, keep_weights, ..
+            } = &self.plan.trials()[index];
+            added.trials += 1;
+            let Some(result) = folder.read(id)? else {
+                continue;
+            };
+            folder.tidy(id, *keep_weights)?;
+            without_weights += usize::from(*keep_weights && !folder.run(id).exists());
+            added.reused += 1;
+            let id = id.clone();
+            self.succeeded(&id, result, observer);
+        }
+        self.looked_up = self.plan.trials().len();
+        if without_weights > 0 {
+            observer.warning(&format!(
+                "the weights of {without_weights} trained models were removed before and are not made again; their results are reused"
+            ));
+        }
+        Ok(added)
+    }
+}
+
+/// A live plan with what works on it.
+pub(crate) struct Driver<'a> {
+    /// Where results are kept.
+    pub(crate) folder: &'a PlanFolder,
+    /// The plan.
+    pub(crate) live: &'a mut LivePlan,
+    /// What decides which trials follow.
+    pub(crate) next_trials: &'a mut NextTrials<'a>,
+    /// Who follows it.
+    pub(crate) observer: &'a mut dyn PlanObserver,
+}
+
+impl Driver<'_> {
+    /// Loads the results that are on disk and adds the trials that follow from them, until none do.
+    /// Gives the trials that were there before, and those that followed.
+    pub(crate) fn expand(&mut self) -> Result<(Added, Added)> {
+        let first = self.live.load_cached(self.folder, self.observer)?;
+        Ok((first, self.add_next()?))
+    }
+
+    /// Adds the trials that follow from the outcomes so far, with the results that they have on disk.
+    fn add_next(&mut self) -> Result<Added> {
+        let mut added = Added::default();
+        loop {
+            let before = self.live.plan.trials().len();
+            (self.next_trials)(&self.live.outcomes, &mut self.live.plan)?;
+            if self.live.plan.trials().len() == before {
+                return Ok(added);
+            }
+            added = added.and(self.live.load_cached(self.folder, self.observer)?);
+        }
+    }
+
+    /// The same while other trials run.
+    pub(crate) fn add_next_while_running(&mut self) -> Result<Added> {
+        let added = self.add_next()?;
+        self.live.grew_while_running |= added.trials > 0;
+        Ok(added)
+    }
+
+    /// The same where no trial runs in this process, with the observer told.
+    pub(crate) fn announce(&mut self) -> Result<()> {
+        let (first, more) = self.expand()?;
+        if first.trials > 0 {
+            self.observer.begins(&Begins {
+                trials: first.trials,
+                duplicates: self.live.plan.duplicates(),
+                reused: first.reused,
+                jobs: 0,
+                threads: 0,
+            });
+        }
+        if more.trials > 0 {
+            self.observer.adds(more.trials, more.reused);
+        }
+        self.observer.ends();
+        Ok(())
+    }
+
+    /// Leaves the trials without a result as they are, with what is known of each.
+    pub(crate) fn leave_out_pending(&mut self) -> Result<()> {
+        for (index, _) in self.live.pending(0) {
+            let id = &self.live.plan.trials()[index].id;
+            let state = TrialState::from_log(self.folder.files(), id)?;
+            self.live.outcomes.left_out(id, &state.to_string());
+        }
+        Ok(())
+    }
+
+    /// Writes for each trial that nobody runs what a process needs to know to run it; gives those
+    /// trials in the order of the plan.
+    pub(crate) fn release_pending(&mut self) -> Result<Vec<ListedTrial>> {
+        let mut released = Vec::new();
+        for (index, _) in self.live.pending(0) {
+            let planned = &self.live.plan.trials()[index];
+            let state = TrialState::from_log(self.folder.files(), &planned.id)?;
+            if !matches!(state, TrialState::Running { .. }) {
+                TrialSpec::of(planned).write(self.folder.files(), &planned.id)?;
+                released.push(ListedTrial::of(planned));
+            }
+        }
+        Ok(released)
+    }
+}
