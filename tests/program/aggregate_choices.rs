@@ -125,7 +125,10 @@ fn patterns_and_folders_choose_and_name_clips() {
     assert_eq!(names(&["--pattern", "*_003.npy"]), ["clip"]);
     let args = ["aggregate", "frames", "--out", "y.npz", "--recursive"];
     let error = place.refused(&args);
-    assert!(error.contains("both contain the clip \"clip_001\""), "{error}");
+    assert!(
+        error.contains("both contain the clip \"clip_001\""),
+        "{error}"
+    );
     let error = place.refused(&["aggregate", "frames", "--out", "y.npz", "--pattern", "x*"]);
     assert!(
         error.contains("2 folders, which --recursive searches"),
