@@ -5,17 +5,17 @@
 //! modules return.
 
 pub mod ablate;
-pub mod certainty;
+pub(crate) mod certainty;
 pub mod comparison;
 pub mod cross_validate;
-pub mod line_up;
-pub mod out_of_fold;
-pub mod paper;
+pub(crate) mod line_up;
+pub(crate) mod out_of_fold;
+pub(crate) mod paper;
 pub mod repro;
 pub mod retrain;
 pub mod score;
 pub mod sweep;
-pub mod table_1;
-pub mod test_part;
+pub(crate) mod table_1;
+pub(crate) mod test_part;
 
 pub use cross_validate::{Candidate, CrossValidation, Protocol, cross_validate};

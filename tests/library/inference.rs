@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use blendfuse::autograd::Tape;
 use blendfuse::config::Config;
-use blendfuse::config::overrides::parse_assignment;
+use blendfuse::testing::config::overrides::parse_assignment;
 use blendfuse::kernels::inference::BatchRows;
 use blendfuse::kernels::layout::PackedRows;
 use blendfuse::kernels::pack::{Pick, RowSource, RowValues, Standardise, StoredRows, gather_rows};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use blendfuse::autograd::Tape;
 use blendfuse::config::Config;
-use blendfuse::config::overrides::parse_assignment;
+use blendfuse::testing::config::overrides::parse_assignment;
 use blendfuse::kernels::MatRef;
 use blendfuse::kernels::layout::PackedRows;
 use blendfuse::model::{EncoderShape, FusionNet, Inputs};

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use blendfuse::formats::npy::header::Header;
-use blendfuse::formats::npy::{Values, read_numbers};
+use blendfuse::testing::formats::npy::header::Header;
+use blendfuse::testing::formats::npy::{Values, read_numbers};
 use blendfuse::ingest::clip_files::ClipFiles;
 use blendfuse::ingest::openface::{
     ClipOutcome, ColumnSelection, Counts, FaceOptions, aggregate_folder, read,

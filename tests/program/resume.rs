@@ -8,8 +8,8 @@ use std::process::Stdio;
 
 use blendfuse::Error;
 use blendfuse::config::Config;
-use blendfuse::train::open::open_dataset;
-use blendfuse::train::step::StepLosses;
+use blendfuse::testing::train::open::open_dataset;
+use blendfuse::testing::train::step::StepLosses;
 use blendfuse::train::{Observer, Options, Run, Stop};
 
 use crate::command::{Place, SMALL};
