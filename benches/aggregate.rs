@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use blendfuse::bench::aggregate::Frames;
+use blendfuse::testing::bench::aggregate::Frames;
 use blendfuse::kernels::aggregate::{Aggregation, SEVEN, Scratch, reference};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blendfuse::autograd::Tape;
-use blendfuse::bench::predict::Workload;
+use blendfuse::testing::bench::predict::Workload;
 use blendfuse::kernels::layout::PackedRows;
 use blendfuse::kernels::pack::{Pick, gather_rows};
 use blendfuse::model::Inputs;

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use blendfuse::bench::train_step::{BenchmarkOptions, Workload};
+use blendfuse::testing::bench::train_step::{BenchmarkOptions, Workload};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Steps after which the loss on the one batch must be lower.

@@ -49,24 +49,28 @@
 pub mod analysis;
 pub mod artifact;
 pub mod baseline;
-pub mod bench;
+mod bench;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 pub mod config;
 pub mod data;
-pub mod error;
+mod error;
 pub mod eval;
 pub mod experiments;
 #[cfg(feature = "cli")]
-pub mod export;
-pub mod files;
-pub mod formats;
+mod export;
+mod files;
+mod formats;
 pub mod ingest;
 pub mod model;
 pub mod plan;
 pub mod predict;
-pub mod report;
-pub mod suggest;
+mod report;
+mod suggest;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
 pub mod train;
 
 pub use blendfuse_engine::{autograd, nn, rng};

@@ -1,21 +1,21 @@
 //! Analysis of trained models: which encoders they rely on, how stable that is, how similar the encoders
 //! are, and where the models are wrong. Only numbers; [`crate::report`] draws the figures.
 
-pub mod calibration;
+pub(crate) mod calibration;
 pub mod cka;
-pub mod cluster;
-pub mod co_selection;
-pub mod correlation;
-pub mod error_type;
+pub(crate) mod cluster;
+pub(crate) mod co_selection;
+pub(crate) mod correlation;
+pub(crate) mod error_type;
 #[cfg(test)]
 mod fixture;
-pub mod importance;
+pub(crate) mod importance;
 pub mod observations;
-pub mod removal;
+pub(crate) mod removal;
 pub mod run;
-pub mod salience_error;
-pub mod stability;
-pub mod top_k_curve;
+pub(crate) mod salience_error;
+pub(crate) mod stability;
+pub(crate) mod top_k_curve;
 
 use std::path::Path;
 

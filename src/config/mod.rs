@@ -3,7 +3,7 @@
 
 mod check;
 mod load;
-pub mod overrides;
+pub(crate) mod overrides;
 
 use serde::{Deserialize, Serialize};
 

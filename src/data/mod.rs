@@ -3,16 +3,16 @@
 pub mod batch;
 pub mod dataset;
 pub mod features;
-pub mod filename;
-pub mod fingerprint;
+pub(crate) mod filename;
+pub(crate) mod fingerprint;
 #[cfg(test)]
 mod fixture;
 pub mod folds;
-pub mod inspect;
+pub(crate) mod inspect;
 pub mod label;
 pub mod metadata;
 pub mod part;
-pub mod registry;
+pub(crate) mod registry;
 mod scan;
-pub mod standardise;
+pub(crate) mod standardise;
 pub mod synth;

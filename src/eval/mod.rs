@@ -4,16 +4,16 @@
 //! Uses `config`, `error`, `rng` and `data` only, so that metrics and files are independent of the rest.
 
 pub mod align;
-pub mod confusion;
+pub(crate) mod confusion;
 pub mod decode;
 pub mod decoder;
 mod decoding_steps;
 pub mod distribution;
 pub mod evaluation;
-pub mod filename;
-pub mod frequency;
+pub(crate) mod filename;
+pub(crate) mod frequency;
 pub mod grid;
-pub mod join;
+pub(crate) mod join;
 pub mod metrics;
 mod ordered_json;
 pub mod probabilities;
@@ -23,4 +23,4 @@ pub mod statistics;
 pub mod submission;
 pub mod thresholds;
 mod trace;
-pub mod truth;
+pub(crate) mod truth;

@@ -1,13 +1,13 @@
 //! The rank-aware fusion network: projections, gate, selection, fusion, heads, domain adversary.
 
-pub mod domain;
-pub mod fusion;
-pub mod gate;
-pub mod heads;
+pub(crate) mod domain;
+pub(crate) mod fusion;
+pub(crate) mod gate;
+pub(crate) mod heads;
 pub mod inference;
-pub mod loss;
+pub(crate) mod loss;
 pub mod network;
-pub mod projection;
+pub(crate) mod projection;
 
 pub use inference::{Evaluation, Inference};
 pub use network::{EncoderShape, Forward, FusionNet, Inputs};

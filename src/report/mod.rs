@@ -23,5 +23,5 @@ pub mod table;
 #[cfg(feature = "cli")]
 pub mod terminal;
 
-pub use study::{StudyReport, StudyTables};
-pub use table::{Cell, Table};
+pub use study::StudyReport;
+pub use table::Table;

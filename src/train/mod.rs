@@ -1,17 +1,17 @@
 //! Training: the loop, its schedules, its files.
 
-pub mod early_stopping;
+pub(crate) mod early_stopping;
 mod epoch;
 mod fit;
 mod memory;
 mod progress;
 mod provenance;
 pub mod run;
-pub mod state;
-pub mod step;
+pub(crate) mod state;
+pub(crate) mod step;
 pub mod stop;
 mod target;
-pub mod validation;
+pub(crate) mod validation;
 mod warnings;
 
 pub use run::{Observer, Options, Outcome, Run};

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use blendfuse::data::batch::{Batch, Rows, epoch_order, training_batches};
 use blendfuse::data::dataset::Dataset;
-use blendfuse::data::{folds, metadata, standardise};
+use blendfuse::data::{folds, metadata};
+use blendfuse::testing::data::standardise;
 
 fn folder(name: &str) -> Option<Dataset> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))

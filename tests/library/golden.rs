@@ -10,13 +10,13 @@ use blendfuse::autograd::{Scalar, Tape};
 use blendfuse::config::Config;
 use blendfuse::config::{Gate, Heads, PresenceLoss};
 use blendfuse::eval::align::align;
-use blendfuse::formats::npz::Npz;
 use blendfuse::kernels::MatRef;
 use blendfuse::kernels::layout::PackedRows;
-use blendfuse::model::heads::{presence_probabilities, salience_probabilities};
 use blendfuse::model::{EncoderShape, FusionNet, Inputs};
 use blendfuse::nn::params::WeightLayout;
 use blendfuse::nn::{Adam, AdamConfig, Mode};
+use blendfuse::testing::formats::npz::Npz;
+use blendfuse::testing::model::heads::{presence_probabilities, salience_probabilities};
 use ndarray::{Array2, ArrayView2};
 use serde::Deserialize;
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use blendfuse::autograd::Tape;
 use blendfuse::config::Config;
-use blendfuse::config::overrides::parse_assignment;
 use blendfuse::kernels::inference::BatchRows;
 use blendfuse::kernels::layout::PackedRows;
 use blendfuse::kernels::pack::{Pick, RowSource, RowValues, Standardise, StoredRows, gather_rows};
@@ -13,6 +12,7 @@ use blendfuse::model::{EncoderShape, Evaluation, FusionNet, Inputs};
 use blendfuse::nn::Mode;
 use blendfuse::nn::params::WeightLayout;
 use blendfuse::rng::{Purpose, Stream};
+use blendfuse::testing::config::overrides::parse_assignment;
 use ndarray::{Array2, Axis};
 
 const CLIPS: usize = 40;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use blendfuse::autograd::Tape;
 use blendfuse::config::Config;
-use blendfuse::config::overrides::parse_assignment;
 use blendfuse::kernels::MatRef;
 use blendfuse::kernels::layout::PackedRows;
 use blendfuse::model::{EncoderShape, FusionNet, Inputs};
 use blendfuse::nn::params::{ParamId, WeightLayout};
 use blendfuse::nn::{Adam, AdamConfig, Mode};
 use blendfuse::rng::{Purpose, Stream};
+use blendfuse::testing::config::overrides::parse_assignment;
 use ndarray::Array2;
 
 const STEP: f64 = 1e-5;

@@ -4,9 +4,9 @@
 use blendfuse::Error;
 use blendfuse::artifact::checkpoint::Checkpoint;
 use blendfuse::config::Config;
-use blendfuse::config::overrides::parse_assignment;
 use blendfuse::data::dataset::Dataset;
 use blendfuse::data::synth::{self, Preset, SynthOptions};
+use blendfuse::testing::config::overrides::parse_assignment;
 use blendfuse::train::{Options, Run};
 
 #[test]

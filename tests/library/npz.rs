@@ -10,10 +10,10 @@
 use std::path::{Path, PathBuf};
 
 use blendfuse::data::features::Features;
-use blendfuse::formats::npy;
-use blendfuse::formats::npz::Npz;
-use blendfuse::formats::npz::write;
-use blendfuse::formats::npz::write::Precision;
+use blendfuse::testing::formats::npy;
+use blendfuse::testing::formats::npz::Npz;
+use blendfuse::testing::formats::npz::write;
+use blendfuse::testing::formats::npz::write::Precision;
 use proptest::prelude::*;
 use serde_json::Value;
 

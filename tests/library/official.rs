@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use blendfuse::data::label::{Blend, Classes, Part};
-use blendfuse::eval::confusion::set_name;
-use blendfuse::eval::filename;
-use blendfuse::eval::frequency::Frequencies;
 use blendfuse::eval::grid::Grid;
-use blendfuse::eval::join::join;
 use blendfuse::eval::metrics::Accuracy;
 use blendfuse::eval::probabilities::ProbabilityTable;
 use blendfuse::eval::rules::{Rules, Thresholds};
 use blendfuse::eval::submission::Predictions;
 use blendfuse::eval::thresholds::{Search, Searcher};
+use blendfuse::testing::eval::confusion::set_name;
+use blendfuse::testing::eval::filename;
+use blendfuse::testing::eval::frequency::Frequencies;
+use blendfuse::testing::eval::join::join;
 use serde_json::Value;
 
 fn data(name: &str) -> Option<PathBuf> {

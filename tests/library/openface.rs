@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use blendfuse::formats::npy::header::Header;
-use blendfuse::formats::npy::{Values, read_numbers};
 use blendfuse::ingest::clip_files::ClipFiles;
 use blendfuse::ingest::openface::{
     ClipOutcome, ColumnSelection, Counts, FaceOptions, aggregate_folder, read,
 };
 use blendfuse::kernels::aggregate::{Aggregation, Scratch};
 use blendfuse::kernels::pack::{RowSource, RowValues};
+use blendfuse::testing::formats::npy::header::Header;
+use blendfuse::testing::formats::npy::{Values, read_numbers};
 
 /// One file, the options to read it, and the expected results.
 #[derive(Deserialize)]

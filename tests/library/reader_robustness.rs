@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use blendfuse::data::filename::clip_key;
 use blendfuse::data::label::Classes;
-use blendfuse::eval::filename;
 use blendfuse::eval::probabilities::ProbabilityTable;
 use blendfuse::eval::submission::Predictions;
+use blendfuse::testing::data::filename::clip_key;
+use blendfuse::testing::eval::filename;
 use proptest::prelude::*;
 
 const JSON: &str =

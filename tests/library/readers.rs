@@ -9,16 +9,16 @@ use blendfuse::Error;
 use blendfuse::artifact::checkpoint::Checkpoint;
 use blendfuse::config::Config;
 use blendfuse::data::features::Features;
-use blendfuse::data::filename;
 use blendfuse::data::label::{Blend, Classes};
 use blendfuse::data::metadata::Metadata;
 use blendfuse::eval::probabilities::ProbabilityTable;
 use blendfuse::eval::submission::Predictions;
-use blendfuse::formats::npy;
-use blendfuse::formats::npz::Npz;
 use blendfuse::ingest::openface;
 use blendfuse::ingest::openface::{ColumnSelection, FaceOptions, Group};
 use blendfuse::predict::Predictor;
+use blendfuse::testing::data::filename;
+use blendfuse::testing::formats::npy;
+use blendfuse::testing::formats::npz::Npz;
 
 /// A kind of input: its name, which is its folder under `fuzz/corpus`, and what is done with a file.
 pub type Target = (&'static str, fn(&Path));

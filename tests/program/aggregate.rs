@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use blendfuse::formats::npz::Npz;
+use blendfuse::testing::formats::npz::Npz;
 use serde_json::Value;
 
 use crate::command::Place;

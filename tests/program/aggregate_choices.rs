@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use blendfuse::data::features::Features;
-use blendfuse::formats::npz::Npz;
+use blendfuse::testing::formats::npz::Npz;
 use serde_json::Value;
 
 use crate::command::Place;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use blendfuse::formats::npz::write::{Precision, write};
+use blendfuse::testing::formats::npz::write::{Precision, write};
 
 use crate::command::{Place, SMALL};
 

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use blendfuse::formats::npz::write;
-use blendfuse::formats::npz::write::Precision;
+use blendfuse::testing::formats::npz::write;
+use blendfuse::testing::formats::npz::write::Precision;
 
 use crate::command::{Place, Ran};
 

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use blendfuse::data::part::{self, Needs};
-use blendfuse::export::onnx::proto::{ModelProto, ValueInfoProto};
-use blendfuse::formats::npz::Npz;
 use blendfuse::predict::{Predictor, Scores};
+use blendfuse::testing::export::onnx::proto::{ModelProto, ValueInfoProto};
+use blendfuse::testing::formats::npz::Npz;
 use ndarray::ArrayD;
 use prost::Message;
 

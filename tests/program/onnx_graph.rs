@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use blendfuse::export::onnx::proto::{
+use blendfuse::testing::export::onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, data_type,
 };
 use ndarray::{ArrayD, Axis, IxDyn, concatenate};

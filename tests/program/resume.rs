@@ -9,7 +9,7 @@ use std::process::Stdio;
 use blendfuse::Error;
 use blendfuse::config::Config;
 use blendfuse::data::dataset::Dataset;
-use blendfuse::train::step::StepLosses;
+use blendfuse::testing::train::step::StepLosses;
 use blendfuse::train::{Observer, Options, Run, Stop};
 
 use crate::command::{Place, SMALL};

@@ -1,9 +1,9 @@
 //! A plan's folder: the list of its trials, their files, its log.
 
-pub mod description;
-pub mod events;
-pub mod list;
+pub(crate) mod description;
+pub(crate) mod events;
+pub(crate) mod list;
 pub mod plan_folder;
-pub mod spec;
+pub(crate) mod spec;
 pub mod trial_files;
 pub mod trial_state;
