@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod circles;
 mod dependencies;
 mod scan;
 
@@ -243,6 +244,37 @@ fn modules_look_down_only() {
         }
     }
     assert_none("layering", &found);
+}
+
+/// The modules of a crate that are not tests, with their sources.
+fn modules(folder: &str) -> circles::Sources {
+    let src = root().join(folder);
+    let mut found = circles::Sources::new();
+    for path in rust_files(&src) {
+        let inside = path.strip_prefix(&src).unwrap().with_extension("");
+        let mut module: circles::Module = inside
+            .iter()
+            .map(|part| part.to_string_lossy().into_owned())
+            .collect();
+        if module.last().is_some_and(|last| last == "mod") {
+            module.pop();
+        }
+        let last = module.last().unwrap();
+        let tests = last == "tests" || last.ends_with("_tests") || last == "fixture";
+        if !tests && !matches!(last.as_str(), "lib" | "main") {
+            found.insert(module, read(&path));
+        }
+    }
+    found
+}
+
+#[test]
+fn no_file_uses_one_that_uses_it() {
+    for folder in ["src", "kernels/src"] {
+        let found = circles::circles(&modules(folder));
+        let found: Vec<String> = found.iter().map(|circle| circle.join(" ↔ ")).collect();
+        assert_none(&format!("circles in {folder}"), &found);
+    }
 }
 
 #[test]
