@@ -45,6 +45,8 @@
 //!
 //! A module uses only what is to its left, and neither stack uses the other.
 #![forbid(unsafe_code)]
+// Some of what the command line uses is used by nothing else.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 
 pub mod analysis;
 pub mod artifact;

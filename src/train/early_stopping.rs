@@ -51,11 +51,6 @@ impl EarlyStopping {
             stop: self.waited >= self.patience.max(1),
         }
     }
-
-    /// The best measure so far.
-    pub fn best(&self) -> Option<f64> {
-        self.best
-    }
 }
 
 #[cfg(test)]

@@ -19,8 +19,6 @@ pub mod data_type {
 pub mod attribute_type {
     /// An integer.
     pub const INT: i32 = 2;
-    /// A tensor.
-    pub const TENSOR: i32 = 4;
     /// A list of integers.
     pub const INTS: i32 = 7;
 }

@@ -32,20 +32,6 @@ pub enum Values {
 }
 
 impl Values {
-    /// Number of values.
-    pub fn len(&self) -> usize {
-        match self {
-            Values::F16(values) => values.len(),
-            Values::F32(values) => values.len(),
-            Values::F64(values) => values.len(),
-        }
-    }
-
-    /// Whether there are no values.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Borrowed, as the kernels take them.
     pub fn as_rows(&self) -> RowValues<'_> {
         match self {
@@ -212,6 +198,7 @@ fn unicode(bytes: &[u8], big_endian: bool) -> Option<String> {
 ///
 /// # Errors
 /// As [`with_file`], and [`Error::Npz`] if the elements are not real numbers.
+#[cfg(feature = "testing")]
 pub fn read_file(path: &Path) -> Result<Array> {
     with_file(path, |reader, header| {
         let values = read_numbers(reader, &header)?;
