@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::flags::common::{names, quoted};
-use super::flags::executor::Executor;
-use super::flags::plan::PlanArgs;
 use super::output::console;
 use super::output::plan_progress::PlanProgress;
 use crate::Result;
 use crate::experiments::study_run::{StudyRun, Submission};
+use crate::plan::Workers;
 use crate::plan::slurm::{Round, Slurm};
 use crate::plan::store::list::ListedTrial;
 use crate::report::Table;
@@ -65,20 +64,13 @@ impl<S: StudyReport> FollowedStudy<S> {
         self.notes = notes.len();
     }
 
-    /// Runs it with the command's flags. Gives the files that it wrote; `None` where it goes on
-    /// elsewhere.
+    /// Runs the trials in this process and returns the files that it wrote.
     ///
     /// # Errors
     /// Those of the library.
-    pub fn run(&mut self, args: &PlanArgs, executor: &Executor) -> Result<Option<Vec<PathBuf>>> {
-        let output = Output::of(args.json);
-        match executor {
-            Executor::Local => {
-                let findings = self.run.run(&args.workers(), &mut self.progress)?;
-                self.show(&findings, output).map(Some)
-            }
-            Executor::Slurm(slurm) => self.submit(slurm, output),
-        }
+    pub fn run(&mut self, workers: &Workers, output: Output) -> Result<Vec<PathBuf>> {
+        let findings = self.run.run(workers, &mut self.progress)?;
+        self.show(&findings, output)
     }
 
     /// Submits it to Slurm. Gives the files that it wrote; `None` where it goes on there.

@@ -40,6 +40,8 @@ const LAYERS: &[&[&str]] = &[
     &["analysis"],
     &["report"],
     &["cli"],
+    // What only tests, benches and fuzz targets see.
+    &["testing"],
 ];
 
 const ENGINE: &[&str] = &["autograd", "nn", "model"];

@@ -11,7 +11,7 @@ use crate::Result;
 use crate::cli::interrupt;
 use crate::cli::output::console;
 use crate::cli::output::progress::reading;
-use crate::cli::study::FollowedStudy;
+use crate::cli::study::{FollowedStudy, Output};
 use crate::experiments::{Setup, StudyRun};
 use crate::plan::store::plan_folder::FolderState;
 use crate::plan::{PlanFolder, Workers};
@@ -62,7 +62,12 @@ impl PlanArgs {
                 self.out.display()
             ));
         }
-        FollowedStudy::new(run).run(self, &executor)
+        let mut followed = FollowedStudy::new(run);
+        let output = Output::of(self.json);
+        match executor {
+            Executor::Local => followed.run(&self.workers(), output).map(Some),
+            Executor::Slurm(slurm) => followed.submit(&slurm, output),
+        }
     }
 
     /// Opens data and folder. Nothing is trained yet, and what is refused leaves nothing behind.
