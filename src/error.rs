@@ -107,7 +107,7 @@ pub enum Error {
         /// Each different reason, with how many it concerns.
         reasons: String,
     },
-    /// Somebody asked to stop; what is saved lets the same work go on.
+    /// A requested stop; the saved state lets the same work be resumed.
     #[error("interrupted {0}")]
     Interrupted(String),
     /// A value that is not finite where the computation needs one.

@@ -33,7 +33,7 @@ pub struct Baseline<'a> {
     pub recipe: &'a Recipe,
     /// Initial weights and the order of clips follow from it.
     pub seed: u64,
-    /// Looked at between steps: once asked, training ends with nothing to go on from.
+    /// Checked between steps: once set, training ends, and cannot be resumed.
     pub stop: &'a Stop,
 }
 
@@ -60,7 +60,7 @@ impl Baseline<'_> {
     }
 
     /// Trains on all training clips for `recipe.epochs` epochs; the last one counts, and nothing chose
-    /// thresholds. Scores the test part, where there is one, as [`Baseline::validate`] does too.
+    /// thresholds. Scores the test split, if there is one, as [`Baseline::validate`] does too.
     ///
     /// # Errors
     /// As [`Baseline::validate`].

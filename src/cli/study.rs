@@ -73,7 +73,7 @@ impl<S: StudyReport> FollowedStudy<S> {
         self.show(&findings, output)
     }
 
-    /// Submits it to Slurm. Gives the files that it wrote; `None` where it goes on there.
+    /// Submits it to Slurm. Returns the files that it wrote; `None` if the work continues there.
     ///
     /// # Errors
     /// Those of the library.

@@ -26,7 +26,7 @@ words! {
 }
 
 words! {
-    /// How many classifier heads stand on the shared embedding.
+    /// Number of classifier heads on the shared embedding.
     Heads {
         /// One for presence and one for salience (paper eq. 7).
         Dual = "dual",
@@ -86,7 +86,7 @@ words! {
     NeutralRule {
         /// Neutral is dropped and the rest decoded.
         Drop = "drop",
-        /// The best other emotion stands alone, as in the challenge's baseline.
+        /// Only the best other emotion is kept, as in the challenge's baseline.
         KeepOne = "keep_one",
     }
 }

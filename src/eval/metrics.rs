@@ -46,7 +46,7 @@ impl Accuracy {
         }
     }
 
-    /// Adds another's counts so many times.
+    /// Adds another's counts this many times.
     pub(crate) fn add_times(&mut self, other: &Self, times: usize) {
         self.clips += times * other.clips;
         self.blends += times * other.blends;

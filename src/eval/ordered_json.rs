@@ -1,4 +1,4 @@
-//! JSON that keeps the order of keys and lets a reader see those that stand twice, which a map
+//! JSON that keeps the order of keys and lets a reader see duplicates, which a map
 //! would silently drop.
 
 use std::fmt;

@@ -87,7 +87,7 @@ impl ProbabilityTable {
     /// # Errors
     /// [`Error::Read`]; [`Error::Csv`] with line and column for a missing or doubled column, a row
     /// of another length, a name that is empty or is listed twice (with or without a media
-    /// extension), a value that is no number, negative or not finite, and a file without clips.
+    /// extension), a value that is not a number, negative or not finite, and a file without clips.
     pub fn read_csv(path: &Path) -> Result<Self> {
         let mut text = Vec::new();
         let read = File::open(path).and_then(|mut file| file.read_to_end(&mut text));

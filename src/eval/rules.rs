@@ -16,7 +16,7 @@ pub enum Rules {
 }
 
 impl Default for Rules {
-    /// The paper's, where a beaten neutral is dropped and decoding goes on.
+    /// The paper's, where a beaten neutral is dropped and decoding continues.
     fn default() -> Self {
         Rules::Paper {
             neutral: NeutralRule::Drop,

@@ -19,9 +19,9 @@ pub struct Retrained {
     pub candidate: Candidate,
     /// Results, one for each seed.
     pub results: Vec<TrialResult>,
-    /// Predictions of the test part, one for each seed; empty without a test part.
+    /// Predictions for the test split, one per seed; empty without a test split.
     pub tests: Vec<TestOutcome>,
-    /// The mean of the folds' models on the test part, where it was asked for and there is one.
+    /// The mean of the folds' models on the test split, if requested and if there is one.
     pub ensemble: Option<Ensemble>,
     /// How the configuration had to differ from the cross-validated one, beyond length and
     /// thresholds.

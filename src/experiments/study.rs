@@ -18,7 +18,7 @@ use crate::plan::store::description::{PlanDescription, Settings};
 /// A study: many trials of one question, and the answer that they give.
 ///
 /// The value itself is the study's options; it is stored in the folder's `plan.json`, so that another
-/// process can go on with the study. [`StudyRun`](super::study_run::StudyRun) runs it.
+/// process can continue the study. [`StudyRun`](super::study_run::StudyRun) runs it.
 ///
 /// The library's own are [`CrossValidate`](super::cross_validate::CrossValidate),
 /// [`Sweep`](super::sweep::Sweep), [`Tune`](super::sweep::Tune), [`Ablate`](super::ablate::Ablate),

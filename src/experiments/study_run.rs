@@ -35,7 +35,7 @@ pub struct StudyRun<S: Study> {
 /// What became of a study that was given to Slurm.
 #[derive(Debug)]
 pub enum Submission<F> {
-    /// Jobs run its trials; the last of them goes on with the study.
+    /// Jobs run its trials; the last one continues the study.
     Submitted(Round),
     /// Nothing was left to submit.
     Concluded(F),
@@ -121,7 +121,7 @@ impl<S: Study> StudyRun<S> {
         self.conclude()
     }
 
-    /// Submits the trials without a result to Slurm, with a job that goes on with the study when they
+    /// Submits the trials without a result to Slurm, with a job that continues the study when they
     /// have ended; concludes where there are none.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What trained models say of the test part: one model, or several whose probabilities are averaged.
+//! Predictions of trained models for the test split: one model, or several whose probabilities are averaged.
 
 use ndarray::Array2;
 
@@ -28,7 +28,7 @@ pub struct TestOutcome {
 
 impl TestOutcome {
     /// Of one model or, of several, the mean of their probabilities aligned with the same α. `None`
-    /// without a test part.
+    /// without a test split.
     ///
     /// # Errors
     /// [`Error::Data`] for a result that does not fit the data set; as [`Dataset::test_truths`].

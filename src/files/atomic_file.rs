@@ -94,7 +94,7 @@ impl Unfinished {
 }
 
 /// Writes a small file, whole or not at all, without waiting for the disk: for the thousands that a loss
-/// of power may take, since whoever needs them writes them again.
+/// of power may take, since they are written again when they are needed.
 ///
 /// # Errors
 /// [`Error::Write`].

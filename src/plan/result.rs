@@ -49,7 +49,7 @@ pub struct TrialResult {
     pub classes: Vec<String>,
     /// Scores of the held-out clips.
     pub held_out: Option<ClipScores>,
-    /// Scores of the test clips, where there is a test part. No label of it was read.
+    /// Scores of the test clips, if there is a test split. None of its labels was read.
     pub test: Option<ClipScores>,
     /// All epochs of the fusion model; empty of a baseline.
     pub history: Vec<EpochRecord>,

@@ -66,7 +66,7 @@ pub struct Status {
     pub running: Vec<RunningTrial>,
     /// Those that failed.
     pub failed: Vec<FailedTrial>,
-    /// Those that were started and stopped, and go on from their saved state.
+    /// Trials that were started and stopped, and resume from their saved state.
     pub stopped: usize,
     /// Those that have not started.
     pub waiting: usize,

@@ -53,8 +53,8 @@ impl TrialKind {
         })
     }
 
-    /// The fusion model for a data set of so many encoders. What changes no result takes one form,
-    /// so that equal trainings have equal names: `train.checkpoint_seconds` is the default, and
+    /// The fusion model for a data set with this many encoders. What changes no result takes one form,
+    /// so that equal trials have equal names: `train.checkpoint_seconds` is the default, and
     /// `model.top_k` at most the number of encoders.
     pub fn fusion(config: &Config, encoders: usize) -> Self {
         let mut config = config.clone();

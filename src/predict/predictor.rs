@@ -95,7 +95,7 @@ impl Predictor {
         self.stats.as_deref()
     }
 
-    /// For each encoder of the model whether it stands among these names.
+    /// For each encoder of the model whether it is among these names.
     ///
     /// # Errors
     /// [`Error::Data`] for a name that the model does not know.

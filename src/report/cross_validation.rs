@@ -227,7 +227,7 @@ pub fn write(
         table.write_csv(&path(format!("{stem}.csv")))?;
         table.write_npz(&path(format!("{stem}.npz")))?;
     }
-    // Last: where it stands, everything stands.
+    // Written last: if it exists, everything does.
     write_json(&path("summary.json".into()), &json(found, significance))?;
     Ok(written)
 }

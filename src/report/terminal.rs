@@ -280,7 +280,7 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Cell;
+    use crate::report::table::Cell;
 
     fn table() -> Table {
         let columns = [("name", "Model"), ("a", "ACC presence"), ("n", "Clips")];

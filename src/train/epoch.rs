@@ -17,7 +17,7 @@ pub(super) enum EpochEnd {
         losses: StepLosses,
         reached_max_steps: bool,
     },
-    /// Between two steps; how far it came stands in the progress.
+    /// Between two steps; the progress records how far it came.
     Stopped,
     NotFinite {
         what: &'static str,

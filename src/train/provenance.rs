@@ -42,7 +42,7 @@ impl Run<'_> {
         Ok(Some(Fingerprint::of_file(path)?.sha256()))
     }
 
-    /// Refuses to go on with a run that was made from something else.
+    /// Refuses to resume a run that was made from something else.
     pub(super) fn check_same(
         &self,
         file: &Path,

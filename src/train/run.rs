@@ -32,7 +32,7 @@ pub struct Options {
     pub fold: Option<usize>,
     /// Start from these weights.
     pub init: Option<PathBuf>,
-    /// Stop after so many optimiser steps.
+    /// Stop after this many optimiser steps.
     pub max_steps: Option<usize>,
     /// Take rows in the order of the metadata.
     pub no_shuffle: bool,
@@ -46,11 +46,11 @@ pub struct Options {
     pub inputs: Option<Vec<InputFile>>,
 }
 
-/// Follows a run. The library prints nothing; whoever calls it does.
+/// Follows a run. The library prints nothing; its caller does.
 pub trait Observer {
     /// Something the user should know before reading the results.
     fn warning(&mut self, _text: &str) {}
-    /// An epoch begins, of so many steps.
+    /// An epoch begins, of this many steps.
     fn epoch_begins(&mut self, _epoch: usize, _steps: usize) {}
     /// A step was taken.
     fn step(&mut self, _losses: &StepLosses) {}

@@ -313,7 +313,7 @@ fn several_seeds_are_averaged_and_widen_the_interval_where_they_disagree() {
     assert_eq!(split.presence.unwrap().estimate, 0.5);
     let width = |of: &Intervals| of.presence.unwrap().high - of.presence.unwrap().low;
     assert!(width(&agreeing) <= 1e-12 && width(&split) > 0.5);
-    // One seed against four on the same clips: the test weighs seeds, not trainings.
+    // One seed against four on the same clips: the test weighs seeds, not runs.
     let one: Vec<Made> = made(true)
         .into_iter()
         .map(|mut made| {

@@ -19,7 +19,7 @@ use crate::train::Stop;
 pub(crate) struct Attempt<'a> {
     /// At what.
     pub(crate) planned: &'a Planned,
-    /// Where its files stand.
+    /// Paths of its files.
     pub(crate) files: &'a TrialFiles,
     /// Seconds between saved states.
     pub(crate) checkpoint_seconds: f64,

@@ -20,7 +20,7 @@ use crate::predict::score::MeanLosses;
 use crate::train::run::PROGRAM;
 use crate::train::{Observer, Options, Run, Stop};
 
-/// Trains, or goes on where a killed process stopped, and takes the scores of the held-out and the
+/// Trains, or resumes where a killed process stopped, and takes the scores of the held-out and the
 /// test clips. `checkpoint_seconds`: how often the state is saved, and once more where `stop` is
 /// asked; a baseline begins anew. `epoch` hears of every epoch that ends.
 pub(crate) fn execute(
@@ -30,7 +30,7 @@ pub(crate) fn execute(
     stop: &Stop,
     epoch: &mut dyn FnMut(usize),
 ) -> Result<TrialResult> {
-    // What stands here without a manifest was killed before its first step, and holds nothing.
+    // A folder without a manifest belongs to a process killed before its first step: there is nothing in it.
     if folder.exists() && !folder.join("manifest.json").exists() {
         std::fs::remove_dir_all(folder).map_err(|source| Error::Write {
             path: folder.to_owned(),

@@ -13,7 +13,7 @@ pub trait PlanObserver {
     fn epoch(&mut self, _planned: &Planned, _epoch: usize) {}
     /// A trial succeeded.
     fn finished(&mut self, _planned: &Planned, _result: &TrialResult, _progress: &Progress) {}
-    /// A trial failed; the others go on.
+    /// A trial failed; the others continue.
     fn failed(&mut self, _planned: &Planned, _reason: &str, _progress: &Progress) {}
     /// Something the user should know before reading the results; each text once.
     fn warning(&mut self, _text: &str) {}

@@ -16,13 +16,13 @@ use crate::train::Stop;
 
 /// Follows the work.
 pub trait WorkObserver {
-    /// A trial begins, or goes on from its saved state.
+    /// A trial starts, or resumes from its saved state.
     fn begins(&mut self, _planned: &Planned) {}
     /// A trial has its result already.
     fn done_before(&mut self, _id: &str) {}
     /// A trial succeeded, after this many seconds.
     fn finished(&mut self, _planned: &Planned, _result: &TrialResult, _seconds: f64) {}
-    /// A trial failed; the others go on.
+    /// A trial failed; the others continue.
     fn failed(&mut self, _id: &str, _reason: &str) {}
 }
 

@@ -46,7 +46,7 @@ impl Default for Workers {
 enum Message {
     /// A trial, by its place in the plan, ended an epoch.
     Epoch(usize, usize),
-    /// A trial ended, after so many seconds.
+    /// A trial ended, after this many seconds.
     Ended(usize, f64, Result<Box<TrialResult>>),
 }
 
@@ -80,7 +80,7 @@ impl Workers {
     /// # Errors
     /// [`Error::Write`] or [`Error::File`] for the plan's own files; [`Error::Interrupted`] where
     /// trials are left because stop was asked; those of `next_trials`, after running trials have
-    /// ended. A trial that fails is no error here: see
+    /// ended. A failed trial is not an error here: see
     /// [`Outcomes::check`](crate::plan::Outcomes::check).
     pub(crate) fn execute(&self, driver: &mut Driver<'_>) -> Result<()> {
         let (first, more) = driver.expand()?;
@@ -219,7 +219,7 @@ impl Follower<'_, '_> {
                 self.driver.observer.epoch(planned, epoch);
             }
             Message::Ended(_, _, Err(Error::Interrupted(_))) => {
-                // Not the trial's own message: the plan as a whole is what goes on.
+                // Not the trial's own message: it is the whole plan that is resumed.
                 self.queue.abandon();
                 self.interrupted = true;
             }

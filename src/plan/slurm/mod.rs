@@ -1,8 +1,8 @@
 //! Trials on a cluster: Slurm runs them as tasks of job arrays, and a job that starts when an array
-//! has ended goes on with the plan: it submits what is missing or follows, or writes the tables.
+//! has ended continues the plan: it submits what is missing or comes next, or writes the tables.
 //!
 //! Everything passes through the plan's folder. A *round* is what one process submits: an array for
-//! each size of trial, and the job that goes on. Slurm alone schedules: what it loses is found missing
+//! each size of trial, and the job that continues. Slurm alone schedules: what it loses is found missing
 //! by the next round and submitted again.
 
 mod attempt_history;
@@ -47,7 +47,7 @@ const PARAMETERS_PER_CORE: f64 = 12e6;
 /// Cores beyond which a training gains little.
 const MOST_CORES: u64 = 8;
 
-/// Trials whose logs tell how much memory trainings of this plan really take.
+/// Trials whose logs record how much memory trials of this plan really take.
 const MEASURED: usize = 64;
 
 /// How a plan's trials are submitted to Slurm.
@@ -55,7 +55,7 @@ const MEASURED: usize = 64;
 pub struct Slurm {
     /// What the user asks of Slurm.
     pub series: Series,
-    /// Whether this process is a round's job that goes on.
+    /// Whether this process is the job that continues the plan after a round.
     pub continued: bool,
     /// The program that the jobs run. It takes `work DIR NAME…`, which runs trials by their names (see
     /// [`Work`](crate::plan::run::work::Work)), and `collect DIR --go-on`, which loads the study and
@@ -74,7 +74,7 @@ struct Request {
 }
 
 impl Slurm {
-    /// Submits the trials without a result and the job that goes on with the study when they have
+    /// Submits the trials without a result and the job that continues the study when they have
     /// ended. Trials that were tried often enough count as failed instead; `None` where none is left.
     pub(crate) fn submit(&self, driver: &mut Driver<'_>) -> Result<Option<Round>> {
         let (folder, files) = (driver.folder, driver.folder.files());
@@ -151,7 +151,7 @@ impl Slurm {
         Ok(before.idle_rounds + 1)
     }
 
-    /// Submits a round: an array for each group, then the job that goes on.
+    /// Submits a round: an array for each group, then the job that continues the plan.
     fn submit_round(
         &self,
         folder: &PlanFolder,
@@ -274,7 +274,7 @@ fn held_beyond(plan: &Plan, files: &TrialFiles) -> Result<f64> {
     Ok(larger)
 }
 
-/// Memory for the job that goes on: it holds the results of all trials.
+/// Memory for the job that continues the plan: it reads the results of all trials.
 fn collecting_mib(folder: &PlanFolder, done: usize) -> u64 {
     let results = folder.files().finished().take(MEASURED);
     let sizes = results.filter_map(|id| Some(folder.files().result(&id).metadata().ok()?.len()));

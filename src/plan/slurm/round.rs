@@ -91,7 +91,7 @@ pub struct Round {
     pub idle_rounds: usize,
     /// Its arrays.
     pub arrays: Vec<Array>,
-    /// The job that goes on when they have ended.
+    /// The job that continues the plan after they have ended.
     pub driver: Option<u64>,
 }
 

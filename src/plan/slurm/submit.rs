@@ -62,7 +62,7 @@ impl Script {
         Ok((script, pattern(&folder.join("task-"), "%a.txt")))
     }
 
-    /// Writes the script of the job that goes on; gives it and where its output goes.
+    /// Writes the script of the job that continues the plan; returns it and the path of its output.
     pub(super) fn go_on(&self) -> Result<(PathBuf, String)> {
         let script = self.place.join("go-on.sh");
         write(

@@ -246,7 +246,7 @@ impl PlanFolder {
     }
 }
 
-/// The plan that a folder holds, if there is one and the command may go on with it.
+/// The plan that a folder holds, if there is one and the command may continue it.
 fn known(path: &Path, command: &str, resume: bool) -> Result<Option<PlanDescription>> {
     let refuse = |reason: String| Err(Error::Data(format!("{}: {reason}", path.display())));
     if let Some(file) = path.ancestors().find(|on_the_way| on_the_way.is_file()) {
