@@ -1,7 +1,7 @@
-//! Aggregation of 200 clips of 300 × 1,024 frames on all threads, and of other lengths, in clips a
-//! second. What is timed is first compared with the slow reference.
+//! Aggregation of 200 clips of 300 × 1,024 frames on all threads, and of other lengths, in clips per
+//! second. The result is checked against the slow reference before timing.
 //!
-//! `benches/peers/aggregate.py` times numpy and PyTorch beside.
+//! `benches/peers/aggregate.py` times NumPy and PyTorch for comparison.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use blendfuse::bench::aggregate::Frames;
 use blendfuse::kernels::aggregate::{Aggregation, SEVEN, Scratch, reference};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-/// The first clip by the reference, and by what is timed: each rounds an `f64` once, so that they
-/// differ by a unit in the last place at most.
+/// Compares the first clip with the reference: both round an `f64` once, so that they differ by at most
+/// one unit in the last place.
 fn check(data: &Frames) {
     let (seven, clip) = (Aggregation::default(), data.clip(0));
     let mut found = vec![0.0; seven.output_len(clip.cols)];

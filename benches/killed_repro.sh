@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# `repro` at the challenge's shape (36 encoders, 3,050 clips, reduced width), once undisturbed and once
-# killed with SIGKILL at random moments: no finished training may begin again, and every file must be
-# the undisturbed run's, byte for byte.
+# `repro` at the challenge's size (36 encoders, 3,050 clips, reduced width), once undisturbed and once
+# killed with SIGKILL at random moments: no finished trial may run again, and every file must be
+# identical to the undisturbed run's.
 #
 #   cargo build --release
 #   benches/killed_repro.sh OUT [LONGEST [KILLS [REPRO OPTION...]]]
 #
-# Kills come after 1 to LONGEST (default 60) seconds each, KILLS (default 20) of them; then the run may
-# end. Twice some 20 minutes on 2 cores. With `--quick` as the option it takes a minute or two.
+# There are KILLS (default 20) kills, each after 1 to LONGEST (default 60) seconds; then the run may
+# end. Takes twice 20 minutes on 2 cores; with `--quick` as the option, a minute or two.
 set -euo pipefail
 out=${1:?where to}
 longest=${2:-60}
@@ -42,8 +42,8 @@ done
 (repro parts)
 echo "killed: $killed times"
 
-# A training whose end is in its log must not begin after that line. (Killed between the result and
-# its line, it has no line yet, and is not begun again either: its `begun` stays the last.)
+# A trial whose end is in its log must not start after that line. (Killed between the result and
+# its line, it has no line yet, and is not started again either: its `begun` remains the last.)
 awk '
   match($0, /"trial":"[0-9a-f]+"/) { trial = substr($0, RSTART, RLENGTH) }
   /"event":"finished"/ { finished[trial] = 1 }
@@ -52,6 +52,6 @@ awk '
 ' "$out"/parts/trials/*/*.log.jsonl
 echo "trainings: $(find "$out/whole/trials" -name '*.json' | grep -cE '/[0-9a-f]+\.json$')"
 
-# The logs and the manifests say where and when.
+# The logs and the manifests contain places and times.
 diff -r -x '*log.jsonl' -x manifest.json -x .lock "$out/whole" "$out/parts"
 echo "same bytes in all $(find "$out/whole" -type f | wc -l) files"

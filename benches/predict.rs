@@ -1,9 +1,8 @@
-//! Prediction of one clip, of 256 and of 3,050, at the paper's size and with widths divided by 16, in
-//! clips a second. What is timed is first compared with the tape's evaluation.
+//! Prediction of one clip, of 256 and of 3,050, at full size and with widths divided by 16, in clips
+//! per second. The result is checked against the tape's evaluation before timing.
 //!
-//! 3,050 clips at the paper's size take 4.4 GiB: `cargo bench --bench predict -- small` leaves them
-//! out (in this folder).
-//! `benches/peers/predict.py` times PyTorch beside.
+//! 3,050 clips at full size take 4.4 GiB: `cargo bench --bench predict -- small` in this folder leaves them out.
+//! `benches/peers/predict.py` times PyTorch for comparison.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use blendfuse::model::Inputs;
 use blendfuse::nn::Mode;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-/// The first clips by the tape, and by what is timed.
+/// Compares the first clips with the tape's evaluation.
 fn check(workload: &Workload, clips: usize) {
     let batches = workload.inputs(0..clips);
     let found = workload
@@ -49,7 +48,7 @@ fn predict(criterion: &mut Criterion) {
         for clips in [1, 256, 3050] {
             group.throughput(Throughput::Elements(clips));
             group.bench_function(BenchmarkId::from_parameter(clips), |bencher| {
-                // Made only for what is run: a filter leaves the large ones out.
+                // Created only for the cases that run: a filter can leave out the large ones.
                 let workload = Workload::new(divisor, clips as usize).expect("sizes in range");
                 check(&workload, clips.min(9) as usize);
                 let mut inference = workload.net().inference();

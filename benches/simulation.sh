@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The runs behind docs/simulation.md: synthetic data whose truth is known, each configuration
+# The runs behind docs/simulation.md: synthetic data with a known ground truth, each configuration
 # cross-validated with five seeds, and compared over actors.
 #
 #   cargo build --release --bin blendfuse --example compare
-#   benches/simulation.sh OUT SEED...      (the page has seeds 1 and 2; 10 to 30 minutes a seed on 2 cores)
+#   benches/simulation.sh OUT SEED...      (the page has seeds 1 and 2; 10 to 30 minutes per seed on 2 cores)
 #
-# Results go to OUT/SEED/comparisons.txt. What exists already is kept, so a stopped run goes on.
+# Results go to OUT/SEED/comparisons.txt. Existing results are kept, so a stopped run can be resumed.
 set -euo pipefail
 out=${1:?where to}
 shift
@@ -39,7 +39,7 @@ versus() { # DATA, first, second, test or nothing
 for seed in "$@"; do
   dir=$out/$seed
   mkdir -p "$dir"
-  # Selection: some encoders are always useless, or now and then, or mistaken now and then.
+  # Selection: some encoders are always useless, sometimes useless, or sometimes wrong.
   data noise --encoders 36 --blind 24
   selections noise 2 6 12 24 36
   data few --encoders 36 --blind 24 --train-clips 470
@@ -62,7 +62,7 @@ for seed in "$@"; do
   for heads in dual single; do
     cv plain "bce-$heads" --set model.top_k=8 --set model.heads=$heads --set loss.presence=bce
   done
-  # Adaptation to a shifted test part of new actors.
+  # Adaptation to a shifted test split of new actors.
   for shift in 0.4 2 4; do
     data "shift$shift" --domain-shift $shift --test-clips 2376
     cv "shift$shift" none --set model.top_k=8

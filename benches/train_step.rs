@@ -1,10 +1,10 @@
-//! A training step (forward pass, losses, backward pass, Adam) at the paper's size and with widths
-//! divided by 16, with and without domain adaptation, at batches of 32, 64 and 128, in rows a second:
-//! `cargo bench --bench train_step` in this folder. What is timed must first learn its batch.
+//! A training step (forward pass, losses, backward pass, Adam) at full size and with widths
+//! divided by 16, with and without domain adaptation, at batches of 32, 64 and 128, in rows per second:
+//! `cargo bench --bench train_step` in this folder. The loss on the batch must fall before timing.
 //!
-//! The paper's size takes 1.6 GiB: `cargo bench --bench train_step -- small` leaves it out.
-//! `blendfuse bench` says how near the machine's peak that is; `benches/peers/train_step.py` times
-//! PyTorch and JAX beside.
+//! Full size takes 1.6 GiB: `cargo bench --bench train_step -- small` leaves it out.
+//! `blendfuse bench` compares with the machine's peak; `benches/peers/train_step.py` times PyTorch and
+//! JAX for comparison.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn train_step(criterion: &mut Criterion) {
                 };
                 group.throughput(Throughput::Elements(batch as u64));
                 group.bench_function(BenchmarkId::from_parameter(batch), |bencher| {
-                    // Made only for what is run: a filter leaves the large ones out.
+                    // Created only for the cases that run: a filter can leave out the large ones.
                     let mut workload = Workload::new(&options).expect("options in range");
                     check(&mut workload);
                     bencher.iter(|| workload.step().expect("finite"));

@@ -1,4 +1,4 @@
-//! The challenge's baselines on every fold of a data folder: one JSON object per line and training.
+//! The challenge's baselines on every fold of a data folder: one line with a JSON object per trained baseline.
 //!
 //! ```text
 //! cargo run --release --example baselines -- DATA trivial-single,mlp-256:clip 5 > ours.jsonl

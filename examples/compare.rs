@@ -5,7 +5,7 @@
 //! cargo run --release --example compare -- DATA runs/a runs/b DATA/ground_truth_test.csv
 //! ```
 //!
-//! `runs/a` and `runs/b` are folders of `blendfuse cv`. With a table of test labels the test part is
+//! `runs/a` and `runs/b` are folders of `blendfuse cv`. With a table of test labels the test split is
 //! scored, by each trained model with the thresholds of its own fold; otherwise the held-out clips.
 
 use std::path::Path;
@@ -17,7 +17,6 @@ use blendfuse::eval::statistics::{ActorScores, Grouping, Resampling, compare, in
 use blendfuse::plan::result::TrialResult;
 use blendfuse::plan::store::trial_files::TrialFiles;
 use blendfuse::predict::clip_scores::ClipScores;
-use blendfuse::predict::decoding::rules;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -35,7 +34,7 @@ fn main() -> Result<(), Failure> {
         None => None,
         Some(path) => Some(Metadata::read_against(path, &dataset.classes)?),
     };
-    // Hidden names tell no actor: the challenge's names do, where the truth holds them.
+    // Anonymous names do not contain the actor; the challenge's names in the labels do.
     let clips: &[Clip] = metadata.as_ref().map_or(&dataset.train.clips, |m| &m.clips);
     let grouping = Grouping::by_actor(clips);
     let mut scores = Vec::new();
@@ -60,7 +59,7 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The held-out clips of each seed; of the test part the clips of each trained model.
+/// The held-out clips of each seed; on the test split, the clips of each trained model.
 fn seeds(
     folder: &Path,
     dataset: &Dataset,
@@ -96,12 +95,7 @@ fn scored(
     dataset: &Dataset,
     clips: &[Clip],
 ) -> Result<Scored, Failure> {
-    let rows = scores.rows.aligned(result.thresholds.alpha)?;
-    let decided = rules(&result.trial.kind.decode()).decode_rows(
-        rows.view(),
-        &dataset.classes,
-        result.thresholds.as_thresholds(),
-    )?;
+    let decided = scores.rows.decoded(&result.decoder(), &dataset.classes)?;
     let mut found = Vec::new();
     for (name, decided) in scores.clips.iter().zip(decided) {
         let at = clips.iter().position(|clip| clip.filename == *name);

@@ -1,4 +1,4 @@
-//! Projected embeddings of the clips that models trained on, and how alike the encoders are.
+//! Projected embeddings of a model's training clips, and the similarity of the encoders.
 //!
 //! ```text
 //! cargo run --release --example embeddings -- RUN DATA OUT
@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use blendfuse::analysis::cka::pairwise_cka;
-use blendfuse::analysis::observations::{open_training_part, training_clips};
+use blendfuse::analysis::observations::{open_training_split, training_clips};
 use blendfuse::analysis::run::AnalysedRun;
 use blendfuse::ingest::encoder_file::EncoderRows;
 
@@ -27,7 +27,7 @@ fn main() -> Result<(), Failure> {
     };
     let run = AnalysedRun::open(Path::new(run))?;
     let model = &run.models[0];
-    let split = open_training_part(Path::new(data), model)?;
+    let split = open_training_split(Path::new(data), model)?;
     let clips = training_clips(model, &split)?;
     let embeddings = model.predictor.embeddings(&split, &clips)?;
     let present: Vec<Vec<bool>> = (0..embeddings.len())

@@ -5,8 +5,8 @@
 //! cargo run --release --example predict -- demo/run demo/data
 //! ```
 //!
-//! A service would get its rows from elsewhere; here they are read from a data folder. Whoever scores
-//! a whole folder takes `Predictor::score_in_batches`, which copies no features.
+//! A service would get its rows from elsewhere; here they are read from a data folder. To score a whole
+//! folder, use `Predictor::score_in_batches`, which copies no features.
 
 use std::io::Write;
 use std::path::Path;
@@ -44,7 +44,7 @@ fn main() -> Result<(), Failure> {
     let all: Vec<usize> = (0..split.len()).collect();
     let mut out = std::io::stdout().lock();
     for clips in all.chunks(BATCH) {
-        // Rows as a service has them: in memory, by encoder, NaN where an encoder lacks the clip.
+        // Rows as in a service: in memory, by encoder, NaN where an encoder is missing for the clip.
         let rows: Vec<Array2<f32>> = encoders
             .iter()
             .enumerate()
@@ -58,8 +58,8 @@ fn main() -> Result<(), Failure> {
             let shares =
                 shares.map(|part| format!("{} {}", classes.name(part.class), part.salience));
             let shares: Vec<String> = shares.collect();
-            // The encoder that counted most.
-            let kept = scores.kept.row(row).to_vec();
+            // The encoder with the largest weight.
+            let kept = scores.selected_weights.row(row).to_vec();
             let most = (0..kept.len()).max_by(|&a, &b| kept[a].total_cmp(&kept[b]));
             writeln!(
                 out,

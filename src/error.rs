@@ -17,6 +17,9 @@ pub enum Error {
         /// What it was given.
         got: String,
     },
+    /// Another error of the engine.
+    #[error(transparent)]
+    Engine(blendfuse_engine::Error),
     /// A file or folder that could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
@@ -76,15 +79,15 @@ pub enum Error {
     /// Data that is well formed but cannot be used as asked (no such fold, a clip without features).
     #[error("{0}")]
     Data(String),
-    /// A folder that holds no trained model.
-    #[error("{}: holds no weights.safetensors; expected the folder of a trained model", path.display())]
+    /// A folder that contains no trained model.
+    #[error("{}: contains no weights.safetensors; expected the folder of a trained model", path.display())]
     NotAModel {
         /// The folder.
         path: PathBuf,
     },
-    /// Trainings of a plan that failed; the others went on.
+    /// Failed trials of a plan; the others were run.
     #[error(
-        "{failed} of {total} trials failed: {reasons}; the others are kept, --resume tries these again"
+        "{failed} of {total} trials failed: {reasons}; the others are kept, --resume retries these"
     )]
     Trials {
         /// How many failed.
@@ -94,8 +97,8 @@ pub enum Error {
         /// Each different reason with a trial that it concerns.
         reasons: String,
     },
-    /// Trainings without a result where a table needs them; see `blendfuse collect`.
-    #[error("{missing} of {total} trainings have no result: {reasons}")]
+    /// Trials without a result that a table needs; see `blendfuse collect`.
+    #[error("{missing} of {total} trials have no result: {reasons}")]
     Unfinished {
         /// How many have none.
         missing: usize,
@@ -104,7 +107,7 @@ pub enum Error {
         /// Each different reason, with how many it concerns.
         reasons: String,
     },
-    /// Somebody asked to stop; what is saved lets the same work go on.
+    /// The work was interrupted; it can be resumed from the saved state.
     #[error("interrupted {0}")]
     Interrupted(String),
     /// A value that is not finite where the computation needs one.
@@ -121,7 +124,7 @@ pub enum Error {
     },
 }
 
-/// Where a setting stands; a flag says so itself.
+/// The source of a setting; the name of a flag is enough.
 fn origin(field: &str) -> &'static str {
     if field.starts_with("--") {
         ""
@@ -146,8 +149,8 @@ fn one_line(text: &str) -> Cow<'_, str> {
     shortened(text, LONGEST)
 }
 
-/// A text that may hold what stands in a file: control characters are written as escapes, and of what
-/// is longer than `longest` characters then, the middle is left out.
+/// Text for a message, possibly from a file: control characters are escaped, and if the result is longer
+/// than `longest` characters, its middle is left out.
 fn shortened(text: &str, longest: usize) -> Cow<'_, str> {
     let escapes = text.contains(char::is_control);
     if !escapes && text.chars().count() <= longest {
@@ -178,7 +181,7 @@ fn shortened(text: &str, longest: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{} … {}", start.concat(), end.concat()))
 }
 
-/// A character as it may stand in a line.
+/// A character, escaped if it is a control character.
 fn visible(c: char) -> String {
     if c.is_control() {
         c.escape_default().to_string()
@@ -190,7 +193,28 @@ fn visible(c: char) -> String {
 /// The library's result type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+impl From<blendfuse_engine::Error> for Error {
+    fn from(error: blendfuse_engine::Error) -> Self {
+        match error {
+            blendfuse_engine::Error::Shape { op, expected, got } => {
+                Error::Shape { op, expected, got }
+            }
+            blendfuse_engine::Error::Read { path, source } => Error::Read { path, source },
+            blendfuse_engine::Error::Write { path, source } => Error::Write { path, source },
+            blendfuse_engine::Error::File { path, key, reason } => {
+                Error::File { path, key, reason }
+            }
+            other => Error::Engine(other),
+        }
+    }
+}
+
 impl Error {
+    /// The shape error of the operation `op`, which takes what `expected` says and was given `got`.
+    pub fn shape(op: &'static str, expected: impl Into<String>, got: impl Into<String>) -> Self {
+        blendfuse_engine::Error::shape(op, expected, got).into()
+    }
+
     /// A fault of a CSV file, at a line and a column where these are known.
     pub(crate) fn csv(
         path: &Path,
@@ -210,7 +234,8 @@ impl Error {
     pub fn is_input(&self) -> bool {
         !matches!(
             self,
-            Error::Write { .. }
+            Error::Engine(_)
+                | Error::Write { .. }
                 | Error::NonFinite { .. }
                 | Error::Trials { .. }
                 | Error::Unfinished { .. }

@@ -1,26 +1,26 @@
 //! Rank-aware multi-encoder fusion for blended emotion recognition: which emotions does a clip show
 //! (presence), and in what proportion (salience)? Training, prediction, decoding and the official
-//! scores, on a hand-written autodiff engine whose kernels stand in `blendfuse-kernels`.
+//! scores, on a hand-written autodiff engine whose kernels are in `blendfuse-kernels`.
 //!
 //! The engine alone: a soft-label classifier in a few lines.
 //!
 //! ```
 //! use blendfuse::autograd::Tape;
-//! use blendfuse::nn::params::WeightLayout;
-//! use blendfuse::nn::{Adam, AdamConfig, Linear, Params};
+//! use blendfuse::nn::{Adam, AdamConfig, ForwardPass, Init, Linear, Mode, Params};
 //! use ndarray::array;
 //!
 //! # fn main() -> blendfuse::Result<()> {
 //! let x = array![[0.0, 1.0], [1.0, 0.0]]; // (batch, features)
 //! let y = array![[0.7, 0.3], [0.0, 1.0]]; // soft labels, (batch, classes)
-//! let mut params = Params::<f32>::new(WeightLayout::Packed);
-//! let head = Linear::new(&mut params, "head", 2, 2, 42);
+//! let mut params = Params::<f32>::new();
+//! let head = Linear::new(&mut params, "head", 2, 2, Init::Random { seed: 42 });
 //! let mut adam = Adam::new(AdamConfig { lr: 0.1, ..AdamConfig::default() });
 //! let mut last = f32::INFINITY;
-//! for _ in 0..50 {
+//! for step in 0..50 {
 //!     let mut tape = Tape::new();
 //!     let x = tape.constant(x.clone());
-//!     let logits = head.forward(&mut tape, &params, x)?; // (batch, classes)
+//!     let mut pass = ForwardPass::new(&mut tape, &params, Mode::Train { seed: 42, step });
+//!     let logits = head.forward(&mut pass, x)?; // (batch, classes)
 //!     let loss = tape.soft_cross_entropy(logits, y.clone())?; // (1, 1), nats
 //!     last = tape.scalar(loss);
 //!     adam.step(&mut params, &tape.backward(loss)?);
@@ -35,7 +35,7 @@
 //! [`eval::metrics`]. Many runs and their tables: [`plan`] and [`experiments`]. What a model learned:
 //! [`analysis`].
 //!
-//! Two stacks stand on the same base and meet in `artifact`:
+//! Two stacks share the same base and meet in `artifact`:
 //!
 //! ```text
 //! kernels ← error, suggest, files, rng ← config ←┬─ autograd ← nn ← model ─────────┬─ artifact ← predict ←
@@ -48,7 +48,6 @@
 
 pub mod analysis;
 pub mod artifact;
-pub mod autograd;
 pub mod baseline;
 pub mod bench;
 #[cfg(feature = "cli")]
@@ -64,13 +63,12 @@ pub mod files;
 pub mod formats;
 pub mod ingest;
 pub mod model;
-pub mod nn;
 pub mod plan;
 pub mod predict;
 pub mod report;
-pub mod rng;
 pub mod suggest;
 pub mod train;
 
+pub use blendfuse_engine::{autograd, nn, rng};
 pub use blendfuse_kernels as kernels;
 pub use error::{Error, Result};

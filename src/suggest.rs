@@ -1,9 +1,9 @@
-//! "Did you mean": the one place that says which known name somebody meant, and which path.
+//! "Did you mean": suggestions for unknown names and paths.
 
 use std::path::{Component, Path, PathBuf};
 
-/// How alike two names must be, from 0 to 1, for one to be taken for the other. Below it a suggestion
-/// is a guess, and a wrong guess costs more than none.
+/// The similarity of two names, from 0 to 1, from which one is suggested for the other. Below it, a wrong
+/// suggestion would do more harm than none.
 const NEAR: f64 = 0.72;
 
 /// Most names that a message lists.
@@ -11,8 +11,8 @@ const LISTED: usize = 40;
 
 /// The known name that was meant, where one is near enough; the first of equally near ones.
 ///
-/// Capitals do not count. A name that begins with the other (`happiness`, `hap`), whose initials
-/// the other is (`learning_rate`, `lr`), or whose words the other has (`epochs`, `max_epochs`) is near.
+/// Case is ignored. Names are similar too if one starts with the other (`happiness`, `hap`), consists of
+/// its initials (`learning_rate`, `lr`), or contains its words (`epochs`, `max_epochs`).
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut best: Option<(&str, f64)> = None;
     for candidate in known {
@@ -73,7 +73,7 @@ pub fn nearest_path(path: &Path) -> Option<PathBuf> {
         let entries = std::fs::read_dir(folder).ok()?;
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
-        // A folder's own order is the file system's.
+        // The order of directory entries is arbitrary.
         names.sort();
         let rest = parts.as_path();
         let whole = |name: &str| {
@@ -97,7 +97,7 @@ pub fn path_instead(path: &Path) -> String {
     })
 }
 
-/// How alike two names are, from 0 to 1.
+/// The similarity of two names, from 0 to 1.
 fn alike(name: &str, known: &str) -> f64 {
     let (name, known) = (name.to_lowercase(), known.to_lowercase());
     if name == known {

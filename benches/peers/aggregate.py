@@ -1,4 +1,4 @@
-"""Times the seven temporal statistics of clips in numpy and PyTorch, beside ours in turn.
+"""Times the seven temporal statistics of clips in NumPy and PyTorch, alternating with ours.
 
     python benches/peers/aggregate.py --method script
     python benches/peers/aggregate.py --against target/release/blendfuse --turns 7
@@ -31,7 +31,7 @@ import numpy as np
 
 PERCENTILES = (10, 25, 50, 75, 90)
 FRACTIONS = np.array(PERCENTILES) / 100
-# Clips that take each way about as long.
+# Numbers of clips that take about the same time for each method.
 CLIPS = {"script": 8, "one call": 20, "sorted": 80, "torch": 40, "ours": 800}
 
 

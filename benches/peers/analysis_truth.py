@@ -1,4 +1,4 @@
-"""What an analysis of synthetic data found, beside the truth that `synth` wrote.
+"""Compares an analysis of synthetic data with the ground truth that `synth` wrote.
 
     blendfuse analyze RUN DATA --out ANALYSIS
     python benches/peers/analysis_truth.py ANALYSIS DATA
@@ -31,7 +31,7 @@ SAMPLES = 10_000
 
 
 def usefulness(encoder: dict, hidden: float) -> float:
-    """What a clip gives on average; the face is hidden on a share of them, the voice masked on another."""
+    """The mean over clips; the face is hidden on a share of them, the voice masked on another."""
     if encoder["noise"]:
         return 0.0
     left = 1 - 2 * hidden
@@ -40,7 +40,7 @@ def usefulness(encoder: dict, hidden: float) -> float:
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> str:
-    """Spearman's with its interval."""
+    """Spearman's ρ with its interval."""
     random = np.random.default_rng(0)
     draws = random.integers(len(a), size=(SAMPLES, len(a)))
     drawn = [spearmanr(a[draw], b[draw]).statistic for draw in draws]

@@ -1,4 +1,4 @@
-"""Restates the challenge's baselines in numpy and PyTorch, and compares ours with them.
+"""Reimplements the challenge's baselines in NumPy and PyTorch, and compares ours with them.
 
     cargo run --release --example baselines -- DATA SPECS 5 > ours.jsonl
     python benches/peers/baselines.py DATA --ours ours.jsonl
@@ -58,12 +58,12 @@ def average(found: dict) -> float:
 
 
 def search(p: np.ndarray, truths: list[tuple], neutral: int | None) -> dict:
-    """The best of all thresholds: the challenge's decoding for all of them at once."""
+    """The best thresholds: the challenge's decoding for all of them at once."""
     rows = np.arange(len(p))
     order = np.argsort(-p, axis=1, kind="stable")
     first, second = order[:, 0], order[:, 1]
     high, low = p[rows, first].astype(np.float64), p[rows, second].astype(np.float64)
-    # Neutral among the two highest: one emotion alone, neutral only if strictly higher.
+    # Neutral among the two highest: a single emotion, neutral only if strictly higher.
     alone = first.copy()
     neutral = -1 if neutral is None else neutral
     alone[(first == neutral) & (low >= high)] = second[(first == neutral) & (low >= high)]
@@ -74,11 +74,11 @@ def search(p: np.ndarray, truths: list[tuple], neutral: int | None) -> dict:
     blends = pair[:, 0] >= 0
     left, right = np.minimum(first, second), np.maximum(first, second)
     right_pair = (left == pair[:, 0]) & (right == pair[:, 1])
-    # What the first class of the pair is given where the two are not equal.
+    # The salience of the first class of the pair if the two are not equal.
     unequal = np.where(first < second, 70, 30)
     best = None
     for presence in GRID:
-        # The highest below the threshold: it alone; the second below it: dropped.
+        # If the highest is below the threshold, it is the only one; a second below it is dropped.
         two = (low >= presence) & (low > 0)
         as_single = np.where(two & beside_neutral, alone, first)
         two = two & ~beside_neutral
@@ -101,7 +101,7 @@ def search(p: np.ndarray, truths: list[tuple], neutral: int | None) -> dict:
 
 
 def trivial(name: str, metadata: pd.DataFrame, training: np.ndarray, truths: list[tuple]) -> dict:
-    """What the challenge's script counts, learned on the training folds; ties as `value_counts` has them."""
+    """The counts of the challenge's script on the training folds; ties as in `value_counts`."""
     learned = pd.Series([truths[row] for row in training], dtype=object)
     held_out = [truth for row, truth in enumerate(truths) if row not in set(training)]
     if name == "trivial-single":

@@ -1,4 +1,4 @@
-"""Linear CKA of projected embeddings by numpy, beside ours.
+"""Linear CKA of projected embeddings in NumPy, compared with ours.
 
     cargo run --release --example embeddings -- RUN DATA OUT
     python benches/peers/cka.py OUT

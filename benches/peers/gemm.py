@@ -1,4 +1,4 @@
-"""Times f32 matrix products in numpy (OpenBLAS) and PyTorch, beside our bench of them in turn.
+"""Times f32 matrix products in NumPy (OpenBLAS) and PyTorch, alternating with our bench.
 
     python benches/peers/gemm.py --library numpy
     python benches/peers/gemm.py --turns 5
@@ -43,7 +43,7 @@ def time_library(library: str, threads: int) -> dict[str, float]:
     for name, (m, k, n, a_stored_transposed, b_stored_transposed) in PRODUCTS.items():
         a_shape = (k, m) if a_stored_transposed else (m, k)
         b_shape = (n, k) if b_stored_transposed else (k, n)
-        # Small integers: every order of the sums gives the same.
+        # Small integers: the sums are exact in any order.
         a = random.integers(-3, 4, a_shape).astype(np.float32)
         b = random.integers(-3, 4, b_shape).astype(np.float32)
         a, b = (a.T if a_stored_transposed else a), (b.T if b_stored_transposed else b)

@@ -133,7 +133,7 @@ def from_torch(net):
 
 
 def check() -> None:
-    """Loss and gradients of a small model beside PyTorch's."""
+    """Compares loss and gradients of a small model with PyTorch's."""
     import torch
     from model import Config, FusionNet
 
@@ -153,7 +153,7 @@ def check() -> None:
         (ours, _), gradients = jax.value_and_grad(loss, has_aux=True)(
             params, running, jax_x, jnp.array(y.numpy()), jax.random.key(0), tuple(widths), config
         )
-        # A bias before batch norm has no gradient but rounding: measured beside the whole.
+        # A bias before batch norm has gradient 0 up to rounding: measured relative to the whole.
         norm = max(p.grad.norm().item() for p in net.parameters())
         worst = max(
             jnp.abs(gradients[name] - jnp.array(p.grad.numpy())).max().item() / norm

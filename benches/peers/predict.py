@@ -1,4 +1,4 @@
-"""Times the prediction of clips with the same model in PyTorch, beside ours in turn.
+"""Times the prediction of clips with the same model in PyTorch, alternating with ours.
 
     python benches/peers/predict.py --clips 3050 --batch 256
     python benches/peers/predict.py --against target/release/blendfuse --clips 3050 --turns 7

@@ -46,7 +46,7 @@ def distribution(model: str, x: np.ndarray, y: np.ndarray, new: np.ndarray, seed
     else:
         for c in range(y.shape[1]):
             shown = y[:, c] > 0
-            # A class that all training clips, or none, show has no classifier.
+            # A class that all or none of the training clips show has no classifier.
             p[:, c] = fit(shown).predict_proba(new)[:, 1] if 0 < shown.sum() < len(y) else shown.mean()
     return p / np.maximum(p.sum(axis=1, keepdims=True), 1e-12)
 
@@ -87,7 +87,7 @@ def read_ours(folder: Path, names: list[str], classes: list[str], y: np.ndarray)
 
 
 def interval(ours: np.ndarray, theirs: np.ndarray, actors: np.ndarray) -> np.ndarray:
-    """95 % interval of our average less theirs: actors and our seeds drawn with replacement."""
+    """95 % interval of our average minus theirs: actors and our seeds drawn with replacement."""
     random = np.random.default_rng(0)
     groups = [np.flatnonzero(actors == actor) for actor in np.unique(actors)]
     add = np.stack([np.concatenate([theirs[g][None], ours[:, g]]).sum(axis=1) for g in groups])

@@ -67,7 +67,7 @@ def read_labels(metadata: pd.DataFrame) -> tuple[list[str], np.ndarray]:
 
 
 def read_features(path: Path, wanted: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of one feature file in the wanted order, and which of them are there."""
+    """Rows of one feature file in the given order, and which of them exist."""
     with np.load(path) as file:
         features, names = file["X"], file["filenames"]
     row_of = {stem(name): row for row, name in enumerate(names)}
@@ -94,7 +94,7 @@ class Features:
             self.present[name] = torch.tensor(self.present[name])
 
     def rows(self, rows) -> tuple[dict, dict]:
-        """A batch; encoders that all its rows have need no mask."""
+        """A batch; encoders present in all of its rows need no mask."""
         x = {name: matrix[rows] for name, matrix in self.x.items()}
         present = {name: mask[rows] for name, mask in self.present.items() if not mask[rows].all()}
         return x, present
@@ -129,7 +129,7 @@ def join(first: tuple[dict, dict], second: tuple[dict, dict]) -> tuple[dict, dic
 
 
 def survivors(f: np.ndarray, t_p: float, neutral: int | None) -> np.ndarray:
-    """(N, C): which emotions are named, before the list is cut to two."""
+    """(N, C): the emotions above the threshold, before the list is cut to two."""
     keep = f >= t_p
     none = ~keep.any(axis=1)
     keep[none, f[none].argmax(axis=1)] = True
@@ -172,7 +172,7 @@ def scores(saliences: np.ndarray, y: np.ndarray) -> dict:
 
 
 def search(f: np.ndarray, y: np.ndarray, neutral: int | None) -> dict:
-    """The thresholds with the best average; of equals, the lowest."""
+    """The thresholds with the best average; ties go to the lowest."""
     best = None
     for t_p in PRESENCE_GRID:
         keep = survivors(f, t_p, neutral)
@@ -194,7 +194,7 @@ def batches(rows: np.ndarray, size: int):
 
 
 def target_batches(rows: np.ndarray, shuffle):
-    """Target rows without end, each once a round."""
+    """An endless sequence of target rows, each once per pass."""
     while True:
         yield from shuffle(rows)
 
@@ -283,7 +283,7 @@ class Training:
         return search(f, y, self.neutral) | {"val_loss": loss}
 
     def run(self) -> dict:
-        """Trains; leaves the best weights in the net, or the last where nothing chooses among them."""
+        """Trains; leaves the best weights in the net, or the last without a validation fold."""
         o, best, weights = self.options, None, None
         self.net.train()
         target = target_batches(self.target_rows, self.shuffled) if o.uda else None

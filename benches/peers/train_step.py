@@ -1,4 +1,4 @@
-"""Times training steps of the same model in PyTorch, and beside ours in turn.
+"""Times training steps of the same model in PyTorch, alternating with ours.
 
     python benches/peers/train_step.py --variant fused --batch 64 --rounds 9
     python benches/peers/train_step.py --against target/release/blendfuse --batch 64
@@ -29,7 +29,7 @@ TUNED = {
     "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592",
     "THP_MEM_ALLOC_ENABLE": "1",
 }
-# Frame sizes of the paper's 36 encoders; an encoder has seven statistics of each column.
+# Usual frame sizes of the paper's 36 encoders; an encoder has seven statistics of each column.
 FRAMES = [
     512, 768, 1024, 1024, 1024, 1024, 768, 512, 768, 1024, 31, 19, 768, 1536, 1024, 1152, 1408, 1024,
     4096, 5120, 5120, 8192, 1024, 768, 768, 1024, 768, 768, 1024, 1024, 1024, 1024, 1024, 1024, 1280, 512,

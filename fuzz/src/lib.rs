@@ -1,5 +1,5 @@
-//! What the fuzz targets share: a file in memory for each input, a limit on the time of an input, and
-//! mutations that keep checksums and lengths right.
+//! Shared parts of the fuzz targets: an in-memory file for each input, a time limit per input, and
+//! mutations that keep checksums and lengths valid.
 
 pub mod mutate;
 
@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use cpu_time::ProcessTime;
 
-/// More processor time than an input may take. Not time by the clock, as libFuzzer's own limit has
-/// it: the machine may be busy with other things.
+/// The limit of CPU time per input. Unlike libFuzzer's own limit it is not wall-clock time, because the
+/// machine may be busy.
 const LIMIT: Duration = Duration::from_secs(1);
 
 static PLACE: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -28,7 +28,7 @@ static PLACE: LazyLock<PathBuf> = LazyLock::new(|| {
     folder.join("input")
 });
 
-/// Writes the input to a file and has it read.
+/// Writes the input to a file and reads it.
 pub fn run(data: &[u8], read: fn(&Path)) {
     let path = &*PLACE;
     std::fs::write(path, data).expect("the input in a file");

@@ -1,6 +1,6 @@
-//! Mutations inside containers: of one member of a zip, whose checksum and sizes are then written
-//! anew, and of the header of a safetensors file, whose length is. Without them nearly every
-//! input would end at the checksum. Every other time the bytes are mutated as they stand.
+//! Mutations inside containers: of one member of a zip, with checksum and sizes recomputed, and of the
+//! header of a safetensors file, with its length recomputed. Otherwise almost every input would fail at
+//! the checksum. Every other time the raw bytes are mutated.
 
 use std::io::{Cursor, Read, Write};
 

@@ -10,9 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 use crate::real::Real;
-
-/// Alignment of every buffer in bytes: a cache line, and the widest vector register.
-pub const ALIGNMENT: usize = 64;
+use crate::shape::CACHE_LINE;
 
 /// Size of a huge page in bytes; buffers of at least this size are aligned to it.
 const HUGE_PAGE: usize = 2 << 20;
@@ -36,7 +34,7 @@ impl<T> Buffer<T> {
         let alignment = if array.size() >= HUGE_PAGE {
             HUGE_PAGE
         } else {
-            ALIGNMENT
+            CACHE_LINE
         };
         array
             .align_to(alignment)
@@ -158,7 +156,7 @@ mod tests {
             assert_eq!(buffer.len(), len);
             assert!(buffer.iter().all(|&x| x.to_bits() == 0));
             if len > 0 {
-                assert_eq!(buffer.as_ptr() as usize % ALIGNMENT, 0);
+                assert_eq!(buffer.as_ptr() as usize % CACHE_LINE, 0);
                 buffer[len - 1] = 3.0;
             }
             assert_eq!(buffer.clone(), buffer);

@@ -5,7 +5,7 @@
 //! spread them over the pool.
 
 use crate::counter::Dropout;
-use crate::micro::{self, Pass};
+use crate::micro::{self, SimdTask};
 use crate::real::Real;
 use crate::view::{MatMut, MatRef};
 
@@ -54,7 +54,7 @@ struct ColumnMoments<'a, T> {
     present: Option<&'a [bool]>,
 }
 
-impl<T: Real> Pass for ColumnMoments<'_, T> {
+impl<T: Real> SimdTask for ColumnMoments<'_, T> {
     type Output = Moments<T>;
 
     #[inline(always)]
@@ -85,29 +85,47 @@ impl<T: Real> Pass for ColumnMoments<'_, T> {
     }
 }
 
+/// The operands of [`normalise_relu_dropout`] that it only reads.
+///
+/// The block that it works on is part of a layer: dropout numbers element `(r, c)` of the block as
+/// `r * width + first_col + c`.
+#[derive(Clone, Copy, Debug)]
+pub struct NormaliseForward<'a, T> {
+    /// Mean of each column.
+    pub mean: &'a [T],
+    /// 1 / standard deviation of each column.
+    pub inv_std: &'a [T],
+    /// Scale and shift.
+    pub affine: Affine<'a, T>,
+    /// Which rows are present; `None`: all.
+    pub present: Option<&'a [bool]>,
+    /// Dropout; `None`: every element is kept.
+    pub dropout: Option<Dropout>,
+    /// Column of the layer that the block starts at.
+    pub first_col: usize,
+    /// Columns of the layer.
+    pub width: usize,
+}
+
 /// `h = Dropout(ReLU(γ (y − mean) inv_std + β))`, in place on `y (B, P)`; absent rows become 0.
 /// `normalised`, if given, receives `(y − mean) inv_std` (0 for absent rows) for the backward pass.
-/// The block stands at column `first_col` of a layer that is `width` wide: dropout numbers element
-/// `(r, c)` as `r * width + first_col + c`. NaN stays NaN unless it is dropped.
+/// NaN stays NaN unless it is dropped.
 ///
 /// # Panics
 /// If shapes differ.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is one operand of the fused pass"
-)]
 pub fn normalise_relu_dropout<T: Real>(
     y: MatMut<'_, T>,
     normalised: Option<MatMut<'_, T>>,
-    mean: &[T],
-    inv_std: &[T],
-    affine: Affine<'_, T>,
-    present: Option<&[bool]>,
-    dropout: Option<Dropout>,
-    first_col: usize,
-    width: usize,
+    operands: NormaliseForward<'_, T>,
 ) {
     let cols = y.cols();
+    let NormaliseForward {
+        mean,
+        inv_std,
+        affine,
+        present,
+        ..
+    } = operands;
     assert_eq!(
         [mean, inv_std, affine.gamma, affine.beta].map(<[T]>::len),
         [cols; 4],
@@ -124,58 +142,54 @@ pub fn normalise_relu_dropout<T: Real>(
     micro::active().run(Forward {
         y,
         normalised,
-        mean,
-        inv_std,
-        affine,
-        present,
-        dropout,
-        first_col,
-        width,
+        operands,
     });
 }
 
 struct Forward<'a, T> {
     y: MatMut<'a, T>,
     normalised: Option<MatMut<'a, T>>,
-    mean: &'a [T],
-    inv_std: &'a [T],
-    affine: Affine<'a, T>,
-    present: Option<&'a [bool]>,
-    dropout: Option<Dropout>,
-    first_col: usize,
-    width: usize,
+    operands: NormaliseForward<'a, T>,
 }
 
-impl<T: Real> Pass for Forward<'_, T> {
+impl<T: Real> SimdTask for Forward<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run(mut self) {
+        let NormaliseForward {
+            mean,
+            inv_std,
+            affine: Affine { gamma, beta },
+            present,
+            dropout,
+            first_col,
+            width,
+        } = self.operands;
         let mut words = vec![0; self.y.cols()];
         for r in 0..self.y.rows() {
             let y = self.y.row_mut(r);
             let mut normalised = self.normalised.as_mut().map(|n| n.row_mut(r));
-            if !is_present(self.present, r) {
+            if !is_present(present, r) {
                 y.fill(T::zero());
                 if let Some(normalised) = &mut normalised {
                     normalised.fill(T::zero());
                 }
                 continue;
             }
-            for ((y, &mean), &inv_std) in y.iter_mut().zip(self.mean).zip(self.inv_std) {
+            for ((y, &mean), &inv_std) in y.iter_mut().zip(mean).zip(inv_std) {
                 *y = (*y - mean) * inv_std;
             }
             if let Some(normalised) = normalised {
                 normalised.copy_from_slice(y);
             }
-            let Affine { gamma, beta } = self.affine;
             for ((y, &gamma), &beta) in y.iter_mut().zip(gamma).zip(beta) {
                 let z = gamma * *y + beta;
                 // Written so that NaN stays NaN.
                 *y = if z < T::zero() { T::zero() } else { z };
             }
-            if let Some(dropout) = self.dropout {
-                let first = r * self.width + self.first_col;
+            if let Some(dropout) = dropout {
+                let first = r * width + first_col;
                 dropout.key.fill(first as u64, &mut words);
                 // Below 2³², as the rate is below 1.
                 let threshold = dropout.threshold() as u32;
@@ -189,50 +203,52 @@ impl<T: Real> Pass for Forward<'_, T> {
     }
 }
 
+/// The operands of [`normalise_relu_dropout_backward`] that it only reads.
+#[derive(Clone, Copy, Debug)]
+pub struct NormaliseBackward<'a, T> {
+    /// The forward output `(B, P)`: 0 where ReLU or dropout cut.
+    pub h: MatRef<'a, T>,
+    /// The normalised input `(B, P)`.
+    pub normalised: MatRef<'a, T>,
+    /// 1 / standard deviation of each column.
+    pub inv_std: &'a [T],
+    /// Scale of each column.
+    pub gamma: &'a [T],
+    /// Which rows are present; `None`: all.
+    pub present: Option<&'a [bool]>,
+    /// Number of rows behind the statistics; `None`: they were constants (running statistics).
+    pub batch_count: Option<usize>,
+    /// 1 / (1 − rate) of the dropout; 1 without.
+    pub dropout_scale: T,
+}
+
 /// Backward of [`normalise_relu_dropout`], in place: `dh (B, P)` becomes the gradient of its input
-/// `y`; `dgamma` and `dbeta` are added to. `h` is the forward output (0 where ReLU or dropout cut).
-/// `batch_count` is the number of rows behind the statistics, or `None` if they were constants
-/// (running statistics). `dropout_scale` is 1 / (1 − rate).
+/// `y`; `dgamma` and `dbeta` are added to.
 ///
 /// # Panics
 /// If shapes differ.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is one operand of the fused pass"
-)]
 pub fn normalise_relu_dropout_backward<T: Real>(
     dh: MatMut<'_, T>,
-    h: MatRef<'_, T>,
-    normalised: MatRef<'_, T>,
-    inv_std: &[T],
-    gamma: &[T],
-    present: Option<&[bool]>,
-    batch_count: Option<usize>,
-    dropout_scale: T,
+    operands: NormaliseBackward<'_, T>,
     dgamma: &mut [T],
     dbeta: &mut [T],
 ) {
     let (rows, cols) = (dh.rows(), dh.cols());
+    let (h, normalised) = (operands.h, operands.normalised);
     assert_eq!(
         [(h.rows(), h.cols()), (normalised.rows(), normalised.cols())],
         [(rows, cols); 2],
         "normalise_relu_dropout_backward: output and normalised input"
     );
     assert_eq!(
-        [inv_std, gamma, &*dgamma, &*dbeta].map(<[T]>::len),
+        [operands.inv_std, operands.gamma, &*dgamma, &*dbeta].map(<[T]>::len),
         [cols; 4],
         "normalise_relu_dropout_backward: one deviation, scale and gradient per column"
     );
-    check_present(present, rows);
+    check_present(operands.present, rows);
     micro::active().run(Backward {
         dh,
-        h,
-        normalised,
-        inv_std,
-        gamma,
-        present,
-        batch_count,
-        dropout_scale,
+        operands,
         dgamma,
         dbeta,
     });
@@ -240,18 +256,12 @@ pub fn normalise_relu_dropout_backward<T: Real>(
 
 struct Backward<'a, T> {
     dh: MatMut<'a, T>,
-    h: MatRef<'a, T>,
-    normalised: MatRef<'a, T>,
-    inv_std: &'a [T],
-    gamma: &'a [T],
-    present: Option<&'a [bool]>,
-    batch_count: Option<usize>,
-    dropout_scale: T,
+    operands: NormaliseBackward<'a, T>,
     dgamma: &'a mut [T],
     dbeta: &'a mut [T],
 }
 
-impl<T: Real> Pass for Backward<'_, T> {
+impl<T: Real> SimdTask for Backward<'_, T> {
     type Output = ();
 
     /// dz = dh · scale where h > 0; dγ += Σ dz x̂, dβ += Σ dz;
@@ -259,26 +269,32 @@ impl<T: Real> Pass for Backward<'_, T> {
     /// constants.
     #[inline(always)]
     fn run(mut self) {
+        let NormaliseBackward {
+            h,
+            normalised,
+            inv_std,
+            gamma,
+            present,
+            batch_count,
+            dropout_scale,
+        } = self.operands;
         let (rows, cols) = (self.dh.rows(), self.dh.cols());
         let (mut sum, mut sum_x_hat) = (vec![0.0; cols], vec![0.0; cols]);
         let (mut h_scratch, mut x_hat_scratch) = (Vec::new(), Vec::new());
         for r in 0..rows {
-            let h = self.h.row(r, &mut h_scratch);
-            let x_hat = self.normalised.row(r, &mut x_hat_scratch);
+            let h = h.row(r, &mut h_scratch);
+            let x_hat = normalised.row(r, &mut x_hat_scratch);
             let sums = sum.iter_mut().zip(&mut sum_x_hat);
             let values = self.dh.row_mut(r).iter_mut().zip(h).zip(x_hat);
             for (((dh, &h), &x_hat), (sum, sum_x_hat)) in values.zip(sums) {
-                let scaled = *dh * self.dropout_scale;
+                let scaled = *dh * dropout_scale;
                 let dz = if h > T::zero() { scaled } else { T::zero() };
                 *dh = dz;
                 *sum += dz.as_f64();
                 *sum_x_hat += (dz * x_hat).as_f64();
             }
         }
-        let mean = |sum: f64| {
-            self.batch_count
-                .map_or(T::zero(), |n| T::of(sum / n as f64))
-        };
+        let mean = |sum: f64| batch_count.map_or(T::zero(), |n| T::of(sum / n as f64));
         let (mut means, mut means_x_hat) = (Vec::with_capacity(cols), Vec::with_capacity(cols));
         for c in 0..cols {
             self.dgamma[c] += T::of(sum_x_hat[c]);
@@ -288,13 +304,13 @@ impl<T: Real> Pass for Backward<'_, T> {
         }
         for r in 0..rows {
             let dy = self.dh.row_mut(r);
-            if !is_present(self.present, r) {
+            if !is_present(present, r) {
                 dy.fill(T::zero());
                 continue;
             }
-            let x_hat = self.normalised.row(r, &mut x_hat_scratch);
+            let x_hat = normalised.row(r, &mut x_hat_scratch);
             let means = means.iter().zip(&means_x_hat);
-            let scales = self.gamma.iter().zip(self.inv_std);
+            let scales = gamma.iter().zip(inv_std);
             for (((dy, &x_hat), (&mean, &mean_x_hat)), (&gamma, &inv_std)) in
                 dy.iter_mut().zip(x_hat).zip(means).zip(scales)
             {

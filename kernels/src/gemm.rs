@@ -3,19 +3,19 @@
 use std::ops::Range;
 use std::ptr;
 
-use crate::buffer::{ALIGNMENT, Buffer};
-use crate::layout::{ColumnPanels, PANEL, ROW_BLOCK, interleave};
-use crate::linear::DEPTH;
-use crate::micro::{self, Beside, Kernel, Start, Tile};
+use crate::buffer::Buffer;
+use crate::layout::{ColumnPanels, interleave};
+use crate::micro::{self, Accumulate, Interleave, Kernel, Operands, PackedOperands, Tile};
 use crate::parallel;
 use crate::real::Real;
+use crate::shape::{CACHE_LINE, DEPTH, PANEL, ROW_BLOCK};
 use crate::view::{MatMut, MatRef, Rectangle};
 
 /// Columns of a strip of `C` that one task takes: its packed part of `B` (384 KiB a pass) stays in the
 /// second-level cache.
 const MAX_COLS: usize = 256;
 
-/// Rows whose packed part of `A` stays there beside it.
+/// Rows whose packed part of `A` fits there too.
 const GROUP_ROWS: usize = 256;
 
 /// The smallest part worth packing for.
@@ -51,26 +51,27 @@ pub fn gemm<T: Real>(alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, beta: T, mut 
         let (height, width) = part_size(m, n, parallel::wanted_tasks(work));
         let parts = c.reborrow().rectangles(height, width);
         parallel::for_each(work, parts, |mut c| {
-            let start = match from {
-                0 => scaled(beta, &mut c),
-                _ => Start::Tile,
+            let accumulate = match from {
+                0 => scale(beta, &mut c),
+                _ => Accumulate::Add,
             };
-            multiply_part(kernel, (packed, padded), b, start, c);
+            multiply_part(kernel, (packed, padded), b, accumulate, c);
         });
     }
 }
 
-/// Makes `C` what the product is added to; `beta == 0` must not read it, for it may be NaN.
-fn scaled<T: Real>(beta: T, c: &mut Rectangle<'_, T>) -> Start {
+/// Multiplies `C` by `beta`, for the product to be added to; `beta == 0` must not read it, for it may be
+/// NaN.
+fn scale<T: Real>(beta: T, c: &mut Rectangle<'_, T>) -> Accumulate {
     if beta == T::zero() {
-        return Start::Zero;
+        return Accumulate::Overwrite;
     }
     if beta != T::one() {
         for row in &mut c.rows {
             row.iter_mut().for_each(|c| *c *= beta);
         }
     }
-    Start::Tile
+    Accumulate::Add
 }
 
 /// `packed[pass][block][step of the pass][row of the block] = alpha A`.
@@ -90,7 +91,7 @@ fn pack_rows<T: Real>(kernel: Kernel, alpha: T, a: MatRef<'_, T>, packed: &mut [
         for (n, block) in blocks.chunks_mut(depth.len()).enumerate() {
             let row = first + n * ROW_BLOCK;
             let part = a.part(row..m.min(row + ROW_BLOCK), depth.clone());
-            let done = turned(kernel, part, block);
+            let done = transpose_whole(kernel, part, block);
             let (rows, left) = (part.rows(), done..part.cols());
             interleave(part.part(0..rows, left), &mut block[done..]);
         }
@@ -100,14 +101,18 @@ fn pack_rows<T: Real>(kernel: Kernel, alpha: T, a: MatRef<'_, T>, packed: &mut [
     });
 }
 
-/// Interleaves eight whole contiguous rows, as far as the kernel has a way of its own; gives how many
-/// columns were done.
-fn turned<T: Real>(kernel: Kernel, rows: MatRef<'_, T>, out: &mut [[T; ROW_BLOCK]]) -> usize {
+/// Interleaves eight whole contiguous rows for as many columns as the kernel has instructions for;
+/// returns how many were done.
+fn transpose_whole<T: Real>(
+    kernel: Kernel,
+    rows: MatRef<'_, T>,
+    out: &mut [[T; ROW_BLOCK]],
+) -> usize {
     if rows.rows() < ROW_BLOCK || rows.col_stride() != 1 {
         return 0;
     }
     let row = |i: usize| &rows.data()[i * rows.row_stride()..][..rows.cols()];
-    T::turn_rows(kernel, std::array::from_fn(row), out)
+    T::transpose8_rows(kernel, std::array::from_fn(row), out)
 }
 
 /// Rows and columns of the parts of `C`, so that there are about as many as wanted. The order of
@@ -129,16 +134,16 @@ fn part_size(m: usize, n: usize, wanted: usize) -> (usize, usize) {
     (rows, cols)
 }
 
-/// A part of `C`: adds the product to what is there, or to zero.
+/// A part of `C`: adds the product to it, or overwrites it.
 fn multiply_part<T: Real>(
     kernel: Kernel,
     (packed, padded): (&[T], usize),
     b: MatRef<'_, T>,
-    mut start: Start,
+    mut accumulate: Accumulate,
     mut c: Rectangle<'_, T>,
 ) {
     let (n, k) = (c.width(), b.rows());
-    // Columns that pad the last tiles may hold the values of a former pass: their sums are not stored.
+    // Columns that pad the last tiles may hold the values of an earlier pass: their sums are not stored.
     let mut panels = ColumnPanels::with_capacity(k.min(DEPTH), n);
     for from in (0..k.max(1)).step_by(DEPTH) {
         let depth = from..k.min(from + DEPTH);
@@ -156,20 +161,23 @@ fn multiply_part<T: Real>(
                     let block = &blocks[block * depth.len()..][..depth.len()];
                     let next = below.peek().map_or(&[][..], |(_, rows)| &**rows);
                     let mut next = NextTile::at(next, col);
-                    add_tile(kernel, block, panel, start, (rows, cols.clone()), &mut next);
+                    let operands = Operands {
+                        a: block,
+                        b: panel,
+                        accumulate,
+                    };
+                    add_tile(kernel, operands, (rows, cols.clone()), &mut next);
                 }
             }
         }
-        start = Start::Tile;
+        accumulate = Accumulate::Add;
     }
 }
 
 /// One tile of `C`, of at most eight rows and 32 columns.
 fn add_tile<T: Real>(
     kernel: Kernel,
-    block: &[[T; ROW_BLOCK]],
-    panel: &[[T; PANEL]],
-    start: Start,
+    operands: PackedOperands<'_, T>,
     (rows, cols): (&mut [&mut [T]], Range<usize>),
     next: &mut NextTile<T>,
 ) {
@@ -179,20 +187,20 @@ fn add_tile<T: Real>(
             let row = rows.next().expect("eight rows");
             (&mut row[cols.clone()]).try_into().expect("32 columns")
         });
-        T::down(kernel, block, panel, start, &mut whole, next);
+        T::mul_packed(kernel, operands, &mut whole, next);
         return;
     }
     let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
     for (tile, row) in tile.0.iter_mut().zip(rows.iter()) {
         tile[..cols.len()].copy_from_slice(&row[cols.clone()]);
     }
-    T::down(kernel, block, panel, start, &mut tile, next);
+    T::mul_packed(kernel, operands, &mut tile, next);
     for (tile, row) in tile.0.iter().zip(rows) {
         row[cols.clone()].copy_from_slice(&tile[..cols.len()]);
     }
 }
 
-/// The next tile of `C`, prefetched beside the sums of this one, a row a share.
+/// The prefetches that a tile of `C` interleaves: the next tile, one row a tick.
 struct NextTile<T> {
     rows: [*const T; ROW_BLOCK],
     row: usize,
@@ -208,12 +216,12 @@ impl<T> NextTile<T> {
     }
 }
 
-impl<T> Beside for NextTile<T> {
+impl<T> Interleave for NextTile<T> {
     #[inline(always)]
-    fn share(&mut self) {
+    fn tick(&mut self) {
         if let Some(row) = self.rows.get(self.row) {
             self.row += 1;
-            let line = ALIGNMENT / size_of::<T>();
+            let line = CACHE_LINE / size_of::<T>();
             // A row that starts within a line ends in one more.
             for at in (0..=PANEL).step_by(line) {
                 micro::prefetch_line::<true, T>(row.wrapping_add(at.min(PANEL - 1)));

@@ -1,10 +1,10 @@
 //! Products of the rows of two packed batches, for norms of factored gradients.
 
-use crate::layout::{PANEL, PackedRows, ROW_BLOCK};
-use crate::linear::DEPTH;
-use crate::micro::{self, Kernel, Start, Tile};
+use crate::layout::PackedRows;
+use crate::micro::{self, Accumulate, Kernel, Operands, Tile};
 use crate::parallel;
 use crate::real::Real;
+use crate::shape::{DEPTH, PANEL, ROW_BLOCK};
 use crate::view::{MatMut, Rectangle};
 
 /// `A Bᵀ` of `A (R, D)` and `B (S, D)`, row-major `(R, S)`. Sums run in `T` over 384 columns and in
@@ -40,7 +40,12 @@ fn gram_part<T: Real>(
         for (n, rows) in out.rows.chunks_mut(ROW_BLOCK).enumerate() {
             let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
             let a = &a.block(first_a + n)[depth.clone()];
-            T::down(kernel, a, &panel, Start::Zero, &mut tile, &mut ());
+            let operands = Operands {
+                a,
+                b: &panel,
+                accumulate: Accumulate::Overwrite,
+            };
+            T::mul_packed(kernel, operands, &mut tile, &mut ());
             for (out, tile) in rows.iter_mut().zip(&tile.0) {
                 for (out, &tile) in out.iter_mut().zip(tile) {
                     *out += tile.as_f64();

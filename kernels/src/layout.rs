@@ -8,11 +8,7 @@ use crate::parallel;
 use crate::real::Real;
 use crate::view::MatRef;
 
-/// Rows that a [`PackedRows`] block interleaves: the height of a micro-tile.
-pub const ROW_BLOCK: usize = 8;
-
-/// Outputs that a [`Panels`] panel interleaves: the width of a micro-tile.
-pub const PANEL: usize = 32;
+pub use crate::shape::{PANEL, ROW_BLOCK};
 
 /// A batch `(rows, cols)` packed as `[ceil(rows / 8)][cols][8]`; absent rows of the last block are 0.
 ///
@@ -84,7 +80,7 @@ impl<T: Real> PackedRows<T> {
         &mut self.data[..self.rows.div_ceil(ROW_BLOCK) * ROW_BLOCK * self.cols]
     }
 
-    /// Where `(row, col)` stands in the storage.
+    /// Index of `(row, col)` in the storage.
     #[inline(always)]
     pub fn index(&self, row: usize, col: usize) -> usize {
         (row / ROW_BLOCK * self.cols + col) * ROW_BLOCK + row % ROW_BLOCK
@@ -188,7 +184,7 @@ impl<T: Real> Panels<T> {
         &mut self.data
     }
 
-    /// Where `(row, col)` stands in the storage.
+    /// Index of `(row, col)` in the storage.
     #[inline(always)]
     pub fn index(&self, row: usize, col: usize) -> usize {
         (row / PANEL * self.cols + col) * PANEL + row % PANEL
@@ -235,7 +231,7 @@ impl<T: Real> Panels<T> {
 /// Rows of a panel that are transposed at once: one cache line of each of the 32 columns.
 const CACHED_ROWS: usize = 16;
 
-/// `out[c][i] = x(i, c)`; what lies beyond the rows of `x` is left as it is.
+/// `out[c][i] = x(i, c)`; entries beyond the rows of `x` keep their values.
 ///
 /// # Panics
 /// If `x` has more than `N` rows or not `out.len()` columns.

@@ -46,7 +46,7 @@ pub mod peak;
 pub mod real;
 pub mod reference;
 pub mod rowwise;
-mod turn;
+mod shape;
 pub mod view;
 
 pub use real::Real;

@@ -4,21 +4,18 @@ mod strip;
 
 use std::ops::Range;
 
-use crate::buffer::ALIGNMENT;
-use crate::layout::{ColumnPanels, PANEL, PackedRows, Panels, ROW_BLOCK};
-use crate::micro::{self, Beside, Blocks, Kernel, Pass, Start, Tile};
+use crate::layout::{ColumnPanels, PackedRows, Panels};
+use crate::micro::{
+    self, Accumulate, Blocks, Interleave, Kernel, Operands, SimdTask, StridedOperands, Tile,
+};
 use crate::parallel;
 use crate::real::Real;
+use crate::shape::{CACHE_LINE, DEPTH, PANEL, ROW_BLOCK};
 use crate::view::{MatMut, MatRef, Rectangle};
 
-pub(crate) use strip::{Origin, Strip};
+pub(crate) use strip::{Init, Strip, Upcoming};
 
-/// Depth of one pass of a product: 384 × 32 weights are 48 KiB and come from the second-level cache
-/// for every block of the batch, 12 KiB of a block at a time; shorter passes read and write `Y` more
-/// often, which costs more.
-pub(crate) const DEPTH: usize = 384;
-
-/// Rows of the batch that one task takes: their part of a pass (384 KiB) and of the output stays in
+/// Rows of the batch that one task takes: their part of a pass (384 KiB) and of the output stay in
 /// the second-level cache.
 const BAND: usize = 256;
 
@@ -89,18 +86,19 @@ fn forward_part<T: Real>(
                 inputs: depth.clone(),
                 weights: &w.panel(panel)[depth.clone()],
             };
-            let far = [next.as_ptr().cast::<T>()];
-            // The first pass starts from the bias, the others go on from Y.
-            let origin = match bias {
-                _ if from > 0 => Some(Origin::Sums),
-                bias => bias.map(|bias| Origin::Bias(&bias[y_cols(first_panel, &cols)])),
+            // The first pass starts from the bias, the others from the sums in Y.
+            let init = match bias {
+                _ if from > 0 => Some(Init::Partial),
+                bias => bias.map(|bias| Init::Bias(&bias[y_cols(first_panel, &cols)])),
             };
             let len = if next.is_empty() {
                 0
             } else {
                 depth.len() * PANEL
             };
-            strip.multiply(kernel, origin, &mut y.rows, cols, far, len);
+            let addresses = [next.as_ptr().cast::<T>()];
+            let upcoming = Upcoming { addresses, len };
+            strip.multiply(kernel, init, &mut y.rows, cols, upcoming);
         }
     }
 }
@@ -152,8 +150,8 @@ fn backward_input_part<T: Real>(
                 let dy = &dy.panel(n)[pass.start * PANEL..pass.end * PANEL];
                 for (tile, input) in tiles.iter_mut().zip((input..w.cols()).step_by(ROW_BLOCK)) {
                     // The weights of the next strip arrive while these multiply; all rows use them.
-                    let mut arriving = NextStrip {
-                        place: w.as_slice()[pass.start * w.cols() * PANEL..]
+                    let mut prefetch = NextStrip {
+                        address: w.as_slice()[pass.start * w.cols() * PANEL..]
                             .as_ptr()
                             .wrapping_add((input + STRIP) * PANEL),
                         stride: w.cols() * PANEL,
@@ -163,9 +161,19 @@ fn backward_input_part<T: Real>(
                             0
                         },
                     };
-                    let start = if first == 0 { Start::Zero } else { Start::Tile };
-                    let weights = (w, pass.clone());
-                    add_input_gradient(kernel, dy, weights, input, start, tile, &mut arriving);
+                    let accumulate = if first == 0 {
+                        Accumulate::Overwrite
+                    } else {
+                        Accumulate::Add
+                    };
+                    let gradient = InputGradient {
+                        dy,
+                        w,
+                        panels: pass.clone(),
+                        input,
+                        accumulate,
+                    };
+                    gradient.add_to(kernel, tile, &mut prefetch);
                 }
             }
             let tiles = &tiles;
@@ -174,26 +182,26 @@ fn backward_input_part<T: Real>(
     }
 }
 
-/// What is prefetched beside the gradient of eight inputs: their like in the next strip, a panel a
-/// share.
+/// The prefetches that the gradient of eight inputs interleaves: the eight inputs in the same place of
+/// the next strip, one panel a tick.
 struct NextStrip<T> {
-    place: *const T,
+    address: *const T,
     stride: usize,
     panels: usize,
 }
 
-impl<T> Beside for NextStrip<T> {
+impl<T> Interleave for NextStrip<T> {
     #[inline(always)]
-    fn share(&mut self) {
+    fn tick(&mut self) {
         if self.panels == 0 {
             return;
         }
         self.panels -= 1;
-        let line = ALIGNMENT / size_of::<T>();
+        let line = CACHE_LINE / size_of::<T>();
         for at in (0..ROW_BLOCK * PANEL).step_by(line) {
-            micro::prefetch_line::<false, T>(self.place.wrapping_add(at));
+            micro::prefetch_line::<false, T>(self.address.wrapping_add(at));
         }
-        self.place = self.place.wrapping_add(self.stride);
+        self.address = self.address.wrapping_add(self.stride);
     }
 }
 
@@ -204,17 +212,17 @@ struct AddTransposed<'a, 'r, T> {
     col: usize,
 }
 
-impl<T: Real> Pass for AddTransposed<'_, '_, T> {
+impl<T: Real> SimdTask for AddTransposed<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         for (t, tile) in self.tiles.iter().enumerate() {
-            // Eight rows and eight columns at a time, so that registers hold what is turned.
+            // Eight rows and eight columns at a time, so that registers hold what is transposed.
             for (n, rows) in self.rows.chunks_mut(ROW_BLOCK).enumerate() {
-                let turned: [[T; ROW_BLOCK]; ROW_BLOCK] =
+                let transposed: [[T; ROW_BLOCK]; ROW_BLOCK] =
                     std::array::from_fn(|j| std::array::from_fn(|i| tile.0[i][n * ROW_BLOCK + j]));
-                for (row, sums) in rows.iter_mut().zip(&turned) {
+                for (row, sums) in rows.iter_mut().zip(&transposed) {
                     let row = row.get_mut(self.col + t * ROW_BLOCK..).unwrap_or_default();
                     for (out, sum) in row.iter_mut().zip(sums) {
                         *out += *sum;
@@ -225,37 +233,62 @@ impl<T: Real> Pass for AddTransposed<'_, '_, T> {
     }
 }
 
-/// Adds to the `start` of a tile the gradient of inputs `input .. input + 8` in 32 rows, by the outputs of some
-/// panels; `dy` holds `[output][32]` for those.
-#[inline]
-fn add_input_gradient<T: Real, B: Beside>(
-    kernel: Kernel,
-    dy: &[[T; PANEL]],
-    (w, panels): (&Panels<T>, Range<usize>),
+/// The gradient of inputs `input .. input + 8` in 32 rows, by the outputs of some panels.
+struct InputGradient<'a, T> {
+    /// `[output][32]` for the outputs of `panels`.
+    dy: &'a [[T; PANEL]],
+    w: &'a Panels<T>,
+    panels: Range<usize>,
     input: usize,
-    mut start: Start,
-    tile: &mut Tile<T>,
-    beside: &mut B,
-) {
-    let count = (w.cols() - input).min(ROW_BLOCK);
-    if count == ROW_BLOCK {
-        let blocks = Blocks {
-            data: &w.as_slice()[(panels.start * w.cols() + input) * PANEL..],
-            stride: w.cols() * PANEL,
-        };
-        T::across::<PANEL, B>(kernel, blocks, dy, start, tile, beside);
-        return;
+    accumulate: Accumulate,
+}
+
+impl<T: Real> InputGradient<'_, T> {
+    /// Adds the gradient to a tile, or overwrites it.
+    #[inline]
+    fn add_to<I: Interleave>(self, kernel: Kernel, tile: &mut Tile<T>, interleave: &mut I) {
+        let Self {
+            dy,
+            w,
+            panels,
+            input,
+            mut accumulate,
+        } = self;
+        let count = (w.cols() - input).min(ROW_BLOCK);
+        if count == ROW_BLOCK {
+            let operands = Operands {
+                a: Blocks {
+                    data: &w.as_slice()[(panels.start * w.cols() + input) * PANEL..],
+                    stride: w.cols() * PANEL,
+                },
+                b: dy,
+                accumulate,
+            };
+            T::mul_strided::<PANEL, I>(kernel, operands, tile, interleave);
+            return;
+        }
+        // The last inputs of a matrix, padded with zeros to 8.
+        for (panel, dy) in panels.zip(dy.chunks(PANEL)) {
+            let mut edge = [[T::zero(); PANEL]; ROW_BLOCK];
+            edge[..count].copy_from_slice(&w.panel(panel)[input..]);
+            let operands = one_block(edge.as_flattened(), dy, accumulate);
+            T::mul_strided::<PANEL, I>(kernel, operands, tile, interleave);
+            accumulate = Accumulate::Add;
+        }
     }
-    // The last inputs of a matrix, with zeros up to 8.
-    for (panel, dy) in panels.zip(dy.chunks(PANEL)) {
-        let mut edge = [[T::zero(); PANEL]; ROW_BLOCK];
-        edge[..count].copy_from_slice(&w.panel(panel)[input..]);
-        let blocks = Blocks {
-            data: edge.as_flattened(),
-            stride: 0,
-        };
-        T::across::<PANEL, B>(kernel, blocks, dy, start, tile, beside);
-        start = Start::Tile;
+}
+
+/// Operands with a single block.
+#[inline(always)]
+fn one_block<'a, T>(
+    data: &'a [T],
+    b: &'a [[T; PANEL]],
+    accumulate: Accumulate,
+) -> StridedOperands<'a, T> {
+    Operands {
+        a: Blocks { data, stride: 0 },
+        b,
+        accumulate,
     }
 }
 
@@ -277,51 +310,59 @@ pub fn linear_backward_weight<T: Real>(dy: MatRef<'_, T>, x: &PackedRows<T>, dw:
         let panel = dy.panel(dw.first_row / PANEL);
         for col in (0..dw.width()).step_by(ROW_BLOCK) {
             let mut tile = Tile([[T::zero(); PANEL]; ROW_BLOCK]);
-            add_weight_gradient(
-                kernel,
-                panel,
+            let gradient = WeightGradient {
+                dy: panel,
                 x,
-                dw.first_col + col,
-                Start::Zero,
-                &mut tile,
-                &mut (),
-            );
+                input: dw.first_col + col,
+                accumulate: Accumulate::Overwrite,
+            };
+            gradient.add_to(kernel, &mut tile, &mut ());
             let (tiles, rows) = (&[tile], &mut dw.rows[..]);
             kernel.run(AddTransposed { tiles, rows, col });
         }
     });
 }
 
-/// Adds to the `start` of a tile the gradient of the weights from inputs `input .. input + 8` (0 where there is no
-/// such input) to the 32 outputs of a panel of `dY`.
-#[inline]
-pub(crate) fn add_weight_gradient<T: Real, B: Beside>(
-    kernel: Kernel,
-    dy: &[[T; PANEL]],
-    x: &PackedRows<T>,
-    input: usize,
-    mut start: Start,
-    tile: &mut Tile<T>,
-    beside: &mut B,
-) {
-    let count = (x.cols() - input).min(ROW_BLOCK);
-    if count == ROW_BLOCK && x.rows() > 0 {
-        let blocks = Blocks {
-            data: &x.as_slice()[input * ROW_BLOCK..],
-            stride: x.cols() * ROW_BLOCK,
-        };
-        T::across::<ROW_BLOCK, B>(kernel, blocks, dy, start, tile, beside);
-        return;
-    }
-    // The last inputs of a matrix, with zeros up to 8.
-    for (n, dy) in dy.chunks(ROW_BLOCK).enumerate() {
-        let mut edge = [[T::zero(); ROW_BLOCK]; ROW_BLOCK];
-        edge[..count].copy_from_slice(&x.block(n)[input..]);
-        let blocks = Blocks {
-            data: edge.as_flattened(),
-            stride: 0,
-        };
-        T::across::<ROW_BLOCK, B>(kernel, blocks, dy, start, tile, beside);
-        start = Start::Tile;
+/// The gradient of the weights from inputs `input .. input + 8` (0 where there is no such input) to the
+/// 32 outputs of a panel of `dY`.
+pub(crate) struct WeightGradient<'a, T> {
+    /// `[row][32]` of the panel.
+    pub dy: &'a [[T; PANEL]],
+    pub x: &'a PackedRows<T>,
+    pub input: usize,
+    pub accumulate: Accumulate,
+}
+
+impl<T: Real> WeightGradient<'_, T> {
+    /// Adds the gradient to a tile, or overwrites it.
+    #[inline]
+    pub fn add_to<I: Interleave>(self, kernel: Kernel, tile: &mut Tile<T>, interleave: &mut I) {
+        let Self {
+            dy,
+            x,
+            input,
+            mut accumulate,
+        } = self;
+        let count = (x.cols() - input).min(ROW_BLOCK);
+        if count == ROW_BLOCK && x.rows() > 0 {
+            let operands = Operands {
+                a: Blocks {
+                    data: &x.as_slice()[input * ROW_BLOCK..],
+                    stride: x.cols() * ROW_BLOCK,
+                },
+                b: dy,
+                accumulate,
+            };
+            T::mul_strided::<ROW_BLOCK, I>(kernel, operands, tile, interleave);
+            return;
+        }
+        // The last inputs of a matrix, padded with zeros to 8.
+        for (n, dy) in dy.chunks(ROW_BLOCK).enumerate() {
+            let mut edge = [[T::zero(); ROW_BLOCK]; ROW_BLOCK];
+            edge[..count].copy_from_slice(&x.block(n)[input..]);
+            let operands = one_block(edge.as_flattened(), dy, accumulate);
+            T::mul_strided::<ROW_BLOCK, I>(kernel, operands, tile, interleave);
+            accumulate = Accumulate::Add;
+        }
     }
 }

@@ -48,7 +48,7 @@ impl FileMap {
         let state = State::of(&file)?;
         // SAFETY: the map is read-only and its bytes are handed out as `u8` alone, of which every
         // pattern is a value. Another process may write the file meanwhile; then the bytes change
-        // under the shared slice, which the language does not promise to bear. No code here reads a
+        // under the shared slice, for which the language gives no guarantee. No code here reads a
         // byte twice to rely on both readings being equal, and callers throw away what they computed
         // once `is_unchanged` denies it. A file that is cut short raises SIGBUS, which ends the
         // process and cannot corrupt it.

@@ -5,11 +5,13 @@ use std::ops::Range;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
-use crate::layout::{PackedRows, ROW_BLOCK};
-use crate::micro::{self, Kernel, Pass};
+use crate::layout::PackedRows;
+use crate::micro::transpose::as_bytes;
+use crate::micro::{self, Kernel, SimdTask};
 use crate::parallel;
 use crate::real::Real;
-use crate::turn::as_bytes;
+use crate::shape::ROW_BLOCK;
+use crate::shape::STAGED;
 
 /// Stored feature values, row-major, in the type the file had.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +59,7 @@ pub enum StoredValues<'a> {
     F64(&'a [[u8; 8]]),
 }
 
-/// A row-major matrix of stored features, wherever it lies.
+/// A row-major matrix of stored features, in memory or in a mapped file.
 #[derive(Clone, Copy, Debug)]
 pub struct StoredRows<'a> {
     /// The values.
@@ -133,7 +135,7 @@ impl<'a> StoredRows<'a> {
         }
     }
 
-    /// Asks for some columns of a row, which are wanted soon, into the second-level cache.
+    /// Prefetches some columns of a row into the second-level cache.
     #[inline(always)]
     pub(crate) fn prefetch(&self, row: usize, columns: Range<usize>) {
         let start = row * self.cols;
@@ -175,9 +177,6 @@ pub struct Standardise<'a> {
 
 /// Columns that one task gathers.
 const COLS_PER_TASK: usize = 2048;
-
-/// Columns staged at once: 8 rows of them are 4 KiB.
-pub(crate) const STAGED: usize = 192;
 
 /// Fills `out (B, D)` with the picked rows, standardised in `f32`; a row without a pick (a missing
 /// encoder) is 0.
@@ -245,7 +244,7 @@ pub(crate) struct Gather<'a, T> {
     pub(crate) out: &'a mut [[T; ROW_BLOCK]],
 }
 
-impl<T: Real> Pass for Gather<'_, T> {
+impl<T: Real> SimdTask for Gather<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -268,14 +267,14 @@ impl<T: Real> Pass for Gather<'_, T> {
                     s.apply(first, staged);
                 }
             }
-            T::turn(self.kernel, &staged, out);
+            T::transpose8(self.kernel, &staged, out);
         }
     }
 }
 
 impl<T: Real> Gather<'_, T> {
-    /// The usual case at once, without a stage between: eight rows, all there, of `f32`. Gives how
-    /// many columns were done.
+    /// The usual case directly, without staging: eight rows of `f32`, all present. Returns how many
+    /// columns were done.
     #[inline(always)]
     fn run_whole(&mut self) -> usize {
         if self.rows.len() < ROW_BLOCK {
@@ -291,7 +290,7 @@ impl<T: Real> Gather<'_, T> {
         let standardise = self
             .standardise
             .map(|s| (&s.mean[columns.clone()], &s.inv_std[columns.clone()]));
-        T::turn_stored(self.kernel, &stored, standardise, self.out)
+        T::transpose8_f32_le(self.kernel, &stored, standardise, self.out)
     }
 }
 

@@ -14,7 +14,7 @@ const SUMS: usize = 12;
 const ROUNDS: usize = 1 << 16;
 
 /// Single-precision GFLOP/s (a multiply-add counts two) over all threads of the current rayon pool
-/// together, with the instructions of `kernel`; on each thread the best of several stretches
+/// together, with the instructions of `kernel`; on each thread the best of several segments
 /// within `time`. The portable kernel multiplies and adds apart, as its loops do.
 pub fn fma_peak_gflops(kernel: Kernel, time: Duration) -> f64 {
     let rates: Vec<f64> = rayon::broadcast(|_| {
@@ -22,7 +22,7 @@ pub fn fma_peak_gflops(kernel: Kernel, time: Duration) -> f64 {
         let mut best = 0.0_f64;
         while began.elapsed() < time {
             let start = Instant::now();
-            let flops = stretch(kernel);
+            let flops = segment(kernel);
             best = best.max(flops / start.elapsed().as_secs_f64());
         }
         best / 1e9
@@ -30,8 +30,8 @@ pub fn fma_peak_gflops(kernel: Kernel, time: Duration) -> f64 {
     rates.iter().sum()
 }
 
-/// One stretch of multiply-adds; gives how many floating-point operations they were.
-fn stretch(kernel: Kernel) -> f64 {
+/// One run of multiply-adds; returns their number of floating-point operations.
+fn segment(kernel: Kernel) -> f64 {
     // A factor just under 1 keeps the sums finite; the compiler must not know it.
     let (factor, term) = (black_box(0.999_9), black_box(1e-4));
     let lanes = match kernel {

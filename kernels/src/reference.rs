@@ -3,8 +3,7 @@
 //! Sums run in `f64` where that costs nothing but time.
 
 use crate::adam::AdamStep;
-use crate::counter::Dropout;
-use crate::epilogue::{Affine, Moments};
+use crate::epilogue::{Moments, NormaliseBackward, NormaliseForward};
 use crate::inference::Epilogue;
 use crate::layout::{PackedRows, Panels};
 use crate::pack::{Pick, RowSource, Standardise};
@@ -125,21 +124,20 @@ pub fn column_moments<T: Real>(y: MatRef<'_, T>, present: Option<&[bool]>) -> Mo
 }
 
 /// `h = Dropout(ReLU(γ (y − mean) inv_std + β))` in place; absent rows become 0.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the oracle restates the kernel's signature"
-)]
 pub fn normalise_relu_dropout<T: Real>(
     mut y: MatMut<'_, T>,
     mut normalised: Option<MatMut<'_, T>>,
-    mean: &[T],
-    inv_std: &[T],
-    affine: Affine<'_, T>,
-    present: Option<&[bool]>,
-    dropout: Option<Dropout>,
-    first_col: usize,
-    width: usize,
+    operands: NormaliseForward<'_, T>,
 ) {
+    let NormaliseForward {
+        mean,
+        inv_std,
+        affine,
+        present,
+        dropout,
+        first_col,
+        width,
+    } = operands;
     for r in 0..y.rows() {
         for c in 0..y.cols() {
             let x_hat = (y.row_mut(r)[c] - mean[c]) * inv_std[c];
@@ -162,22 +160,21 @@ pub fn normalise_relu_dropout<T: Real>(
 }
 
 /// Backward of [`normalise_relu_dropout`]: `dh` becomes `dy`; `dgamma` and `dbeta` are added to.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the oracle restates the kernel's signature"
-)]
 pub fn normalise_relu_dropout_backward<T: Real>(
     mut dh: MatMut<'_, T>,
-    h: MatRef<'_, T>,
-    normalised: MatRef<'_, T>,
-    inv_std: &[T],
-    gamma: &[T],
-    present: Option<&[bool]>,
-    batch_count: Option<usize>,
-    dropout_scale: T,
+    operands: NormaliseBackward<'_, T>,
     dgamma: &mut [T],
     dbeta: &mut [T],
 ) {
+    let NormaliseBackward {
+        h,
+        normalised,
+        inv_std,
+        gamma,
+        present,
+        batch_count,
+        dropout_scale,
+    } = operands;
     for c in 0..dh.cols() {
         let (mut sum, mut sum_x_hat) = (0.0, 0.0);
         for r in 0..dh.rows() {

@@ -72,8 +72,8 @@ pub fn softmax<T: Real>(logits: MatRef<'_, T>, scale: T, mut out: MatMut<'_, T>)
 ///
 /// # Panics
 /// If shapes differ.
-pub fn keep_largest<T: Real>(weights: MatRef<'_, T>, n: usize, mut kept: MatMut<'_, T>) {
-    assert_same_shape("keep_largest", weights, &kept);
+pub fn top_k<T: Real>(weights: MatRef<'_, T>, n: usize, mut kept: MatMut<'_, T>) {
+    assert_same_shape("top_k", weights, &kept);
     let mut order: Vec<usize> = Vec::with_capacity(weights.cols());
     for r in 0..weights.rows() {
         let row = kept.row_mut(r);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// A read-only matrix: element `(r, c)` stands at `r * row_stride + c * col_stride`.
+/// A read-only matrix: element `(r, c)` is at `r * row_stride + c * col_stride`.
 #[derive(Clone, Copy, Debug)]
 pub struct MatRef<'a, T> {
     data: &'a [T],
@@ -24,9 +24,9 @@ pub struct MatMut<'a, T> {
 /// A part of a [`MatMut`], one slice for each row.
 #[derive(Debug)]
 pub(crate) struct Rectangle<'a, T> {
-    /// Where its first row stands in the matrix.
+    /// Row of the matrix that it begins at.
     pub(crate) first_row: usize,
-    /// Where its first column stands in the matrix.
+    /// Column of the matrix that it begins at.
     pub(crate) first_col: usize,
     /// Its rows, of one length and never empty.
     pub(crate) rows: Vec<&'a mut [T]>,
@@ -158,7 +158,7 @@ impl<'a, T: Copy> MatRef<'a, T> {
         scratch
     }
 
-    /// The slice that holds the elements; `(0, 0)` stands first.
+    /// The slice that holds the elements, beginning with `(0, 0)`.
     pub fn data(&self) -> &'a [T] {
         self.data
     }
@@ -212,7 +212,7 @@ impl<'a, T: Copy> MatMut<'a, T> {
         self.row_stride
     }
 
-    /// The slice that holds the elements; `(0, 0)` stands first.
+    /// The slice that holds the elements, beginning with `(0, 0)`.
     pub fn data_mut(&mut self) -> &mut [T] {
         self.data
     }

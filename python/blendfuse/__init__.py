@@ -1,4 +1,4 @@
-"""The command `blendfuse` in a wheel, and readers for what it writes.
+"""The `blendfuse` command in a wheel, and readers for its files.
 
 `pip install blendfuse` puts the command on the path. This package reads its files into numpy arrays;
 `blendfuse.torch` (with `pip install 'blendfuse[torch]'`) holds the model as a PyTorch module, for those

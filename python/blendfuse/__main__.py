@@ -10,7 +10,7 @@ from ._binary import find_binary
 def main() -> None:
     command = [find_binary(), *sys.argv[1:]]
     if os.name == "nt":
-        # Windows has no exec that keeps the console's process waiting.
+        # Windows has no exec for which the console waits.
         sys.exit(subprocess.run(command, check=False).returncode)
     os.execv(command[0], command)
 

@@ -1,4 +1,4 @@
-"""Where the installed program lies."""
+"""The location of the installed program."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def find_binary() -> str:
-    """Path of the program that came with this package.
+    """Path of the program installed with this package.
 
     Looked for where installers put programs: in the environment's folder for them, the user's, and
     beside the package (`pip install --target`).

@@ -1,4 +1,4 @@
-"""Clip names, and writing files whole."""
+"""Clip names, and atomic writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-# As the program has them: only these are cut off a clip's name.
+# As in the program: only these are removed from a clip's name.
 MEDIA_EXTENSIONS = frozenset(
     [
         "mov",
@@ -35,7 +35,7 @@ MEDIA_EXTENSIONS = frozenset(
 
 
 def clip_key(name: str) -> str:
-    """What identifies a clip: its name without surrounding blanks and without a media extension."""
+    """The key of a clip: its name without surrounding whitespace and without a media extension."""
     name = name.strip()
     stem, _, extension = name.rpartition(".")
     return stem if stem and extension.lower() in MEDIA_EXTENSIONS else name
@@ -43,20 +43,20 @@ def clip_key(name: str) -> str:
 
 @contextlib.contextmanager
 def whole_file(path: Path, overwrite: bool) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place at the end, or is gone if writing fails.
+    """A temporary file beside `path` that replaces it at the end, or is removed if writing fails.
 
     Raises:
         FileExistsError: if `path` is there and is not to be overwritten.
     """
     if not overwrite and path.exists():
-        raise FileExistsError(f"{path}: exists; choose another name, or pass overwrite=True")
+        raise FileExistsError(f"{path}: already exists; choose another name, or pass overwrite=True")
     handle, name = tempfile.mkstemp(prefix=".blendfuse-", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         if os.name == "posix":
-            # mkstemp's file is its owner's alone; this one is as any new file.
+            # mkstemp's file is private to its owner; give it the usual permissions.
             mask = os.umask(0)
             os.umask(mask)
             temporary.chmod(0o666 & ~mask)

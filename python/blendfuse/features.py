@@ -21,7 +21,7 @@ def read_features(
     says which clips it has. Clips are matched with and without a media extension, as the program does.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if no such file.
         ValueError: if an array is missing, has another shape, or names a clip twice.
     """
     path = Path(file)
@@ -39,7 +39,7 @@ def read_features(
     for row, name in enumerate(names.tolist()):
         key = clip_key(name.decode() if isinstance(name, bytes) else str(name))
         if row_of.setdefault(key, row) != row:
-            raise ValueError(f"{path}: filenames: {key!r} stands twice, in rows {row_of[key]} and {row}")
+            raise ValueError(f"{path}: filenames: {key!r} is listed twice, in rows {row_of[key]} and {row}")
     rows = np.array([row_of.get(clip_key(clip), -1) for clip in clips], dtype=np.intp)
     present = rows >= 0
     x = np.zeros((len(rows), features.shape[1]), np.float32)

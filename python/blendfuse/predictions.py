@@ -1,4 +1,4 @@
-"""Predictions as the challenge exchanges them."""
+"""Predictions in the challenge's format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_predictions(file: str | PathLike[str]) -> dict[str, dict[str, float]]:
     its own, which then is 100.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if no such file.
         ValueError: naming the file, the clip and what is wrong with it.
     """
     path = Path(file)
@@ -31,7 +31,7 @@ def read_predictions(file: str | PathLike[str]) -> dict[str, dict[str, float]]:
     try:
         node = json.loads(text.decode("utf-8-sig"), object_pairs_hook=_each_once)
     except ValueError as error:
-        raise ValueError(f"{path}: is no prediction file: {error}") from error
+        raise ValueError(f"{path}: is not a predictions file: {error}") from error
     if isinstance(node, dict) and WRAPPER in node:
         node = node[WRAPPER]
     if not isinstance(node, dict):
@@ -48,7 +48,7 @@ def read_predictions(file: str | PathLike[str]) -> dict[str, dict[str, float]]:
 def write_predictions(
     file: str | PathLike[str], predictions: Mapping[str, Mapping[str, float]], *, overwrite: bool = False
 ) -> None:
-    """Writes predictions in the challenge's form: JSON, or a `.zip` of it as CodaBench takes it.
+    """Writes predictions in the challenge's format: JSON, or a `.zip` of it for CodaBench.
 
     Raises:
         FileExistsError: if the file is there, without `overwrite`.
@@ -82,18 +82,18 @@ def _unzipped(path: Path) -> bytes:
                 if name.lower().endswith(".json") and not name.startswith("__MACOSX/")
             ]
             if len(names) != 1:
-                raise ValueError(f"{path}: holds {len(names)} .json files, expected one")
+                raise ValueError(f"{path}: contains {len(names)} .json files, expected one")
             return archive.read(names[0])
     except zipfile.BadZipFile as error:
-        raise ValueError(f"{path}: is no readable zip: {error}") from error
+        raise ValueError(f"{path}: is not a readable zip: {error}") from error
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Python's reader would keep the last of two equal keys without a word."""
+    """Python's reader would silently keep the last of two equal keys."""
     node: dict[str, Any] = {}
     for key, value in pairs:
         if key in node:
-            raise ValueError(f"{key!r} stands twice")
+            raise ValueError(f"{key!r} is listed twice")
         node[key] = value
     return node
 
@@ -116,9 +116,9 @@ def _blend(entries: Any) -> dict[str, float]:
         try:
             salience = float(found)
         except ValueError:
-            raise ValueError(f"{emotion}: salience {found!r} is no number") from None
+            raise ValueError(f"{emotion}: salience {found!r} is not a number") from None
         if not (math.isfinite(salience) and salience >= 0):
-            raise ValueError(f"{emotion}: salience {salience} is no percentage")
+            raise ValueError(f"{emotion}: salience {salience} is not a percentage")
         blend[emotion] = salience
     if not blend:
         raise ValueError("names no emotion")

@@ -1,4 +1,4 @@
-"""Probability tables, as `blendfuse predict --probs` writes them."""
+"""Probability tables, as written by `blendfuse predict --probs`."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ class Probabilities:
     """Probabilities of clips; every array is (clips, classes), in float64."""
 
     filenames: tuple[str, ...]
-    """One a row."""
+    """One per row."""
     classes: tuple[str, ...]
-    """One a column."""
+    """One per column."""
     presence: NDArray[np.float64] | None
-    """p, the sigmoid of the presence head; None where the file holds one distribution a clip."""
+    """p, the sigmoid of the presence head; None if the file contains one distribution per clip."""
     salience: NDArray[np.float64] | None
     """s, the softmax of the salience head; None likewise."""
     aligned: NDArray[np.float64]
-    """f (eq. 14), which is what is decoded; or the distribution as the file holds it."""
+    """f (eq. 14), the scores to decode; or the distribution in the file."""
 
 
 def read_probabilities(file: str | PathLike[str]) -> Probabilities:
-    """Reads a `.npz` or `.csv` that `predict --probs` wrote, or a `.csv` with one column a class.
+    """Reads a `.npz` or `.csv` written by `predict --probs`, or a `.csv` with one column per class.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if no such file.
         ValueError: naming the file and what is wrong with it.
     """
     path = Path(file)

@@ -32,7 +32,7 @@ Child = TypeVar("Child", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Config:
-    """The switches of the model and its losses; defaults are the paper's Table IV."""
+    """The options of the model and its losses; defaults are the paper's Table IV."""
 
     projection_dim: int = 256
     shared_dim: int = 512
@@ -41,7 +41,7 @@ class Config:
     top_k: int = 22
     dropout: float = 0.33
     dropout_projection: float | None = None
-    """Of the projections, where it is not `dropout`; likewise the next two."""
+    """Of the projections, if different from `dropout`; likewise the next two."""
     dropout_fusion: float | None = None
     dropout_heads: float | None = None
     gate: str = "attention"
@@ -62,7 +62,7 @@ class Config:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Config:
-        """From the configuration that a weights file holds."""
+        """From the configuration in a weights file."""
         uda = dict(config["uda"])
         return cls(
             **config["model"],
@@ -122,9 +122,9 @@ class Standardise(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         self.register_buffer("mean", torch.zeros(width))
-        # The number after 1: columns as they are, until a file says otherwise.
+        # The number after 1: columns are not changed until a file is loaded.
         self.register_buffer("std", torch.full((width,), 1.0 + torch.finfo(torch.float32).eps))
-        # Kept apart, since a coarser type would round more than the constant columns to 1.
+        # Stored separately, because a coarser type would round other columns to 1 too.
         self.register_buffer("inverse", torch.ones(width), persistent=False)
         self.register_load_state_dict_post_hook(_invert)
 
@@ -152,13 +152,13 @@ class Projection(nn.Module):
         h = x.new_zeros(len(x), self.linear.out_features)
         count = int(present.sum())
         if count == 0:
-            return h  # no gradient reaches this encoder: the optimiser leaves it alone
+            return h  # no gradient reaches this encoder: the optimiser does not update it
         y = x[present]
         activations = self._few(y) if count < 2 else self.dropout(torch.relu(self.norm(self.linear(y))))
         return h.index_put((present.nonzero()[:, 0],), activations)
 
     def _few(self, x: Tensor) -> Tensor:
-        """One row has no variance: the running statistics serve, and stay as they are."""
+        """One row has no variance: uses the running statistics without updating them."""
         norm = self.norm
         y = F.batch_norm(
             self.linear(x), norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps
@@ -210,7 +210,7 @@ def keep_largest(weights: Tensor, n: int) -> Tensor:
 
 
 class FusionModel(nn.Module):
-    """The network from one feature matrix an encoder to logits.
+    """The network from one feature matrix per encoder to logits.
 
     `encoders` maps names to input widths, in order. With `standardise` the model takes features as
     their files hold them, and keeps the columns' statistics as `input.NAME.mean` and `.std`; without, it
@@ -231,9 +231,9 @@ class FusionModel(nn.Module):
         self.names = list(encoders)
         self.widths = dict(encoders)
         self.weights: Weights[Any] | None = None
-        """What the file says that the model is from; its tensors are not kept."""
+        """The description in the file that the model was loaded from; its tensors are not kept."""
         self.alpha = 1.0
-        """Exponent of the alignment (eq. 14), as the file has it."""
+        """Exponent of the alignment (eq. 14), from the file."""
         projecting, fusing, deciding = (
             c.dropout_of(part) for part in (c.dropout_projection, c.dropout_fusion, c.dropout_heads)
         )
@@ -244,7 +244,7 @@ class FusionModel(nn.Module):
         self.gate = Gate(joined, count, c) if c.gate == "attention" else None
         self.fusion = Fusion(joined, c.shared_dim, fusing)
         self.presence = head(c.shared_dim, c.head_hidden, classes, deciding)
-        # A single head's logits give presence and salience alike; its name is `presence`.
+        # A single head, named `presence`, gives the logits of both presence and salience.
         self.salience = head(c.shared_dim, c.head_hidden, classes, deciding) if c.heads == "dual" else None
         self.domain = head(c.shared_dim, c.head_hidden, 2, deciding) if c.uda else None
         self.input = (
@@ -255,7 +255,7 @@ class FusionModel(nn.Module):
     def from_run(
         cls, run_or_file: str | PathLike[str], device: torch.device | str | None = None
     ) -> FusionModel:
-        """A trained model from a run's folder, or a weights file; in evaluation mode.
+        """A trained model from a run folder or a weights file; in evaluation mode.
 
         Raises:
             FileNotFoundError, ValueError: as `blendfuse.load_weights`.
@@ -298,12 +298,12 @@ class FusionModel(nn.Module):
         here = torch.stack(
             [present.get(name, everyone) if name in x else ~everyone for name in self.names], dim=1
         )
-        # Asked only where it can be: the answer waits for a GPU, and breaks a compiled graph in two.
+        # Only checked where possible: the check waits for a GPU, and splits a compiled graph.
         if all(name in present for name in x):
             without = (~here.any(dim=1)).nonzero()[:, 0].tolist()
             if without:
                 raise ValueError(
-                    f"row {without[0]}: has no encoder at all; expected at least one, leave it out"
+                    f"row {without[0]}: has no encoder; expected at least one, leave it out"
                 )
         h = torch.stack([self._project(name, x, present, rows) for name in self.names], dim=1)
         out = {"h": h}
@@ -351,7 +351,7 @@ class FusionModel(nn.Module):
         return losses
 
     def clamp_temperature(self) -> None:
-        """Puts the temperature back into its range; to be called after each optimiser step."""
+        """Clamps the temperature to its range; call it after each optimiser step."""
         if self.gate is not None:
             with torch.no_grad():
                 self.gate.temperature.clamp_(self.config.temperature_min, self.config.temperature_max)
@@ -375,8 +375,8 @@ class FusionModel(nn.Module):
         return x, present
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a weights file holds: the state_dict without BatchNorm's step counters, which
-        load_state_dict does not ask for."""
+        """The contents of a weights file: the state_dict without BatchNorm's step counters, which
+        load_state_dict does not need."""
         return {
             name: tensor
             for name, tensor in self.state_dict().items()
@@ -384,7 +384,7 @@ class FusionModel(nn.Module):
         }
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
-        """Writes a weights file that `blendfuse predict` takes: a model from `from_run`, trained on.
+        """Writes a weights file that `blendfuse predict` reads, for a model from `from_run`.
 
         Epoch and decoding thresholds are those of the file that it is from.
 
@@ -395,7 +395,7 @@ class FusionModel(nn.Module):
         """
         if self.weights is None:
             raise ValueError(
-                f"{path}: the model is not from a weights file, which would tell its classes and encoders;"
+                f"{path}: the model is not from a weights file, which would describe its classes and encoders;"
                 " write tensors() with safetensors, for `blendfuse train --init`"
             )
         arrays = {name: tensor.detach().float().cpu().numpy() for name, tensor in self.tensors().items()}
@@ -409,9 +409,9 @@ class FusionModel(nn.Module):
         known = ", ".join(self.names)
         for name in [*x, *present]:
             if name not in self.widths:
-                raise ValueError(f"encoder {name!r}: the model has none such; expected some of: {known}")
+                raise ValueError(f"encoder {name!r}: the model has no such encoder; expected some of: {known}")
         if not x:
-            raise ValueError(f"x: found no encoder, expected some of: {known}")
+            raise ValueError(f"x: found no encoders, expected some of: {known}")
         rows = len(next(iter(x.values())))
         for name, matrix in x.items():
             if matrix.shape != (rows, self.widths[name]):
@@ -441,7 +441,7 @@ def probabilities(out: Mapping[str, Tensor], alpha: float = 1.0) -> tuple[Tensor
     s = torch.softmax(out["salience_logits"], dim=1)
     f = p * (s + ALIGN_EPS) ** alpha
     total = f.sum(dim=1, keepdim=True)
-    # Where all terms underflow, a large alpha's for one, their logarithms still tell them apart.
+    # If all terms underflow, as with a large alpha, their logarithms still differ.
     logs = F.logsigmoid(out["presence_logits"]) + alpha * torch.log(s + ALIGN_EPS)
     usable = total > torch.finfo(total.dtype).tiny / torch.finfo(total.dtype).eps
     return p, s, torch.where(usable, f / total, torch.softmax(logs, dim=1))

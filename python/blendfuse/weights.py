@@ -1,4 +1,4 @@
-"""The weights file: tensors under the names of a PyTorch `state_dict`, and what they belong to."""
+"""The weights file: tensors named as in a PyTorch `state_dict`, with a description of the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 FORMAT_VERSION = 1
-"""Of the weights file; a later one is refused."""
+"""Of the weights file; a newer one is refused."""
 
 METADATA_KEY = "blendfuse"
 
@@ -31,7 +31,7 @@ class Encoder:
     """An encoder of the model."""
 
     name: str
-    """As in the tensors' names and the feature file's."""
+    """As in the names of its tensors and its feature file."""
     modality: str
     """video, audio or multimodal."""
     width: int
@@ -40,7 +40,7 @@ class Encoder:
 
 @dataclass(frozen=True)
 class Weights(Generic[Tensor]):
-    """A trained model as its file holds it."""
+    """The contents of a weights file."""
 
     path: Path
     """The file."""
@@ -61,7 +61,7 @@ class Weights(Generic[Tensor]):
     config: dict[str, Any]
     """The full configuration: tables `model`, `loss`, `uda`, `train`, `data`, `decode`."""
     program: str
-    """What wrote the file."""
+    """The program that wrote the file."""
 
 
 @overload
@@ -79,12 +79,12 @@ def load_weights(run_or_file: str | PathLike[str], framework: Literal["torch"]) 
 
 
 def load_weights(run_or_file: str | PathLike[str], framework: str = "numpy") -> Weights[Any]:
-    """Reads a trained model: a run's folder (its `weights.safetensors`), or a weights file.
+    """Reads a trained model: a run folder (its `weights.safetensors`), or a weights file.
 
     With `framework="torch"` the tensors are PyTorch's, on the CPU, else numpy arrays.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if no such file.
         ValueError: if it is not a weights file of blendfuse, or of a later format.
     """
     if framework not in ("numpy", "torch"):
@@ -105,7 +105,7 @@ def load_weights(run_or_file: str | PathLike[str], framework: str = "numpy") -> 
 
 
 def weights_path(run_or_file: str | PathLike[str]) -> Path:
-    """The file itself, or the one in a run's folder.
+    """The file itself, or the one in a run folder.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -116,10 +116,10 @@ def weights_path(run_or_file: str | PathLike[str]) -> Path:
         return file
     if path.is_dir():
         raise FileNotFoundError(
-            f"{path}: holds no weights.safetensors; expected the folder of a trained model"
+            f"{path}: contains no weights.safetensors; expected the folder of a trained model"
         )
     raise FileNotFoundError(
-        f"{path}: expected the folder of a trained model, or its weights file; there is neither"
+        f"{path}: expected the folder of a trained model, or its weights file; neither exists"
     )
 
 
@@ -144,7 +144,7 @@ def describe(path: Path, tensors: dict[str, Any], text: str) -> Weights[Any]:
             neutral=entry["neutral"],
             fold=entry["fold"],
             epoch=int(entry["epoch"]),
-            # Files from before alpha was part of the choice were decoded with 1.
+            # Files from before alpha was stored were decoded with 1.
             thresholds={"alpha": 1.0} | entry["thresholds"],
             config=entry["config"],
             program=entry["program"],
@@ -161,7 +161,7 @@ def save_weights(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Writes `tensors` as a weights file that the program reads, described as `weights` are.
+    """Writes `tensors` as a weights file that the program reads, with the description of `weights`.
 
     Raises:
         FileExistsError: if `path` is there, without `overwrite`.

@@ -56,13 +56,13 @@ def test_the_program_reads_what_is_written(
     ("text", "message"),
     [
         ("[1]", "expected a mapping of clips, found list"),
-        ("{", "is no prediction file"),
-        ('{"a": [], "a": []}', "'a' stands twice"),
+        ("{", "is not a predictions file"),
+        ('{"a": [], "a": []}', "'a' is listed twice"),
         ('{"a": []}', "a: names no emotion"),
         ('{"a": {"ang": 100}}', "a: expected a list of emotions, found dict"),
-        ('{"a": [{"emotion": "ang", "salience": "x"}]}', "a: ang: salience 'x' is no number"),
-        ('{"a": [{"emotion": "ang", "salience": -1}]}', "a: ang: salience -1.0 is no percentage"),
-        ('{"a": [{"emotion": "ang", "salience": NaN}]}', "a: ang: salience nan is no percentage"),
+        ('{"a": [{"emotion": "ang", "salience": "x"}]}', "a: ang: salience 'x' is not a number"),
+        ('{"a": [{"emotion": "ang", "salience": -1}]}', "a: ang: salience -1.0 is not a percentage"),
+        ('{"a": [{"emotion": "ang", "salience": NaN}]}', "a: ang: salience nan is not a percentage"),
         ('{"a": [{"emotion": "ang"}, {"emotion": "sad", "salience": 30}]}', "a: ang: salience is None"),
         (
             '{"a": [{"emotion": "ang", "salience": 1}, {"emotion": "ang", "salience": 1}]}',
@@ -93,10 +93,10 @@ def test_a_zip_holds_one_json(tmp_path: Path) -> None:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("a.json", "{}")
         archive.writestr("b.json", "{}")
-    with pytest.raises(ValueError, match="holds 2 .json files"):
+    with pytest.raises(ValueError, match="contains 2 .json files"):
         read_predictions(file)
     file.write_bytes(b"no zip")
-    with pytest.raises(ValueError, match="is no readable zip"):
+    with pytest.raises(ValueError, match="is not a readable zip"):
         read_predictions(file)
 
 
@@ -150,7 +150,7 @@ def test_features_come_in_the_order_asked_for(tmp_path: Path) -> None:
     np.testing.assert_array_equal(x, np.array([[4, 5], [0, 0], [0, 1], [2, 3]], np.float32))
     assert present.tolist() == [True, False, True, True]
     np.savez(file, X=np.zeros((2, 2)), filenames=["a.mov", "a"])
-    with pytest.raises(ValueError, match="'a' stands twice, in rows 0 and 1"):
+    with pytest.raises(ValueError, match="'a' is listed twice, in rows 0 and 1"):
         read_features(file, ["a"])
     np.savez(file, X=np.zeros((2, 2)), filenames=["a"])
     with pytest.raises(ValueError, match=r"found X \[2, 2\] and filenames \[1\]"):

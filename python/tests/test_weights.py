@@ -29,9 +29,9 @@ def test_a_run_tells_its_tensors_classes_encoders_and_configuration(trained: Pat
 
 
 def test_faults_are_told_with_the_file(trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="holds no weights.safetensors"):
+    with pytest.raises(FileNotFoundError, match="contains no weights.safetensors"):
         load_weights(tmp_path)
-    with pytest.raises(FileNotFoundError, match="there is neither"):
+    with pytest.raises(FileNotFoundError, match="neither exists"):
         load_weights(tmp_path / "nothing")
     other = tmp_path / "other.safetensors"
     other.write_bytes((trained / "weights.safetensors").read_bytes()[:1000])

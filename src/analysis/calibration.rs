@@ -1,4 +1,4 @@
-//! Whether presence probabilities mean what they say.
+//! Calibration of the presence probabilities.
 
 use serde::Serialize;
 
@@ -10,22 +10,22 @@ const BINS: usize = 10;
 /// Clip and class pairs whose probability falls into one bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Bin {
-    /// Its lower end.
+    /// Lower limit.
     pub from: f64,
-    /// Its upper end.
+    /// Upper limit.
     pub to: f64,
-    /// How many pairs.
+    /// Number of pairs.
     pub count: usize,
-    /// Mean probability; none of an empty bin.
+    /// Mean probability; `None` for an empty bin.
     pub predicted: Option<f64>,
-    /// Share that truly shows the emotion.
+    /// Share that truly shows the emotion; `None` for an empty bin.
     pub observed: Option<f64>,
 }
 
 /// Reliability of the presence probabilities over all clips and classes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Calibration {
-    /// From 0 to 1.
+    /// Bins from 0 to 1.
     pub bins: Vec<Bin>,
     /// Expected calibration error: mean gap between probability and share, weighted by count.
     pub expected_error: f64,
@@ -33,8 +33,8 @@ pub struct Calibration {
     pub brier: f64,
 }
 
-/// Counts the presence probabilities p of all clips and classes; an emotion is present where its
-/// true salience is above 0.
+/// Bins the presence probabilities p of all clips and classes. An emotion is present if its true
+/// salience is above 0.
 pub fn calibration(observations: &Observations) -> Calibration {
     let (clips, classes) = observations.presence.dim();
     let mut sums = [(0usize, 0.0, 0.0); BINS];

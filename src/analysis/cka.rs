@@ -1,9 +1,9 @@
-//! How alike two representations of the same clips are: linear centred kernel alignment (Kornblith et
+//! Similarity of two representations of the same clips: linear centred kernel alignment (Kornblith et
 //! al. 2019, "Similarity of neural network representations revisited").
 //!
-//! In the feature-space form, ‖XᵀY‖²_F / (‖XᵀX‖_F ‖YᵀY‖_F) with centred columns, so that no matrix of
-//! clips by clips is needed. It does not change when a side is rotated or scaled. Sums are in
-//! f64; products are ndarray's, whose f64 kernel is several times as fast as ours, which is there for
+//! Computed in feature space, ‖XᵀY‖²_F / (‖XᵀX‖_F ‖YᵀY‖_F) with centred columns, so that no
+//! clips × clips matrix is needed. It is invariant to rotation and scaling of either side. Sums are in
+//! f64; the products use ndarray, whose f64 kernel is several times as fast as ours, which only serves
 //! gradient checks.
 
 use ndarray::{Array2, ArrayView2, Axis, Slice};
@@ -11,11 +11,11 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 
-/// Linear CKA of two representations `(N, P)` and `(N, Q)` of the same clips, in [0, 1]; none where
-/// a side does not vary.
+/// Linear CKA of two representations `(N, P)` and `(N, Q)` of the same clips, in [0, 1]; `None` if a
+/// side is constant.
 ///
 /// # Errors
-/// [`Error::Shape`] if they have not equally many rows.
+/// [`Error::Shape`] if the numbers of rows differ.
 pub fn linear_cka<F: Copy + Into<f64>>(
     x: ArrayView2<'_, F>,
     y: ArrayView2<'_, F>,
@@ -27,10 +27,11 @@ pub fn linear_cka<F: Copy + Into<f64>>(
 }
 
 /// Linear CKA of every pair of `embeddings`, each `(N, P)`: `(M, M)`, NaN where it is undefined.
-/// `present[m][clip]` says which clips encoder m has; a pair is compared on the clips that both have.
+/// `present[m][clip]` tells whether encoder m has the clip; a pair is compared on the clips that both
+/// have.
 ///
 /// # Errors
-/// [`Error::Shape`] if they have not equally many rows, or not one flag for each.
+/// [`Error::Shape`] if the numbers of rows or flags differ.
 pub fn pairwise_cka(embeddings: &[Array2<f32>], present: &[Vec<bool>]) -> Result<Array2<f64>> {
     let count = embeddings.len();
     let clips = embeddings.first().map_or(0, Array2::nrows);
@@ -60,8 +61,8 @@ pub fn pairwise_cka(embeddings: &[Array2<f32>], present: &[Vec<bool>]) -> Result
     Ok(cka)
 }
 
-/// All pairs among the encoders that have every clip: their centred embeddings side by side, and one
-/// product for each encoder with itself and all after it.
+/// All pairs of the encoders that have every clip: their centred embeddings are concatenated, and each
+/// encoder is multiplied with itself and all that follow.
 fn complete_pairs(embeddings: &[Array2<f32>], complete: &[usize]) -> Array2<f64> {
     let count = embeddings.len();
     let mut cka = Array2::from_elem((count, count), f64::NAN);
@@ -85,7 +86,7 @@ fn complete_pairs(embeddings: &[Array2<f32>], complete: &[usize]) -> Array2<f64>
         let mut to = joined.slice_axis_mut(Axis(1), columns);
         to.assign(&centred(embeddings[m].view()));
     }
-    // One product a task, so that every sum has one order whatever the number of threads.
+    // One product per task, so that the order of every sum does not depend on the number of threads.
     let overlaps: Vec<Vec<f64>> = (0..complete.len())
         .into_par_iter()
         .map(|a| {
@@ -123,7 +124,7 @@ fn normalised(cross: f64, own_x: f64, own_y: f64) -> Option<f64> {
     cka.is_finite().then(|| cka.clamp(0.0, 1.0))
 }
 
-/// In f64, row-major, each column with mean 0.
+/// Converted to f64, row-major, with columns centred to mean 0.
 fn centred<F: Copy + Into<f64>>(x: ArrayView2<'_, F>) -> Array2<f64> {
     let mut centred = Array2::from_shape_fn(x.dim(), |place| x[place].into());
     let rows = x.nrows() as f64;

@@ -1,8 +1,8 @@
-//! Groups of alike encoders: average linkage on 1 − similarity.
+//! Groups of similar encoders: average linkage on 1 − similarity.
 
 use ndarray::Array2;
 
-/// Two clusters that are joined; leaves are 0 … M − 1, and merge i makes cluster M + i.
+/// Two clusters that are merged; leaves are 0 … M − 1, and merge i creates cluster M + i.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Merge {
     /// The clusters.
@@ -14,15 +14,15 @@ pub struct Merge {
 /// A tree over all encoders, and the order of its leaves.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Dendrogram {
-    /// From the nearest to the farthest.
+    /// By increasing distance.
     pub merges: Vec<Merge>,
     /// Leaves in the order in which the tree can be drawn without crossings.
     pub order: Vec<usize>,
 }
 
 impl Dendrogram {
-    /// Of a symmetric similarity `(M, M)` in [0, 1]; an undefined one counts 0. Ties join the
-    /// clusters that stand first.
+    /// Clusters by a symmetric similarity `(M, M)` in [0, 1]; an undefined similarity counts as 0. Ties
+    /// merge the first clusters.
     pub fn of(similarity: &Array2<f64>) -> Self {
         let leaves = similarity.nrows();
         let mut members: Vec<Vec<usize>> = (0..leaves).map(|leaf| vec![leaf]).collect();
@@ -62,8 +62,7 @@ impl Dendrogram {
         }
     }
 
-    /// The cluster of each leaf where the tree is cut into `count` clusters, numbered by their first
-    /// leaf.
+    /// The cluster of each leaf if the tree is cut into `count` clusters, numbered by their first leaf.
     pub fn cut(&self, count: usize) -> Vec<usize> {
         let leaves = self.order.len();
         let kept = leaves.saturating_sub(count.max(1));

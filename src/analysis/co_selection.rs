@@ -1,4 +1,4 @@
-//! Which encoders are kept together, beside how alike they are.
+//! Which encoders are selected together, compared with their similarity.
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -14,21 +14,21 @@ use crate::rng::{Purpose, Stream};
 const RESAMPLES: usize = 2000;
 /// Confidence of the intervals, in percent.
 const LEVEL: f64 = 95.0;
-/// The bootstrap stream that draws encoders.
+/// The random stream that draws encoders.
 const ENCODER_ITEM: usize = 2;
 
 /// Two encoders.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct EncoderPair {
-    /// Place of the first.
+    /// Index of the first.
     pub first: usize,
-    /// Place of the second.
+    /// Index of the second.
     pub second: usize,
     /// Linear CKA of their projected embeddings.
     pub cka: f64,
-    /// Share of the clips that keep both.
+    /// Share of clips that keep both.
     pub together: f64,
-    /// The share that independent selection at the same frequencies would give, model by model.
+    /// The share expected from independent selection at the same frequencies, model by model.
     pub independent: f64,
 }
 
@@ -37,9 +37,9 @@ pub struct EncoderPair {
 pub struct CoSelection {
     /// Every pair whose CKA is defined.
     pub pairs: Vec<EncoderPair>,
-    /// Of co-selection on CKA.
+    /// Regression of co-selection on CKA.
     pub trend: Option<Trend>,
-    /// The same for independent selection: the line to compare with.
+    /// The same for independent selection: the reference line.
     pub independent_trend: Option<Trend>,
     /// Pearson's r of CKA and co-selection.
     pub pearson: Option<Interval>,
@@ -47,14 +47,14 @@ pub struct CoSelection {
     pub spearman: Option<Interval>,
     /// Pearson's r of CKA and independent selection.
     pub independent_pearson: Option<Interval>,
-    /// Spearman's ρ of CKA and what co-selection has beyond independent selection.
+    /// Spearman's ρ of CKA and the excess of co-selection over independent selection.
     pub excess_spearman: Option<Interval>,
 }
 
-/// For every two encoders the share of clips that keep both `(M, M)`, as found and as independent
-/// selection would give.
+/// For each pair of encoders the share of clips that keep both `(M, M)`: observed, and expected from
+/// independent selection.
 pub fn co_selection(observations: &Observations) -> [Array2<f64>; 2] {
-    let encoders = observations.kept.ncols();
+    let encoders = observations.selected_weights.ncols();
     let models = observations.model.iter().max().map_or(0, |last| last + 1);
     let count = observations.len() as f64;
     let mut found = Array2::zeros((encoders, encoders));
@@ -64,7 +64,7 @@ pub fn co_selection(observations: &Observations) -> [Array2<f64>; 2] {
         let mut together = Array2::<f64>::zeros((encoders, encoders));
         for &row in &rows {
             let kept: Vec<usize> = (0..encoders)
-                .filter(|&m| observations.kept[[row, m]] > 0.0)
+                .filter(|&m| observations.selected_weights[[row, m]] > 0.0)
                 .collect();
             for &a in &kept {
                 for &b in &kept {
@@ -83,8 +83,8 @@ pub fn co_selection(observations: &Observations) -> [Array2<f64>; 2] {
     [found, independent]
 }
 
-/// CKA beside co-selection, with percentile intervals from a bootstrap over encoders: pairs share
-/// encoders and are not independent, so encoders are drawn and bring all their pairs.
+/// Compares CKA and co-selection, with percentile intervals from a bootstrap over encoders: pairs share
+/// encoders and are not independent, so encoders are drawn together with all their pairs.
 pub fn compare(cka: &Array2<f64>, observations: &Observations) -> CoSelection {
     let [together, independent] = co_selection(observations);
     let encoders = cka.nrows();
@@ -120,7 +120,7 @@ pub fn compare(cka: &Array2<f64>, observations: &Observations) -> CoSelection {
     }
 }
 
-/// A correlation of the pairs (a < b) of two symmetric matrices, and its interval.
+/// A correlation over the pairs (a < b) of two symmetric matrices, with its interval.
 fn interval(
     x: &Array2<f64>,
     y: &Array2<f64>,
@@ -175,7 +175,7 @@ mod tests {
     fn alike_encoders_that_go_together_correlate() {
         let cka = array![[1.0, 0.9, 0.4], [0.9, 1.0, 0.1], [0.4, 0.1, 1.0]];
         let mut seen = observations();
-        seen.kept = array![
+        seen.selected_weights = array![
             [0.5, 0.5, 0.0],
             [0.5, 0.5, 0.0],
             [0.6, 0.4, 0.0],

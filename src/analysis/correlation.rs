@@ -1,6 +1,6 @@
 //! Correlations of paired values.
 
-/// Pearson's r; none of fewer than two pairs or where a side is constant.
+/// Pearson's r; `None` for fewer than two pairs or if a side is constant.
 ///
 /// # Panics
 /// If the sides differ in length.
@@ -20,7 +20,7 @@ pub fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
     r.is_finite().then(|| r.clamp(-1.0, 1.0))
 }
 
-/// Spearman's ρ: Pearson's r of the ranks, ties sharing their mean rank.
+/// Spearman's ρ: Pearson's r of the ranks; ties get their mean rank.
 ///
 /// # Panics
 /// If the sides differ in length.
@@ -28,7 +28,7 @@ pub fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
     pearson(&ranks(x), &ranks(y))
 }
 
-/// Ranks from 1, ties sharing their mean rank.
+/// Ranks from 1; ties get their mean rank.
 pub fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
@@ -42,7 +42,7 @@ pub fn ranks(values: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// Kendall's τ_b, which corrects for ties; none where a side is constant.
+/// Kendall's τ_b, which corrects for ties; `None` if a side is constant.
 ///
 /// # Panics
 /// If the sides differ in length.
@@ -62,17 +62,17 @@ pub fn kendall(x: &[f64], y: &[f64]) -> Option<f64> {
     tau.is_finite().then(|| tau.clamp(-1.0, 1.0))
 }
 
-/// A straight line by least squares.
+/// A least-squares line.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Trend {
     /// Change of y for a change of x by 1.
     pub slope: f64,
-    /// y where x is 0.
+    /// y at x = 0.
     pub intercept: f64,
 }
 
 impl Trend {
-    /// Through these pairs; none where x is constant.
+    /// Fits the pairs; `None` if x is constant.
     ///
     /// # Panics
     /// If the sides differ in length.

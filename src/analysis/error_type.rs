@@ -1,27 +1,27 @@
-//! In which way a prediction is wrong.
+//! Types of prediction errors.
 
 use crate::data::label::Blend;
 use crate::eval::metrics::{presence_correct, salience_correct};
 
-/// What became of a clip.
+/// The outcome for a clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ErrorType {
-    /// The emotions are right, and of a blend the saliences.
+    /// The emotions are correct, and the saliences of a blend too.
     Right,
-    /// The pair is right, its saliences are not.
+    /// The pair is correct, its saliences are not.
     Salience,
-    /// Some true emotions were not seen, and nothing else was.
+    /// Some true emotions are missing, and nothing else is predicted.
     Missed,
-    /// All true emotions were seen, and others.
+    /// All true emotions are predicted, and others too.
     Extra,
-    /// Some true emotions were seen, and others.
+    /// Some true emotions are predicted, and others too.
     Confused,
-    /// No true emotion was seen.
+    /// No true emotion is predicted.
     Wrong,
 }
 
 impl ErrorType {
-    /// Of a clip.
+    /// The outcome for a clip.
     pub fn of(truth: &Blend, decided: &Blend) -> Self {
         let has = |blend: &Blend, class| blend.parts().iter().any(|part| part.class == class);
         let within =
@@ -43,13 +43,13 @@ impl ErrorType {
         }
     }
 
-    /// In words.
+    /// The name to display.
     pub fn name(self) -> &'static str {
         match self {
             Self::Right => "right",
             Self::Salience => "wrong saliences",
             Self::Missed => "emotion missed",
-            Self::Extra => "emotion too many",
+            Self::Extra => "extra emotion",
             Self::Confused => "one emotion confused",
             Self::Wrong => "all emotions wrong",
         }

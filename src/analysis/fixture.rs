@@ -14,13 +14,13 @@ pub fn observations() -> Observations {
         clips: vec![0, 1, 2, 3],
         filenames: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
         model: vec![0, 0, 1, 1],
-        weights: array![
+        gate_weights: array![
             [0.4, 0.4, 0.2],
             [0.6, 0.3, 0.1],
             [0.5, 0.1, 0.4],
             [0.5, 0.2, 0.3]
         ],
-        kept: array![
+        selected_weights: array![
             [0.5, 0.5, 0.0],
             [0.67, 0.33, 0.0],
             [0.6, 0.0, 0.4],

@@ -1,4 +1,4 @@
-//! How much the gate relies on each encoder: mean weight before selection, and how often it is kept.
+//! Importance of encoders: mean gate weight before selection, and selection frequency.
 
 use serde::Serialize;
 
@@ -6,35 +6,35 @@ use super::observations::Observations;
 use crate::data::label::Classes;
 use crate::eval::confusion::set_name;
 
-/// One encoder over some clips.
+/// Importance and selection frequency of one encoder over some clips.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Reliance {
     /// Mean of a_m (paper eq. 3), in [0, 1].
     pub importance: f64,
-    /// Share of the clips that keep the encoder (ã_m > 0).
+    /// Share of clips that keep the encoder (ã_m > 0).
     pub selected: f64,
 }
 
-/// The encoders over some clips.
+/// All encoders over a group of clips.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GroupReliance {
-    /// What the clips have in common.
+    /// Name of the group.
     pub group: String,
-    /// How many there are.
+    /// Number of clips.
     pub clips: usize,
-    /// One for each encoder.
+    /// One entry per encoder.
     pub encoders: Vec<Reliance>,
 }
 
 /// The encoders over the clips of these rows.
 pub fn reliance(observations: &Observations, rows: &[usize]) -> Vec<Reliance> {
     let count = rows.len().max(1) as f64;
-    let encoders = observations.weights.ncols();
+    let encoders = observations.gate_weights.ncols();
     let mut found = vec![Reliance::default(); encoders];
     for &row in rows {
         for (m, found) in found.iter_mut().enumerate() {
-            found.importance += observations.weights[[row, m]];
-            found.selected += f64::from(u8::from(observations.kept[[row, m]] > 0.0));
+            found.importance += observations.gate_weights[[row, m]];
+            found.selected += f64::from(u8::from(observations.selected_weights[[row, m]] > 0.0));
         }
     }
     for found in &mut found {
@@ -89,25 +89,25 @@ pub fn by_set(observations: &Observations, classes: &Classes) -> Vec<GroupRelian
     groups.collect()
 }
 
-/// The weight that a modality has as a whole.
+/// The total weight of a modality.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModalityReliance {
     /// video, audio, multimodal or other.
     pub modality: String,
-    /// Its encoders.
+    /// Number of its encoders.
     pub encoders: usize,
     /// Mean over clips of the sum of its encoders' a_m.
     pub importance: f64,
-    /// The share it would have if all encoders weighed the same.
+    /// Its share if all encoders had the same weight.
     pub uniform: f64,
-    /// Mean over clips of how many of its encoders are kept.
+    /// Mean over clips of the number of its encoders that are kept.
     pub kept: f64,
 }
 
-/// Modalities in the paper's order; others follow as they first occur.
+/// Modalities in the paper's order; others follow in order of first occurrence.
 const ORDER: [&str; 3] = ["video", "audio", "multimodal"];
 
-/// The modalities: video, audio, multimodal, then others in the order in which they first occur.
+/// The modalities: video, audio, multimodal, then others in order of first occurrence.
 pub fn by_modality(encoders: &[Reliance], modalities: &[String]) -> Vec<ModalityReliance> {
     let mut found: Vec<ModalityReliance> = Vec::new();
     let share = 1.0 / encoders.len().max(1) as f64;
@@ -137,32 +137,34 @@ pub fn by_modality(encoders: &[Reliance], modalities: &[String]) -> Vec<Modality
     found
 }
 
-/// A distribution over clips.
+/// The distribution of an encoder's importance over clips.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Spread {
-    /// Place of the encoder.
+pub struct WeightSpread {
+    /// Index of the encoder.
     pub encoder: usize,
     /// Minimum, 5th, 25th, 50th, 75th and 95th percentile, maximum.
     pub quantiles: [f64; 7],
 }
 
-/// Percentiles of [`Spread`].
+/// Percentiles of [`WeightSpread`].
 const PERCENTILES: [f64; 7] = [0.0, 5.0, 25.0, 50.0, 75.0, 95.0, 100.0];
 
-/// How each encoder's a_m is distributed over clips.
-pub fn spreads(observations: &Observations) -> Vec<Spread> {
+/// The distribution of each encoder's a_m over clips.
+pub fn spreads(observations: &Observations) -> Vec<WeightSpread> {
     let of_encoder = |encoder: usize| {
-        let mut values = observations.weights.column(encoder).to_vec();
+        let mut values = observations.gate_weights.column(encoder).to_vec();
         values.sort_by(f64::total_cmp);
-        Spread {
+        WeightSpread {
             encoder,
             quantiles: PERCENTILES.map(|percent| percentile(&values, percent)),
         }
     };
-    (0..observations.weights.ncols()).map(of_encoder).collect()
+    (0..observations.gate_weights.ncols())
+        .map(of_encoder)
+        .collect()
 }
 
-/// Encoders to draw: of each modality the most and the least important and the one in the middle.
+/// Encoders to draw: the most, the middle and the least important of each modality.
 pub fn representatives(encoders: &[Reliance], modalities: &[String]) -> Vec<usize> {
     let mut chosen = Vec::new();
     for group in by_modality(encoders, modalities) {
@@ -177,7 +179,7 @@ pub fn representatives(encoders: &[Reliance], modalities: &[String]) -> Vec<usiz
     chosen
 }
 
-/// A percentile of ascending values by linear interpolation, as numpy's; NaN of none.
+/// A percentile of ascending values by linear interpolation, as in NumPy; NaN if there are none.
 pub fn percentile(ascending: &[f64], percent: f64) -> f64 {
     let Some(last) = ascending.len().checked_sub(1) else {
         return f64::NAN;

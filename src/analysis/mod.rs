@@ -1,5 +1,5 @@
-//! What trained models learned, as numbers: which encoders they rely on, how stable that is, how alike
-//! the encoders are, and where the models err. Nothing here draws; [`crate::report`] does.
+//! Analysis of trained models: which encoders they rely on, how stable that is, how similar the encoders
+//! are, and where the models are wrong. Only numbers; [`crate::report`] draws the figures.
 
 pub mod calibration;
 pub mod cka;
@@ -10,12 +10,12 @@ pub mod error_type;
 #[cfg(test)]
 mod fixture;
 pub mod importance;
-pub mod kept_curve;
 pub mod observations;
 pub mod removal;
 pub mod run;
 pub mod salience_error;
 pub mod stability;
+pub mod top_k_curve;
 
 use std::path::Path;
 
@@ -30,91 +30,91 @@ use crate::eval::metrics::Accuracy;
 use calibration::Calibration;
 use cluster::Dendrogram;
 use co_selection::CoSelection;
-use importance::{GroupReliance, ModalityReliance, Reliance, Spread};
-use kept_curve::KeptCurve;
+use importance::{GroupReliance, ModalityReliance, Reliance, WeightSpread};
 use observations::Observations;
 use removal::Removal;
 use run::AnalysedRun;
 use salience_error::RatioError;
 use stability::FoldAgreement;
+use top_k_curve::TopKCurve;
 
-/// Follows an analysis, which can take a minute.
+/// Observes the progress of an analysis, which can take a minute.
 pub trait AnalysisObserver {
-    /// A part begins.
+    /// A stage starts.
     fn part(&mut self, _name: &str) {}
-    /// So much of it is done.
+    /// `done` of `of` steps of the stage are done.
     fn progress(&mut self, _done: usize, _of: usize) {}
 }
 
-/// Follows nothing.
+/// Observes nothing.
 impl AnalysisObserver for () {}
 
-/// Everything that is found.
+/// All results of an analysis.
 #[derive(Debug)]
 pub struct Analysis {
-    /// What was analysed.
+    /// The analysed run.
     pub run: AnalysedRun,
-    /// Encoders in the order of everything that is indexed by encoder.
+    /// Encoder names, in the order of everything indexed by encoder.
     pub encoders: Vec<String>,
     /// Modality of each.
     pub modalities: Vec<String>,
-    /// Classes in the order of every probability vector.
+    /// Classes, in the order of every probability vector.
     pub classes: Classes,
     /// Encoders kept per clip, k.
     pub top_k: usize,
     /// Each model's name: its fold.
     pub model_names: Vec<String>,
-    /// What the models say of the clips.
+    /// The outputs of the models for the clips.
     pub observations: Observations,
-    /// Official counts over all of them.
+    /// Official scores over all of them.
     pub accuracy: Accuracy,
-    /// Each encoder over all clips.
+    /// Importance over all clips.
     pub reliance: Vec<Reliance>,
-    /// Under each model.
+    /// Importance under each model.
     pub by_model: Vec<GroupReliance>,
-    /// By modality.
+    /// Importance by modality.
     pub by_modality: Vec<ModalityReliance>,
-    /// By true emotion.
+    /// Importance by true emotion.
     pub by_emotion: Vec<GroupReliance>,
-    /// By true emotion set.
+    /// Importance by true emotion set.
     pub by_set: Vec<GroupReliance>,
     /// Distribution of each encoder's importance over clips.
-    pub spreads: Vec<Spread>,
+    pub spreads: Vec<WeightSpread>,
     /// Encoders whose distributions are drawn.
     pub representatives: Vec<usize>,
-    /// Agreement of every two folds.
+    /// Agreement of each pair of folds.
     pub agreements: Vec<FoldAgreement>,
     /// Linear CKA `(M, M)`, mean over the models; NaN where undefined.
     pub cka: Array2<f64>,
-    /// Its tree.
+    /// The clustering by CKA.
     pub dendrogram: Dendrogram,
-    /// CKA beside co-selection.
+    /// CKA and co-selection.
     pub co_selection: CoSelection,
     /// Reliability of presence.
     pub calibration: Calibration,
-    /// True against decided emotion sets.
+    /// True and predicted emotion sets.
     pub confusion: Confusion,
-    /// How each class fares.
+    /// Detection of each class.
     pub by_class: Vec<Detection>,
-    /// Official counts by true emotion set.
+    /// Official scores by true emotion set.
     pub by_truth: Vec<(String, Accuracy)>,
     /// Salience error by true ratio.
     pub by_ratio: Vec<RatioError>,
     /// Scores against k.
-    pub kept_curve: KeptCurve,
+    pub top_k_curve: TopKCurve,
     /// Scores without each encoder.
     pub removals: Vec<Removal>,
 }
 
-/// Analyses the run in a folder with the data that it was trained on.
+/// Analyses the run in a folder, with the data that it was trained on.
 ///
 /// # Errors
-/// As [`AnalysedRun::open`], [`observations::open_training_part`] and
+/// As [`AnalysedRun::open`], [`observations::open_training_split`] and
 /// [`Predictor::score`](crate::predict::Predictor::score).
 pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) -> Result<Analysis> {
     observer.part("reading the run and its data");
     let run = AnalysedRun::open(path)?;
-    let split = observations::open_training_part(data, &run.models[0])?;
+    let split = observations::open_training_split(data, &run.models[0])?;
     observer.part("scoring clips");
     let seen = Observations::of(&run, &split)?;
     let description = run.models[0].predictor.description();
@@ -165,7 +165,7 @@ pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) ->
         by_truth: by_truth(&pairs, &classes),
         by_ratio: salience_error::by_ratio(&seen),
         accuracy: Accuracy::of(pairs.iter().copied()),
-        kept_curve: kept_curve::kept_curve(&run),
+        top_k_curve: top_k_curve::top_k_curve(&run),
         observations: seen,
         run,
         encoders,
@@ -180,7 +180,7 @@ pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) ->
     })
 }
 
-/// Linear CKA over each model's training clips, the mean over models.
+/// Linear CKA over each model's training clips, averaged over models.
 fn mean_cka(
     run: &AnalysedRun,
     split: &Split,

@@ -1,4 +1,4 @@
-//! What trained models say of clips: the rows that all further analyses count.
+//! The outputs of trained models for clips: the basis of all further analyses.
 
 use std::path::Path;
 
@@ -7,41 +7,40 @@ use ndarray::Array2;
 use super::run::{AnalysedRun, TrainedModel};
 use crate::data::dataset::Split;
 use crate::data::folds::fold;
-use crate::data::label::{Blend, Classes};
+use crate::data::label::Blend;
 use crate::data::part::{self, Needs};
 use crate::error::{Error, Result};
-use crate::predict::decoding;
 
-/// Clips, each seen by one model: in cross-validation by the one that did not train on it.
+/// Clips, each scored by one model: in cross-validation by the one that did not train on it.
 #[derive(Clone, Debug)]
 pub struct Observations {
-    /// Places in the training part.
+    /// Indices in the training split.
     pub clips: Vec<usize>,
     /// Names.
     pub filenames: Vec<String>,
-    /// Place of the model that saw the clip.
+    /// Index of the model that scored the clip.
     pub model: Vec<usize>,
-    /// a `(N, M)`: importance before selection.
-    pub weights: Array2<f64>,
-    /// ã `(N, M)`: weight after selection.
-    pub kept: Array2<f64>,
-    /// p `(N, C)`.
+    /// a `(N, M)`: gate weights before selection.
+    pub gate_weights: Array2<f64>,
+    /// ã `(N, M)`: gate weights after selection.
+    pub selected_weights: Array2<f64>,
+    /// p `(N, C)`: presence.
     pub presence: Array2<f64>,
-    /// s `(N, C)`.
+    /// s `(N, C)`: salience.
     pub salience: Array2<f64>,
-    /// f `(N, C)`.
+    /// f `(N, C)`: aligned scores.
     pub aligned: Array2<f64>,
-    /// What the clips show.
+    /// True emotions.
     pub truths: Vec<Blend>,
-    /// What was decided.
+    /// Predicted emotions.
     pub decided: Vec<Blend>,
 }
 
-/// The training part with a model's encoders.
+/// Opens the training split with a model's encoders.
 ///
 /// # Errors
 /// As [`part::open`].
-pub fn open_training_part(data: &Path, model: &TrainedModel) -> Result<Split> {
+pub fn open_training_split(data: &Path, model: &TrainedModel) -> Result<Split> {
     let description = model.predictor.description();
     let encoders: Vec<(String, usize)> = description
         .encoders
@@ -57,18 +56,18 @@ pub fn open_training_part(data: &Path, model: &TrainedModel) -> Result<Split> {
     Ok(part::open(data, "train", needs)?.split)
 }
 
-/// The clips that speak for a model: those of its held-out fold, or all if it trained on all.
+/// The clips to evaluate a model on: its held-out fold, or all clips if it was trained on all.
 ///
 /// # Errors
 /// As [`fold`].
-pub fn clips_of(model: &TrainedModel, split: &Split) -> Result<Vec<usize>> {
+pub fn evaluation_clips(model: &TrainedModel, split: &Split) -> Result<Vec<usize>> {
     Ok(match model.fold() {
         Some(number) => fold(split, number)?.validation,
         None => (0..split.len()).collect(),
     })
 }
 
-/// The clips that a model trained on.
+/// The clips that a model was trained on.
 ///
 /// # Errors
 /// As [`fold`].
@@ -80,7 +79,7 @@ pub fn training_clips(model: &TrainedModel, split: &Split) -> Result<Vec<usize>>
 }
 
 impl Observations {
-    /// Lets every model of a run see its clips.
+    /// Scores the clips of every model of a run.
     ///
     /// # Errors
     /// [`Error::Data`] for a clip without a label; as [`Predictor::score`](crate::predict::Predictor::score).
@@ -97,7 +96,7 @@ impl Observations {
     }
 
     fn of_model(model: &TrainedModel, place: usize, split: &Split) -> Result<Self> {
-        let clips = clips_of(model, split)?;
+        let clips = evaluation_clips(model, split)?;
         let scores = model.predictor.score(split, &clips, &[])?;
         let decided = decide(model, &scores.aligned)?;
         let truths = clips.iter().map(|&clip| truth(split, clip));
@@ -108,8 +107,8 @@ impl Observations {
                 .collect(),
             model: vec![place; clips.len()],
             truths: truths.collect::<Result<_>>()?,
-            weights: scores.weights,
-            kept: scores.kept,
+            gate_weights: scores.gate_weights,
+            selected_weights: scores.selected_weights,
             presence: scores.presence,
             salience: scores.salience,
             aligned: scores.aligned,
@@ -120,8 +119,8 @@ impl Observations {
 
     fn followed_by(mut self, next: &Self) -> Result<Self> {
         for (whole, part) in [
-            (&mut self.weights, &next.weights),
-            (&mut self.kept, &next.kept),
+            (&mut self.gate_weights, &next.gate_weights),
+            (&mut self.selected_weights, &next.selected_weights),
             (&mut self.presence, &next.presence),
             (&mut self.salience, &next.salience),
             (&mut self.aligned, &next.aligned),
@@ -138,12 +137,12 @@ impl Observations {
         Ok(self)
     }
 
-    /// How many clips.
+    /// Number of clips.
     pub fn len(&self) -> usize {
         self.clips.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no clips.
     pub fn is_empty(&self) -> bool {
         self.clips.is_empty()
     }
@@ -155,28 +154,23 @@ impl Observations {
             .collect()
     }
 
-    /// The pairs that official scores count.
+    /// Pairs of true and predicted emotions, for the official scores.
     pub fn pairs(&self) -> impl Iterator<Item = (&Blend, &Blend)> {
         self.truths.iter().zip(&self.decided)
     }
 }
 
-/// Decides with a model's own rules and thresholds.
+/// Decodes with a model's own rules and thresholds.
 pub(super) fn decide(model: &TrainedModel, aligned: &Array2<f64>) -> Result<Vec<Blend>> {
-    let classes: Classes = model.predictor.classes();
-    let description = model.predictor.description();
-    decoding::rules(&description.config.decode).decode_rows(
-        aligned.view(),
-        &classes,
-        description.thresholds.as_thresholds(),
-    )
+    let decoder = model.predictor.description().decoder();
+    decoder.decode(aligned.view(), &model.predictor.classes())
 }
 
 pub(super) fn truth(split: &Split, clip: usize) -> Result<Blend> {
     let clip = &split.clips[clip];
     clip.truth.clone().ok_or_else(|| {
         Error::Data(format!(
-            "clip {} has no label; the analyses need one for every training clip",
+            "clip {} has no label; the analysis needs one for every training clip",
             clip.filename
         ))
     })

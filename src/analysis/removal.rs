@@ -1,8 +1,8 @@
-//! What each encoder is worth at prediction time: the scores without it, nothing else changed.
+//! Leave-one-encoder-out at prediction time: the scores without each encoder, nothing else changed.
 
 use serde::Serialize;
 
-use super::observations::{Observations, clips_of, decide, truth};
+use super::observations::{Observations, decide, evaluation_clips, truth};
 use super::run::AnalysedRun;
 use crate::data::dataset::Split;
 use crate::error::Result;
@@ -11,19 +11,19 @@ use crate::eval::metrics::Accuracy;
 /// The scores without one encoder.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Removal {
-    /// Its place.
+    /// Index of the encoder.
     pub encoder: usize,
-    /// Official counts without it, each model with its own thresholds.
+    /// Official scores without it, each model with its own thresholds.
     pub accuracy: Accuracy,
     /// Mean total variation between aligned scores with and without it: ½ Σ_c |f_c − f'_c|, in
     /// [0, 1].
     pub moved: f64,
-    /// Clips that have no other encoder, and are decided as with it.
+    /// Number of clips that have no other encoder; their predictions stay as they were.
     pub alone: usize,
 }
 
-/// Leaves out each encoder in turn, on the clips that speak for each model. `done` hears how many
-/// encoders are done.
+/// Leaves out each encoder in turn, on the clips to evaluate each model on. Calls `done` with the number
+/// of encoders that are done.
 ///
 /// # Errors
 /// As [`Predictor::score`](crate::predict::Predictor::score).
@@ -35,7 +35,7 @@ pub fn removals(
 ) -> Result<Vec<Removal>> {
     let encoders = split.encoders();
     let mut found = Vec::new();
-    // Without its only encoder a model has nothing to say.
+    // A model cannot predict without its only encoder.
     for encoder in (0..encoders).filter(|_| encoders > 1) {
         let mut removal = Removal {
             encoder,
@@ -44,7 +44,7 @@ pub fn removals(
             alone: 0,
         };
         for (place, model) in run.models.iter().enumerate() {
-            let clips = clips_of(model, split)?;
+            let clips = evaluation_clips(model, split)?;
             let rows = observations.rows_of(place);
             let has_other =
                 |clip: usize| (0..encoders).any(|m| m != encoder && split.rows(m)[clip].is_some());

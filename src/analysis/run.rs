@@ -1,4 +1,4 @@
-//! What a run folder holds that can be analysed: one model, or the models of a cross-validation.
+//! The models of a run folder: a single one, or those of a cross-validation.
 
 use std::path::{Path, PathBuf};
 
@@ -16,24 +16,24 @@ use crate::plan::store::trial_files::TrialFiles;
 use crate::predict::Predictor;
 use crate::suggest::path_instead;
 
-/// A trained model with the record of its training.
+/// A trained model with its manifest and history.
 #[derive(Debug)]
 pub struct TrainedModel {
     /// Its run folder.
     pub path: PathBuf,
     /// The model.
     pub predictor: Predictor,
-    /// Its record.
+    /// Its manifest.
     pub manifest: Manifest,
     /// All epochs.
     pub history: Vec<EpochRecord>,
 }
 
 impl TrainedModel {
-    /// Loads a run folder as `train` writes it.
+    /// Loads a run folder as written by `train`.
     ///
     /// # Errors
-    /// [`Error::Read`], or [`Error::File`] for what this program did not write.
+    /// [`Error::Read`], or [`Error::File`] for files that this program did not write.
     pub fn load(path: &Path) -> Result<Self> {
         let history = path.join("history.jsonl");
         Ok(Self {
@@ -55,23 +55,23 @@ impl TrainedModel {
 pub struct AnalysedRun {
     /// The folder.
     pub path: PathBuf,
-    /// The command that made it.
+    /// The command that created it.
     pub command: String,
-    /// One model, or one for each fold, by fold; all of one configuration and seed.
+    /// One model, or one per fold, by fold; all with the same configuration and seed.
     pub models: Vec<TrainedModel>,
-    /// Every result of a plan's trials, in the order of the plan.
+    /// The results of a plan's trials, in the order of the plan.
     pub results: Vec<TrialResult>,
-    /// What to know before the figures are believed.
+    /// Caveats of the results.
     pub notes: Vec<String>,
 }
 
 impl AnalysedRun {
-    /// Opens the folder of `train`, or of `cv`, `ablate` or `repro`. Of a plan's models the first
-    /// configuration's of the first seed are taken.
+    /// Opens the folder of `train`, or of `cv`, `ablate` or `repro`. From a plan it takes the models of the
+    /// first configuration and seed.
     ///
     /// # Errors
     /// [`Error::Data`] if the folder holds neither, or a plan whose models' weights were dropped;
-    /// [`Error::Read`] and [`Error::File`] for faulty files.
+    /// [`Error::Read`] and [`Error::File`] for damaged files.
     pub fn open(path: &Path) -> Result<Self> {
         if path.join(DESCRIPTION).is_file() {
             return Self::open_plan(path);
@@ -83,7 +83,7 @@ impl AnalysedRun {
         let mut notes = Vec::new();
         if model.fold().is_none() {
             notes.push(
-                "The model trained on all clips that are analysed here: what concerns its errors flatters it."
+                "The model was trained on all of the clips analysed here, so its errors are underestimated."
                     .into(),
             );
         }
@@ -115,7 +115,7 @@ impl AnalysedRun {
         let wanted = of_first.len();
         for trial in of_first {
             let folder = files.run(&trial.id);
-            // Before its result is written a trial may still be training.
+            // A trial without a result may still be training.
             let done = results.iter().any(|result| result.id == trial.id);
             if done && folder.join("weights.safetensors").is_file() {
                 models.push(TrainedModel::load(&folder)?);
@@ -139,7 +139,7 @@ impl AnalysedRun {
             let others = trials.iter().any(|trial| trial.seed != first.seed);
             if others {
                 notes.push(format!(
-                    "The models of seed {} alone are analysed.",
+                    "Only the models of seed {} are analysed.",
                     first.seed
                 ));
             }
@@ -162,7 +162,7 @@ impl AnalysedRun {
 /// Reads a JSON file.
 ///
 /// # Errors
-/// [`Error::Read`], or [`Error::File`] if it has another form.
+/// [`Error::Read`], or [`Error::File`] if it has a different structure.
 pub fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
         path: path.to_owned(),
@@ -175,7 +175,7 @@ pub fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
     })
 }
 
-/// Reads a JSON file where there is one.
+/// Reads a JSON file; `None` if it does not exist.
 ///
 /// # Errors
 /// As [`read_json`].
@@ -183,14 +183,14 @@ pub fn read_json_if_any(path: &Path) -> Result<Option<Value>> {
     path.is_file().then(|| read_json(path)).transpose()
 }
 
-/// The error for a path that is no run's folder.
+/// The error for a path that is not a run folder.
 pub(crate) fn no_run(path: &Path) -> Error {
     let found = if path.is_dir() {
-        "it holds neither manifest.json nor plan.json".into()
+        "it contains neither manifest.json nor plan.json".into()
     } else if path.exists() {
-        "it is no folder".into()
+        "it is not a folder".into()
     } else {
-        format!("there is no such folder{}", path_instead(path))
+        format!("no such folder{}", path_instead(path))
     };
     Error::Data(format!(
         "{}: expected the folder of train, cv, ablate or repro; {found}",

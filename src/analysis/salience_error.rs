@@ -1,30 +1,30 @@
-//! How far predicted saliences are off, by the true ratio.
+//! Error of predicted saliences, by true ratio.
 
 use serde::Serialize;
 
 use super::observations::Observations;
 use crate::eval::metrics::{presence_correct, salience_correct};
 
-/// Clips of true blends of two emotions with one ratio.
+/// Clips whose true blends have the same ratio.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RatioError {
     /// The true ratio in percent, larger share first: `70/30`.
     pub ratio: String,
-    /// How many clips.
+    /// Number of clips.
     pub clips: usize,
-    /// Those whose pair of emotions was found.
+    /// Number of clips whose pair of emotions is correct.
     pub pair_found: usize,
-    /// Those whose pair and saliences were found.
+    /// Number of clips whose pair and saliences are correct.
     pub correct: usize,
-    /// Mean of |r − true share| of the first emotion, r = f_i / (f_i + f_j) of the true pair, in
-    /// [0, 1]; none without clips.
+    /// Mean of |r − true share| of the first emotion, r = f_i / (f_i + f_j) for the true pair, in
+    /// [0, 1]; `None` without clips.
     pub error: Option<f64>,
-    /// Mean of r − true share of the larger emotion: below 0, differences are drawn too small. For
-    /// equal shares it has no sign of its own and is none.
+    /// Mean of r − true share of the larger emotion: negative if differences are underestimated. `None`
+    /// for equal shares, which have no larger emotion.
     pub bias: Option<f64>,
 }
 
-/// One entry for each ratio that occurs, from the most even one on.
+/// One entry per ratio that occurs, the most even one first.
 pub fn by_ratio(observations: &Observations) -> Vec<RatioError> {
     let mut groups: std::collections::BTreeMap<i64, Vec<usize>> = Default::default();
     for (row, truth) in observations.truths.iter().enumerate() {
@@ -49,7 +49,7 @@ pub fn by_ratio(observations: &Observations) -> Vec<RatioError> {
             };
             let [high_f, low_f] = [high, low].map(|part| observations.aligned[[row, part.class]]);
             let sum = high_f + low_f;
-            // Neither of the two was seen at all: as if they were even.
+            // Both scores are 0: treated as equal.
             let found = if sum > 0.0 { high_f / sum } else { 0.5 };
             let gap = found - high.salience / 100.0;
             error += gap.abs();

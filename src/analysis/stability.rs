@@ -1,18 +1,18 @@
-//! Whether folds agree on which encoders matter.
+//! Agreement of folds on the importance of encoders.
 
 use serde::Serialize;
 
 use super::correlation::{kendall, spearman};
 use super::importance::GroupReliance;
 
-/// How two folds' importances agree.
+/// Agreement of the importances of two folds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FoldAgreement {
     /// One fold.
     pub first: String,
     /// The other.
     pub second: String,
-    /// Kendall's τ_b of the mean importances; none where a fold weighs all alike.
+    /// Kendall's τ_b of the mean importances; `None` if a fold weights all encoders equally.
     pub kendall: Option<f64>,
     /// Spearman's ρ.
     pub spearman: Option<f64>,
@@ -41,7 +41,7 @@ pub fn agreements(folds: &[GroupReliance]) -> Vec<FoldAgreement> {
     found
 }
 
-/// The mean of what is defined.
+/// The mean of the defined values.
 pub fn mean_of(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     crate::experiments::score::mean(values.flatten())
 }

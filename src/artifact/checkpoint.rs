@@ -8,8 +8,10 @@ use std::path::Path;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{Config, DecodeConfig};
 use crate::error::{Error, Result};
+use crate::eval::decoder::Decoder;
+use crate::eval::rules::{Rules, Thresholds};
 use crate::kernels::map::FileMap;
 use crate::nn::Params;
 
@@ -42,13 +44,27 @@ pub struct ChosenThresholds {
     #[serde(default = "usual_alpha")]
     pub alpha: f64,
     /// Whether they were searched on the validation fold; otherwise they were configured, or are
-    /// the defaults that stand in without a validation fold.
+    /// the defaults used without a validation fold.
     pub searched: bool,
 }
 
 /// What files from before α was part of the choice were decoded with.
 fn usual_alpha() -> f64 {
     crate::eval::align::USUAL_ALPHA
+}
+
+impl ChosenThresholds {
+    /// The decoder that these thresholds make with the rules of a configuration.
+    pub fn decoder(&self, config: &DecodeConfig) -> Decoder {
+        Decoder {
+            rules: Rules::of(config),
+            thresholds: Thresholds {
+                presence: self.presence,
+                salience: self.salience,
+            },
+            alpha: self.alpha,
+        }
+    }
 }
 
 /// What a weights file says about itself.
@@ -75,6 +91,11 @@ pub struct Description {
 }
 
 impl Description {
+    /// How the model's scores become emotions.
+    pub fn decoder(&self) -> Decoder {
+        self.thresholds.decoder(&self.config.decode)
+    }
+
     /// Whether a model can be made of it; the reason why not. Programs write only such that can.
     fn check(&self) -> Result<(), String> {
         let encoders = self.encoders.iter().map(|encoder| &encoder.name);
@@ -85,14 +106,14 @@ impl Description {
             let mut seen = HashSet::new();
             if let Some(name) = names.iter().find(|name| !seen.insert(**name)) {
                 return Err(format!(
-                    "damaged metadata: the {what} {name:?} stands twice"
+                    "damaged metadata: the {what} {name:?} is listed twice"
                 ));
             }
         }
         let unknown = |name: &&String| !self.classes.contains(name);
         if let Some(name) = self.neutral.as_ref().filter(unknown) {
             return Err(format!(
-                "damaged metadata: the neutral class {name:?} is none of the classes"
+                "damaged metadata: the neutral class {name:?} is not one of the classes"
             ));
         }
         let chosen = self.thresholds;
@@ -120,7 +141,7 @@ pub struct Checkpoint {
 struct Stored {
     shape: Vec<usize>,
     decode: Decode,
-    // Bytes of one value, and where the values stand in the file.
+    // Bytes of one value, and the position of the values in the file.
     size: usize,
     bytes: Range<usize>,
 }
@@ -132,7 +153,7 @@ impl Checkpoint {
     /// Opens a safetensors file of f32, f64, f16 or bf16 tensors.
     ///
     /// # Errors
-    /// [`Error::Read`], or [`Error::File`] if the file is no safetensors file or holds other types.
+    /// [`Error::Read`], or [`Error::File`] if the file is not a safetensors file or has other types.
     pub fn read(path: &Path) -> Result<Self> {
         let failed = |source| Error::Read {
             path: path.to_owned(),
@@ -145,7 +166,7 @@ impl Checkpoint {
             let found = if metadata.is_file() {
                 "is empty"
             } else {
-                "is no file"
+                "is not a file"
             };
             return Err(fault(None, format!("{found}; expected a safetensors file")));
         }
@@ -184,7 +205,7 @@ impl Checkpoint {
             tensors.insert(name, stored);
         }
         if tensors.values().any(|tensor| tensor.bytes.end > file.len()) {
-            let reason = "not a safetensors file, or a damaged one (it was cut off)";
+            let reason = "not a safetensors file, or a damaged one (it is truncated)";
             return Err(fault(None, reason.into()));
         }
         Ok(Self {
@@ -202,7 +223,7 @@ impl Checkpoint {
     pub fn description(&self) -> Result<Description> {
         let fault = |reason: String| file_error(&self.path, None, reason);
         let text = self.metadata.as_ref().ok_or_else(|| {
-            fault("no blendfuse metadata; a file that this program trained is needed (PyTorch weights: train --init)".into())
+            fault("no blendfuse metadata; expected a file trained by this program (for PyTorch weights: train --init)".into())
         })?;
         #[derive(Deserialize)]
         struct Version {
@@ -232,7 +253,7 @@ impl Checkpoint {
         for (name, _) in self.tensors_sorted() {
             let unused = name.starts_with("input.") || name.starts_with("domain.");
             if params.find(name).is_none() && !unused {
-                let reason = "the model has no such parameter; are the encoders and the model.* settings those of the file?";
+                let reason = "the model has no such parameter; check that encoders and model.* settings match the file";
                 return Err(fault(name, reason.into()));
             }
         }
@@ -245,7 +266,7 @@ impl Checkpoint {
                     let reason = format!("found shape {found:?}, the model needs {shape:?}");
                     return Err(fault(name, reason));
                 }
-                None => return Err(fault(name, "missing; the model needs it".into())),
+                None => return Err(fault(name, "missing, but the model needs it".into())),
             }
         }
         Ok(())
@@ -266,7 +287,7 @@ impl Checkpoint {
                 file_error(
                     &self.path,
                     Some(&name),
-                    "missing; the model needs it".into(),
+                    "missing, but the model needs it".into(),
                 )
             })?;
             let width = shape.last().copied().unwrap_or(0);
@@ -275,7 +296,7 @@ impl Checkpoint {
                 if out.iter().all(|x| x.is_finite()) {
                     return Ok(());
                 }
-                let reason = "holds a value that is not finite";
+                let reason = "contains a non-finite value";
                 Err(file_error(&self.path, Some(&name), reason.into()))
             })?;
         }
@@ -350,7 +371,7 @@ impl Checkpoint {
     }
 }
 
-/// Bytes of a value, and how values are decoded; `None` for types that are no weights.
+/// Bytes of a value, and how values are decoded; `None` for types that weights cannot have.
 fn decoder(dtype: Dtype) -> Option<(usize, Decode)> {
     Some(match dtype {
         Dtype::F32 => (4, |bytes, out| decode(bytes, out, f32::from_le_bytes)),

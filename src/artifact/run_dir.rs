@@ -1,4 +1,4 @@
-//! Where the files of a run stand, and who may write there.
+//! The files of a run folder, and its lock.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use super::manifest::Manifest;
 use crate::error::{Error, Result};
 use crate::files::folder_lock::{FolderLock, holds_anything};
 
-/// Where a run's files stand.
+/// The paths of a run's files.
 pub(crate) struct Files {
     pub(crate) weights: PathBuf,
     pub(crate) last: PathBuf,
@@ -27,11 +27,11 @@ impl Files {
         let manifest = out.join("manifest.json");
         let check = || match (resume, holds_anything(out)) {
             (false, true) => Err(Error::Data(format!(
-                "{} is not empty; choose another --out, or --resume to go on with the run there",
+                "{} is not empty; choose another --out, or use --resume to continue the run there",
                 out.display()
             ))),
             (true, true) if !manifest.exists() => Err(Error::Data(format!(
-                "{} holds files but no run to go on with (no manifest.json); choose another --out",
+                "{} contains files but no run to resume (no manifest.json); choose another --out",
                 out.display()
             ))),
             _ => Ok(()),

@@ -9,8 +9,7 @@ use crate::autograd::{Tape, Var};
 use crate::error::Result;
 use crate::kernels::layout::PackedRows;
 use crate::model::heads::salience_probabilities;
-use crate::nn::params::WeightLayout;
-use crate::nn::{Adam, AdamConfig, Linear, Params};
+use crate::nn::{Adam, AdamConfig, ForwardPass, Init, Linear, Mode, Params};
 
 /// A classifier and its parameters.
 #[derive(Clone, Debug)]
@@ -22,12 +21,12 @@ pub struct Classifier {
 impl Classifier {
     /// With PyTorch's initial weights.
     pub fn new(model: BaselineModel, inputs: usize, classes: usize, seed: u64) -> Self {
-        let mut params = Params::new(WeightLayout::Packed);
+        let (mut params, init) = (Params::new(), Init::Random { seed });
         let layers = match model {
-            BaselineModel::Linear => vec![Linear::new(&mut params, "fc.0", inputs, classes, seed)],
+            BaselineModel::Linear => vec![Linear::new(&mut params, "fc.0", inputs, classes, init)],
             BaselineModel::Mlp { width } => vec![
-                Linear::new(&mut params, "fc.0", inputs, width, seed),
-                Linear::new(&mut params, "fc.2", width, classes, seed),
+                Linear::new(&mut params, "fc.0", inputs, width, init),
+                Linear::new(&mut params, "fc.2", width, classes, init),
             ],
         };
         Self { params, layers }
@@ -39,12 +38,13 @@ impl Classifier {
     }
 
     fn logits(&self, tape: &mut Tape<f32>, x: Arc<PackedRows<f32>>) -> Result<Var> {
-        let mut x = tape.rows(x);
+        let mut x = tape.packed_input(x);
+        let mut pass = ForwardPass::new(tape, &self.params, Mode::Eval);
         for (depth, layer) in self.layers.iter().enumerate() {
             if depth > 0 {
-                x = tape.relu(x);
+                x = pass.tape.relu(x);
             }
-            x = layer.forward(tape, &self.params, x)?;
+            x = layer.forward(&mut pass, x)?;
         }
         Ok(x)
     }

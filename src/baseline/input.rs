@@ -1,4 +1,4 @@
-//! The features that a classifier sees: standardised, several encoders side by side.
+//! The input of a classifier: standardised features, concatenated over encoders.
 
 use std::sync::Arc;
 

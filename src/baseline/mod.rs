@@ -1,10 +1,10 @@
 //! The challenge's own baselines, which the paper's Table I compares with: trivial answers, and linear
-//! or one-hidden-layer classifiers on one encoder or on several side by side.
+//! or one-hidden-layer classifiers on one encoder or on several concatenated ones.
 //!
 //! The recipe is that of the challenge's public code (BlEmoRe/blemore-common: `main.py`,
 //! `model/models.py`, `trainer.py`, `post_processing.py`, `trivial_baseline.py`), see [`Recipe`];
-//! `docs/assumptions.md` lists where ours differs. All encoders fused with equal weights is no model
-//! of its own but the fusion model with `model.gate = "uniform"`.
+//! `docs/assumptions.md` lists where ours differs. All encoders fused with equal weights are not a
+//! separate model but the fusion model with `model.gate = "uniform"`.
 
 mod classifier;
 mod input;

@@ -1,4 +1,4 @@
-//! What a baseline comes to.
+//! The result of a baseline.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub struct BaselineEpoch {
     pub best: bool,
 }
 
-/// What a baseline comes to.
+/// The result of a baseline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BaselineOutcome {
     /// Which baseline.
@@ -47,7 +47,7 @@ pub struct BaselineOutcome {
     pub accuracy: Option<Accuracy>,
     /// One distribution over the classes for each held-out clip.
     pub held_out: Option<ClipScores>,
-    /// One for each test clip, where there is a test part. No label of it was read.
+    /// One per test clip, if there is a test split. Its labels are not read.
     pub test: Option<ClipScores>,
     /// All epochs.
     pub history: Vec<BaselineEpoch>,

@@ -21,7 +21,7 @@ pub enum BaselineSpec {
     TrivialSingle,
     /// Always the most frequent blend of the training clips.
     TrivialBlend,
-    /// A classifier on the features of one encoder, or of several side by side (early fusion).
+    /// A classifier on the features of one encoder, or of several concatenated ones (early fusion).
     Encoders {
         /// The classifier.
         model: BaselineModel,
@@ -176,12 +176,12 @@ impl BaselineSpec {
     }
 }
 
-/// The baselines that a name stands for in a data set. Beside the names of [`BaselineSpec`]:
-/// `MODEL:*` is one for each encoder, `MODEL:+` one on all encoders side by side; and an encoder may be
-/// called by any name that the paper's encoders go by (see [`registry::find`]).
+/// The baselines that a name means in a data set. In addition to the names of [`BaselineSpec`],
+/// `MODEL:*` is one baseline per encoder, `MODEL:+` one on all encoders concatenated; and an encoder may
+/// have any name of the paper's encoders (see [`registry::find`]).
 ///
 /// # Errors
-/// [`Error::Config`] for what is no such name; [`Error::Data`] naming an encoder that the data lack.
+/// [`Error::Config`] for an unknown name; [`Error::Data`] naming an encoder that the data lack.
 pub fn named(name: &str, dataset: &Dataset) -> Result<Vec<BaselineSpec>> {
     let all = || dataset.encoders.iter().map(|encoder| encoder.name.clone());
     if let Some(each) = name.strip_suffix(":*") {

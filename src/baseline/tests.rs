@@ -2,7 +2,6 @@ use super::*;
 use crate::data::synth::{self, Preset, SynthOptions};
 use crate::error::Error;
 use crate::eval::metrics::Accuracy;
-use crate::predict::decoding::rules;
 use tempfile::TempDir;
 
 fn data(missing: f64) -> (TempDir, Dataset) {
@@ -46,14 +45,8 @@ fn validate(dataset: &Dataset, spec: &BaselineSpec, seed: u64) -> Result<Baselin
 /// Official counts of an outcome's distributions decoded with its thresholds.
 fn decoded(dataset: &Dataset, outcome: &BaselineOutcome) -> Accuracy {
     let scores = outcome.held_out.as_ref().unwrap();
-    let rows = scores.rows.aligned(1.0).unwrap();
-    let decided = rules(&outcome.spec.decode())
-        .decode_rows(
-            rows.view(),
-            &dataset.classes,
-            outcome.thresholds.as_thresholds(),
-        )
-        .unwrap();
+    let decoder = outcome.thresholds.decoder(&outcome.spec.decode());
+    let decided = scores.rows.decoded(&decoder, &dataset.classes).unwrap();
     let truths = scores.clips.iter().map(|name| {
         let clip = dataset.train.clip(name).unwrap();
         dataset.train.clips[clip].truth.as_ref().unwrap()

@@ -16,10 +16,11 @@ use crate::eval::align::USUAL_ALPHA;
 use crate::eval::distribution::Measures;
 use crate::eval::grid::Grid;
 use crate::eval::metrics::Accuracy;
+use crate::eval::rules::Rules;
 use crate::eval::thresholds::Searcher;
 use crate::kernels::layout::PackedRows;
 use crate::predict::clip_scores::{ClipScores, ScoreRows};
-use crate::predict::decoding::{PRESENCE_WEIGHT, rules, unsearched};
+use crate::predict::decoding::{PRESENCE_WEIGHT, unsearched};
 use crate::predict::score::BATCH;
 
 /// Trains on `train`; with clips in `validation` the best epoch there counts, without the last.
@@ -55,8 +56,7 @@ pub fn train(
             what: format!("the {what} of baseline {spec}"),
             epoch: Some(epoch),
             batch,
-            advice: "; features that are far out of range or a lower learning rate may be the way"
-                .into(),
+            advice: "; check for extreme features, or use a lower learning rate".into(),
         };
         let (mut sum, order) = (0.0, epoch_order(train, seed, epoch - 1, true));
         for (batch, clips) in order.chunks(recipe.batch_size).enumerate() {
@@ -172,7 +172,7 @@ impl<'a> HeldOut<'a> {
         rows: &Array2<f64>,
     ) -> Result<(ChosenThresholds, Accuracy)> {
         let searcher = Searcher {
-            rules: rules(&spec.decode()),
+            rules: Rules::of(&spec.decode()),
             grid: &self.grid,
             presence_weight: PRESENCE_WEIGHT,
             classes: self.classes,

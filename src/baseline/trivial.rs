@@ -42,14 +42,14 @@ impl BaselineSpec {
                 .filter(|(label, _)| label.parts().len() == parts);
             fitting.next().map(|(label, _)| label.clone()).ok_or_else(|| {
                 Error::Data(format!(
-                    "baseline {self}: no training clip shows {what}, so there is nothing to answer"
+                    "baseline {self}: no training clip shows {what}, so this baseline does not exist"
                 ))
             })
         };
         let answer = match self {
             BaselineSpec::Encoders { .. } => return Ok(None),
             BaselineSpec::TrivialSingle => {
-                let single = first(&found.singles, 1, "one emotion alone")?;
+                let single = first(&found.singles, 1, "a single emotion")?;
                 Answer {
                     presence: single.clone(),
                     salience: single,
@@ -67,7 +67,7 @@ impl BaselineSpec {
                         parts.map(|part| dataset.classes.name(part.class)).collect()
                     };
                     vec![format!(
-                        "baseline {self}: {} is the most frequent pair and {} the most frequent with its proportions: as in the challenge's script ACC_presence is the first one's and ACC_salience the second one's; predictions show the second",
+                        "baseline {self}: {} is the most frequent pair and {} the most frequent with its proportions: as in the challenge's script, ACC_presence is that of the first and ACC_salience that of the second; predictions contain the second",
                         name(&presence).join("+"),
                         name(&salience).join("+"),
                     )]

@@ -88,8 +88,8 @@ impl Frames {
         }
     }
 
-    /// Aggregates so many clips on all threads, each clip on one, as the command does; gives the sum
-    /// of all results, so that none can be left out.
+    /// Aggregates `clips` clips on all threads, each clip on one, as the command does; returns the sum
+    /// of all results, so that none can be optimised away.
     pub fn aggregate(&self, clips: usize) -> f64 {
         let (seven, next) = (Aggregation::default(), AtomicUsize::new(0));
         let threads = rayon::current_num_threads();
@@ -111,7 +111,7 @@ impl Frames {
     }
 }
 
-/// Runs the benchmark; `progress` hears of each round.
+/// Runs the benchmark; `progress` is called after each round.
 ///
 /// # Errors
 /// [`Error::Config`](crate::Error::Config) for options out of range.

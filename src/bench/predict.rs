@@ -1,4 +1,4 @@
-//! Times the prediction of clips on random data, beside what this machine's arithmetic can do at most.
+//! Times the prediction of clips on random data, relative to this machine's peak throughput.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -84,7 +84,7 @@ struct Features {
 }
 
 impl Workload {
-    /// The paper's encoders, their widths divided, with features of so many clips.
+    /// The paper's encoders, with divided widths and features of `clips` clips.
     ///
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) for numbers out of range.
@@ -143,7 +143,7 @@ impl Workload {
     }
 }
 
-/// Runs the benchmark; `progress` hears of each round.
+/// Runs the benchmark; `progress` is called after each round.
 ///
 /// # Errors
 /// [`Error::Config`](crate::Error::Config) for options out of range.

@@ -1,4 +1,4 @@
-//! Times training steps on random data, beside what this machine's arithmetic can do at most.
+//! Times training steps on random data, relative to this machine's peak throughput.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,7 +161,7 @@ impl Workload {
     }
 }
 
-/// Runs the benchmark; `progress` hears of each step.
+/// Runs the benchmark; `progress` is called after each step.
 ///
 /// # Errors
 /// [`Error::Config`] for options out of range.

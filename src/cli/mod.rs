@@ -39,17 +39,17 @@ Examples:
   blendfuse predict runs/fold0 DATA --split test --out predictions.zip
   blendfuse repro DATA --out runs/repro
 
-`blendfuse COMMAND --help` teaches each command.
+`blendfuse COMMAND --help` explains each command.
 
 Environment:
   BLENDFUSE_KERNEL      portable, avx2 or avx512: forces the kernel of the
                         matrix products
-  NO_COLOR, CLICOLOR=0  no colours; CLICOLOR_FORCE=1: colours everywhere"
+  NO_COLOR, CLICOLOR=0  no colours; CLICOLOR_FORCE=1: always colours"
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// No progress and no notes on stderr; errors, warnings and results stay
+    /// Print no progress and no notes; errors, warnings and results remain
     #[arg(short, long, global = true, display_order = 903)]
     quiet: bool,
 }
@@ -57,7 +57,7 @@ struct Cli {
 /// The whole command line, as help, completions and manual pages show it.
 fn program() -> clap::Command {
     let program = Cli::command().mut_subcommands(|command| {
-        // What all commands have stands last, in the same order.
+        // Flags that all commands share come last, in the same order.
         exit_codes::in_help(command.mut_args(|flag| match flag.get_long() {
             Some("force") => flag.display_order(900),
             Some("threads") => flag.display_order(901),
@@ -68,22 +68,23 @@ fn program() -> clap::Command {
     stages::in_help(exit_codes::in_help(program))
 }
 
-/// What a process says whose mapped features are gone; the system allows it no more than this.
-const LOST_PAGES: &str = "error: a feature file was cut short by another program while it was in use, \
-    or cannot be read from its disk any more; restore the file and start again\n";
+/// The message of a process whose mapped features are gone. A signal handler can print nothing but a
+/// fixed text.
+const LOST_PAGES: &str = "error: a feature file was truncated by another program while it was in use, \
+    or can no longer be read from its disk; restore the file and start again\n";
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     end_where_pages_are_lost(LOST_PAGES);
-    // A fault of ours is one line too, and no user can use a backtrace.
+    // Our own bugs are reported in one line too; a backtrace is of no use to users.
     std::panic::set_hook(Box::new(|panic| {
-        console::error(&format!("internal fault, please report it: {panic}"));
+        console::error(&format!("internal error, please report it: {panic}"));
     }));
     match std::panic::catch_unwind(run) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error @ Error::Interrupted(_))) => {
             console::line(&error.to_string());
-            console::line(&format!("go on with: {}", interrupt::command_to_go_on()));
+            console::line(&format!("resume with: {}", interrupt::resume_command()));
             ExitCode::from(interrupt::EXIT_CODE)
         }
         Ok(Err(error)) => {
@@ -94,13 +95,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The message, with the path that was meant by one that does not exist.
+/// The message, with a suggestion for a path that does not exist.
 fn in_full(error: &Error) -> String {
     match error {
         Error::Read { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
             let path_shown = path.display();
             format!(
-                "cannot read {path_shown}: there is no such file or folder{}",
+                "cannot read {path_shown}: no such file or folder{}",
                 path_instead(path)
             )
         }
@@ -109,7 +110,7 @@ fn in_full(error: &Error) -> String {
     }
 }
 
-/// The model that was meant by the folder of a study: its final one, or one of its trials'.
+/// The model that was meant by the folder of a plan: its final one, or one of its trials'.
 fn model_inside(folder: &Path) -> String {
     if let Some(model) = final_model(folder) {
         return format!("; did you mean {}?", model.display());
@@ -136,7 +137,7 @@ fn run() -> Result<()> {
     let matches = matches.unwrap_or_else(|error| usage::with_advice(error, &program).exit());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if cli.quiet {
-        console::be_quiet();
+        console::set_quiet();
     }
     kernel.map_err(|error| Error::Data(error.to_string()))?;
     cli.command.run()

@@ -9,124 +9,125 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] naming the key, the value and what is allowed.
     pub fn check(&self) -> Result<()> {
-        let m = &self.model;
-        for (key, value) in [
-            ("model.projection_dim", m.projection_dim),
-            ("model.shared_dim", m.shared_dim),
-            ("model.gate_hidden", m.gate_hidden),
-            ("model.head_hidden", m.head_hidden),
-            ("model.top_k", m.top_k),
-            ("train.max_epochs", self.train.max_epochs),
-        ] {
-            require(
-                key,
-                (1..=1 << 20).contains(&value),
-                value,
-                "a whole number from 1 to 1048576",
-            )?;
-        }
+        let (m, t) = (&self.model, &self.train);
+        size("model.projection_dim", m.projection_dim)?;
+        size("model.shared_dim", m.shared_dim)?;
+        size("model.gate_hidden", m.gate_hidden)?;
+        size("model.head_hidden", m.head_hidden)?;
+        size("model.top_k", m.top_k)?;
+        size("train.max_epochs", t.max_epochs)?;
+        let at_least_2 = "at least 2, since batch norm takes statistics over the batch";
+        let batch = t.batch_size;
         require(
             "train.batch_size",
-            (2..=1 << 20).contains(&self.train.batch_size),
-            self.train.batch_size,
-            "at least 2, since batch norm takes statistics over the batch",
+            (2..=LARGEST).contains(&batch),
+            batch,
+            at_least_2,
         )?;
-        for (key, rate) in [
-            ("model.dropout", Some(m.dropout)),
-            ("model.dropout_projection", m.dropout_projection),
-            ("model.dropout_fusion", m.dropout_fusion),
-            ("model.dropout_heads", m.dropout_heads),
-        ] {
-            let rate = rate.unwrap_or(0.0);
-            require(
-                key,
-                (0.0..1.0).contains(&rate),
-                rate,
-                "a rate from 0 to below 1",
-            )?;
-        }
-        let finite_positive = |x: f64| x.is_finite() && x > 0.0;
+        rate("model.dropout", m.dropout)?;
+        rate("model.dropout_projection", m.dropout_projection)?;
+        rate("model.dropout_fusion", m.dropout_fusion)?;
+        rate("model.dropout_heads", m.dropout_heads)?;
+        self.check_temperature()?;
+        not_negative("loss.presence_weight", self.loss.presence_weight)?;
+        not_negative("loss.salience_weight", self.loss.salience_weight)?;
+        not_negative("uda.domain_weight", self.uda.domain_weight)?;
+        not_negative("uda.reversal_weight", self.uda.reversal_weight)?;
+        not_negative("train.lr", t.lr)?;
+        not_negative("train.weight_decay", t.weight_decay)?;
+        not_negative("train.early_stop_delta", t.early_stop_delta)?;
+        not_negative("train.plateau_threshold", t.plateau_threshold)?;
+        not_negative("train.min_lr", t.min_lr)?;
+        not_negative("train.clip_norm", t.clip_norm)?;
+        not_negative("train.checkpoint_seconds", t.checkpoint_seconds)?;
+        not_negative("decode.alpha", self.decode.alpha)?;
+        let factor = t.plateau_factor;
+        require(
+            "train.plateau_factor",
+            factor > 0.0 && factor < 1.0,
+            factor,
+            "between 0 and 1",
+        )?;
+        fraction("decode.presence_threshold", self.decode.presence_threshold)?;
+        fraction("decode.salience_threshold", self.decode.salience_threshold)?;
+        names("data.encoders", self.data.encoders.as_deref())?;
+        names("data.classes", self.data.classes.as_deref())
+    }
+
+    fn check_temperature(&self) -> Result<()> {
+        let m = &self.model;
+        let (low, high) = (m.temperature_min, m.temperature_max);
         require(
             "model.temperature_min",
-            finite_positive(m.temperature_min),
-            m.temperature_min,
+            low.is_finite() && low > 0.0,
+            low,
             "above 0",
         )?;
         require(
             "model.temperature_max",
-            m.temperature_max.is_finite() && m.temperature_max >= m.temperature_min,
-            m.temperature_max,
+            high.is_finite() && high >= low,
+            high,
             "at least model.temperature_min",
         )?;
         require(
             "model.temperature",
-            (m.temperature_min..=m.temperature_max).contains(&m.temperature),
+            (low..=high).contains(&m.temperature),
             m.temperature,
             "from model.temperature_min to model.temperature_max",
-        )?;
-        let t = &self.train;
-        for (key, value) in [
-            ("loss.presence_weight", self.loss.presence_weight),
-            ("loss.salience_weight", self.loss.salience_weight),
-            ("uda.domain_weight", self.uda.domain_weight),
-            ("uda.reversal_weight", self.uda.reversal_weight),
-            ("train.lr", t.lr),
-            ("train.weight_decay", t.weight_decay),
-            ("train.early_stop_delta", t.early_stop_delta),
-            ("train.plateau_threshold", t.plateau_threshold),
-            ("train.min_lr", t.min_lr),
-            ("train.clip_norm", t.clip_norm),
-            ("train.checkpoint_seconds", t.checkpoint_seconds),
-            ("decode.alpha", self.decode.alpha.unwrap_or(0.0)),
-        ] {
-            require(
-                key,
-                value.is_finite() && value >= 0.0,
-                value,
-                "a finite number, 0 or more",
-            )?;
-        }
-        require(
-            "train.plateau_factor",
-            t.plateau_factor > 0.0 && t.plateau_factor < 1.0,
-            t.plateau_factor,
-            "between 0 and 1",
-        )?;
-        for (key, threshold) in [
-            ("decode.presence_threshold", self.decode.presence_threshold),
-            ("decode.salience_threshold", self.decode.salience_threshold),
-        ] {
-            let threshold = threshold.unwrap_or(0.0);
-            require(
-                key,
-                (0.0..=1.0).contains(&threshold),
-                threshold,
-                "from 0 to 1",
-            )?;
-        }
-        for (key, list) in [
-            ("data.encoders", &self.data.encoders),
-            ("data.classes", &self.data.classes),
-        ] {
-            if list.as_ref().is_some_and(Vec::is_empty) {
-                return Err(config_error(
-                    key,
-                    "an empty list; name at least one, or leave the key out for all",
-                ));
-            }
-            let names = list.iter().flatten();
-            for (place, name) in names.clone().enumerate() {
-                if name.trim().is_empty() {
-                    return Err(config_error(key, "an empty name; expected names only"));
-                }
-                if names.clone().take(place).any(|known| known == name) {
-                    let reason = format!("{name:?} stands twice; keep one");
-                    return Err(config_error(key, reason));
-                }
-            }
-        }
-        Ok(())
+        )
     }
+}
+
+/// The largest size of a layer or batch.
+const LARGEST: usize = 1 << 20;
+
+fn size(key: &str, value: usize) -> Result<()> {
+    let allowed = "a whole number from 1 to 1048576";
+    require(key, (1..=LARGEST).contains(&value), value, allowed)
+}
+
+fn rate(key: &str, value: impl Into<Option<f64>>) -> Result<()> {
+    let value = value.into().unwrap_or(0.0);
+    require(
+        key,
+        (0.0..1.0).contains(&value),
+        value,
+        "a rate from 0 to below 1",
+    )
+}
+
+fn not_negative(key: &str, value: impl Into<Option<f64>>) -> Result<()> {
+    let value = value.into().unwrap_or(0.0);
+    require(
+        key,
+        value.is_finite() && value >= 0.0,
+        value,
+        "a finite number, 0 or more",
+    )
+}
+
+fn fraction(key: &str, value: Option<f64>) -> Result<()> {
+    let value = value.unwrap_or(0.0);
+    require(key, (0.0..=1.0).contains(&value), value, "from 0 to 1")
+}
+
+/// A list without repetition; `None` is the list of all.
+fn names(key: &str, list: Option<&[String]>) -> Result<()> {
+    let Some(list) = list else { return Ok(()) };
+    if list.is_empty() {
+        let reason = "an empty list; name at least one, or omit the key for all";
+        return Err(config_error(key, reason));
+    }
+    for (place, name) in list.iter().enumerate() {
+        if name.trim().is_empty() {
+            return Err(config_error(key, "an empty name; expected names only"));
+        }
+        if list[..place].contains(name) {
+            let reason = format!("{name:?} is listed twice; keep one");
+            return Err(config_error(key, reason));
+        }
+    }
+    Ok(())
 }
 
 fn require(key: &str, holds: bool, found: impl std::fmt::Display, allowed: &str) -> Result<()> {

@@ -1,5 +1,5 @@
-//! The configuration of a run, checked; its defaults are the paper's Table IV. Every default of the
-//! program stands here.
+//! The configuration of a run, checked; its defaults are the paper's Table IV. All defaults of the program
+//! are defined here.
 
 mod check;
 mod load;
@@ -228,7 +228,7 @@ pub struct TrainConfig {
     pub monitor: Monitor,
     /// What the plateau schedule multiplies the learning rate by.
     pub plateau_factor: f64,
-    /// Epochs without a lower validation loss that the schedule bears.
+    /// Epochs without a lower validation loss before the learning rate is reduced.
     pub plateau_patience: usize,
     /// Relative fall of the loss that counts for the schedule.
     pub plateau_threshold: f64,
@@ -238,8 +238,8 @@ pub struct TrainConfig {
     pub min_lr: f64,
     /// Largest Euclidean norm of the whole gradient; 0: no clipping.
     pub clip_norm: f64,
-    /// Seconds between saved states that `--resume` goes on from (three times the model's size on
-    /// disk); 0: after every epoch. When they are saved changes nothing in the results.
+    /// Seconds between saved states, from which `--resume` continues (three times the model's size on
+    /// disk); 0: after every epoch. Does not affect results.
     pub checkpoint_seconds: f64,
 }
 

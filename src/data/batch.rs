@@ -1,4 +1,4 @@
-//! Batches: their order, and the gathering of rows into them.
+//! Batches: their order, and gathering rows into them.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::kernels::pack::{Pick, gather_rows};
 use crate::kernels::real::Real;
 use crate::rng::{Purpose, Stream};
 
-/// The order in which an epoch (counted from 0) goes over the given clips: its own shuffle for
-/// each epoch, or as they come.
+/// The order of the given clips in an epoch (counted from 0): shuffled differently in each epoch, or
+/// unchanged.
 pub fn epoch_order(clips: &[usize], seed: u64, epoch: usize, shuffle: bool) -> Vec<usize> {
     ordered(clips, seed, Purpose::Shuffle, epoch, shuffle)
 }
@@ -26,8 +26,8 @@ fn ordered(clips: &[usize], seed: u64, purpose: Purpose, step: usize, shuffle: b
     order
 }
 
-/// Cuts an order into training batches of `size` clips; the last is shorter, and dropped if it
-/// holds a single clip, which has no batch statistics. So one clip alone gives no batch at all.
+/// Cuts an order into training batches of `size` clips. The last batch may be shorter; it is dropped if
+/// it has a single clip, which has no batch statistics. So a single clip gives no batch.
 ///
 /// # Panics
 /// If `size` is 0.
@@ -41,8 +41,8 @@ pub fn training_batches(order: &[usize], size: usize) -> impl ExactSizeIterator<
     order[..kept].chunks(size)
 }
 
-/// An endless sequence of unlabelled target clips: pass after pass over them, each with its own
-/// shuffle. Its place is one number, so that a resumed run goes on where it stopped.
+/// An endless sequence of unlabelled target clips: repeated passes, each shuffled differently. Its
+/// position is one number, so that a resumed run continues where it stopped.
 #[derive(Clone, Debug)]
 pub struct TargetStream {
     clips: Vec<usize>,
@@ -53,7 +53,7 @@ pub struct TargetStream {
 }
 
 impl TargetStream {
-    /// Over the given clips, from the beginning.
+    /// Starts at the beginning of the given clips.
     ///
     /// # Panics
     /// If there are none.
@@ -70,18 +70,18 @@ impl TargetStream {
         stream
     }
 
-    /// How many clips were drawn so far.
+    /// Number of clips drawn so far.
     pub fn drawn(&self) -> usize {
         self.drawn
     }
 
-    /// Goes to where `drawn` clips have been drawn.
+    /// Moves to the position after `drawn` clips.
     pub fn seek(&mut self, drawn: usize) {
         self.drawn = drawn;
         self.reorder();
     }
 
-    /// The next `count` clips; one that spans two passes may hold a clip twice.
+    /// The next `count` clips; across two passes, a clip may occur twice.
     pub fn take(&mut self, count: usize) -> Vec<usize> {
         let mut taken = Vec::with_capacity(count);
         for _ in 0..count {
@@ -117,7 +117,7 @@ pub struct Rows<'a> {
 
 /// A batch, B rows: first those of the source, then those of the target domain, if any.
 ///
-/// One `Batch` serves all steps: its buffers are filled again as soon as nobody else holds them.
+/// One `Batch` serves all steps: its buffers are reused once they are no longer borrowed.
 #[derive(Debug)]
 pub struct Batch<T> {
     /// For each encoder its standardised features `(B, D)`; a clip that the encoder lacks is 0.

@@ -1,4 +1,4 @@
-//! One encoder's feature file: a matrix in the precision of the file, and which row is which clip.
+//! One encoder's feature file: a matrix in the precision of the file, and the clip of each row.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -19,9 +19,8 @@ const NAMES: &str = "filenames";
 
 /// Features of one encoder for one split, `(N, D)` row-major.
 ///
-/// Uncompressed floats in C order and little-endian are mapped where they stand in the file, at
-/// whatever address that is; all others are read into memory. Everything that reads values goes
-/// through [`Features::source`], which borrows either.
+/// Uncompressed little-endian floats in C order are memory-mapped, at any alignment; all others are read
+/// into memory. All access to the values is through [`Features::source`], which borrows either.
 #[derive(Debug)]
 pub struct Features {
     path: PathBuf,
@@ -37,8 +36,8 @@ pub struct Features {
 impl Features {
     /// Reads the arrays `X (N, D)` and `filenames (N)` of an `.npz`; other arrays are ignored.
     ///
-    /// The checksum of `X` is compared and values that are not finite are noted, for
-    /// [`Features::check_finite`] to judge once it is known which rows are used.
+    /// The checksum of `X` is verified and non-finite values are recorded, for
+    /// [`Features::check_finite`] once it is known which rows are used.
     ///
     /// # Errors
     /// [`Error::Read`] or [`Error::Npz`] if the file is unreadable or damaged, an array is missing, of
@@ -47,7 +46,7 @@ impl Features {
         Features::open_with(path, false)
     }
 
-    /// As [`Features::open`]; with `hash`, the whole file's hash is taken in the same pass.
+    /// As [`Features::open`]; with `hash`, the file's hash is computed in the same pass.
     ///
     /// # Errors
     /// As [`Features::open`].
@@ -92,7 +91,7 @@ impl Features {
         })
     }
 
-    /// An encoder without any row, for a file that is not there and not needed.
+    /// An encoder without any row, for a missing file that is not needed.
     pub(super) fn absent(path: &Path, cols: usize) -> Features {
         Features {
             path: path.to_path_buf(),
@@ -106,8 +105,8 @@ impl Features {
         }
     }
 
-    /// The same without the clips' names, once every clip knows its row: with many encoders and clips
-    /// they would be most of what a data set takes.
+    /// The same without the clips' names, which are no longer needed when every clip has its row: with
+    /// many encoders and clips they would take most of the memory of a data set.
     pub(super) fn without_names(self) -> Features {
         Features {
             names: Vec::new(),
@@ -116,7 +115,7 @@ impl Features {
         }
     }
 
-    /// Gives mapped pages back to the system until they are read again.
+    /// Releases mapped pages until they are read again.
     pub(super) fn release(&self) {
         self.stored.release();
     }
@@ -136,12 +135,12 @@ impl Features {
         self.cols
     }
 
-    /// The clips' names as the file has them, in row order.
+    /// The clips' names as in the file, in row order.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The precision of the values as numpy spells it: `f2`, `f4` or `f8`.
+    /// The precision of the values in NumPy's notation: `f2`, `f4` or `f8`.
     pub fn type_name(&self) -> &'static str {
         self.stored.type_name()
     }
@@ -159,12 +158,12 @@ impl Features {
         }
     }
 
-    /// Whether the values lie in a map of the file.
+    /// Whether the values are memory-mapped.
     pub fn is_mapped(&self) -> bool {
         matches!(self.stored, Stored::Mapped(_))
     }
 
-    /// Size and hash of the file: those of the pass at opening, else of another one now.
+    /// Size and hash of the file: those computed when it was opened, or computed now.
     ///
     /// # Errors
     /// [`Error::Read`].
@@ -175,12 +174,12 @@ impl Features {
         }
     }
 
-    /// Refuses values that another program changed since they were mapped: results would be made
-    /// from neither the old file nor the new one.
+    /// Refuses values that another program changed since they were mapped: results would come from
+    /// neither the old file nor the new one.
     ///
     /// # Errors
-    /// [`Error::Npz`] if the file was written or cut short, [`Error::Read`] if the system does not
-    /// tell.
+    /// [`Error::Npz`] if the file was written or truncated, [`Error::Read`] if its metadata cannot be
+    /// read.
     pub fn check_unchanged(&self) -> Result<()> {
         let Stored::Mapped(mapped) = &self.stored else {
             return Ok(());
@@ -255,7 +254,7 @@ impl Features {
     }
 }
 
-/// Values that are not finite: the first, and how many.
+/// The first non-finite value, and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NonFinite {
     /// Row of the first, counted from 0.
@@ -264,13 +263,13 @@ pub struct NonFinite {
     pub column: usize,
     /// The first: NaN or an infinity.
     pub value: f32,
-    /// How many values.
+    /// Number of values.
     pub values: usize,
-    /// In how many rows.
+    /// Number of rows with such values.
     pub rows: usize,
 }
 
-/// Row of each clip; two rows of one clip would leave open which one counts.
+/// Row of each clip; two rows with the same clip are refused as ambiguous.
 fn index(names: &[String]) -> Result<HashMap<String, u32>, String> {
     let mut rows = HashMap::with_capacity(names.len());
     for (row, name) in names.iter().enumerate() {

@@ -1,13 +1,13 @@
 //! Clip names: the same clip with and without a media extension.
 
-/// Extensions of media files, lower case; only these are cut off a clip's name.
+/// Extensions of media files, lower case; only these are removed from a clip's name.
 pub const MEDIA_EXTENSIONS: [&str; 19] = [
     "mov", "mp4", "m4v", "avi", "mkv", "webm", "wmv", "flv", "mpg", "mpeg", "ts", "wav", "mp3",
     "m4a", "aac", "flac", "ogg", "oga", "opus",
 ];
 
-/// What identifies a clip: its name without surrounding blanks and without a media extension (in
-/// any case). Everything else counts, folders and other extensions too.
+/// The key of a clip: its name without surrounding whitespace and without a media extension (in any
+/// case). Everything else is significant, including folders and other extensions.
 pub fn clip_key(name: &str) -> &str {
     let name = name.trim();
     match name.rsplit_once('.') {

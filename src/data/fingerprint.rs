@@ -1,4 +1,4 @@
-//! What a run was made from: the SHA-256 of its input files.
+//! Fingerprints of the inputs of a run: the SHA-256 of its files.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// One input file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputFile {
-    /// Path inside the data folder; with `#filename` behind it, the clips' names in that table alone.
+    /// Path inside the data folder; with the suffix `#filename`, only the clips' names in that table.
     pub path: String,
     /// Size.
     pub bytes: u64,
@@ -20,7 +20,7 @@ pub struct InputFile {
     pub sha256: String,
 }
 
-/// Size and SHA-256 of some bytes, as they come.
+/// Size and SHA-256 of a stream of bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Fingerprint {
     hasher: Sha256,
@@ -28,7 +28,7 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Of a file.
+    /// The fingerprint of a file.
     ///
     /// # Errors
     /// [`Error::Read`].
@@ -49,7 +49,7 @@ impl Fingerprint {
         })
     }
 
-    /// Takes further bytes in.
+    /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
         self.bytes += bytes.len() as u64;
@@ -61,7 +61,7 @@ impl Fingerprint {
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The same as the entry of a file in `folder`, or of a part of it that `part` names.
+    /// The entry of a file in `folder`, or of a part of it named by `part`.
     pub fn entry(&self, folder: &Path, path: &Path, part: &str) -> InputFile {
         let inside = path.strip_prefix(folder).unwrap_or(path);
         InputFile {
@@ -72,7 +72,7 @@ impl Fingerprint {
     }
 }
 
-/// One hash over all inputs, to recognise the same data.
+/// One hash over all inputs, which identifies the data.
 pub fn digest(inputs: &[InputFile]) -> String {
     let mut all = Fingerprint::default();
     for input in inputs {

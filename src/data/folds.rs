@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::dataset::Split;
 use crate::{Error, Result};
 
-/// The two sides of one fold, as places in the split's clips, ascending.
+/// The two sides of one fold, as indices of the split's clips, ascending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fold {
     /// Clips to train on.
@@ -14,13 +14,13 @@ pub struct Fold {
     pub validation: Vec<usize>,
 }
 
-/// The folds that a split's metadata name, ascending; empty without a fold column.
+/// The folds in a split's metadata, ascending; empty without a fold column.
 pub fn folds(split: &Split) -> Vec<usize> {
     let folds: BTreeSet<usize> = split.clips.iter().filter_map(|clip| clip.fold).collect();
     folds.into_iter().collect()
 }
 
-/// Validates on fold `fold` and trains on everything else; clips without a fold always train.
+/// Validates on fold `fold` and trains on everything else, including clips without a fold.
 ///
 /// # Errors
 /// [`Error::Csv`] if the metadata have no folds, no such fold, or nothing outside it.
@@ -36,17 +36,14 @@ pub fn fold(split: &Split, fold: usize) -> Result<Fold> {
     };
     if known.is_empty() {
         return fault(format!(
-            "is missing or empty, so there is no fold {fold}; expected a number for each clip"
+            "is missing or empty, so fold {fold} does not exist; expected a number for each clip"
         ));
     }
     let (validation, train): (Vec<usize>, Vec<usize>) =
         (0..split.len()).partition(|&clip| split.clips[clip].fold == Some(fold));
     if validation.is_empty() {
         let known: Vec<String> = known.iter().map(usize::to_string).collect();
-        return fault(format!(
-            "there is no fold {fold}; found: {}",
-            known.join(", ")
-        ));
+        return fault(format!("no such fold: {fold}; found: {}", known.join(", ")));
     }
     if train.is_empty() {
         return fault(format!(
@@ -56,8 +53,8 @@ pub fn fold(split: &Split, fold: usize) -> Result<Fold> {
     Ok(Fold { train, validation })
 }
 
-/// Actors that stand on both sides, by name: validation then also rewards recognising the actor.
-/// Clips without a known actor do not count.
+/// Actors on both sides, by name: validation would then also reward recognising the actor. Clips of
+/// unknown actors do not count.
 pub fn shared_actors(split: &Split, fold: &Fold) -> Vec<String> {
     let actors = |clips: &[usize]| -> BTreeSet<&str> {
         let actor = |&clip: &usize| split.clips[clip].actor.as_deref();
@@ -89,7 +86,10 @@ mod tests {
     fn an_unknown_fold_names_the_known_ones_and_no_folds_are_no_fault_until_asked_for() {
         let data = fixture::dataset();
         let message = fold(&data.train, 7).unwrap_err().to_string();
-        assert!(message.contains("no fold 7; found: 0, 1, 2"), "{message}");
+        assert!(
+            message.contains("no such fold: 7; found: 0, 1, 2"),
+            "{message}"
+        );
         let test = data.test.as_ref().unwrap();
         assert!(folds(test).is_empty());
         let message = fold(test, 0).unwrap_err().to_string();

@@ -1,5 +1,5 @@
-//! One part of a data folder alone, as a trained model takes it: the model says which encoders, in
-//! which order and of which width, and which classes there are.
+//! A single split of a data folder, as needed by a trained model: the model determines the encoders,
+//! their order and width, and the classes.
 
 use std::path::Path;
 
@@ -10,18 +10,18 @@ use super::metadata::Metadata;
 use crate::suggest::path_instead;
 use crate::{Error, Result};
 
-/// What a model needs of a part.
+/// The requirements of a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Needs<'a> {
     /// Name and width D of each encoder, in the model's order.
     pub encoders: &'a [(String, usize)],
-    /// Encoders that are going to be left out of every clip: their files need not be there.
+    /// Encoders that are dropped for every clip: their files need not exist.
     pub dropped: &'a [String],
-    /// The model's classes; labels, where the metadata have any, must be among these.
+    /// The model's classes; labels in the metadata, if any, must be among these.
     pub classes: &'a Classes,
 }
 
-/// An opened part.
+/// An opened split.
 #[derive(Debug)]
 pub struct Part {
     /// Its clips and features, encoders in the model's order.
@@ -31,16 +31,16 @@ pub struct Part {
 }
 
 /// Opens `path/NAME_metadata.csv` and `path/features/NAME/*.npz` where `name` is `train` or `test`;
-/// the other part need not exist.
+/// the other split need not exist.
 ///
 /// # Errors
-/// One that names the file, clip or encoder at fault: anything missing, malformed or of another
-/// width, a clip that no encoder has, NaN or infinite features in a row that is used.
+/// An error that names the file, clip or encoder: anything missing, malformed or of another width, a
+/// clip that no encoder has, NaN or infinite features in a row that is used.
 pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<Part> {
     let table = path.join(format!("{name}_metadata.csv"));
     if !table.is_file() {
         let found = if path.is_dir() {
-            "there is no such file".to_owned()
+            "no such file".to_owned()
         } else {
             format!("the folder does not exist{}", path_instead(path))
         };
@@ -58,7 +58,7 @@ pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<Part> {
         let needed = !needs.dropped.contains(encoder);
         if needed && !found.contains(encoder) {
             return Err(Error::Data(format!(
-                "{}: not there, but the model was trained with this encoder; add the file, or predict without it (--drop {encoder})",
+                "{}: missing, but the model was trained with this encoder; add the file, or predict without it (--drop {encoder})",
                 file.display()
             )));
         }
@@ -123,7 +123,7 @@ mod tests {
         };
         let both = [("alpha", 2), ("beta", 2)];
         let message = open_with(&both, &[], lose).unwrap_err().to_string();
-        assert!(message.contains("test/beta.npz: not there"), "{message}");
+        assert!(message.contains("test/beta.npz: missing"), "{message}");
         let part = open_with(&both, &["beta"], lose).unwrap();
         assert_eq!(part.split.rows(1), [None, None]);
         assert_eq!(part.split.source(1).cols, 2);

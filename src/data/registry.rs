@@ -9,17 +9,17 @@ use serde::Deserialize;
 use crate::suggest::instead;
 use crate::{Error, Result};
 
-/// What an encoder looks at or listens to.
+/// The modality of an encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Modality {
     /// Frames or faces.
     Video,
-    /// Sound.
+    /// Audio.
     Audio,
-    /// Several at once, or language models that see.
+    /// Several modalities, or vision-language models.
     Multimodal,
-    /// Not said.
+    /// Unknown.
     Other,
 }
 
@@ -41,16 +41,17 @@ pub struct KnownEncoder {
     pub name: &'static str,
     /// Its name in the paper.
     pub title: &'static str,
-    /// What it looks at.
+    /// Its modality.
     pub modality: Modality,
-    /// Features of one frame; its file usually has 7 times as many columns.
+    /// The usual number of features per frame (our choice: the paper gives none); a feature file has 7
+    /// times as many columns.
     pub frame_size: usize,
     /// Other names of its file; see [`find`].
     aliases: &'static [&'static str],
 }
 
 impl KnownEncoder {
-    /// Usual columns of its file: mean, standard deviation and five percentiles over time.
+    /// The usual number of columns of its file: mean, standard deviation and five percentiles over time.
     pub fn width(&self) -> usize {
         7 * self.frame_size
     }
@@ -105,9 +106,9 @@ pub const REGISTRY: [KnownEncoder; 36] = encoders![
     "hicmae", "HiCMAE", Multimodal, 512, ["hicmaebase"];
 ];
 
-/// The paper's encoder that a file is named after: letters and digits are compared, in any case,
-/// `+` reads `plus`, and a trailing `features`, `feats` or `embeddings` is left out.
-/// `WavLM-Large_features`, `wavlm_large` and `wavlm` are one encoder. Gives its place in
+/// The paper's encoder that a file is named after: only letters and digits are compared, ignoring case;
+/// `+` counts as `plus`, and a trailing `features`, `feats` or `embeddings` is ignored.
+/// `WavLM-Large_features`, `wavlm_large` and `wavlm` are one encoder. Returns its index in
 /// [`REGISTRY`].
 pub fn find(name: &str) -> Option<usize> {
     let mut key = plain(name);
@@ -129,10 +130,10 @@ fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
-/// Puts encoders (names of feature files) in order and gives each its modality.
+/// Sorts encoders (names of feature files) and gives each its modality.
 ///
-/// Where `listing` exists (`encoders.toml`), the encoders it lists come first, in its order. All
-/// others follow: the paper's in the registry's order, then those it does not know, by name.
+/// If `listing` (`encoders.toml`) exists, the encoders in it come first, in its order. All others follow:
+/// the paper's in the registry's order, then unknown ones by name.
 ///
 /// # Errors
 /// [`Error::Read`] or [`Error::File`] if the listing is unreadable, malformed, or names an encoder
@@ -237,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn holds_the_papers_inputs() {
+    fn usual_widths_add_up() {
         let inputs: usize = REGISTRY.iter().map(KnownEncoder::width).sum();
         assert_eq!(inputs, 356_958);
     }

@@ -1,5 +1,5 @@
-//! One pass over a feature file: is it intact, which values are not finite, what is its hash. Each
-//! row is looked at for all three while it is in the cache.
+//! One pass over a feature file: checksum, non-finite values and hash. All three are computed for each
+//! row while it is in the cache.
 
 use std::path::Path;
 
@@ -8,22 +8,22 @@ use crate::Result;
 use crate::formats::npz::stored::{Mapped, Stored};
 use crate::kernels::pack::StoredRows;
 
-/// Columns looked at together.
+/// Columns per block.
 const COLUMNS: usize = 1024;
 
-/// Mapped bytes after which those looked at are given back: a file larger than memory passes through.
+/// Mapped bytes after which processed pages are released, so that files may be larger than memory.
 const HELD: usize = 16 << 20;
 
-/// What was found.
+/// The result of a scan.
 #[derive(Debug)]
 pub(super) struct Scan {
-    /// Rows with values that are not finite, ascending.
+    /// Rows with non-finite values, ascending.
     pub(super) bad_rows: Vec<BadRow>,
-    /// Of the whole file, where wanted.
+    /// The hash of the whole file, if requested.
     pub(super) fingerprint: Option<Fingerprint>,
 }
 
-/// A row with values that are not finite, in the precision that training uses.
+/// A row with non-finite values, in the precision that training uses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct BadRow {
     pub(super) row: u32,
@@ -34,11 +34,11 @@ pub(super) struct BadRow {
     pub(super) values: usize,
 }
 
-/// Looks through the `rows` × `cols` values of a file, and through all of its bytes where the hash
-/// is wanted or its values are mapped.
+/// Scans the `rows` × `cols` values of a file, and all of its bytes if the hash is requested or the
+/// values are mapped.
 ///
 /// # Errors
-/// [`crate::Error::Read`]; the reason, in the inner result, where a mapped member is damaged.
+/// [`crate::Error::Read`]; the inner result is the reason if a mapped member is damaged.
 pub(super) fn scan(
     path: &Path,
     stored: &Stored,
@@ -67,7 +67,7 @@ pub(super) fn scan(
     }))
 }
 
-/// Goes over a mapped file from its first byte to its last, row by row where the values stand.
+/// Processes a mapped file from first to last byte, the values row by row.
 fn walk(
     mapped: &Mapped,
     rows: usize,
@@ -111,7 +111,7 @@ fn bad_row(source: StoredRows<'_>, row: usize) -> Option<BadRow> {
     for start in (0..source.cols).step_by(COLUMNS) {
         let part = &mut part[..COLUMNS.min(source.cols - start)];
         source.read(row, start, part);
-        // Counts without branches: nearly every row has none.
+        // Counts without branches: almost all rows have none.
         let values: usize = part.iter().map(|x| usize::from(!x.is_finite())).sum();
         if values == 0 {
             continue;

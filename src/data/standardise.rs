@@ -5,8 +5,8 @@ use rayon::prelude::*;
 use super::dataset::Split;
 use crate::kernels::pack::{Standardise, StoredRows};
 
-/// Columns that one task goes over; each column is summed by one task alone, row by row, so the
-/// number of threads cannot change a bit.
+/// Columns per task. Each column is summed by a single task, row by row, so that the result does not
+/// depend on the number of threads.
 const COLUMNS: usize = 1024;
 
 /// Mean and standard deviation of every column of one encoder.
@@ -78,7 +78,7 @@ impl ColumnStats {
     }
 }
 
-/// Statistics of every encoder over the given clips; clips that an encoder lacks do not count.
+/// Statistics of every encoder over the given clips that it has.
 pub fn fit(split: &Split, clips: &[usize]) -> Vec<ColumnStats> {
     (0..split.encoders())
         .into_par_iter()
@@ -110,7 +110,7 @@ fn moments(source: StoredRows<'_>, rows: &[u32], start: usize, width: usize) -> 
     let range = low.into_iter().zip(high);
     let count = rows.len().max(1) as f64;
     mean.iter_mut().for_each(|sum| *sum /= count);
-    // A second pass: subtracting squares of sums would lose all digits of a far-off column.
+    // A second pass: subtracting squares of sums would lose all digits of a column far from 0.
     let mut square = vec![0.0f64; width];
     for &row in rows {
         source.read(row as usize, start, &mut x);

@@ -76,7 +76,7 @@ pub fn by_truth(pairs: &[(&Blend, &Blend)], classes: &Classes) -> Vec<(String, A
     groups.map(|((_, name), counts)| (name, counts)).collect()
 }
 
-/// How one emotion fares across all clips, in singles and blends alike.
+/// Detection of one emotion over all clips, in singles and blends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Detection {
     /// Clips that show it and are predicted to.

@@ -2,71 +2,10 @@
 
 use ndarray::ArrayView2;
 
-use super::ranked::{Decision, Ranked, rank_rows};
+use super::ranked::{Ranked, rank_rows};
+use super::rules::{Rules, Thresholds};
+use crate::Result;
 use crate::data::label::{Blend, Classes};
-use crate::{Error, Result};
-
-/// Which rules turn a row of probabilities into at most two emotions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rules {
-    /// The paper's (eqs. 15 and 16), on the aligned distribution f.
-    Paper {
-        /// What happens to the rest when neutral loses its competition.
-        neutral: NeutralRule,
-    },
-    /// The BlEmoRE baseline's (`get_top_2_predictions`, then `probs2dict`), on a distribution p.
-    Challenge,
-}
-
-impl Default for Rules {
-    /// The paper's, where a beaten neutral is dropped and decoding goes on.
-    fn default() -> Self {
-        Rules::Paper {
-            neutral: NeutralRule::default(),
-        }
-    }
-}
-
-/// What follows when neutral survives the presence threshold but another emotion is at least as high.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NeutralRule {
-    /// Neutral is dropped; the other survivors are decoded as if it had never been there.
-    #[default]
-    DropAndGoOn,
-    /// The winner alone, as the challenge's baseline does: a clip with neutral is never a blend.
-    KeepOne,
-}
-
-/// The two thresholds of decoding.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Thresholds {
-    /// t_p: an emotion below it is suppressed; one exactly at it stays. In [0, 1] to be of use.
-    pub presence: f64,
-    /// t_s: 50/50 up to and including it. Paper rules: on |r − 0.5|, of use in [0, 0.5]; challenge
-    /// rules: on the difference of the two probabilities, of use in [0, 1].
-    pub salience: f64,
-}
-
-impl Thresholds {
-    /// Refuses thresholds that are not finite. Others are taken as they are: above 1 nothing
-    /// survives the presence threshold, below 0 nothing is ever 50/50.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the key.
-    pub fn check(&self) -> Result<()> {
-        let named = [
-            ("decode.presence_threshold", self.presence),
-            ("decode.salience_threshold", self.salience),
-        ];
-        match named.iter().find(|(_, value)| !value.is_finite()) {
-            None => Ok(()),
-            Some((field, value)) => Err(Error::Config {
-                field: (*field).into(),
-                reason: format!("found {value}, expected a finite number"),
-            }),
-        }
-    }
-}
 
 impl Rules {
     /// The emotions that one clip shows, with saliences 100, 50/50 or 70/30, in class order.
@@ -78,7 +17,7 @@ impl Rules {
     ///   place, so none arrives here from there. An empty row gives a [`Blend`] without parts.
     ///
     /// **Paper.** Emotions below t_p are suppressed; none left: the highest alone. Neutral among
-    /// several survivors: alone if it is strictly the highest, otherwise as [`NeutralRule`] says.
+    /// several survivors: alone if it is strictly the highest, otherwise as [`NeutralRule`](crate::config::NeutralRule) says.
     /// One survivor: salience 100. Otherwise the two highest i, j with r = f_i / (f_i + f_j) (15):
     /// 50/50 if |r − 0.5| ≤ t_s, else 70/30 (16).
     ///
@@ -88,6 +27,7 @@ impl Rules {
     pub fn decode(self, row: &[f64], classes: &Classes, thresholds: Thresholds) -> Blend {
         Ranked::new(row, classes.neutral())
             .decide(self, thresholds)
+            .decision()
             .into_blend()
     }
 
@@ -105,17 +45,20 @@ impl Rules {
         thresholds.check()?;
         let ranked = rank_rows(rows, classes)?;
         let decided = ranked.iter().map(|row| row.decide(self, thresholds));
-        Ok(decided.map(Decision::into_blend).collect())
+        Ok(decided.map(|trace| trace.decision().into_blend()).collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use ndarray::array;
 
+    use super::*;
+    use crate::Error;
+    use crate::config::NeutralRule;
+
     const PAPER: Rules = Rules::Paper {
-        neutral: NeutralRule::DropAndGoOn,
+        neutral: NeutralRule::Drop,
     };
     const KEEP_ONE: Rules = Rules::Paper {
         neutral: NeutralRule::KeepOne,

@@ -1,130 +1,142 @@
-//! How a decision came about, in words, for those who ask why.
+//! How a decision came about, in words: the decoder's own trace, written out.
 
-use super::decode::{NeutralRule, Rules, Thresholds};
+use super::decoder::Decoder;
+use super::ranked::Ranked;
+use super::rules::Rules;
+use super::trace::{Gap, Scored, Trace};
 use crate::data::label::Classes;
 
-/// A class with its probability.
-type Scored = (usize, f64);
+impl Decoder {
+    /// The steps of [`Rules::decode`] on one aligned row (one probability per class), in order, joined
+    /// by `; `; empty without classes.
+    pub fn explain(&self, row: &[f64], classes: &Classes) -> String {
+        let trace = Ranked::new(row, classes.neutral()).decide(self.rules, self.thresholds);
+        let words = Words {
+            decoder: self,
+            classes,
+        };
+        let mut steps = Vec::new();
+        if !matches!(trace, Trace::NoClasses | Trace::NoneSurvives(_)) {
+            steps.push(words.survivors(row));
+        }
+        steps.extend(words.neutral(&trace));
+        steps.extend(words.outcome(&trace));
+        steps.join("; ")
+    }
+}
 
-/// The steps of [`Rules::decode`] on one row, in order, joined by `; `.
-pub fn decoding_steps(
-    rules: Rules,
-    row: &[f64],
-    classes: &Classes,
-    thresholds: Thresholds,
-) -> String {
-    let mut ranked: Vec<Scored> = row.iter().copied().enumerate().collect();
-    // Stable: equal probabilities rank by class.
-    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let Some(&highest) = ranked.first() else {
-        return String::new();
-    };
-    let name = |scored: Scored| format!("{} {:.3}", classes.name(scored.0), scored.1);
-    let survives = |scored: &Scored| scored.1 > 0.0 && scored.1 >= thresholds.presence;
-    let limit = format!("t_p {:.3}", thresholds.presence);
-    if !ranked.iter().any(survives) {
-        return format!(
-            "none reaches {limit}; {} is the highest and stays alone",
-            name(highest)
-        );
+/// The names and limits that the sentences mention.
+struct Words<'a> {
+    decoder: &'a Decoder,
+    classes: &'a Classes,
+}
+
+impl Words<'_> {
+    fn name(&self, (class, probability): Scored) -> String {
+        format!("{} {probability:.3}", self.classes.name(class))
     }
-    let is_neutral = |scored: &Scored| Some(scored.0) == classes.neutral();
-    let mut steps = Vec::new();
-    let left: Vec<Scored> = match rules {
-        Rules::Paper { neutral } => {
-            let left: Vec<Scored> = ranked.into_iter().filter(survives).collect();
-            let names: Vec<String> = left.iter().map(|scored| name(*scored)).collect();
-            steps.push(format!("{limit} leaves {}", names.join(", ")));
-            let others: Vec<Scored> = left.iter().copied().filter(|s| !is_neutral(s)).collect();
-            let of_neutral = left.iter().copied().find(is_neutral);
-            match (of_neutral, others.first()) {
-                (Some(of_neutral), Some(best)) if of_neutral.1 > best.1 => {
-                    steps.push(format!("neutral is above {} and stays alone", name(*best)));
-                    vec![of_neutral]
-                }
-                (Some(_), Some(best)) if neutral == NeutralRule::KeepOne => {
-                    steps.push(format!(
-                        "{} is not below neutral and stays alone",
-                        name(*best)
-                    ));
-                    vec![*best]
-                }
-                (Some(_), Some(best)) => {
-                    steps.push(format!(
-                        "{} is not below neutral, which is dropped",
-                        name(*best)
-                    ));
-                    others
-                }
-                _ => left,
-            }
-        }
-        Rules::Challenge => {
-            let two: Vec<Scored> = ranked.into_iter().take(2).filter(survives).collect();
-            let names: Vec<String> = two.iter().map(|scored| name(*scored)).collect();
-            steps.push(format!(
-                "of the two highest {limit} leaves {}",
-                names.join(", ")
-            ));
-            match two[..] {
-                [first, second] if is_neutral(&second) => {
-                    steps.push(format!(
-                        "{} is not below neutral and stays alone",
-                        name(first)
-                    ));
-                    vec![first]
-                }
-                [first, second] if is_neutral(&first) && first.1 > second.1 => {
-                    steps.push("neutral is above it and stays alone".into());
-                    vec![first]
-                }
-                [first, second] if is_neutral(&first) => {
-                    steps.push(format!(
-                        "{} ties with neutral and stays alone",
-                        name(second)
-                    ));
-                    vec![second]
-                }
-                _ => two,
-            }
-        }
-    };
-    if let [first, second, ..] = left[..] {
-        let limit = thresholds.salience;
-        let (gap, what) = match rules {
-            Rules::Paper { .. } => {
-                let ratio = first.1 / (first.1 + second.1);
-                ((ratio - 0.5).abs(), format!("r = {ratio:.3}, |r − 0.5|"))
-            }
-            Rules::Challenge => (first.1 - second.1, "difference".to_owned()),
-        };
-        let (sign, share) = if gap <= limit {
-            ("≤", "50/50")
-        } else {
-            (">", "70/30")
-        };
-        steps.push(format!(
-            "{} and {}: {what} = {gap:.3} {sign} t_s {limit:.3}, so {share}",
-            classes.name(first.0),
-            classes.name(second.0)
-        ));
-    } else if !steps.last().is_some_and(|step| step.ends_with("alone")) {
-        steps.push("one is left, salience 100".into());
+
+    fn presence_limit(&self) -> String {
+        format!("t_p {:.3}", self.decoder.thresholds.presence)
     }
-    steps.join("; ")
+
+    /// Which classes pass the presence threshold, of those that the rules look at.
+    fn survivors(&self, row: &[f64]) -> String {
+        let mut ranked: Vec<Scored> = row.iter().copied().enumerate().collect();
+        // Stable: equal probabilities rank by class.
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let (among, scope) = match self.decoder.rules {
+            Rules::Paper { .. } => (ranked.len(), ""),
+            Rules::Challenge => (2, "of the two highest "),
+        };
+        let kept = ranked.into_iter().take(among);
+        let kept = kept.filter(|scored| self.decoder.thresholds.keep(scored.1));
+        let names: Vec<String> = kept.map(|scored| self.name(scored)).collect();
+        let limit = self.presence_limit();
+        format!("{scope}{limit} leaves {}", names.join(", "))
+    }
+
+    /// What became of neutral, where it met another emotion.
+    fn neutral(&self, trace: &Trace) -> Option<String> {
+        Some(match *trace {
+            Trace::NeutralHighest { best, .. } => {
+                let best = match self.decoder.rules {
+                    Rules::Paper { .. } => self.name(best),
+                    Rules::Challenge => "it".to_owned(),
+                };
+                format!("neutral is above {best} and stays alone")
+            }
+            Trace::NeutralBeaten(winner) => {
+                format!("{} is not below neutral and stays alone", self.name(winner))
+            }
+            Trace::NeutralTied(winner) => {
+                format!("{} ties with neutral and stays alone", self.name(winner))
+            }
+            Trace::Single {
+                left: best,
+                neutral_dropped: true,
+            }
+            | Trace::Pair {
+                pair: [best, _],
+                neutral_dropped: true,
+                ..
+            } => format!("{} is not below neutral, which is dropped", self.name(best)),
+            _ => return None,
+        })
+    }
+
+    /// The last step, unless neutral's was.
+    fn outcome(&self, trace: &Trace) -> Option<String> {
+        Some(match *trace {
+            Trace::NoneSurvives(highest) => format!(
+                "none reaches {}; {} is the highest and stays alone",
+                self.presence_limit(),
+                self.name(highest)
+            ),
+            Trace::Single { .. } => "one is left, salience 100".to_owned(),
+            Trace::Pair {
+                pair, gap, shares, ..
+            } => {
+                let [first, second] = pair.map(|(class, _)| self.classes.name(class));
+                let what = match gap {
+                    Gap::Ratio(ratio) => format!("r = {ratio:.3}, |r − 0.5|"),
+                    Gap::Difference(_) => "difference".to_owned(),
+                };
+                let (sign, share) = if shares[0] == shares[1] {
+                    ("≤", "50/50")
+                } else {
+                    (">", "70/30")
+                };
+                let (gap, limit) = (gap.value(), self.decoder.thresholds.salience);
+                format!("{first} and {second}: {what} = {gap:.3} {sign} t_s {limit:.3}, so {share}")
+            }
+            _ => return None,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::NeutralRule;
+    use crate::eval::rules::Thresholds;
     use crate::rng::{Purpose, Stream};
 
     const PAPER: Rules = Rules::Paper {
-        neutral: NeutralRule::DropAndGoOn,
+        neutral: NeutralRule::Drop,
     };
     const KEEP_ONE: Rules = Rules::Paper {
         neutral: NeutralRule::KeepOne,
     };
+
+    fn explain(rules: Rules, row: &[f64], classes: &Classes, thresholds: Thresholds) -> String {
+        let decoder = Decoder {
+            rules,
+            thresholds,
+            alpha: 1.0,
+        };
+        decoder.explain(row, classes)
+    }
 
     #[test]
     fn each_step_is_told() {
@@ -133,7 +145,7 @@ mod tests {
             presence: 0.1,
             salience: 0.05,
         };
-        let steps = |rules, row: [f64; 6]| decoding_steps(rules, &row, &classes, thresholds);
+        let steps = |rules, row: [f64; 6]| explain(rules, &row, &classes, thresholds);
         assert_eq!(
             steps(PAPER, [0.5, 0.25, 0.0, 0.0, 0.05, 0.2]),
             "t_p 0.100 leaves ang 0.500, disg 0.250, neu 0.200; ang 0.500 is not below neutral, which is dropped; ang and disg: r = 0.667, |r − 0.5| = 0.167 > t_s 0.050, so 70/30"
@@ -161,7 +173,7 @@ mod tests {
             };
             for rules in [PAPER, KEEP_ONE, Rules::Challenge] {
                 let decided = rules.decode(&row, &classes, thresholds);
-                let told = decoding_steps(rules, &row, &classes, thresholds);
+                let told = explain(rules, &row, &classes, thresholds);
                 let parts = decided.parts();
                 let expected = match parts.len() {
                     1 => ["alone", "salience 100"],

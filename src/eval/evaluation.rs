@@ -1,4 +1,4 @@
-//! Everything that is said of a set of predictions beside its truth.
+//! The evaluation of a set of predictions against the true emotions.
 
 use std::collections::HashMap;
 
@@ -14,22 +14,22 @@ use crate::data::filename::clip_key;
 use crate::data::label::{Blend, Classes};
 use crate::{Error, Result};
 
-/// What predictions are worth.
+/// All scores of a set of predictions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// The official accuracies.
     pub accuracy: Accuracy,
-    /// How each class fares, in class order.
+    /// Detection of each class, in class order.
     pub by_class: Vec<Detection>,
-    /// The official accuracies apart for each true emotion set, singles first.
+    /// The official accuracies for each true emotion set, singles first.
     pub by_truth: Vec<(String, Accuracy)>,
     /// True against predicted emotion sets.
     pub confusion: Confusion,
-    /// Mean label-distribution measures, where there are probabilities.
+    /// Mean label-distribution measures, if there are probabilities.
     pub measures: Option<Measures>,
-    /// Clips with a truth that nobody predicted: no score counts them.
+    /// Labelled clips without a prediction: left out of all scores.
     pub missing: Vec<String>,
-    /// Predicted clips without a truth: no score counts them.
+    /// Predicted clips without a label: left out of all scores.
     pub unknown: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ impl Evaluation {
     /// Adds the label-distribution measures of a probability table (its aligned scores).
     ///
     /// # Errors
-    /// [`Error::Data`] if no clip of the table has a truth.
+    /// [`Error::Data`] if no clip in the table has labels.
     pub fn with_measures(mut self, table: &ProbabilityTable, truths: &Truths) -> Result<Self> {
         let (rows, blends) = labelled(table, truths);
         let mut target = Array2::zeros((blends.len(), table.classes.len()));
@@ -66,7 +66,7 @@ impl Evaluation {
         let aligned = table.aligned.select(ndarray::Axis(0), &rows);
         self.measures = Measures::mean(&Measures::of_rows(target.view(), aligned.view())?);
         if self.measures.is_none() {
-            return Err(Error::Data("no clip of the table has a truth".into()));
+            return Err(Error::Data("no clip in the table has labels".into()));
         }
         Ok(self)
     }

@@ -49,7 +49,7 @@ type Found<T> = std::result::Result<T, String>;
 fn version_of(part: &str) -> Found<()> {
     match part.chars().nth(3) {
         Some(_) => Ok(()),
-        None => Err(format!("`{part}` is no version")),
+        None => Err(format!("`{part}` is not a version")),
     }
 }
 
@@ -72,7 +72,7 @@ fn blend(emotions: [&str; 2], shares: [&str; 2], classes: &Classes) -> Found<Ble
     let part = |emotion: &str, share: &str| -> Found<Part> {
         let salience: f64 = share.parse().unwrap_or(f64::NAN);
         if !(salience.is_finite() && salience > 0.0) {
-            return Err(format!("`{share}` is no salience in percent"));
+            return Err(format!("`{share}` is not a salience in percent"));
         }
         let class = class_of(emotion, classes)?;
         Ok(Part { class, salience })
@@ -120,11 +120,11 @@ mod tests {
             ("test_0001.mov", "four parts"),
             ("", "four parts"),
             ("A102_mix_ang_hap_30_70", "seven parts"),
-            ("A102_ang_int1_ver", "`ver` is no version"),
-            ("A1_mix_ang_hap_30_70_ver", "`ver` is no version"),
-            ("A1_mix_ang_hap_xx_yy_ver1", "`xx` is no salience"),
-            ("A1_mix_ang_hap_NaN_50_ver1", "`NaN` is no salience"),
-            ("A1_mix_ang_hap_0_100_ver1", "`0` is no salience"),
+            ("A102_ang_int1_ver", "`ver` is not a version"),
+            ("A1_mix_ang_hap_30_70_ver", "`ver` is not a version"),
+            ("A1_mix_ang_hap_xx_yy_ver1", "`xx` is not a salience"),
+            ("A1_mix_ang_hap_NaN_50_ver1", "`NaN` is not a salience"),
+            ("A1_mix_ang_hap_0_100_ver1", "`0` is not a salience"),
             ("A1_mix_ang_hap_70_70_ver1", "sum to 140"),
             ("A1_mix_ang_ang_70_30_ver1", "mixed with itself"),
             ("A1_mix_ang__70_30_ver1", "unknown emotion ``"),

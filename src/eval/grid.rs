@@ -1,7 +1,7 @@
 //! The values that a threshold search tries.
 
 use super::align::check_alpha;
-use super::decode::Rules;
+use super::rules::Rules;
 use crate::{Error, Result};
 
 /// The values tried; every combination is a cell.
@@ -12,7 +12,7 @@ pub struct Grid {
     /// t_s.
     pub salience: Vec<f64>,
     /// α of eq. 14, tried only where the two heads are given apart; among equals the first wins, so
-    /// the usual one stands first.
+    /// the default comes first.
     pub alpha: Vec<f64>,
 }
 
@@ -51,7 +51,7 @@ impl Grid {
     /// Refuses a grid that cannot be searched.
     ///
     /// # Errors
-    /// [`Error::Config`] for a list that is empty or holds a value that is not finite, and for a
+    /// [`Error::Config`] for a list that is empty or contains a non-finite value, and for a
     /// negative α.
     pub fn check(&self) -> Result<()> {
         let lists = [

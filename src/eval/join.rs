@@ -1,4 +1,4 @@
-//! Predictions beside their truths, and what is missing on either side.
+//! Joins predictions with true emotions, and reports what is missing on either side.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ pub struct Joined<'a> {
 /// Matches predictions with truths by clip name, with or without a media extension on either side.
 ///
 /// # Errors
-/// [`Error::Data`] for a clip that stands twice in one of the lists, and if no predicted clip has
+/// [`Error::Data`] for a clip that is listed twice in one of the lists, and if no predicted clip has
 /// a truth (with an example of each side's names).
 pub fn join<'a>(
     predictions: &'a [(String, Blend)],
@@ -56,7 +56,7 @@ pub fn join<'a>(
             None => "nothing".into(),
         };
         return Err(Error::Data(format!(
-            "no predicted clip has a truth: the predictions name {}, the truth {}",
+            "no predicted clip has labels: the predictions name {}, the labels {}",
             example(predictions),
             example(truths)
         )));
@@ -69,7 +69,7 @@ fn index<'a>(list: &'a [(String, Blend)], what: &str) -> Result<HashMap<&'a str,
     for (place, (name, _)) in list.iter().enumerate() {
         if places.insert(clip_key(name), place).is_some() {
             return Err(Error::Data(format!(
-                "clip `{}` stands twice in the {what}",
+                "clip `{}` is listed twice in the {what}",
                 clip_key(name)
             )));
         }
@@ -105,11 +105,11 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .contains("`a` stands twice in the predictions")
+                .contains("`a` is listed twice in the predictions")
         );
         let error = join(&list(&["a"]), &list(&["b", "b"])).unwrap_err();
         assert!(error.to_string().contains("twice in the truth"));
         let error = join(&list(&["a"]), &list(&[])).unwrap_err().to_string();
-        assert!(error.contains("name `a`, the truth nothing"), "{error}");
+        assert!(error.contains("name `a`, the labels nothing"), "{error}");
     }
 }

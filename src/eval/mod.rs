@@ -1,12 +1,13 @@
 //! From probabilities to emotions and from emotions to scores: alignment, decoding, threshold
 //! search, the official metrics, and the files that carry probabilities and predictions.
 //!
-//! Uses `error`, `rng` and `data` only, so metrics and files stand alone.
+//! Uses `config`, `error`, `rng` and `data` only, so that metrics and files are independent of the rest.
 
 pub mod align;
 pub mod confusion;
 pub mod decode;
-pub mod decoding_steps;
+pub mod decoder;
+mod decoding_steps;
 pub mod distribution;
 pub mod evaluation;
 pub mod filename;
@@ -17,7 +18,9 @@ pub mod metrics;
 mod ordered_json;
 pub mod probabilities;
 mod ranked;
+pub mod rules;
 pub mod statistics;
 pub mod submission;
 pub mod thresholds;
+mod trace;
 pub mod truth;

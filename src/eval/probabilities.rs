@@ -14,7 +14,7 @@ use super::align::align;
 use crate::data::filename::clip_key;
 use crate::data::label::{CHALLENGE_CLASSES, Classes};
 use crate::files::atomic_file;
-use crate::formats::csv::table::Lines;
+use crate::formats::csv::table::LineNumbers;
 use crate::formats::npz::write;
 use crate::formats::npz::write::Precision;
 use crate::{Error, Result};
@@ -42,7 +42,7 @@ impl ProbabilityTable {
     ///
     /// # Errors
     /// [`Error::Shape`] if names, classes and arrays do not fit; [`Error::Data`] for a clip that
-    /// stands twice; those of [`align`].
+    /// is listed twice; those of [`align`].
     pub fn from_heads(
         filenames: Vec<String>,
         classes: Classes,
@@ -80,13 +80,13 @@ impl ProbabilityTable {
         })
     }
 
-    /// Reads either form, told apart by the column names. Columns may stand in any order; classes
+    /// Reads either form, recognised by the column names. Columns may be in any order; classes
     /// get the challenge's order where all are among its six, else that of their columns. Blanks
     /// around values and a byte order mark do not matter.
     ///
     /// # Errors
     /// [`Error::Read`]; [`Error::Csv`] with line and column for a missing or doubled column, a row
-    /// of another length, a name that is empty or stands twice (with or without a media
+    /// of another length, a name that is empty or is listed twice (with or without a media
     /// extension), a value that is no number, negative or not finite, and a file without clips.
     pub fn read_csv(path: &Path) -> Result<Self> {
         let mut text = Vec::new();
@@ -129,7 +129,7 @@ impl ProbabilityTable {
     }
 
     /// Writes the rows of [`ProbabilityTable::write_csv`]: a table of many clips may be written in
-    /// parts. Whether a clip stands twice is not looked at.
+    /// parts. Whether a clip is listed twice is not looked at.
     ///
     /// # Errors
     /// Those of `out`.
@@ -146,7 +146,7 @@ impl ProbabilityTable {
         csv.flush()
     }
 
-    /// What stands before the classes' names in each group of columns, and its values.
+    /// The prefix of each group of columns, and its values.
     fn arrays(&self) -> (&'static [&'static str], Vec<&Array2<f64>>) {
         match (&self.presence, &self.salience) {
             (Some(presence), Some(salience)) => (&HEADS, vec![presence, salience, &self.aligned]),
@@ -201,12 +201,12 @@ impl ProbabilityTable {
             .find(|name| !seen.insert(clip_key(name)))
         {
             None => Ok(()),
-            Some(name) => Err(Error::Data(format!("clip `{name}` stands twice"))),
+            Some(name) => Err(Error::Data(format!("clip `{name}` is listed twice"))),
         }
     }
 }
 
-/// Where the columns of each array stand in a record, in class order.
+/// The columns of each array in a record, in class order.
 struct Layout {
     filename: usize,
     classes: Classes,
@@ -225,7 +225,7 @@ impl Reader<'_> {
             .flexible(true)
             .trim(csv::Trim::All)
             .from_reader(io::Cursor::new(text));
-        let mut line_of = Lines::new(text);
+        let mut line_of = LineNumbers::new(text);
         let header = csv.headers();
         let header = header
             .map_err(|error| self.broken(&error, &mut line_of))?
@@ -247,7 +247,7 @@ impl Reader<'_> {
                 return Err(fault(FILENAME, "empty, expected a clip's name".into()));
             }
             if let Some(first) = lines.insert(clip_key(name).to_owned(), line) {
-                let reason = format!("clip `{name}` stands twice, first in line {first}");
+                let reason = format!("clip `{name}` is listed twice, first in line {first}");
                 return Err(fault(FILENAME, reason));
             }
             filenames.push(name.to_owned());
@@ -260,7 +260,7 @@ impl Reader<'_> {
             }
         }
         if filenames.is_empty() {
-            return Err(self.fault(None, None, "holds no clips".into()));
+            return Err(self.fault(None, None, "contains no clips".into()));
         }
         let shape = (filenames.len(), layout.classes.len());
         let arrays: Result<Vec<_>> = values
@@ -293,7 +293,7 @@ impl Reader<'_> {
                 return Err(self.fault(Some(1), None, reason));
             }
             if places.insert(name, place).is_some() {
-                return Err(self.fault(Some(1), Some(name), "stands twice".into()));
+                return Err(self.fault(Some(1), Some(name), "is listed twice".into()));
             }
         }
         let Some(&filename) = places.get(FILENAME) else {
@@ -315,7 +315,7 @@ impl Reader<'_> {
             }
         }
         if classes.is_empty() {
-            let reason = "expected a column for each class beside `filename`".into();
+            let reason = "expected a column per class in addition to `filename`".into();
             return Err(self.fault(Some(1), None, reason));
         }
         if classes
@@ -331,7 +331,7 @@ impl Reader<'_> {
             for class in &classes {
                 let name = format!("{prefix}{class}");
                 let Some(&place) = places.get(name.as_str()) else {
-                    let reason = "no such column, though other heads name that class".into();
+                    let reason = "no such column, although other heads have this class".into();
                     return Err(self.fault(Some(1), Some(&name), reason));
                 };
                 of_prefix.push(place);
@@ -345,9 +345,9 @@ impl Reader<'_> {
         })
     }
 
-    fn broken(&self, error: &csv::Error, line_of: &mut Lines<'_>) -> Error {
+    fn broken(&self, error: &csv::Error, line_of: &mut LineNumbers<'_>) -> Error {
         let line = error.position().map(|at| line_of.at(Some(at)));
-        self.fault(line, None, format!("is no readable CSV: {error}"))
+        self.fault(line, None, format!("is not a readable CSV: {error}"))
     }
 
     fn fault(&self, line: Option<u64>, column: Option<&str>, reason: String) -> Error {

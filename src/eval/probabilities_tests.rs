@@ -88,15 +88,19 @@ fn names_file_line_and_column_and_what_is_wrong() {
             "line 1, column filename",
             "no such column, expected one; found clip, a",
         ),
-        ("filename,a,a\nx,1,1\n", "line 1, column a", "stands twice"),
+        (
+            "filename,a,a\nx,1,1\n",
+            "line 1, column a",
+            "is listed twice",
+        ),
         ("filename,a,\nx,1,1\n", "line 1:", "column 3 has no name"),
-        ("filename\nx\n", "line 1:", "a column for each class"),
+        ("filename\nx\n", "line 1:", "a column per class"),
         (
             "filename,presence_a,salience_a\nx,1,1\n",
             "line 1, column aligned_a",
             "no such column",
         ),
-        ("filename,a\n", "p.csv: ", "holds no clips"),
+        ("filename,a\n", "p.csv: ", "contains no clips"),
         ("", "line 1, column filename", "no such column"),
     ] {
         let error = read(text).unwrap_err();

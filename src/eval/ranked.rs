@@ -3,8 +3,10 @@
 
 use ndarray::ArrayView2;
 
-use super::decode::{NeutralRule, Rules, Thresholds};
-use crate::data::label::{Blend, Classes, Part};
+use super::rules::{Rules, Thresholds};
+use super::trace::{Gap, Scored, Trace};
+use crate::config::NeutralRule;
+use crate::data::label::Classes;
 use crate::{Error, Result};
 
 /// Every row ready to be decided, checked as [`Rules::decode_rows`] promises.
@@ -28,9 +30,6 @@ pub(super) fn rank_rows(rows: ArrayView2<'_, f64>, classes: &Classes) -> Result<
     }
     Ok(ranked)
 }
-
-/// A class with its probability.
-type Scored = (usize, f64);
 
 /// All that decoding needs of a row whatever the rules and thresholds, so that a threshold search
 /// ranks once and each of its cells costs a few comparisons.
@@ -56,57 +55,92 @@ impl Ranked {
         }
     }
 
-    pub(super) fn decide(&self, rules: Rules, thresholds: Thresholds) -> Decision {
+    /// Decides, and says which of the rules decided.
+    pub(super) fn decide(&self, rules: Rules, thresholds: Thresholds) -> Trace {
         match rules {
             Rules::Paper { neutral } => self.paper(neutral, thresholds),
             Rules::Challenge => self.challenge(thresholds),
         }
     }
 
-    fn paper(&self, rule: NeutralRule, thresholds: Thresholds) -> Decision {
-        let survives = |scored: &Scored| scored.1 > 0.0 && scored.1 >= thresholds.presence;
+    fn paper(&self, rule: NeutralRule, thresholds: Thresholds) -> Trace {
+        let survives = |scored: &Scored| thresholds.keep(scored.1);
         // `emotions` is sorted, so if its first does not survive its second does not either.
         let [first, second] = self.emotions.map(|emotion| emotion.filter(survives));
         let neutral = self.neutral.filter(survives);
+        let neutral_dropped = neutral.is_some();
         match (first, second, neutral) {
-            (None, _, Some(neutral)) => Decision::one(neutral),
-            (None, _, None) => self.top[0].map_or(Decision::NOTHING, Decision::one),
-            (Some(first), _, Some(neutral)) if neutral.1 > first.1 => Decision::one(neutral),
-            (Some(first), _, Some(_)) if rule == NeutralRule::KeepOne => Decision::one(first),
-            (Some(first), None, _) => Decision::one(first),
+            (None, _, Some(neutral)) => Trace::Single {
+                left: neutral,
+                neutral_dropped: false,
+            },
+            (None, _, None) => self.top[0].map_or(Trace::NoClasses, Trace::NoneSurvives),
+            (Some(best), _, Some(neutral)) if neutral.1 > best.1 => {
+                Trace::NeutralHighest { neutral, best }
+            }
+            (Some(best), _, Some(_)) if rule == NeutralRule::KeepOne => Trace::NeutralBeaten(best),
+            (Some(left), None, _) => Trace::Single {
+                left,
+                neutral_dropped,
+            },
             (Some(first), Some(second), _) => {
                 let ratio = first.1 / (first.1 + second.1);
-                Decision::pair(first, second, (ratio - 0.5).abs() <= thresholds.salience)
+                let equal = (ratio - 0.5).abs() <= thresholds.salience;
+                Trace::Pair {
+                    pair: [first, second],
+                    gap: Gap::Ratio(ratio),
+                    shares: if equal { [50.0, 50.0] } else { [70.0, 30.0] },
+                    neutral_dropped,
+                }
             }
         }
     }
 
-    fn challenge(&self, thresholds: Thresholds) -> Decision {
+    fn challenge(&self, thresholds: Thresholds) -> Trace {
         let Some(first) = self.top[0] else {
-            return Decision::NOTHING;
+            return Trace::NoClasses;
         };
-        let survives = |scored: &Scored| scored.1 > 0.0 && scored.1 >= thresholds.presence;
-        // The second survives only where the first does.
+        let survives = |scored: &Scored| thresholds.keep(scored.1);
+        if !survives(&first) {
+            return Trace::NoneSurvives(first);
+        }
         let Some(second) = self.top[1].filter(survives) else {
-            return Decision::one(first);
+            return Trace::Single {
+                left: first,
+                neutral_dropped: false,
+            };
         };
-        if let Some(neutral) = self.neutral.map(|neutral| neutral.0) {
-            if second.0 == neutral || (first.0 == neutral && first.1 > second.1) {
-                return Decision::one(first);
-            }
-            if first.0 == neutral {
+        let neutral = self.neutral.map(|neutral| neutral.0);
+        if neutral == Some(second.0) {
+            return Trace::NeutralBeaten(first);
+        }
+        if neutral == Some(first.0) {
+            return if first.1 > second.1 {
+                Trace::NeutralHighest {
+                    neutral: first,
+                    best: second,
+                }
+            } else {
                 // A tie that neutral leads by its index alone: the emotion wins it.
-                return Decision::one(second);
-            }
+                Trace::NeutralTied(second)
+            };
         }
         let difference = first.1 - second.1;
-        let equal = difference <= thresholds.salience;
-        if !equal && difference == 0.0 {
+        let shares = if difference <= thresholds.salience {
+            [50.0, 50.0]
+        } else if difference == 0.0 {
             // A negative threshold: the baseline's last branch gives the larger share to the
-            // class that stands second in class order.
-            return Decision::pair(second, first, false);
+            // class that comes second in class order.
+            [30.0, 70.0]
+        } else {
+            [70.0, 30.0]
+        };
+        Trace::Pair {
+            pair: [first, second],
+            gap: Gap::Difference(difference),
+            shares,
+            neutral_dropped: false,
         }
-        Decision::pair(first, second, equal)
     }
 }
 
@@ -122,46 +156,4 @@ fn two_highest(scored: impl Iterator<Item = Scored>) -> [Option<Scored>; 2] {
         }
     }
     top
-}
-
-/// What decoding decided, without an allocation: a threshold search makes hundreds per clip.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Decision {
-    parts: [Part; 2],
-    len: usize,
-}
-
-impl Decision {
-    const NOTHING: Self = Self {
-        parts: [Part {
-            class: 0,
-            salience: 0.0,
-        }; 2],
-        len: 0,
-    };
-
-    fn one((class, _): Scored) -> Self {
-        let salience = 100.0;
-        Self {
-            parts: [Part { class, salience }; 2],
-            len: 1,
-        }
-    }
-
-    fn pair(larger: Scored, smaller: Scored, equal: bool) -> Self {
-        let (most, least) = if equal { (50.0, 50.0) } else { (70.0, 30.0) };
-        let part = |(class, _): Scored, salience| Part { class, salience };
-        let mut parts = [part(larger, most), part(smaller, least)];
-        parts.sort_by_key(|part| part.class);
-        Self { parts, len: 2 }
-    }
-
-    /// In class order.
-    pub(super) fn parts(&self) -> &[Part] {
-        &self.parts[..self.len]
-    }
-
-    pub(super) fn into_blend(self) -> Blend {
-        Blend::new(self.parts().to_vec())
-    }
 }

@@ -39,8 +39,8 @@ impl Predictions {
     /// its salience (never compared) and then has 100.
     ///
     /// # Errors
-    /// [`Error::Read`]; [`Error::File`] for text that is no JSON (with line and column), and,
-    /// naming the clip, for a clip that stands twice, names no emotion, an unknown one or one
+    /// [`Error::Read`]; [`Error::File`] for text that is not JSON (with line and column), and,
+    /// naming the clip, for a clip that is listed twice, names no emotion, an unknown one or one
     /// twice, or lacks a key, and for a salience that is negative or no number.
     pub fn read(path: &Path, classes: &Classes) -> Result<Self> {
         let mut bytes = fs::read(path).map_err(|source| Error::Read {
@@ -52,13 +52,13 @@ impl Predictions {
         }
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         let node = serde_json::from_slice(text)
-            .map_err(|error| fault(path, None, format!("is no prediction file: {error}")))?;
+            .map_err(|error| fault(path, None, format!("is not a predictions file: {error}")))?;
         let clips = mapping(node).map_err(|reason| fault(path, None, reason))?;
         let mut seen = HashSet::with_capacity(clips.len());
         let mut read = Vec::with_capacity(clips.len());
         for (name, node) in clips {
             if !seen.insert(name.clone()) {
-                return Err(fault(path, Some(name), "stands twice".into()));
+                return Err(fault(path, Some(name), "is listed twice".into()));
             }
             match blend(&node, classes) {
                 Ok(blend) => read.push((name, blend)),
@@ -73,7 +73,7 @@ impl Predictions {
     /// same predictions give the same bytes; an interrupted write leaves no partial file.
     ///
     /// # Errors
-    /// [`Error::Data`] naming the clip that stands twice, has no emotion, a class that `classes`
+    /// [`Error::Data`] naming the clip that is listed twice, has no emotion, a class that `classes`
     /// has not or a salience that is not finite; [`Error::Write`].
     pub fn write(&self, path: &Path, classes: &Classes) -> Result<()> {
         self.check(classes)?;
@@ -169,7 +169,7 @@ fn fault(path: &Path, clip: Option<String>, reason: String) -> Error {
 }
 
 fn unzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let broken = |error: zip::result::ZipError| format!("is no readable zip: {error}");
+    let broken = |error: zip::result::ZipError| format!("is not a readable zip: {error}");
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
     let names = archive.file_names().filter_map(|name| name.ok());
     let json: Vec<String> = names
@@ -177,7 +177,7 @@ fn unzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
         .map(|name| name.into_owned())
         .collect();
     let [name] = &json[..] else {
-        return Err(format!("holds {} .json files, expected one", json.len()));
+        return Err(format!("contains {} .json files, expected one", json.len()));
     };
     let member = archive.by_name(name).map_err(broken)?;
     let mut text = Vec::new();
@@ -275,9 +275,9 @@ fn part(entry: &Node, alone: bool, classes: &Classes) -> Result<Part, String> {
         Some(Node::Text(emotion)) => classes.index(emotion).ok_or_else(|| {
             let known = classes.names().join(", ");
             format!(
-                "unknown emotion `{emotion}` (known: {known}): classes are the challenge's, or with \
-                 --metadata those that the table names; correct the prediction, or give a table \
-                 that names every class{}",
+                "unknown emotion `{emotion}` (known: {known}): classes are those of the challenge, or \
+                 with --metadata those in the table; correct the prediction, or give a table with \
+                 every class{}",
                 meant(emotion, classes.names().iter().map(String::as_str))
             )
         })?,
@@ -288,14 +288,14 @@ fn part(entry: &Node, alone: bool, classes: &Classes) -> Result<Part, String> {
         Some(Node::Number(value)) => *value,
         Some(Node::Text(text)) => {
             let value = text.trim().parse();
-            value.map_err(|_| format!("salience `{text}` is no number"))?
+            value.map_err(|_| format!("salience `{text}` is not a number"))?
         }
         Some(other) => return Err(format!("salience is {}, expected a number", other.kind())),
         None if alone => 100.0,
         None => return Err("lacks the key `salience`".into()),
     };
     if !(salience.is_finite() && salience >= 0.0) {
-        return Err(format!("salience {salience} is no percentage"));
+        return Err(format!("salience {salience} is not a percentage"));
     }
     Ok(Part { class, salience })
 }

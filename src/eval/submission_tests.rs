@@ -112,15 +112,15 @@ fn names_file_and_clip_and_what_is_wrong() {
         ),
         (
             r#"{"c": [{"emotion": "ang", "salience": "much"}]}"#,
-            "`much` is no number",
+            "`much` is not a number",
         ),
         (
             r#"{"c": [{"emotion": "ang", "salience": "NaN"}]}"#,
-            "salience NaN is no",
+            "salience NaN is not",
         ),
         (
             r#"{"c": [{"emotion": "ang", "salience": -1}]}"#,
-            "salience -1 is no",
+            "salience -1 is not",
         ),
         (
             r#"{"c": [{"emotion": "ang", "salience": 50}, {"emotion": "ang", "salience": 50}]}"#,
@@ -141,7 +141,7 @@ fn names_file_and_clip_and_what_is_wrong() {
         ),
         (
             r#"{"c": [{"emotion": "ang", "salience": 100}], "c": [{"emotion": "sad", "salience": 100}]}"#,
-            "stands twice",
+            "is listed twice",
         ),
     ] {
         for text in [text.to_owned(), format!(r#"{{"predictions": {text}}}"#)] {
@@ -174,7 +174,7 @@ fn other_files_are_refused_in_one_line() {
     }
     let (_folder, path) = write_text("p.zip", "no zip");
     let error = Predictions::read(&path, &Classes::challenge()).unwrap_err();
-    assert!(error.to_string().contains("no readable zip"), "{error}");
+    assert!(error.to_string().contains("not a readable zip"), "{error}");
     let absent = Path::new("absent.json");
     let error = Predictions::read(absent, &Classes::challenge()).unwrap_err();
     assert!(matches!(error, Error::Read { .. }));

@@ -4,10 +4,10 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::align::align;
-use super::decode::{Rules, Thresholds};
 use super::grid::Grid;
 use super::metrics::Accuracy;
 use super::ranked::rank_rows;
+use super::rules::{Rules, Thresholds};
 use crate::data::label::{Blend, Classes};
 use crate::{Error, Result};
 
@@ -117,7 +117,7 @@ impl Searcher<'_> {
         }
         if rows == 0 {
             return Err(Error::Data(
-                "threshold search: no clip has a truth to search on; name the table that has it (--metadata of decode)".into(),
+                "threshold search: no labelled clips; give the labels with --metadata".into(),
             ));
         }
         Ok(())
@@ -136,7 +136,7 @@ impl Searcher<'_> {
                 let thresholds = Thresholds { presence, salience };
                 let mut accuracy = Accuracy::default();
                 for (row, truth) in ranked.iter().zip(truths) {
-                    let decision = row.decide(self.rules, thresholds);
+                    let decision = row.decide(self.rules, thresholds).decision();
                     accuracy.count_parts(truth.parts(), decision.parts());
                 }
                 let weight = if defined { self.presence_weight } else { 1.0 };
@@ -211,7 +211,7 @@ mod tests {
         let (presence, salience, truths) = random(80);
         let classes = Classes::challenge();
         let keep_one = Rules::Paper {
-            neutral: crate::eval::decode::NeutralRule::KeepOne,
+            neutral: crate::config::NeutralRule::KeepOne,
         };
         for rules in [Rules::default(), keep_one, Rules::Challenge] {
             let mut grid = Grid::for_rules(rules);

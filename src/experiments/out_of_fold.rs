@@ -10,11 +10,12 @@ use crate::error::{Error, Result};
 use crate::eval::grid::Grid;
 use crate::eval::metrics::Accuracy;
 use crate::eval::probabilities::ProbabilityTable;
+use crate::eval::rules::Rules;
 use crate::eval::thresholds::Searcher;
 use crate::plan::result::TrialResult;
 use crate::plan::trial::TrialKind;
 use crate::predict::clip_scores::ScoreRows;
-use crate::predict::decoding::{PRESENCE_WEIGHT, choose, rules};
+use crate::predict::decoding::{PRESENCE_WEIGHT, choose};
 
 /// Out-of-fold scores of one seed, clips in the order of the metadata.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +69,7 @@ impl OutOfFold {
         for result in results {
             let unfit = |what: &str| {
                 Error::Data(format!(
-                    "trial {}: {what}; remove its file, and it is trained again",
+                    "trial {}: {what}; remove its file to train it again",
                     result.id
                 ))
             };
@@ -82,14 +83,11 @@ impl OutOfFold {
                 .iter()
                 .map(|&place| &dataset.train.clips[place].filename);
             if !names.eq(&scores.clips) {
-                return Err(unfit("its result holds other clips than its fold"));
+                return Err(unfit("its result has other clips than its fold"));
             }
-            let aligned = scores.rows.aligned(result.thresholds.alpha)?;
-            let decided = rules(&result.trial.kind.decode()).decode_rows(
-                aligned.view(),
-                &dataset.classes,
-                result.thresholds.as_thresholds(),
-            )?;
+            let decoder = result.decoder();
+            let aligned = scores.rows.aligned(decoder.alpha)?;
+            let decided = decoder.decode(aligned.view(), &dataset.classes)?;
             for (row, (place, decided)) in places.into_iter().zip(decided).enumerate() {
                 let truth = dataset.train.clips[place].truth.clone();
                 parts.push(Part {
@@ -196,7 +194,7 @@ pub fn pooled(
             &truths,
         );
     }
-    let rules = rules(&decode);
+    let rules = Rules::of(&decode);
     let searcher = Searcher {
         rules,
         grid: &Grid::for_rules(rules),

@@ -1,4 +1,4 @@
-//! The paper's own figures, to stand beside ours.
+//! The paper's scores, for comparison with ours.
 
 /// Averages of Table II on validation.
 pub mod table_2 {

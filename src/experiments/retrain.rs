@@ -75,13 +75,13 @@ fn final_fusion(
         if dataset.test.is_none() {
             config.uda.enabled = false;
             notes.push(
-                "there is no test part to adapt to, so the final model trains without domain adaptation"
+                "there is no test split to adapt to, so the final model is trained without domain adaptation"
                     .to_owned(),
             );
         } else if config.uda.target == UdaTarget::Validation {
             config.uda.target = UdaTarget::Test;
             notes.push(
-                "no fold is held out, so the final model adapts to the test part (its labels unread)"
+                "no fold is held out, so the final model adapts to the test split, without its labels"
                     .to_owned(),
             );
         }

@@ -1,4 +1,4 @@
-//! The baselines of the paper's Table I, as far as the data have their encoders.
+//! The baselines of the paper's Table I whose encoders the data have.
 
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ pub fn baselines(data: &Arc<Opened>, classifier: &ClassifierSpec) -> Entries {
 /// Why a trivial baseline has nothing to answer in a data set.
 pub fn unanswerable(spec: &BaselineSpec, dataset: &Dataset) -> Option<String> {
     let (parts, what) = match spec {
-        BaselineSpec::TrivialSingle => (1, "one emotion alone"),
+        BaselineSpec::TrivialSingle => (1, "a single emotion"),
         BaselineSpec::TrivialBlend => (2, "exactly two emotions"),
         BaselineSpec::Encoders { .. } => return None,
     };

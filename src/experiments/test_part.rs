@@ -12,7 +12,6 @@ use crate::eval::submission::Predictions;
 use crate::plan::result::TrialResult;
 use crate::plan::trial::TrialKind;
 use crate::predict::clip_scores::ScoreRows;
-use crate::predict::decoding::rules;
 
 /// Predictions of the test clips.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +50,7 @@ impl TestOutcome {
         for result in results {
             let unfit = || {
                 Error::Data(format!(
-                    "trial {}: its result does not hold the scores of the test clips; remove its file, and it is trained again",
+                    "trial {}: its result does not hold the scores of the test clips; remove its file to train it again",
                     result.id
                 ))
             };
@@ -70,11 +69,8 @@ impl TestOutcome {
             }
             _ => (None, None),
         };
-        let decided = rules(&kind.decode()).decode_rows(
-            aligned.view(),
-            &dataset.classes,
-            thresholds.as_thresholds(),
-        )?;
+        let decoder = thresholds.decoder(&kind.decode());
+        let decided = decoder.decode(aligned.view(), &dataset.classes)?;
         let truths = dataset.test_truths()?;
         let pairs = truths.iter().zip(&decided);
         let accuracy =

@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all: written beside their place, synced, then renamed.
+//! Atomic writes: files are written to a temporary file in the same folder, synced, then renamed.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -8,10 +8,10 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
-/// How the names of temporary files begin; the number of the process follows.
+/// The prefix of temporary files; the process ID follows.
 const PREFIX: &str = ".blendfuse-";
 
-/// Writes a file through `fill`; replaces what stood there only once everything is on disk.
+/// Writes a file through `fill`; replaces an existing file only when everything is on disk.
 ///
 /// # Errors
 /// [`Error::Write`], with nothing left behind.
@@ -35,8 +35,8 @@ pub fn write(
     })
 }
 
-/// A file that is written bit by bit, while other work goes on: it appears under its name once it is
-/// finished, and never if it is dropped before.
+/// A file that is written incrementally: it appears under its name when it is finished, and never if it
+/// is dropped before.
 #[derive(Debug)]
 pub struct Unfinished {
     path: PathBuf,

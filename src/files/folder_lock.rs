@@ -39,7 +39,7 @@ impl FolderLock {
                 let holder = text.trim().parse::<u32>();
                 let holder = holder.map_or_else(|_| String::new(), |pid| format!(" (pid {pid})"));
                 return Err(Error::Data(format!(
-                    "{}: another process{holder} works in this folder; wait for it, or choose another --out",
+                    "{}: another process{holder} is using this folder; wait for it, or choose another --out",
                     folder.display()
                 )));
             }
@@ -75,7 +75,10 @@ mod tests {
         std::fs::write(folder.path().join(NAME), "4194999\n").unwrap();
         let held = FolderLock::take(folder.path()).unwrap();
         let message = FolderLock::take(folder.path()).unwrap_err().to_string();
-        let expected = format!("another process (pid {}) works", std::process::id());
+        let expected = format!(
+            "another process (pid {}) is using this folder",
+            std::process::id()
+        );
         assert!(message.contains(&expected), "{message}");
         drop(held);
         FolderLock::take(folder.path()).unwrap();

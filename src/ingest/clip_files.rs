@@ -1,4 +1,4 @@
-//! The files of a folder that hold one clip each.
+//! Folders with one file per clip.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -10,26 +10,26 @@ use crate::{Error, Result};
 /// A file of one clip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClipFile {
-    /// The clip: the file's name without its ending, and without a media extension before it.
+    /// The clip: the file's name without its extension, and without a media extension before that.
     pub clip: String,
     /// The file.
     pub path: PathBuf,
 }
 
-/// Gives the clip that a file of a name holds; `None` leaves the file out.
+/// Returns the clip of a file, by its name; `None` leaves the file out.
 pub type ClipOf<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Which files of a folder are read; by default all of its own, each named after its clip.
+/// Which files of a folder are read; by default all files directly in it, named after their clips.
 #[derive(Clone, Copy, Default)]
-pub struct Files<'a> {
-    /// Whether folders inside are looked into.
+pub struct ClipFiles<'a> {
+    /// Whether subfolders are searched.
     pub recursive: bool,
-    /// The clip that a file holds; none: the one that it is named after.
+    /// The clip of a file; `None`: the one that it is named after.
     pub clip: Option<ClipOf<'a>>,
 }
 
-impl Files<'_> {
-    /// The clip of a file, where it is one of those to read.
+impl ClipFiles<'_> {
+    /// The clip of a file, if the file is to be read.
     fn clip_of(&self, file: &str) -> Option<String> {
         let clip = match self.clip {
             Some(clip) => clip(file)?,
@@ -39,13 +39,13 @@ impl Files<'_> {
     }
 }
 
-/// Files of a folder with an ending, in any case, by the names of their clips. Hidden files and
-/// folders are left out.
+/// Files of a folder with an extension, in any case, sorted by clip. Hidden files and folders are
+/// ignored.
 ///
 /// # Errors
 /// [`Error::Read`] if a folder cannot be read; [`Error::Data`] if there is no such file, a name
 /// that is not Unicode, or two files of one clip.
-pub(crate) fn list(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec<ClipFile>> {
+pub(crate) fn list(folder: &Path, ending: &str, files: &ClipFiles<'_>) -> Result<Vec<ClipFile>> {
     let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut others = 0;
     for (name, path) in with_ending(folder, ending, files)? {
@@ -54,11 +54,11 @@ pub(crate) fn list(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec
             continue;
         };
         if let Some(first) = found.insert(clip.clone(), path.clone()) {
-            // In the order of names, not of the folder.
+            // Sorted by name, because the order of a folder is arbitrary.
             let mut both = [first, path];
             both.sort();
             return Err(Error::Data(format!(
-                "{} and {} are both of the clip {clip:?}; keep one",
+                "{} and {} both belong to clip {clip:?}; keep one",
                 both[0].display(),
                 both[1].display()
             )));
@@ -68,13 +68,13 @@ pub(crate) fn list(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec
         let folder = folder.display();
         return Err(Error::Data(match others {
             0 if files.recursive => format!(
-                "{folder}: expected files that end in .{ending}, one a clip, in it or in folders inside; found none"
+                "{folder}: expected .{ending} files, one per clip, in it or its subfolders; found none"
             ),
             0 => format!(
-                "{folder}: expected files that end in .{ending}, one a clip; found none (--recursive looks into folders inside)"
+                "{folder}: expected .{ending} files, one per clip; found none (--recursive searches subfolders)"
             ),
             others => format!(
-                "{folder}: no file that ends in .{ending} fits --pattern, of {others} there; correct it, or leave it out"
+                "{folder}: none of its {others} .{ending} files matches --pattern; correct it, or leave it out"
             ),
         }));
     }
@@ -82,18 +82,22 @@ pub(crate) fn list(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec
     Ok(found.map(|(clip, path)| ClipFile { clip, path }).collect())
 }
 
-/// Whether there is a file with an ending, in any case.
+/// Whether there is a file with an extension, in any case.
 ///
 /// # Errors
 /// As [`list`] for the folder and names.
-pub(crate) fn holds(folder: &Path, ending: &str, files: &Files<'_>) -> Result<bool> {
+pub(crate) fn holds(folder: &Path, ending: &str, files: &ClipFiles<'_>) -> Result<bool> {
     Ok(!with_ending(folder, ending, files)?.is_empty())
 }
 
-/// Names and paths of the files with an ending, whatever clip they are of.
-fn with_ending(folder: &Path, ending: &str, files: &Files<'_>) -> Result<Vec<(String, PathBuf)>> {
+/// Names and paths of all files with an extension.
+fn with_ending(
+    folder: &Path,
+    ending: &str,
+    files: &ClipFiles<'_>,
+) -> Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
-    // Folders by their true path: a link may lead back.
+    // Canonical paths: links can form cycles.
     let mut seen = HashSet::new();
     let mut waiting = vec![folder.to_path_buf()];
     while let Some(folder) = waiting.pop() {
@@ -152,12 +156,12 @@ mod tests {
         ] {
             put(name);
         }
-        let names = |files: &Files<'_>| -> Result<Vec<String>> {
+        let names = |files: &ClipFiles<'_>| -> Result<Vec<String>> {
             let found = list(folder.path(), "csv", files)?;
             Ok(found.into_iter().map(|file| file.clip).collect())
         };
-        assert_eq!(names(&Files::default()).unwrap(), ["a", "b_face"]);
-        let recursive = Files {
+        assert_eq!(names(&ClipFiles::default()).unwrap(), ["a", "b_face"]);
+        let recursive = ClipFiles {
             recursive: true,
             clip: None,
         };
@@ -166,12 +170,12 @@ mod tests {
             let (clip, _) = name.split_once("_face.")?;
             Some(clip.to_owned())
         };
-        let files = Files {
+        let files = ClipFiles {
             recursive: true,
             clip: Some(&faces),
         };
         assert_eq!(names(&files).unwrap(), ["b", "c"]);
-        // A link that leads back is no endless way.
+        // A cyclic link does not cause an endless loop.
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink(folder.path(), folder.path().join("x/back")).unwrap();
@@ -179,13 +183,13 @@ mod tests {
         }
         put("y/b_face.csv");
         let twice = names(&files).unwrap_err().to_string();
-        assert!(twice.contains("both of the clip \"b\""), "{twice}");
+        assert!(twice.contains("both belong to clip \"b\""), "{twice}");
         let none = |_: &str| None;
-        let files = Files {
+        let files = ClipFiles {
             recursive: false,
             clip: Some(&none),
         };
         let fault = names(&files).unwrap_err().to_string();
-        assert!(fault.contains("of 2 there"), "{fault}");
+        assert!(fault.contains("none of its 2"), "{fault}");
     }
 }

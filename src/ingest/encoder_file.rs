@@ -1,9 +1,11 @@
-//! The feature file of one encoder, made from rows in memory: whole, or for each part of the data.
+//! The feature file of one encoder, made from rows in memory: a single file, or one per split.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::aggregate::split::PartOfClip;
-use super::aggregate::{BadClip, Target, Written, folder_of, make_folder, sidecar, write_skipped};
+use super::aggregate::split::SplitOfClip;
+use super::aggregate::{
+    BadClip, OutputFile, Written, folder_of, make_folder, sidecar, write_skipped,
+};
 use crate::formats::npz::write;
 use crate::formats::npz::write::Precision;
 use crate::{Error, Result};
@@ -16,19 +18,19 @@ pub struct EncoderRows {
     values: Vec<f32>,
 }
 
-/// Which clips go where, and what is left over.
+/// The files that were written, and the clips that are in none of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
-    /// The files, none of them without a row.
+pub struct WrittenFiles {
+    /// The files; each has at least one row.
     pub written: Vec<Written>,
-    /// Clips with a row that neither part lists; not written.
+    /// Number of clips with a row that are in neither split; not written.
     pub unlisted: usize,
-    /// Clips of the parts without a row.
+    /// Number of clips in the splits without a row.
     pub absent: usize,
 }
 
 impl EncoderRows {
-    /// None yet, of so many columns.
+    /// No rows yet, of `cols` columns.
     pub fn new(cols: usize) -> Self {
         Self {
             cols,
@@ -37,12 +39,16 @@ impl EncoderRows {
         }
     }
 
-    /// One more.
+    /// Adds a row.
     ///
     /// # Panics
-    /// If it has another number of columns.
+    /// If the number of columns differs.
     pub fn push(&mut self, name: String, row: &[f32]) {
-        assert_eq!(row.len(), self.cols, "rows of one encoder are equally long");
+        assert_eq!(
+            row.len(),
+            self.cols,
+            "rows of one encoder have the same length"
+        );
         self.names.push(name);
         self.values.extend(row);
     }
@@ -62,39 +68,39 @@ impl EncoderRows {
         &self.values[row * self.cols..][..self.cols]
     }
 
-    /// Writes `path`, or with `parts` the file of each part. With `skipped`, clips that could not
-    /// be used, each file has a list of those of its part beside it.
+    /// Writes `path`, or with `splits` one file per split. With `skipped`, the unusable clips, a list of
+    /// those of the split is written beside each file.
     ///
     /// # Errors
-    /// [`Error::Data`] if there is no row to write; [`Error::Write`].
+    /// [`Error::Data`] if there are no rows to write; [`Error::Write`].
     pub fn write(
         &self,
         path: &Path,
-        parts: Option<&PartOfClip>,
+        splits: Option<&SplitOfClip>,
         skipped: Option<&[BadClip]>,
-    ) -> Result<Output> {
-        let mut output = Output {
+    ) -> Result<WrittenFiles> {
+        let mut output = WrittenFiles {
             written: Vec::new(),
             unlisted: 0,
             absent: 0,
         };
-        let targets = match parts {
-            None => vec![Target {
+        let targets = match splits {
+            None => vec![OutputFile {
                 path: path.to_path_buf(),
                 clips: (0..self.names.len()).collect(),
             }],
-            Some(parts) => {
-                let shared = parts.share(&self.names, path);
-                (output.unlisted, output.absent) = (shared.unlisted, shared.absent);
-                shared.targets
+            Some(splits) => {
+                let divided = splits.divide(&self.names, path);
+                (output.unlisted, output.absent) = (divided.unlisted, divided.absent);
+                divided.targets
             }
         };
         for target in targets.iter().filter(|target| !target.clips.is_empty()) {
             make_folder(folder_of(&target.path))?;
             self.write_rows(target)?;
-            let list = skipped.map(|bad| {
+            let list = skipped.map(|bad| -> Result<PathBuf> {
                 let list = sidecar(&target.path);
-                write_skipped(&list, &of_target(bad, path, parts, &target.path))?;
+                write_skipped(&list, &of_target(bad, path, splits, &target.path))?;
                 Ok(list)
             });
             output.written.push(Written {
@@ -106,8 +112,8 @@ impl EncoderRows {
             });
         }
         if output.written.is_empty() {
-            let reason = match (self.names.len(), parts) {
-                (count @ 1.., Some(_)) => format!("none of {count} clips is in either part"),
+            let reason = match (self.names.len(), splits) {
+                (count @ 1.., Some(_)) => format!("none of {count} clips is in either split"),
                 _ => "no clip has features".to_owned(),
             };
             return Err(Error::Data(format!("{reason}: nothing was written")));
@@ -115,8 +121,8 @@ impl EncoderRows {
         Ok(output)
     }
 
-    /// Writes `X (N, D)` and `filenames (N)`, whole or not at all.
-    fn write_rows(&self, target: &Target) -> Result<()> {
+    /// Writes `X (N, D)` and `filenames (N)` atomically.
+    fn write_rows(&self, target: &OutputFile) -> Result<()> {
         write::write(&target.path, |npz| {
             let shape = [target.clips.len(), self.cols];
             npz.rows("X", Precision::F32, shape, |row, out| {
@@ -131,18 +137,18 @@ impl EncoderRows {
     }
 }
 
-/// The bad clips of one file; all of them where there are no parts.
+/// The bad clips of one file; all of them if there are no splits.
 fn of_target(
     bad: &[BadClip],
     path: &Path,
-    parts: Option<&PartOfClip>,
+    splits: Option<&SplitOfClip>,
     file: &Path,
 ) -> Vec<BadClip> {
-    let Some(parts) = parts else {
+    let Some(splits) = splits else {
         return bad.to_vec();
     };
     let names: Vec<String> = bad.iter().map(|bad| bad.clip.clone()).collect();
-    let targets = parts.share(&names, path).targets.into_iter();
+    let targets = splits.divide(&names, path).targets.into_iter();
     let mine = targets.filter(|target| target.path == file);
     mine.flat_map(|target| target.clips)
         .map(|clip| bad[clip].clone())

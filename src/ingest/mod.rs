@@ -1,5 +1,5 @@
-//! From what other programs write to one feature file per encoder: frames, face analysers' CSV files,
-//! and vectors.
+//! Converts the output of other programs into one feature file per encoder: frame-level features, CSV
+//! files of face-analysis programs, and vectors.
 
 pub mod aggregate;
 pub mod clip_files;

@@ -4,9 +4,9 @@
 use ndarray::Array2;
 
 use super::heads::Head;
-use crate::autograd::{Scalar, Tape, Var};
+use crate::autograd::{Scalar, Var};
 use crate::error::Result;
-use crate::nn::{Dropout, Mode, Params};
+use crate::nn::{Dropout, ForwardPass, Init, Params};
 
 /// `domain.0` and `domain.3` behind the gradient reversal.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +23,10 @@ impl Domain {
         hidden: usize,
         reversal: f64,
         dropout: Dropout,
-        seed: u64,
+        init: Init,
     ) -> Self {
         Self {
-            head: Head::new(params, "domain", [inputs, hidden, 2], dropout, seed),
+            head: Head::new(params, "domain", [inputs, hidden, 2], dropout, init),
             reversal,
         }
     }
@@ -35,15 +35,9 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if `z` has another width.
-    pub fn forward<F: Scalar>(
-        &self,
-        tape: &mut Tape<F>,
-        params: &Params<F>,
-        z: Var,
-        mode: Mode,
-    ) -> Result<Var> {
-        let reversed = tape.reverse_gradient(z, F::of(self.reversal));
-        self.head.forward(tape, params, reversed, mode)
+    pub fn forward<F: Scalar>(&self, pass: &mut ForwardPass<'_, F>, z: Var) -> Result<Var> {
+        let reversed = pass.tape.reverse_gradient(z, F::of(self.reversal));
+        self.head.forward(pass, reversed)
     }
 }
 

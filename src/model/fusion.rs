@@ -1,9 +1,8 @@
 //! The shared embedding: z = Dropout(ReLU(BatchNorm(F [u₁, …, u_M] + f))) (paper eqs. 5 and 6).
 
-use crate::autograd::{Scalar, Tape, Var};
+use crate::autograd::{Scalar, Var};
 use crate::error::Result;
-use crate::nn::batch_norm::RunningUpdate;
-use crate::nn::{BatchNorm, Dropout, Folded, Linear, Mode, Params};
+use crate::nn::{BatchNorm, Dropout, Folded, ForwardPass, Init, Linear, Params};
 
 /// `fusion.linear` and `fusion.norm`.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +19,9 @@ impl Fusion {
         inputs: usize,
         width: usize,
         dropout: Dropout,
-        seed: u64,
+        init: Init,
     ) -> Self {
-        let linear = Linear::new(params, "fusion.linear", inputs, width, seed);
+        let linear = Linear::new(params, "fusion.linear", inputs, width, init);
         let norm = BatchNorm::new(params, "fusion.norm", width);
         Self {
             linear,
@@ -31,22 +30,20 @@ impl Fusion {
         }
     }
 
-    /// Kept weights `(B, M)` and projections, M of `(B, P)` → z `(B, Z)`.
+    /// Selected weights `(B, M)` and projections, M of `(B, P)` → z `(B, Z)`.
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit.
     pub fn forward<F: Scalar>(
         &self,
-        tape: &mut Tape<F>,
-        params: &Params<F>,
-        kept: Var,
+        pass: &mut ForwardPass<'_, F>,
+        weights: Var,
         h: &[Var],
-        mode: Mode,
-    ) -> Result<(Var, Option<RunningUpdate<F>>)> {
-        let u = tape.weighted_concat(kept, h)?;
-        let y = self.linear.forward(tape, params, u)?;
-        self.norm
-            .forward_relu_dropout(tape, params, y, None, &self.dropout, mode)
+    ) -> Result<Var> {
+        let u = pass.tape.weighted_concat(weights, h)?;
+        let y = self.linear.forward(pass, u)?;
+        let norm = &self.norm;
+        Ok(norm.forward_relu_dropout(pass, y, None, &self.dropout)?)
     }
 
     /// The layer that follows [u₁, …, u_M] in evaluation.

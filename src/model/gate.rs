@@ -3,11 +3,11 @@
 
 use ndarray::Array2;
 
-use crate::autograd::ops::topn_softmax::select;
-use crate::autograd::{Scalar, Tape, Var};
+use crate::autograd::ops::top_k_softmax::select;
+use crate::autograd::{Scalar, Var};
 use crate::config::{Gate as Kind, ModelConfig};
 use crate::error::Result;
-use crate::nn::{Folded, Linear, ParamId, Params};
+use crate::nn::{Folded, ForwardPass, Init, Linear, ParamId, Params};
 
 /// `gate.0`, `gate.2` and `gate.temperature`; a uniform gate has no parameters.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +30,9 @@ pub struct GateOutput<F> {
     /// g `(B, M)`; none for a uniform gate.
     pub logits: Option<Var>,
     /// a `(B, M)`: the softmax before selection, each row summing to 1 over present encoders.
-    pub weights: Array2<F>,
+    pub gate_weights: Array2<F>,
     /// ã `(B, M)`: after selection and renormalisation.
-    pub kept: Var,
+    pub selected_weights: Var,
 }
 
 impl Gate {
@@ -41,7 +41,7 @@ impl Gate {
         params: &mut Params<F>,
         config: &ModelConfig,
         encoders: usize,
-        seed: u64,
+        init: Init,
     ) -> Self {
         let attention = (config.gate == Kind::Attention).then(|| Attention {
             hidden: Linear::new(
@@ -49,9 +49,9 @@ impl Gate {
                 "gate.0",
                 encoders * config.projection_dim,
                 config.gate_hidden,
-                seed,
+                init,
             ),
-            output: Linear::new(params, "gate.2", config.gate_hidden, encoders, seed),
+            output: Linear::new(params, "gate.2", config.gate_hidden, encoders, init),
             temperature: params.add_vector(
                 "gate.temperature",
                 vec![F::of(config.temperature)],
@@ -71,30 +71,31 @@ impl Gate {
     /// [`Error::Shape`](crate::Error::Shape) if their number or shapes do not fit.
     pub fn forward<F: Scalar>(
         &self,
-        tape: &mut Tape<F>,
-        params: &Params<F>,
+        pass: &mut ForwardPass<'_, F>,
         h: &[Var],
         present: Option<&Array2<bool>>,
     ) -> Result<GateOutput<F>> {
         let Some(attention) = self.attention else {
-            let rows = tape.shape(h[0]).0;
+            let rows = pass.tape.shape(h[0]).0;
             let weights = uniform_weights(rows, h.len(), present);
             return Ok(GateOutput {
                 logits: None,
-                kept: tape.constant(weights.clone()),
-                weights,
+                selected_weights: pass.tape.constant(weights.clone()),
+                gate_weights: weights,
             });
         };
-        let joined = tape.concat(h)?;
-        let hidden = attention.hidden.forward(tape, params, joined)?;
-        let hidden = tape.relu(hidden);
-        let logits = attention.output.forward(tape, params, hidden)?;
-        let temperature = params.leaf(tape, attention.temperature);
-        let (kept, weights) = tape.topn_softmax(logits, temperature, present, self.top_k)?;
+        let joined = pass.tape.concat(h)?;
+        let hidden = attention.hidden.forward(pass, joined)?;
+        let hidden = pass.tape.relu(hidden);
+        let logits = attention.output.forward(pass, hidden)?;
+        let temperature = pass.leaf(attention.temperature);
+        let (selected_weights, gate_weights) =
+            pass.tape
+                .top_k_softmax(logits, temperature, present, self.top_k)?;
         Ok(GateOutput {
             logits: Some(logits),
-            weights,
-            kept,
+            gate_weights,
+            selected_weights,
         })
     }
 
@@ -122,7 +123,7 @@ impl Gate {
         match (logits, self.attention) {
             (Some(logits), Some(attention)) => {
                 let temperature = params.vector(attention.temperature)[0];
-                select(logits, temperature, present, self.top_k)
+                Ok(select(logits, temperature, present, self.top_k)?)
             }
             _ => {
                 let weights = uniform_weights(rows, encoders, present);

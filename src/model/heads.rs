@@ -3,10 +3,11 @@
 use blendfuse_kernels::rowwise::softmax;
 use ndarray::{Array2, ArrayView2};
 
+use crate::autograd::ops::sigmoid::sigmoid;
 use crate::autograd::value::{mat_mut, mat_ref};
-use crate::autograd::{Scalar, Tape, Var};
+use crate::autograd::{Scalar, Var};
 use crate::error::Result;
-use crate::nn::{Dropout, Folded, Linear, Mode, Params};
+use crate::nn::{Dropout, Folded, ForwardPass, Init, Linear, Params};
 
 /// `NAME.0` and `NAME.3`.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +24,12 @@ impl Head {
         name: &str,
         [inputs, hidden, outputs]: [usize; 3],
         dropout: Dropout,
-        seed: u64,
+        init: Init,
     ) -> Self {
         Self {
-            hidden: Linear::new(params, &format!("{name}.0"), inputs, hidden, seed),
+            hidden: Linear::new(params, &format!("{name}.0"), inputs, hidden, init),
             dropout,
-            output: Linear::new(params, &format!("{name}.3"), hidden, outputs, seed),
+            output: Linear::new(params, &format!("{name}.3"), hidden, outputs, init),
         }
     }
 
@@ -36,19 +37,11 @@ impl Head {
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if `z` has another width.
-    pub fn forward<F: Scalar>(
-        &self,
-        tape: &mut Tape<F>,
-        params: &Params<F>,
-        z: Var,
-        mode: Mode,
-    ) -> Result<Var> {
-        let hidden = self.hidden.forward(tape, params, z)?;
-        let mut hidden = tape.relu(hidden);
-        if let Some(dropout) = self.dropout.at(mode) {
-            hidden = tape.dropout(hidden, dropout);
-        }
-        self.output.forward(tape, params, hidden)
+    pub fn forward<F: Scalar>(&self, pass: &mut ForwardPass<'_, F>, z: Var) -> Result<Var> {
+        let hidden = self.hidden.forward(pass, z)?;
+        let hidden = pass.tape.relu(hidden);
+        let hidden = self.dropout.forward(pass, hidden);
+        Ok(self.output.forward(pass, hidden)?)
     }
 
     /// The two layers in evaluation.
@@ -62,15 +55,7 @@ impl Head {
 
 /// Presence p = σ(o) of each class, `(B, C)`.
 pub fn presence_probabilities<F: Scalar>(logits: ArrayView2<'_, F>) -> Array2<F> {
-    logits.mapv(|o| {
-        // Both branches keep the exponent at or below 0.
-        let e = (-o.abs()).exp();
-        if o < F::zero() {
-            e / (F::one() + e)
-        } else {
-            F::one() / (F::one() + e)
-        }
-    })
+    logits.mapv(sigmoid)
 }
 
 /// Salience s = softmax(o) of each row, `(B, C)`.

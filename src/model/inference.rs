@@ -1,26 +1,25 @@
-//! The network in evaluation without a tape: the same layers and kernels, nothing kept but the
+//! The network in evaluation without a tape: the same layers and kernels, nothing stored but the
 //! outputs. Features are taken where they are stored, and a clip gets the same bits whatever batch it
 //! comes in.
 
-use blendfuse_kernels::inference::{BatchRows, project, weigh};
+use blendfuse_kernels::inference::{BatchRows, project, scale_blocks};
 use blendfuse_kernels::layout::PackedRows;
 use ndarray::Array2;
 
 use super::gate::Gate;
 use super::network::FusionNet;
-use crate::autograd::tape::shape_error;
 use crate::autograd::value::mat_ref;
-use crate::error::Result;
-use crate::nn::folded::fit;
+use crate::error::{Error, Result};
+use crate::nn::folded::resize;
 use crate::nn::{Folded, Params};
 
 /// What the network says of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// a `(B, M)`, before selection.
-    pub weights: Array2<f32>,
+    pub gate_weights: Array2<f32>,
     /// ã `(B, M)`, after selection and renormalisation.
-    pub kept: Array2<f32>,
+    pub selected_weights: Array2<f32>,
     /// o^p `(B, C)`.
     pub presence_logits: Array2<f32>,
     /// o^s `(B, C)`; the same as o^p with a single head.
@@ -104,7 +103,7 @@ impl Inference<'_> {
     pub fn project(&mut self, inputs: &[BatchRows<'_>]) -> Result<&PackedRows<f32>> {
         let encoders = self.projections.len();
         if inputs.len() != encoders {
-            return Err(shape_error(
+            return Err(Error::shape(
                 "inference",
                 format!("{encoders} encoders"),
                 inputs.len().to_string(),
@@ -117,7 +116,7 @@ impl Inference<'_> {
                 [rows, layer.inputs()],
             );
             if found != expected {
-                return Err(shape_error(
+                return Err(Error::shape(
                     "inference",
                     format!("{} × {} features", expected[0], expected[1]),
                     format!("{} × {}", found[0], found[1]),
@@ -129,7 +128,7 @@ impl Inference<'_> {
             .map(|(layer, input)| layer.projection(*input))
             .collect();
         let width = self.projections[0].outputs();
-        fit(&mut self.joined, rows, encoders * width);
+        resize(&mut self.joined, rows, encoders * width);
         project(&layers, &mut self.joined);
         Ok(&self.joined)
     }
@@ -154,11 +153,11 @@ impl Inference<'_> {
             .as_ref()
             .map(|layers| two_layers(layers, &self.joined, &mut self.hidden, &mut self.output));
         let shape = [rows, encoders];
-        let (weights, kept) = self
-            .gate
-            .select(self.params, logits, shape, present.as_ref())?;
+        let (gate_weights, selected_weights) =
+            self.gate
+                .select(self.params, logits, shape, present.as_ref())?;
         // z = ReLU(BatchNorm(F [u₁, …, u_M] + f))
-        weigh(&mut self.joined, width, mat_ref(&kept.view()));
+        scale_blocks(&mut self.joined, width, mat_ref(&selected_weights.view()));
         self.fusion.forward(&self.joined, &mut self.embedding);
         let mut head = |layers: &[Folded; 2]| {
             two_layers(layers, &self.embedding, &mut self.hidden, &mut self.output)
@@ -169,8 +168,8 @@ impl Inference<'_> {
             None => presence_logits.clone(),
         };
         Ok(Evaluation {
-            weights,
-            kept,
+            gate_weights,
+            selected_weights,
             presence_logits,
             salience_logits,
         })

@@ -11,13 +11,11 @@ use super::gate::Gate;
 use super::heads::Head;
 use super::loss::{Losses, losses};
 use super::projection::Projection;
-use crate::autograd::tape::shape_error;
 use crate::autograd::{Gradients, Scalar, Tape, Var};
 use crate::config::{Config, Heads};
-use crate::error::Result;
-use crate::nn::batch_norm::RunningUpdate;
+use crate::error::{Error, Result};
 use crate::nn::params::WeightLayout;
-use crate::nn::{Adam, Dropout, Mode, Params};
+use crate::nn::{Adam, Dropout, ForwardPass, Init, Mode, Params, Precomputed, RunningUpdate};
 
 /// An encoder as the network sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,11 +31,11 @@ pub struct EncoderShape {
 pub struct Inputs<F> {
     /// One packed batch `(B, D_m)` an encoder, standardised; rows without features are 0.
     pub rows: Vec<Arc<PackedRows<F>>>,
-    /// `(B, M)`: which row has which encoder; none: every row has every one.
+    /// `(B, M)`: which row has which encoder; `None`: every row has every one.
     pub present: Option<Array2<bool>>,
-    /// The batches' products with the encoders' weights, `(B, P)` each, where the optimiser formed
-    /// them along with these weights ([`FusionNet::step`]); none, or one entry an encoder.
-    pub products: Vec<Option<Array2<F>>>,
+    /// The batches' products with the encoders' weights, where the optimiser formed them along with
+    /// these weights ([`FusionNet::step`]); empty, or one entry per encoder.
+    precomputed: Vec<Option<Precomputed<F>>>,
 }
 
 impl<F> Inputs<F> {
@@ -46,8 +44,14 @@ impl<F> Inputs<F> {
         Self {
             rows,
             present,
-            products: Vec::new(),
+            precomputed: Vec::new(),
         }
+    }
+
+    /// The batches' products with the encoders' weights that [`FusionNet::step`] put in: empty, or one
+    /// entry per encoder.
+    pub fn precomputed(&self) -> &[Option<Precomputed<F>>] {
+        &self.precomputed
     }
 }
 
@@ -59,9 +63,9 @@ pub struct Forward<F> {
     /// g `(B, M)`; none with a uniform gate.
     pub gate_logits: Option<Var>,
     /// a `(B, M)`, before selection.
-    pub weights: Array2<F>,
+    pub gate_weights: Array2<F>,
     /// ã `(B, M)`, after selection and renormalisation.
-    pub kept: Var,
+    pub selected_weights: Var,
     /// z `(B, Z)`.
     pub embedding: Var,
     /// o^p `(B, C)`.
@@ -109,7 +113,11 @@ impl<F: Scalar> FusionNet<F> {
         classes: usize,
         layout: WeightLayout,
     ) -> Result<Self> {
-        Self::with_params(config, encoders, classes, Params::new(layout))
+        let init = Init::Random {
+            seed: config.train.seed,
+        };
+        let params = Params::with_layout(layout);
+        Self::with_params(config, encoders, classes, params, init)
     }
 
     /// As [`FusionNet::new`], with weight matrices of 0 that a file is going to fill.
@@ -117,7 +125,7 @@ impl<F: Scalar> FusionNet<F> {
     /// # Errors
     /// As [`FusionNet::new`].
     pub fn blank(config: &Config, encoders: &[EncoderShape], classes: usize) -> Result<Self> {
-        Self::with_params(config, encoders, classes, Params::blank())
+        Self::with_params(config, encoders, classes, Params::new(), Init::Zeros)
     }
 
     /// The names and shapes of such a network's parameters, without the weight matrices.
@@ -129,7 +137,8 @@ impl<F: Scalar> FusionNet<F> {
         encoders: &[EncoderShape],
         classes: usize,
     ) -> Result<Params<F>> {
-        Ok(Self::with_params(config, encoders, classes, Params::shapes_only())?.params)
+        let params = Params::new();
+        Ok(Self::with_params(config, encoders, classes, params, Init::ShapesOnly)?.params)
     }
 
     /// How many trainable numbers such a network has, without making it.
@@ -149,17 +158,18 @@ impl<F: Scalar> FusionNet<F> {
         encoders: &[EncoderShape],
         classes: usize,
         mut params: Params<F>,
+        init: Init,
     ) -> Result<Self> {
         config.check()?;
         if encoders.is_empty() || classes == 0 {
             let got = format!("{} encoders, {classes} classes", encoders.len());
-            return Err(shape_error(
+            return Err(Error::shape(
                 "fusion network",
                 "at least one encoder and one class",
                 got,
             ));
         }
-        let (model, seed) = (&config.model, config.train.seed);
+        let model = &config.model;
         let mut layers = 0;
         let mut dropout = |rate: Option<f64>| {
             layers += 1;
@@ -178,18 +188,18 @@ impl<F: Scalar> FusionNet<F> {
                     encoder.width,
                     model.projection_dim,
                     dropout,
-                    seed,
+                    init,
                 )
             })
             .collect();
-        let gate = Gate::new(&mut params, model, encoders.len(), seed);
+        let gate = Gate::new(&mut params, model, encoders.len(), init);
         let joined = encoders.len() * model.projection_dim;
         let fusion = Fusion::new(
             &mut params,
             joined,
             model.shared_dim,
             dropout(model.dropout_fusion),
-            seed,
+            init,
         );
         let head = [model.shared_dim, model.head_hidden, classes];
         let presence = Head::new(
@@ -197,7 +207,7 @@ impl<F: Scalar> FusionNet<F> {
             "presence",
             head,
             dropout(model.dropout_heads),
-            seed,
+            init,
         );
         let salience = (model.heads == Heads::Dual).then(|| {
             Head::new(
@@ -205,7 +215,7 @@ impl<F: Scalar> FusionNet<F> {
                 "salience",
                 head,
                 dropout(model.dropout_heads),
-                seed,
+                init,
             )
         });
         let domain = config.uda.enabled.then(|| {
@@ -216,7 +226,7 @@ impl<F: Scalar> FusionNet<F> {
                 model.head_hidden,
                 config.uda.reversal_weight,
                 dropout,
-                seed,
+                init,
             )
         });
         Ok(Self {
@@ -236,7 +246,9 @@ impl<F: Scalar> FusionNet<F> {
     /// the data layer refuses such clips by name.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the batch does not fit the encoders.
+    /// [`Error::Shape`](crate::Error::Shape) if the batch does not fit the encoders;
+    /// [`Error::Engine`](crate::Error::Engine) if it holds products of other weights or other features
+    /// (see [`FusionNet::step`]).
     pub fn forward(
         &self,
         tape: &mut Tape<F>,
@@ -245,57 +257,52 @@ impl<F: Scalar> FusionNet<F> {
     ) -> Result<Forward<F>> {
         let encoders = self.projections.len();
         if inputs.rows.len() != encoders {
-            return Err(shape_error(
+            return Err(Error::shape(
                 "forward",
                 format!("{encoders} encoders"),
                 inputs.rows.len().to_string(),
             ));
         }
-        let mut running_updates = Vec::new();
-        // Encoders do not see each other: one thread takes the narrow ones while another is busy with
+        let mut pass = ForwardPass::new(tape, &self.params, mode);
+        // Projections are independent: one thread takes the narrow encoders while another is busy with
         // a wide one, and each streams a batch's features once.
         let parts = self.projections.iter().zip(&inputs.rows).enumerate();
-        let projected = tape.branches(parts.collect(), |tape, (m, (projection, rows))| {
+        let projections = pass.branches(parts.collect(), |pass, (m, (projection, rows))| {
             let present: Option<Vec<bool>> = inputs
                 .present
                 .as_ref()
                 .map(|present| present.column(m).to_vec())
                 .filter(|column| column.contains(&false));
-            let x = tape.rows(rows.clone());
-            let product = inputs.products.get(m).cloned().flatten();
+            let x = pass.tape.packed_input(rows.clone());
+            let precomputed = inputs.precomputed.get(m).and_then(Option::as_ref);
             let present = present.as_deref();
-            projection.forward(tape, &self.params, x, product, present, mode)
+            projection.forward(pass, x, precomputed, present)
         })?;
-        let (projections, updates): (Vec<Var>, Vec<_>) = projected.into_iter().unzip();
-        running_updates.extend(updates.into_iter().flatten());
         let gate = self
             .gate
-            .forward(tape, &self.params, &projections, inputs.present.as_ref())?;
-        let (embedding, update) =
-            self.fusion
-                .forward(tape, &self.params, gate.kept, &projections, mode)?;
-        running_updates.extend(update);
-        let presence_logits = self.presence.forward(tape, &self.params, embedding, mode)?;
+            .forward(&mut pass, &projections, inputs.present.as_ref())?;
+        let embedding = self
+            .fusion
+            .forward(&mut pass, gate.selected_weights, &projections)?;
+        let presence_logits = self.presence.forward(&mut pass, embedding)?;
         let salience_logits = match &self.salience {
-            Some(head) => head.forward(tape, &self.params, embedding, mode)?,
+            Some(head) => head.forward(&mut pass, embedding)?,
             None => presence_logits,
         };
         let domain_logits = match (&self.domain, mode) {
-            (Some(domain), Mode::Train { .. }) => {
-                Some(domain.forward(tape, &self.params, embedding, mode)?)
-            }
+            (Some(domain), Mode::Train { .. }) => Some(domain.forward(&mut pass, embedding)?),
             _ => None,
         };
         Ok(Forward {
             projections,
             gate_logits: gate.logits,
-            weights: gate.weights,
-            kept: gate.kept,
+            gate_weights: gate.gate_weights,
+            selected_weights: gate.selected_weights,
             embedding,
             presence_logits,
             salience_logits,
             domain_logits,
-            running_updates,
+            running_updates: pass.into_running_updates(),
         })
     }
 
@@ -338,8 +345,8 @@ impl<F: Scalar> FusionNet<F> {
     }
 
     /// One step of the optimiser, every gradient multiplied by `scale`. The products of the stepped
-    /// weights with the batch that comes `next` are formed along the way and put into it: that batch
-    /// must be the next one, before the weights change again.
+    /// weights with the batch that comes `next` are formed along the way and put into it. They hold
+    /// until the weights change again; [`FusionNet::forward`] refuses them after that.
     pub fn step(
         &mut self,
         adam: &mut Adam<F>,
@@ -356,7 +363,7 @@ impl<F: Scalar> FusionNet<F> {
             .collect();
         let products = adam.step_and_multiply(&mut self.params, gradients, scale, &wanted);
         if let Some(next) = next {
-            next.products = products;
+            next.precomputed = products;
         }
         self.clamp_temperature();
     }

@@ -2,10 +2,11 @@
 
 use ndarray::Array2;
 
-use crate::autograd::{Scalar, Tape, Var};
+use crate::autograd::{Scalar, Var};
 use crate::error::Result;
-use crate::nn::batch_norm::RunningUpdate;
-use crate::nn::{BatchNorm, Dropout, Folded, Linear, Mode, ParamId, Params};
+use crate::nn::{
+    BatchNorm, Dropout, Folded, ForwardPass, Init, Linear, ParamId, Params, Precomputed,
+};
 
 /// `encoders.NAME.linear` and `encoders.NAME.norm`.
 #[derive(Clone, Copy, Debug)]
@@ -24,14 +25,14 @@ impl Projection {
         inputs: usize,
         width: usize,
         dropout: Dropout,
-        seed: u64,
+        init: Init,
     ) -> Self {
         let linear = Linear::new(
             params,
             &format!("encoders.{encoder}.linear"),
             inputs,
             width,
-            seed,
+            init,
         );
         let norm = BatchNorm::new(params, &format!("encoders.{encoder}.norm"), width);
         Self {
@@ -42,27 +43,27 @@ impl Projection {
         }
     }
 
-    /// The packed batch `(B, D_m)` → `(B, P)`; rows that are not `present` become 0. Its `product`
-    /// with the weight may be known already.
+    /// The packed batch `(B, D_m)` → `(B, P)`; rows that are not `present` become 0. The
+    /// optimiser may have formed its product with the weight already.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the batch has another width.
+    /// [`Error::Shape`](crate::Error::Shape) if the batch has another width;
+    /// [`Error::Engine`](crate::Error::Engine) if the product is stale.
     pub fn forward<F: Scalar>(
         &self,
-        tape: &mut Tape<F>,
-        params: &Params<F>,
+        pass: &mut ForwardPass<'_, F>,
         x: Var,
-        product: Option<Array2<F>>,
+        precomputed: Option<&Precomputed<F>>,
         present: Option<&[bool]>,
-        mode: Mode,
-    ) -> Result<(Var, Option<RunningUpdate<F>>)> {
+    ) -> Result<Var> {
         if present.is_some_and(|present| !present.contains(&true)) {
-            let rows = tape.shape(x).0;
-            return Ok((tape.constant(Array2::zeros((rows, self.width))), None));
+            let rows = pass.tape.shape(x).0;
+            return Ok(pass.tape.constant(Array2::zeros((rows, self.width))));
         }
-        let y = self.linear.forward_known(tape, params, x, product)?;
-        self.norm
-            .forward_relu_dropout(tape, params, y, present, &self.dropout, mode)
+        let linear = &self.linear;
+        let y = linear.forward_precomputed(pass, x, precomputed)?;
+        let norm = &self.norm;
+        Ok(norm.forward_relu_dropout(pass, y, present, &self.dropout)?)
     }
 
     /// Its weight matrix `(P, D_m)`.

@@ -8,7 +8,6 @@ use crate::config::DataConfig;
 use crate::data::dataset::Dataset;
 use crate::data::fingerprint::{InputFile, digest};
 use crate::error::{Error, Result};
-use crate::train::open::open_dataset;
 
 /// A data set as one configuration takes it.
 #[derive(Debug)]
@@ -47,7 +46,7 @@ impl DataFolder {
     /// The data as a configuration takes them.
     ///
     /// # Errors
-    /// As [`open_dataset`] and [`Dataset::inputs`].
+    /// As [`Dataset::open_configured`] and [`Dataset::inputs`].
     pub fn open(&self, config: &DataConfig) -> Result<Arc<Opened>> {
         // Whether columns are standardised is no matter of opening.
         let selection = DataConfig {
@@ -60,7 +59,7 @@ impl DataFolder {
         if let Some(known) = opened.get(&key) {
             return Ok(Arc::clone(known));
         }
-        let dataset = open_dataset(&self.path, config)?;
+        let dataset = Dataset::open_configured(&self.path, config)?;
         let inputs = dataset.inputs()?;
         let new = Arc::new(Opened {
             digest: digest(&inputs),

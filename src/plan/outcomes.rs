@@ -67,7 +67,7 @@ impl Outcomes {
                     None => {
                         let there = ids.iter().filter(|id| self.results.contains_key(*id));
                         let there = there.count();
-                        format!("{NOT_FINISHED}{there} of {} trainings done", ids.len())
+                        format!("{NOT_FINISHED}{there} of {} trials done", ids.len())
                     }
                 })
         };

@@ -9,6 +9,7 @@ use crate::artifact::checkpoint::ChosenThresholds;
 use crate::artifact::history::EpochRecord;
 use crate::baseline::BaselineEpoch;
 use crate::error::{Error, Result};
+use crate::eval::decoder::Decoder;
 use crate::eval::metrics::Accuracy;
 use crate::predict::clip_scores::ClipScores;
 use crate::predict::score::MeanLosses;
@@ -60,6 +61,11 @@ pub struct TrialResult {
 }
 
 impl TrialResult {
+    /// How the trial's scores become emotions.
+    pub fn decoder(&self) -> Decoder {
+        self.thresholds.decoder(&self.trial.kind.decode())
+    }
+
     /// Writes the file, whole or not at all.
     ///
     /// # Errors
@@ -89,12 +95,12 @@ impl TrialResult {
         let fault = |reason: String| Error::File {
             path: path.to_owned(),
             key: None,
-            reason: format!("{reason}; remove the file, and the trial is trained again"),
+            reason: format!("{reason}; remove the file to run the trial again"),
         };
         let result: Self = serde_json::from_slice(&bytes)
             .map_err(|error| fault(format!("not a result of a trial ({error})")))?;
         if result.id != id {
-            return Err(fault(format!("holds the result of trial {}", result.id)));
+            return Err(fault(format!("contains the result of trial {}", result.id)));
         }
         Ok(Some(result))
     }

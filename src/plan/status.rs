@@ -1,5 +1,4 @@
-//! How far a plan is, from its folder alone: whoever runs its trials, here or elsewhere, and while
-//! they do.
+//! The progress of a plan, from its folder only: for trials that run here or elsewhere, at any time.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,7 +15,7 @@ use super::store::trial_state::TrialState;
 use crate::artifact::history::read_json_lines;
 use crate::error::Result;
 
-/// Finished trials whose logs tell how long a trial takes.
+/// Number of finished trials whose logs are used to estimate durations.
 const TIMED: usize = 256;
 
 /// A trial that is being trained.
@@ -54,7 +53,7 @@ pub struct Queued {
     pub round: usize,
 }
 
-/// How far a plan is.
+/// The progress of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
     /// The command that it belongs to.
@@ -67,15 +66,15 @@ pub struct Status {
     pub running: Vec<RunningTrial>,
     /// Those that failed.
     pub failed: Vec<FailedTrial>,
-    /// Those that were begun and stopped, and go on from their saved state.
+    /// Those that were started and stopped, and go on from their saved state.
     pub stopped: usize,
-    /// Those that nobody has begun.
+    /// Those that have not started.
     pub waiting: usize,
-    /// How long the rest may take at today's pace, in seconds; none where that cannot be told.
+    /// The estimated time left in seconds; `None` if unknown.
     pub seconds_left: Option<f64>,
-    /// Whether the tables stand in the folder.
+    /// Whether the tables have been written.
     pub tables: bool,
-    /// Of Slurm; none where nothing was submitted, or where its commands are not installed.
+    /// The state in Slurm; `None` if nothing was submitted, or its commands are not installed.
     pub slurm: Option<Queued>,
 }
 
@@ -140,7 +139,7 @@ impl Status {
         self.done == self.trials
     }
 
-    /// Whether somebody works on it, as far as can be seen.
+    /// Whether any process appears to be running it.
     pub fn is_worked_on(&self) -> bool {
         let queued = self
             .slurm
@@ -153,7 +152,7 @@ impl Status {
 /// Seconds that a trial takes for its cost; none before the first one ended.
 fn pace(files: &TrialFiles, done: &[ListedTrial]) -> Result<Option<f64>> {
     let (mut cost, mut seconds) = (0.0, 0.0);
-    // Evenly from the whole list, since other parts may be other models.
+    // Evenly from the whole list, because models differ along it.
     for trial in done.iter().step_by(done.len().div_ceil(TIMED).max(1)) {
         let lines = events::read(&files.log(&trial.id))?.into_iter().rev();
         let mut taken = lines.filter_map(|line| match line.event {

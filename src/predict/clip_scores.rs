@@ -3,8 +3,10 @@
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use crate::data::label::{Blend, Classes};
 use crate::error::Result;
 use crate::eval::align::align;
+use crate::eval::decoder::Decoder;
 
 /// What a model says of some clips, in full precision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +46,14 @@ impl ScoreRows {
             }
             ScoreRows::Distribution(rows) => Ok(rows.clone()),
         }
+    }
+
+    /// The emotions of each clip.
+    ///
+    /// # Errors
+    /// As [`align`] and [`Decoder::decode`].
+    pub fn decoded(&self, decoder: &Decoder, classes: &Classes) -> Result<Vec<Blend>> {
+        decoder.decode(self.aligned(decoder.alpha)?.view(), classes)
     }
 }
 

@@ -1,33 +1,19 @@
-//! From the configuration's words to the decoding rules, and the choice of thresholds.
+//! The choice of what the configuration leaves open of decoding.
 
 use ndarray::ArrayView2;
 
 use crate::artifact::checkpoint::ChosenThresholds;
-use crate::config;
-use crate::config::{DecodeConfig, DecodeRules};
+use crate::config::DecodeConfig;
 use crate::data::label::{Blend, Classes};
 use crate::error::Result;
 use crate::eval::align::USUAL_ALPHA;
-use crate::eval::decode::{NeutralRule, Rules, Thresholds};
 use crate::eval::grid::Grid;
 use crate::eval::metrics::Accuracy;
+use crate::eval::rules::Rules;
 use crate::eval::thresholds::Searcher;
 
 /// Weight of ACC_presence when thresholds are chosen; ACC_salience has the rest.
 pub const PRESENCE_WEIGHT: f64 = 0.5;
-
-/// The rules that a configuration names.
-pub fn rules(config: &DecodeConfig) -> Rules {
-    match config.rules {
-        DecodeRules::Paper => Rules::Paper {
-            neutral: match config.neutral {
-                config::NeutralRule::Drop => NeutralRule::DropAndGoOn,
-                config::NeutralRule::KeepOne => NeutralRule::KeepOne,
-            },
-        },
-        DecodeRules::Challenge => Rules::Challenge,
-    }
-}
 
 /// Thresholds for a model without a validation fold: configured ones, else 0.1 and 0.1, the
 /// challenge baseline's, and α = 1.
@@ -52,7 +38,7 @@ pub fn choose(
     salience: ArrayView2<'_, f64>,
     truths: &[Blend],
 ) -> Result<(ChosenThresholds, Accuracy)> {
-    let rules = rules(config);
+    let rules = Rules::of(config);
     let mut grid = Grid::for_rules(rules);
     if let Some(fixed) = config.presence_threshold {
         grid.presence = vec![fixed];
@@ -79,16 +65,6 @@ pub fn choose(
             || config.alpha.is_none(),
     };
     Ok((chosen, best.accuracy))
-}
-
-impl ChosenThresholds {
-    /// As the decoder takes them.
-    pub fn as_thresholds(&self) -> Thresholds {
-        Thresholds {
-            presence: self.presence,
-            salience: self.salience,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,14 +3,12 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::decoding::rules;
 use super::predictor::Predictor;
 use super::score::Scores;
 use crate::data::dataset::Split;
 use crate::data::label::{Blend, Classes, Part};
 use crate::error::Result;
-use crate::eval::decode::Thresholds;
-use crate::eval::decoding_steps::decoding_steps;
+use crate::eval::decoder::Decoder;
 
 /// What became of an encoder on a clip.
 fn status(missing: bool, dropped: bool, kept: f64) -> &'static str {
@@ -77,26 +75,25 @@ pub fn write_rows(
     split: &Split,
     (clips, scores, decisions): (&[usize], &Scores, &[Blend]),
     dropped: &[String],
-    thresholds: Thresholds,
+    decoder: &Decoder,
 ) -> io::Result<()> {
     let description = model.description();
     let classes = model.classes();
-    let rules = rules(&description.config.decode);
     let heads = [&scores.presence, &scores.salience, &scores.aligned];
     let mut csv = csv::Writer::from_writer(out);
     for (row, &clip) in clips.iter().enumerate() {
         let shown = decision(&decisions[row], &classes);
         let aligned = scores.aligned.row(row).to_vec();
-        let steps = decoding_steps(rules, &aligned, &classes, thresholds);
+        let steps = decoder.explain(&aligned, &classes);
         for (m, encoder) in description.encoders.iter().enumerate() {
-            let kept = scores.kept[[row, m]];
+            let kept = scores.selected_weights[[row, m]];
             let missing = split.rows(m)[clip].is_none();
             let cells = [
                 split.clips[clip].filename.clone(),
                 encoder.name.clone(),
                 encoder.modality.clone(),
                 status(missing, dropped.contains(&encoder.name), kept).to_owned(),
-                number(scores.weights[[row, m]]),
+                number(scores.gate_weights[[row, m]]),
                 number(kept),
                 shown.clone(),
             ];
@@ -119,11 +116,11 @@ pub fn write_csv(
     split: &Split,
     rows: (&[usize], &Scores, &[Blend]),
     dropped: &[String],
-    thresholds: Thresholds,
+    decoder: &Decoder,
 ) -> Result<()> {
     crate::files::atomic_file::write(path, |out| {
         write_header(out, &model.classes())?;
-        write_rows(out, model, split, rows, dropped, thresholds)
+        write_rows(out, model, split, rows, dropped, decoder)
     })
 }
 

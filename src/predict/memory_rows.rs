@@ -44,7 +44,7 @@ impl<'a> MemoryRows<'a> {
                 ));
             };
             if features[..n].iter().any(|(other, _)| other == name) {
-                return refuse(format!("encoder {name}: is given twice, expected once"));
+                return refuse(format!("encoder {name}: is given twice; expected once"));
             }
             if x.dim() != (clips, encoder.width) {
                 return refuse(format!(
@@ -60,7 +60,7 @@ impl<'a> MemoryRows<'a> {
                 .position(|row| row.iter().any(|x| x.is_infinite()));
             if let Some(row) = infinite {
                 return refuse(format!(
-                    "encoder {name}: row {row} (from 0) holds an infinite value; expected finite ones, or NaN where the encoder lacks the clip"
+                    "encoder {name}: row {row} (from 0) holds an infinite value; expected finite ones, or NaN where the encoder is missing for the clip"
                 ));
             }
         }

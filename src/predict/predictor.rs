@@ -4,7 +4,6 @@ use std::path::Path;
 
 use ndarray::{Array2, ArrayView2};
 
-use super::decoding;
 use super::memory_rows::MemoryRows;
 use super::score::{Scores, Scoring, embed};
 use crate::artifact::checkpoint::{Checkpoint, Description};
@@ -34,7 +33,7 @@ impl Predictor {
     pub fn load(run: &Path) -> Result<Self> {
         if !run.exists() {
             return Err(Error::Data(format!(
-                "{}: expected the folder of a trained model, or its weights file; there is neither{}",
+                "{}: expected the folder of a trained model, or its weights file; neither exists{}",
                 run.display(),
                 path_instead(run)
             )));
@@ -182,7 +181,7 @@ impl Predictor {
     ///     for part in shown.parts() {
     ///         println!("{clip}: {} {}", model.description().classes[part.class], part.salience);
     ///     }
-    ///     println!("presence {}, importance {}", scores.presence.row(clip), scores.weights.row(clip));
+    ///     println!("presence {}, importance {}", scores.presence.row(clip), scores.gate_weights.row(clip));
     /// }
     /// # Ok(())
     /// # }
@@ -201,11 +200,10 @@ impl Predictor {
     /// stored with the model.
     ///
     /// # Errors
-    /// As [`Rules::decode_rows`](crate::eval::decode::Rules::decode_rows).
+    /// As [`Rules::decode_rows`](crate::eval::rules::Rules::decode_rows).
     pub fn emotions(&self, scores: &Scores) -> Result<Vec<Blend>> {
-        let rules = decoding::rules(&self.description.config.decode);
-        let thresholds = self.description.thresholds.as_thresholds();
-        rules.decode_rows(scores.aligned.view(), &self.classes(), thresholds)
+        let decoder = self.description.decoder();
+        decoder.decode(scores.aligned.view(), &self.classes())
     }
 
     fn scoring<'a>(&'a self, dropped: &'a [bool]) -> Scoring<'a> {

@@ -28,9 +28,9 @@ pub struct Scores {
     /// f `(N, C)`, aligned (paper eq. 14), each row summing to 1.
     pub aligned: Array2<f64>,
     /// a `(N, M)`: importance of each encoder before selection.
-    pub weights: Array2<f64>,
+    pub gate_weights: Array2<f64>,
     /// ã `(N, M)`: weight of each encoder after selection.
-    pub kept: Array2<f64>,
+    pub selected_weights: Array2<f64>,
 }
 
 /// Mean losses over clips, in nats.
@@ -108,8 +108,8 @@ impl Scoring<'_> {
                 aligned: align(presence.view(), salience.view(), self.alpha)?,
                 presence,
                 salience,
-                weights: found.weights.mapv(f64::from),
-                kept: found.kept.mapv(f64::from),
+                gate_weights: found.gate_weights.mapv(f64::from),
+                selected_weights: found.selected_weights.mapv(f64::from),
             };
             visit(chunk, scores, &found)?;
         }
@@ -262,8 +262,8 @@ impl Scores {
             presence: zeros(&like.presence),
             salience: zeros(&like.salience),
             aligned: zeros(&like.aligned),
-            weights: zeros(&like.weights),
-            kept: zeros(&like.kept),
+            gate_weights: zeros(&like.gate_weights),
+            selected_weights: zeros(&like.selected_weights),
         }
     }
 
@@ -273,8 +273,8 @@ impl Scores {
             (&mut self.presence, &part.presence),
             (&mut self.salience, &part.salience),
             (&mut self.aligned, &part.aligned),
-            (&mut self.weights, &part.weights),
-            (&mut self.kept, &part.kept),
+            (&mut self.gate_weights, &part.gate_weights),
+            (&mut self.selected_weights, &part.selected_weights),
         ] {
             whole.slice_axis_mut(Axis(0), rows).assign(part);
         }
@@ -302,7 +302,7 @@ fn check_finite(found: &Evaluation, source: &impl Source, clips: &[usize]) -> Re
         for (row, &clip) in logits.rows().into_iter().zip(clips) {
             if !row.iter().all(|x| x.is_finite()) {
                 return Err(Error::NonFinite {
-                    what: format!("the model's score of {}", source.name(clip)),
+                    what: format!("the model's scores for {}", source.name(clip)),
                     epoch: None,
                     batch: None,
                     advice: "; its weights are out of range".into(),
@@ -321,7 +321,7 @@ fn check_any_encoder(
     for (r, &clip) in clips.iter().enumerate() {
         if rows.iter().all(|rows| rows[r].is_none()) {
             return Err(Error::Data(format!(
-                "{} has features of none of the encoders that are left",
+                "{} has features of none of the remaining encoders",
                 source.name(clip)
             )));
         }

@@ -1,4 +1,4 @@
-//! An analysis as files: tables as CSV, everything as JSON, figures as SVG.
+//! The files of an analysis: tables as CSV, everything as JSON, figures as SVG.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ fn number(value: impl Into<Option<f64>>) -> Cell {
         .map_or(Cell::Empty, |x| Cell::Number(x, DIGITS))
 }
 
-/// Every table with the name of its file.
+/// All tables, with the names of their files.
 pub fn tables(found: &Analysis) -> Vec<(&'static str, Table)> {
     vec![
         ("encoders", encoders(found)),
@@ -92,7 +92,7 @@ fn encoders(found: &Analysis) -> Table {
             number(removal.map(|removal| removal.moved)),
         ]);
     }
-    table.notes.push("Importance: mean gate weight before selection. Selected: share of clips that keep the encoder. Average without it: at prediction time, nothing trained again. Scores moved: mean total variation of the aligned scores.".into());
+    table.notes.push("Importance: mean gate weight before selection. Selected: share of clips that keep the encoder. Average without it: at prediction time, without retraining. Scores moved: mean total variation of the aligned scores.".into());
     table
 }
 
@@ -101,7 +101,7 @@ fn modalities(found: &Analysis) -> Table {
         ("modality", "Modality"),
         ("encoders", "Encoders"),
         ("importance", "Importance"),
-        ("uniform", "If all were equal"),
+        ("uniform", "Uniform share"),
         ("kept", "Kept per clip"),
     ];
     let mut table = Table::new("Modalities", &columns);
@@ -203,7 +203,7 @@ fn kept(found: &Analysis) -> Table {
         ("folds", "Folds"),
     ];
     let mut table = Table::new("Average accuracy against k", &columns);
-    let curve = &found.kept_curve;
+    let curve = &found.top_k_curve;
     let named = curve
         .scores
         .iter()
@@ -322,7 +322,7 @@ fn clips(found: &Analysis) -> Table {
     table
 }
 
-/// All numbers but the clips'.
+/// All numbers except those of single clips.
 pub fn json(found: &Analysis) -> Value {
     let drawn = figures(found);
     let listed = drawn.iter().map(
@@ -358,7 +358,7 @@ pub fn json(found: &Analysis) -> Value {
         "co_selection": found.co_selection,
         "calibration": found.calibration,
         "salience_error": found.by_ratio,
-        "kept": found.kept_curve,
+        "kept": found.top_k_curve,
         "leave_one_out": found.removals,
         "figures": listed.collect::<Vec<_>>(),
         "tables": tables(found).iter().map(|(name, table)| {
@@ -367,7 +367,7 @@ pub fn json(found: &Analysis) -> Value {
     })
 }
 
-/// Writes all tables, figures and `analysis.json` into a folder that exists, and gives their names.
+/// Writes all tables, figures and `analysis.json` into an existing folder, and returns their paths.
 ///
 /// # Errors
 /// [`Error::Write`](crate::Error::Write).
@@ -383,7 +383,7 @@ pub fn write(found: &Analysis, folder: &Path) -> Result<Vec<PathBuf>> {
         figure.write(&path)?;
         written.push(path);
     }
-    // Last: where it stands, everything stands.
+    // Last: its presence marks the folder as complete.
     let path = folder.join("analysis.json");
     write_json(&path, &json(found))?;
     written.push(path);

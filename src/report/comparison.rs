@@ -1,9 +1,10 @@
-//! A table with a row for each of several configurations.
+//! A table with one row per configuration.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::cells::{seeds, without_result};
 use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
 use super::{cross_validation, final_model, significance};
@@ -11,15 +12,14 @@ use crate::error::Result;
 use crate::experiments::ablate::{Ablate, Ablation};
 use crate::experiments::baselines::{CompareBaselines, ComparedBaselines, ComparingBaselines};
 use crate::experiments::comparison::{Entry, Row};
-use crate::plan::outcomes::NOT_FINISHED;
 use crate::plan::{PlanFolder, TrialKind};
 
-/// What the paper's figures beside ours mean.
-pub(super) const PAPER: &str = "The paper's figures are of BlEmoRE with 36 encoders: on other data or with other encoders they say nothing about these rows.";
+/// The note on the paper's scores beside ours.
+pub(super) const PAPER: &str = "The paper's scores are from BlEmoRE with 36 encoders; with other data or encoders they are not comparable with these rows.";
 
-/// One row each: scores as mean ± standard deviation over folds (and, of several seeds, the
-/// average's over seeds), the pooled setting's average, and the paper's average where it gives one
-/// for any row.
+/// One row per configuration: scores as mean ± standard deviation over folds (with several seeds,
+/// also the average over seeds), the average with pooled thresholds, and the paper's average if it
+/// gives one for any row.
 pub fn table(title: &str, rows: &[Row]) -> Table {
     let several = rows.iter().any(|row| {
         row.result
@@ -112,17 +112,17 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
         {
             table
                 .notes
-                .push("The paper's figures for baselines are test averages.".into());
+                .push("The paper's scores for baselines are test averages.".into());
         }
     }
     table
 }
 
-/// Says which variants have no row because the configuration is so already.
+/// Adds a note on variants without a row, because they equal the configuration.
 pub fn note_unchanged(table: &mut Table, names: &[String]) {
     if !names.is_empty() {
         table.notes.push(format!(
-            "No row, because the configuration is so already: {}.",
+            "No row, because the configuration already has this setting: {}.",
             names.join("; ")
         ));
     }
@@ -150,7 +150,7 @@ pub fn json(rows: &[Row]) -> Value {
     Value::Array(rows.collect())
 }
 
-/// Changes of a configuration in one cell, or which baseline it is.
+/// A cell with the changes of a configuration, or the name of a baseline.
 pub(super) fn changes(entry: &Entry) -> String {
     match &entry.candidate.kind {
         TrialKind::Baseline(baseline) => baseline.spec.to_string(),
@@ -159,22 +159,7 @@ pub(super) fn changes(entry: &Entry) -> String {
     }
 }
 
-/// Seeds in one cell.
-pub(super) fn seeds(seeds: impl Iterator<Item = u64>) -> String {
-    let seeds: Vec<u64> = seeds.collect();
-    match seeds[..] {
-        [first, .., last] if last.wrapping_sub(first) == seeds.len() as u64 - 1 => {
-            format!("{first}–{last}")
-        }
-        _ => seeds
-            .iter()
-            .map(u64::to_string)
-            .collect::<Vec<_>>()
-            .join(", "),
-    }
-}
-
-/// Writes STEM.csv, tables.md and STEM.json into a folder and gives their names.
+/// Writes STEM.csv, tables.md and STEM.json into a folder and returns their paths.
 ///
 /// # Errors
 /// [`crate::Error::Write`].
@@ -187,7 +172,7 @@ pub fn write(stem: &str, table: &Table, value: &Value, folder: &Path) -> Result<
     let [csv, markdown, json] = names.map(|name| folder.join(name));
     table.write_csv(&csv)?;
     write_markdown(&markdown, &[table])?;
-    // Last: where it stands, everything stands.
+    // Last: its presence marks the folder as complete.
     write_json(&json, value)?;
     Ok(vec![csv, markdown, json])
 }
@@ -236,13 +221,5 @@ impl StudyReport for CompareBaselines {
         to: &PlanFolder,
     ) -> Result<Vec<PathBuf>> {
         write("baseline", &found.tables[0], &found.json, to.path())
-    }
-}
-
-/// The note under a table on a row without figures.
-pub(super) fn without_result(name: &str, reason: &str) -> String {
-    match reason.starts_with(NOT_FINISHED) {
-        true => format!("{name}: {reason}."),
-        false => format!("{name} FAILED: {reason}"),
     }
 }

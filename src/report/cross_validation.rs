@@ -1,4 +1,4 @@
-//! Tables and files of one cross-validation.
+//! The tables and files of a cross-validation.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use crate::experiments::significance::Significance;
 use crate::experiments::{CrossValidate, CrossValidation};
 use crate::plan::PlanFolder;
 
-/// One row for each trial, then the means, then the pooled setting.
+/// One row per trial, then the means, then the pooled thresholds.
 pub fn folds(found: &CrossValidation) -> Table {
     let columns = [
         ("seed", "Seed"),
@@ -65,7 +65,7 @@ pub fn folds(found: &CrossValidation) -> Table {
     table
 }
 
-/// What all folds and seeds come to: means and spreads, and the pooled setting.
+/// The summary over all folds and seeds: means and spreads, and the pooled thresholds.
 pub fn summary(found: &CrossValidation) -> Table {
     let columns = [
         ("what", "Thresholds"),
@@ -143,25 +143,25 @@ pub fn summary(found: &CrossValidation) -> Table {
         ]
     };
     table.row(pooled(
-        "each fold's, all clips in one count",
+        "each fold's, all clips together",
         &found.accuracy(),
         None,
     ));
     table.row(pooled(
-        "one setting, chosen on all out-of-fold scores",
+        "pooled, chosen on all out-of-fold scores",
         &found.pooled_accuracy,
         Some(&found.pooled_thresholds),
     ));
     if found.summary.acc_salience.is_none() {
         table.notes.push(
-            "No clip shows exactly two emotions: ACC_salience is undefined and counts 0 in the average."
+            "No clip shows exactly two emotions: ACC_salience is undefined and counts as 0 in the average."
                 .into(),
         );
     }
     table
 }
 
-/// Everything but the out-of-fold scores, as JSON.
+/// Everything except the out-of-fold scores, as JSON.
 pub fn json(found: &CrossValidation, significance: Option<&Significance>) -> Value {
     json!({
         "name": found.candidate.name,
@@ -187,7 +187,7 @@ pub fn json(found: &CrossValidation, significance: Option<&Significance>) -> Val
 }
 
 /// Writes `summary.json`, `folds.csv`, `summary.csv`, `tables.md` and the out-of-fold predictions and
-/// probabilities into a folder, and gives their names.
+/// probabilities into a folder, and returns their paths.
 ///
 /// # Errors
 /// [`crate::Error::Write`].
@@ -227,7 +227,7 @@ pub fn write(
         table.write_csv(&path(format!("{stem}.csv")))?;
         table.write_npz(&path(format!("{stem}.npz")))?;
     }
-    // Last: where it stands, everything stands.
+    // Last: its presence marks the folder as complete.
     write_json(&path("summary.json".into()), &json(found, significance))?;
     Ok(written)
 }

@@ -1,4 +1,4 @@
-//! TensorBoard event files: records of protocol buffers, framed as TensorFlow frames them.
+//! TensorBoard event files: protocol buffer messages in TensorFlow's record format.
 //!
 //! A record is its length (u64, little-endian), the masked CRC-32C of these eight bytes, the data, and
 //! their masked CRC-32C. The few messages that TensorBoard needs (`Event`, `Summary`,
@@ -11,43 +11,43 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
 
-/// An open event file; each record is handed to the system at once, so that a viewer sees it.
+/// An open event file. Each record is written immediately, so that a viewer sees it.
 #[derive(Debug)]
 pub struct EventFile {
     path: PathBuf,
     file: File,
 }
 
-/// Values of one tag at one step.
+/// The value of one tag at one step.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Summary {
-    /// One number.
+pub enum EventValue {
+    /// A number.
     Scalar(f32),
     /// A distribution.
     Histogram(Histogram),
 }
 
-/// A distribution in bins.
+/// A binned distribution.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Histogram {
-    /// Least value.
+    /// Smallest value.
     pub min: f64,
     /// Largest value.
     pub max: f64,
-    /// How many values.
+    /// Number of values.
     pub count: f64,
-    /// Their sum.
+    /// Sum of the values.
     pub sum: f64,
-    /// Sum of their squares.
+    /// Sum of the squared values.
     pub sum_squares: f64,
-    /// Upper end of each bin, ascending.
+    /// Upper limit of each bin, ascending.
     pub limits: Vec<f64>,
-    /// How many values each bin has.
+    /// Number of values in each bin.
     pub counts: Vec<f64>,
 }
 
 impl Histogram {
-    /// Of values, in so many bins of equal width between their ends; what is not finite is left out.
+    /// A histogram of the finite values, in `bins` bins of equal width between minimum and maximum.
     pub fn of(values: impl Iterator<Item = f64>, bins: usize) -> Self {
         let values: Vec<f64> = values.filter(|x| x.is_finite()).collect();
         let min = values.iter().copied().fold(f64::INFINITY, f64::min);
@@ -80,7 +80,7 @@ impl Histogram {
 }
 
 impl EventFile {
-    /// Makes the folder if need be, and a new file in it with the name that TensorBoard looks for.
+    /// Creates the folder if needed, and a new file in it with the name that TensorBoard expects.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -96,7 +96,7 @@ impl EventFile {
             std::process::id()
         );
         let path = folder.join(name);
-        // A second run of this process within a second goes on in the same file.
+        // A second run of this process within the same second appends to the same file.
         let open = OpenOptions::new().append(true).create(true).open(&path);
         let mut file = Self {
             file: open.map_err(failed(&path))?,
@@ -109,18 +109,18 @@ impl EventFile {
         Ok(file)
     }
 
-    /// Adds values of one step.
+    /// Adds the values of one step.
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn write(&mut self, step: usize, values: &[(String, Summary)]) -> Result<()> {
+    pub fn write(&mut self, step: usize, values: &[(String, EventValue)]) -> Result<()> {
         let mut summary = Message::default();
         for (tag, value) in values {
             let mut message = Message::default();
             message.bytes(1, tag.as_bytes());
             match value {
-                Summary::Scalar(x) => message.float(2, *x),
-                Summary::Histogram(histogram) => message.bytes(5, &encoded(histogram).0),
+                EventValue::Scalar(x) => message.float(2, *x),
+                EventValue::Histogram(histogram) => message.bytes(5, &encoded(histogram).0),
             }
             summary.bytes(1, &message.0);
         }
@@ -165,7 +165,7 @@ fn now() -> f64 {
     since.map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// The checksum in the form that keeps checksums of data with checksums apart.
+/// TensorFlow's masked CRC, which is safe for data that itself contains CRCs.
 fn masked(data: &[u8]) -> u32 {
     let crc = crc32c::crc32c(data);
     crc.rotate_right(15).wrapping_add(0xa282_ead8)
@@ -222,7 +222,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut events = EventFile::create(&folder.path().join("logs")).unwrap();
         events
-            .write(300, &[("loss".into(), Summary::Scalar(0.5))])
+            .write(300, &[("loss".into(), EventValue::Scalar(0.5))])
             .unwrap();
         let bytes = std::fs::read(&events.path).unwrap();
         let length = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;

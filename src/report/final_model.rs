@@ -1,10 +1,10 @@
-//! Files and rows of models that were trained on all clips.
+//! Files and table rows of models trained on all clips.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::comparison::{seeds as seeds_in_words, without_result};
+use super::cells::{seeds as seeds_in_words, without_result};
 use super::table::{Cell, DIGITS, Table};
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
@@ -14,7 +14,7 @@ use crate::experiments::score::{mean, sample_std};
 use crate::experiments::test_part::TestOutcome;
 use crate::plan::PlanFolder;
 
-/// Files of a run that a final model consists of.
+/// The files of a run that are copied for a final model.
 const MODEL: [&str; 4] = [
     "weights.safetensors",
     "manifest.json",
@@ -22,12 +22,12 @@ const MODEL: [&str; 4] = [
     "history.jsonl",
 ];
 
-/// Writes the first seed's model and its test predictions into `to` (a run as `train` makes it, with
-/// `predictions.json`, `predictions.zip`, `probabilities.csv`, `probabilities.npz`), and the
-/// ensemble's predictions into `to/ensemble`. Gives the files' names.
+/// Writes the first seed's model and its test predictions into `to` (a run folder as from `train`,
+/// with `predictions.json`, `predictions.zip`, `probabilities.csv`, `probabilities.npz`), and the
+/// ensemble's predictions into `to/ensemble`. Returns the paths of the files.
 ///
 /// # Errors
-/// [`Error::Write`]; [`Error::Read`] if the trained model is not there any more.
+/// [`Error::Write`]; [`Error::Read`] if the trained model no longer exists.
 pub fn write(retrained: &Retrained, folder: &PlanFolder, to: &Path) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     let Some(first) = retrained.results.first() else {
@@ -38,7 +38,7 @@ pub fn write(retrained: &Retrained, folder: &PlanFolder, to: &Path) -> Result<Ve
         let (from, to) = (folder.run(&first.id).join(name), to.join(name));
         if !from.exists() {
             return Err(Error::Data(format!(
-                "{}: is not there any more; remove {}, and the model is trained again",
+                "{}: no longer exists; remove {} to train the model again",
                 from.display(),
                 folder.files().result(&first.id).display()
             )));
@@ -146,11 +146,11 @@ pub fn test_cells(tests: &[TestOutcome]) -> [Cell; 3] {
     ]
 }
 
-/// How test scores come about.
+/// The note on how test scores are obtained.
 pub const PROTOCOL: &str = "Test: a model trained on all clips for the median best epoch, decoded with \
     the thresholds chosen on all out-of-fold scores; mean ± standard deviation over seeds.";
 
-/// A row's test scores; what keeps it from having any goes into the notes.
+/// A row's test scores; the reason for missing ones is added to the notes.
 pub(super) fn cells_of(row: &Row, notes: &mut Vec<String>) -> [Cell; 3] {
     let name = &row.entry.candidate.name;
     match &row.retrained {
@@ -168,7 +168,7 @@ pub(super) fn cells_of(row: &Row, notes: &mut Vec<String>) -> [Cell; 3] {
     [Cell::Empty, Cell::Empty, Cell::Empty]
 }
 
-/// As [`json()`], or the reason why there is no model.
+/// [`json()`], or the reason why there is no model.
 pub(super) fn json_of(retrained: &std::result::Result<Retrained, String>) -> Value {
     match retrained {
         Ok(retrained) => json(retrained),
@@ -176,7 +176,7 @@ pub(super) fn json_of(retrained: &std::result::Result<Retrained, String>) -> Val
     }
 }
 
-/// What was trained and what it scores on the test part, as JSON.
+/// The trained models and their test scores, as JSON.
 pub fn json(retrained: &Retrained) -> Value {
     let test = |test: &TestOutcome| {
         test.accuracy.map(|accuracy| {

@@ -1,5 +1,5 @@
-//! An inspection as a picture: for every encoder the share of clips that lack it, and how far the
-//! test part is shifted.
+//! The figure of an inspection: for every encoder the share of missing clips, and the shift of the
+//! test split.
 
 use plotters::coord::ranged1d::{IntoSegmentedCoord, SegmentValue};
 use plotters::coord::types::RangedCoordf64;
@@ -11,25 +11,25 @@ use plotters::prelude::{
 
 use crate::data::inspect::{EncoderReport, FileReport, Inspection};
 
-/// Height of an encoder's line, and of what stands above and below all of them, in pixels.
+/// Height of an encoder's line, and of the margins above and below all of them, in pixels.
 const LINE: usize = 20;
 const FRAME: usize = 90;
 const WIDTH: u32 = 900;
 
-/// Colour-blind safe (Okabe and Ito 2008): blue, orange, and black for what is compared with.
+/// Colour-blind safe (Okabe and Ito 2008): blue, orange, and black for the reference.
 const TRAIN: RGBColor = RGBColor(0, 114, 178);
 const TEST: RGBColor = RGBColor(230, 159, 0);
 const REFERENCE: RGBColor = RGBColor(0, 0, 0);
 
-/// Encoders from top to bottom, a quantity from left to right.
+/// Axes with encoders from top to bottom and a quantity from left to right.
 type Axes = plotters::prelude::Cartesian2d<RangedCoordf64, SegmentedCoord<RangedCoordusize>>;
 type Panel<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Axes>;
 type Drawn = Result<(), String>;
 
-/// Draws the figure as SVG; none where no encoder could be read.
+/// Draws the figure as SVG; `None` if no encoder could be read.
 ///
 /// # Errors
-/// The reason, where the drawing library gives up.
+/// The message of the drawing library if it fails.
 pub fn svg(found: &Inspection) -> Result<Option<String>, String> {
     let encoders: Vec<&EncoderReport> = found
         .encoders
@@ -47,21 +47,21 @@ pub fn svg(found: &Inspection) -> Result<Option<String>, String> {
             u32::try_from(height).map_err(|_| "too many encoders")?,
         );
         let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
-        root.fill(&WHITE).map_err(told)?;
+        root.fill(&WHITE).map_err(message)?;
         let (left, right) = root.split_horizontally(WIDTH / 2);
         missing(&left, &encoders)?;
         shift(&right, &encoders)?;
-        root.present().map_err(told)?;
+        root.present().map_err(message)?;
     }
     Ok(Some(text))
 }
 
-/// Lines of a panel: the library cannot draw a single one.
+/// Number of lines of a panel: the library cannot draw a single one.
 fn lines(encoders: &[&EncoderReport]) -> usize {
     encoders.len().max(2)
 }
 
-fn told(error: impl std::fmt::Display) -> String {
+fn message(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
@@ -79,7 +79,7 @@ fn panel<'a, 'b>(
         .y_label_area_size(180)
         .x_label_area_size(40)
         .build_cartesian_2d(range, (0..lines - 1).into_segmented())
-        .map_err(told)?;
+        .map_err(message)?;
     let name = |place: &SegmentValue<usize>| match place {
         SegmentValue::CenterOf(place) => {
             let encoder = (lines - 1)
@@ -98,7 +98,7 @@ fn panel<'a, 'b>(
         .x_labels(6)
         .x_desc(quantity)
         .label_style(("sans-serif", 12).into_font());
-    mesh.draw().map_err(told)?;
+    mesh.draw().map_err(message)?;
     Ok(chart)
 }
 
@@ -117,7 +117,7 @@ fn bar(
     let mut bar = Rectangle::new(corners, color.filled());
     let [above, below] = margins;
     bar.set_margin(above, below, 0, 0);
-    chart.draw_series([bar]).map_err(told)?;
+    chart.draw_series([bar]).map_err(message)?;
     Ok(())
 }
 
@@ -126,7 +126,7 @@ fn missing(area: &DrawingArea<SVGBackend<'_>, Plain>, encoders: &[&EncoderReport
     let shares = encoders
         .iter()
         .flat_map(|encoder| [share(&encoder.train), share(&encoder.test)]);
-    // An axis even where nothing is missing.
+    // Draws an axis even if nothing is missing.
     let most = shares.flatten().fold(1.0, f64::max);
     let title = (
         "clips without this encoder: training (blue), test (orange)",
@@ -155,7 +155,7 @@ fn shift(area: &DrawingArea<SVGBackend<'_>, Plain>, encoders: &[&EncoderReport])
     let values = values.flat_map(|shift| [shift.energy, shift.new_actors_95.unwrap_or(0.0)]);
     let most = values.fold(0.01, f64::max);
     let title = (
-        "shift of the test part; line: new actors alone, mean to 95th percentile",
+        "shift of the test split; line: new actors only, mean to 95th percentile",
         "energy coefficient",
     );
     let mut chart = panel(area, title, encoders, 0.0..most * 1.05)?;
@@ -167,7 +167,7 @@ fn shift(area: &DrawingArea<SVGBackend<'_>, Plain>, encoders: &[&EncoderReport])
             let middle = SegmentValue::CenterOf(place);
             let line = [(mean.max(0.0), middle.clone()), (high.max(0.0), middle)];
             let line = PathElement::new(line.to_vec(), REFERENCE.stroke_width(2));
-            chart.draw_series([line]).map_err(told)?;
+            chart.draw_series([line]).map_err(message)?;
         }
     }
     Ok(())

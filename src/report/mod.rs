@@ -1,6 +1,8 @@
-//! Tables and files of what the experiments return. Layer: uses everything but the command line.
+//! Tables, figures and files of the results of experiments. Layer: uses everything except the command
+//! line.
 
 pub mod analysis;
+mod cells;
 pub mod comparison;
 pub mod cross_validation;
 #[cfg(feature = "cli")]

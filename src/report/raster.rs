@@ -1,4 +1,4 @@
-//! Figures as PNG, for programs that take no SVG.
+//! Figures as PNG, for programs that do not accept SVG.
 
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::{Database, Family, Query};
@@ -6,12 +6,11 @@ use resvg::usvg::{Options, Tree};
 
 use crate::error::{Error, Result};
 
-/// Pixels per inch: what journals ask of figures with text.
+/// Pixels per inch: what journals require for figures with text.
 pub const RESOLUTION: f32 = 300.0;
-/// Pixels per inch that SVG counts in.
+/// Pixels per inch of SVG units.
 const SVG_RESOLUTION: f32 = 96.0;
-/// Families to set text in, best first: the metrics that the figures reckon with, then what systems
-/// without them usually have.
+/// Font families, best first: those whose metrics the figures assume, then common fallbacks.
 const FAMILIES: [&str; 6] = [
     "Helvetica",
     "Arial",
@@ -20,20 +19,20 @@ const FAMILIES: [&str; 6] = [
     "DejaVu Sans",
     "Noto Sans",
 ];
-/// Bytes before the first chunk that may follow a PNG's header: signature, and the header itself.
+/// Bytes of a PNG before the first chunk after the header: signature and header.
 const HEADER: usize = 8 + 25;
 
-/// Draws SVG with this machine's fonts.
+/// Renders SVG with this machine's fonts.
 #[derive(Debug)]
 pub struct Raster {
     options: Options<'static>,
 }
 
 impl Raster {
-    /// With the fonts that the system has.
+    /// Loads the system's fonts.
     ///
     /// # Errors
-    /// [`Error::Data`] if it has none: text would be left out.
+    /// [`Error::Data`] if there are none: text would be missing.
     pub fn new() -> Result<Self> {
         let mut options = Options::default();
         options.fontdb_mut().load_system_fonts();
@@ -43,7 +42,7 @@ impl Raster {
     fn with(mut options: Options<'static>) -> Result<Self> {
         let family = family(&options.fontdb).ok_or_else(|| {
             Error::Data(
-                "this machine has no font to set the text of PNG figures in; install one (Debian: fonts-dejavu-core), or take the SVG figures, which need none here"
+                "this machine has no font for the text of PNG figures; install one (Debian: fonts-dejavu-core), or use the SVG figures"
                     .into(),
             )
         })?;
@@ -52,12 +51,13 @@ impl Raster {
         Ok(Self { options })
     }
 
-    /// An SVG as PNG at [`RESOLUTION`], which the file notes.
+    /// Renders an SVG as PNG at [`RESOLUTION`], which is recorded in the file.
     ///
     /// # Errors
-    /// [`Error::Data`] for what is no SVG, or too large.
+    /// [`Error::Data`] if it is not an SVG, or too large.
     pub fn png(&self, svg: &str) -> Result<Vec<u8>> {
-        let failed = |reason: String| Error::Data(format!("cannot draw a figure as PNG: {reason}"));
+        let failed =
+            |reason: String| Error::Data(format!("cannot render a figure as PNG: {reason}"));
         let tree = Tree::from_str(svg, &self.options).map_err(|error| failed(error.to_string()))?;
         let scale = RESOLUTION / SVG_RESOLUTION;
         let size = tree.size().to_int_size();
@@ -76,7 +76,7 @@ impl Raster {
     }
 }
 
-/// The family to set text in: the first of [`FAMILIES`] that is there, or else any.
+/// The font family for text: the first of [`FAMILIES`] that is installed, or else any.
 fn family(fonts: &Database) -> Option<String> {
     let there = |name: &&str| {
         let families = [Family::Name(name)];
@@ -93,7 +93,7 @@ fn family(fonts: &Database) -> Option<String> {
         .or_else(|| any().map(|(name, _)| name.clone()))
 }
 
-/// A PNG with the chunk that tells its resolution, so that it is placed at its true size.
+/// Adds the chunk with the resolution, so that programs place the PNG at its true size.
 fn with_resolution(png: &[u8]) -> Vec<u8> {
     let per_metre = (f64::from(RESOLUTION) / 0.0254).round() as u32;
     let mut chunk = b"pHYs".to_vec();
@@ -140,7 +140,7 @@ mod tests {
     fn what_is_no_drawing_and_a_machine_without_fonts_are_refused() {
         let error = raster().png("<svg").unwrap_err().to_string();
         assert!(
-            error.starts_with("cannot draw a figure as PNG: "),
+            error.starts_with("cannot render a figure as PNG: "),
             "{error}"
         );
         let error = Raster::with(Options::default()).unwrap_err().to_string();

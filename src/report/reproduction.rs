@@ -1,4 +1,4 @@
-//! The paper's tables from a reproduction.
+//! The tables and files of `repro`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 
 use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
-use super::{comparison, final_model, significance};
+use super::{cells, comparison, final_model, significance};
 use crate::error::Result;
 use crate::experiments::comparison::Row;
 use crate::experiments::repro::{MODELS, Reproduce, Reproduced};
 use crate::plan::PlanFolder;
 
-/// Folders of the final models, in the order of the models.
+/// Folders of the final models.
 const FINALS: [&str; 2] = ["final", "final_uda"];
 
-/// Table I: baselines and models on validation and on the test part.
+/// Table I: baselines and models on the validation and test splits.
 pub fn table_1(found: &Reproduced) -> Table {
     let mut columns = vec![
         ("model", "Model"),
@@ -46,11 +46,11 @@ pub fn table_1(found: &Reproduced) -> Table {
                 cells.push(Cell::spread(summary.acc_salience.as_ref(), false));
                 cells.push(Cell::spread(Some(&summary.average), false));
                 folds = Cell::Count((found.folds.len() / found.by_seed.len().max(1)) as u64);
-                seeds = Cell::Text(comparison::seeds(found.by_seed.iter().map(|(s, _)| *s)));
+                seeds = Cell::Text(cells::seeds(found.by_seed.iter().map(|(s, _)| *s)));
             }
             Err(reason) => {
                 cells.resize(5, Cell::Empty);
-                table.notes.push(comparison::without_result(name, reason));
+                table.notes.push(cells::without_result(name, reason));
             }
         }
         cells.extend(final_model::cells_of(row, &mut table.notes));
@@ -89,7 +89,7 @@ pub fn table_1(found: &Reproduced) -> Table {
         .flat_map(|retrained| &retrained.tests);
     if tests.all(|test| test.accuracy.is_none()) {
         table.notes.push(
-            "The test part has no labels here (or is not there), so it has no scores.".into(),
+            "There are no test scores, because there is no test split or it has no labels.".into(),
         );
     }
     table
@@ -102,7 +102,7 @@ pub fn table_2(found: &Reproduced) -> Table {
     table
 }
 
-/// Table V: how many encoders are kept, on validation.
+/// Table V: values of top-k on validation.
 pub fn table_5(found: &Reproduced) -> Table {
     let rows: Vec<Row> = found.kept.iter().map(|(_, row)| row.clone()).collect();
     comparison::table("Table V: encoders kept, validation", &rows)
@@ -131,7 +131,7 @@ pub fn json(found: &Reproduced) -> Value {
 
 /// Writes `tables.md`, `tables.json`, `table_1.csv`, `table_2.csv`, `table_5.csv`, the final models in
 /// `final/` and `final_uda/`, and `submission.zip`, the test predictions of the one with the higher
-/// validation average. Gives the files' names.
+/// validation average. Returns the paths of the files.
 ///
 /// # Errors
 /// [`crate::Error::Write`].
@@ -162,7 +162,7 @@ pub fn write(found: &Reproduced, folder: &PlanFolder) -> Result<Vec<PathBuf>> {
     let [one, two, five] = &tables;
     write_markdown(&out.join("tables.md"), &[one, two, five])?;
     written.push(out.join("tables.md"));
-    // Last: where it stands, everything stands.
+    // Last: its presence marks the folder as complete.
     write_json(&out.join("tables.json"), &json(found))?;
     written.push(out.join("tables.json"));
     Ok(written)

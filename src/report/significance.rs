@@ -6,10 +6,10 @@ use crate::experiments::CrossValidation;
 use crate::experiments::comparison::Row;
 use crate::experiments::significance::Significance;
 
-/// Digits of p-values: the least that random exchanges can give is 0.00001.
+/// Digits of p-values: the smallest that random exchanges can give is 0.00001.
 const P_DIGITS: usize = 5;
 
-/// Their names and headings.
+/// Names and headings of the columns.
 pub const COLUMNS: [(&str, &str); 6] = [
     ("interval", "Average, 95 % interval"),
     ("difference", "Difference"),
@@ -19,7 +19,7 @@ pub const COLUMNS: [(&str, &str); 6] = [
     ("verdict", "Beyond noise?"),
 ];
 
-/// One row's cells in them.
+/// The cells of one row.
 pub fn cells(row: &Row) -> [Cell; 6] {
     let Some(significance) = &row.significance else {
         return COLUMNS.map(|_| Cell::Empty);
@@ -58,8 +58,8 @@ fn ends(interval: Option<&Interval>) -> Cell {
     })
 }
 
-/// What the reader of these columns should know: what was compared with what, which differences may
-/// be chance, and what the intervals leave out.
+/// Notes for the reader of these columns: what is compared with what, which differences may be
+/// chance, and what the intervals do not include.
 pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
     let rows: Vec<(&str, &Significance)> = rows
         .into_iter()
@@ -81,7 +81,7 @@ pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
         .collect();
     if let (Some((reference, _)), false) = (reference, compared.is_empty()) {
         notes.push(format!(
-            "Difference: the row less \"{reference}\" on the same clips; p: exchanging the two actor by actor; Holm: adjusted for the {} comparisons of this table.",
+            "Difference: the row minus \"{reference}\" on the same clips; p: permutation test, exchanging the two actor by actor; Holm: adjusted for the {} comparisons of this table.",
             compared.len()
         ));
         let noise: Vec<&str> = compared
@@ -99,24 +99,24 @@ pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
     notes
 }
 
-/// What was drawn, and what that leaves out.
+/// What was resampled, and what that does not include.
 fn basis(significance: &Significance) -> String {
     let intervals = &significance.intervals;
     let mut text = format!(
-        "Intervals and differences count all held-out clips together, by bootstrap over {}",
+        "Intervals and differences are over all held-out clips together, by bootstrap over {}",
         intervals.unit.counted(intervals.actors)
     );
     text += &match intervals.seeds {
-        1 => "; one seed, so the noise of training is not in them (--seeds N)".to_owned(),
+        1 => "; one seed, so training noise is not included (--seeds N)".to_owned(),
         seeds => format!(" and {seeds} seeds"),
     };
     if intervals.unit != Unit::Actor {
-        text += "; clips of an unknown actor are taken as independent, which makes intervals too narrow if actors differ";
+        text += "; clips of unknown actors are treated as independent, which makes intervals too narrow if actors differ";
     }
     text + "."
 }
 
-/// One cross-validation's accuracies with their intervals.
+/// The accuracies of one cross-validation with their intervals.
 pub fn table(found: &CrossValidation, significance: &Significance) -> Table {
     let columns = [
         ("measure", "Measure"),

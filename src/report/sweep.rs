@@ -12,8 +12,7 @@ use crate::experiments::sweep::tune::write_config;
 use crate::experiments::sweep::{Search, Searching, Sweep, Swept, Tune};
 use crate::plan::PlanFolder;
 
-/// One row for each configuration, in the order in which they were tried; all are compared with the
-/// best.
+/// One row per configuration, in the order in which they were tried; all are compared with the best.
 pub fn table(found: &Swept, search: Search) -> Table {
     let how = match search {
         Search::Grid => "grid".to_owned(),
@@ -24,7 +23,7 @@ pub fn table(found: &Swept, search: Search) -> Table {
     if let Some(best) = found.best {
         let name = &found.rows[best].entry.candidate.name;
         table.notes.push(format!(
-            "Highest average: {name}. It is the best of {} on the clips that it was chosen on, which flatters it.",
+            "Highest average: {name}. It was chosen as the best of {} on these clips, so its score is optimistically biased.",
             found.rows.len()
         ));
     }

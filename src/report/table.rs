@@ -1,5 +1,5 @@
-//! One table, three forms: Markdown to read, CSV and JSON to compute with. Numbers take their form
-//! here and nowhere else.
+//! One table, three formats: Markdown to read, CSV and JSON to compute with. All numbers are formatted
+//! here.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -9,42 +9,42 @@ use serde_json::{Map, Number, Value};
 use crate::error::Result;
 use crate::experiments::score::Spread;
 
-/// Digits of accuracies and losses after the point.
+/// Decimals of accuracies and losses.
 pub const DIGITS: usize = 4;
 
 /// One cell.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
-    /// Nothing, because it does not exist.
+    /// Empty, because the value does not exist.
     Empty,
-    /// Words.
+    /// Text.
     Text(String),
     /// A whole number.
     Count(u64),
-    /// A number, shown with so many digits after the point.
+    /// A number, and the decimals to show.
     Number(f64, usize),
-    /// A mean with its standard deviation, where there is one.
+    /// A mean with its standard deviation, if there is one, and the decimals to show.
     Spread(f64, Option<f64>, usize),
-    /// A difference, shown with its sign.
+    /// A difference, shown with its sign, and the decimals to show.
     Difference(f64, usize),
-    /// The ends of an interval.
+    /// The ends of an interval, and the decimals to show.
     Interval(f64, f64, usize),
 }
 
 impl Cell {
-    /// Words.
+    /// A text cell.
     pub fn text(text: impl Into<String>) -> Self {
         Cell::Text(text.into())
     }
 
-    /// A number with the usual digits, empty where it is undefined.
+    /// A number with the default decimals; empty if it is undefined.
     pub fn number(value: impl Into<Option<f64>>) -> Self {
         value
             .into()
             .map_or(Cell::Empty, |x| Cell::Number(x, DIGITS))
     }
 
-    /// A mean with its spread over folds, or over seeds where `over_seeds` is set.
+    /// A mean with its spread over folds, or over seeds if `over_seeds`.
     pub fn spread(spread: Option<&Spread>, over_seeds: bool) -> Self {
         spread.map_or(Cell::Empty, |spread| {
             let std = if over_seeds {
@@ -56,7 +56,7 @@ impl Cell {
         })
     }
 
-    /// As people read it.
+    /// The formatted value.
     pub(super) fn shown(&self) -> String {
         match self {
             Cell::Empty => "–".into(),
@@ -74,7 +74,7 @@ impl Cell {
         }
     }
 
-    /// In full precision.
+    /// The value in full precision.
     fn exact(&self) -> [String; 2] {
         match self {
             Cell::Empty => [String::new(), String::new()],
@@ -113,16 +113,16 @@ fn fixed(x: f64, digits: usize) -> String {
 /// A table with a title, named columns and notes below.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
-    /// Above the table, and its name in JSON.
+    /// The title above the table, and its name in JSON.
     pub title: String,
     columns: Vec<(String, String)>,
     rows: Vec<Vec<Cell>>,
-    /// Below the table, a line each.
+    /// Notes below the table, one line each.
     pub notes: Vec<String>,
 }
 
 impl Table {
-    /// An empty table; a column is its name in CSV and JSON, and its heading for people.
+    /// An empty table. A column is given by its name in CSV and JSON, and its heading elsewhere.
     pub fn new(title: impl Into<String>, columns: &[(&str, &str)]) -> Self {
         Self {
             title: title.into(),
@@ -134,10 +134,10 @@ impl Table {
         }
     }
 
-    /// One more row.
+    /// Adds a row.
     ///
     /// # Panics
-    /// If it has not one cell for each column.
+    /// If the number of cells is not that of the columns.
     pub fn row(&mut self, cells: Vec<Cell>) {
         assert_eq!(cells.len(), self.columns.len(), "one cell for each column");
         self.rows.push(cells);
@@ -148,12 +148,12 @@ impl Table {
         &self.rows
     }
 
-    /// What people read above the columns.
+    /// The headings of the columns.
     pub(super) fn headings(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|(_, heading)| heading.as_str())
     }
 
-    /// For each column whether it stands to the right, as numbers do.
+    /// For each column, whether it is right-aligned, as numbers are.
     pub(super) fn right_columns(&self) -> Vec<bool> {
         let has_words = |column: usize| {
             let mut cells = self.rows.iter().map(|row| &row[column]);
@@ -164,7 +164,7 @@ impl Table {
             .collect()
     }
 
-    /// As Markdown, columns lined up so that it reads well as plain text too.
+    /// The Markdown table, with aligned columns, so that it is readable as plain text too.
     pub fn markdown(&self) -> String {
         let shown: Vec<Vec<String>> = self
             .rows
@@ -205,8 +205,8 @@ impl Table {
         text
     }
 
-    /// Names of a column's values in CSV and JSON: a standard deviation has its own beside the mean,
-    /// an interval one for each end.
+    /// The names of a column's values in CSV and JSON: mean and standard deviation, or the two ends of
+    /// an interval, have separate names.
     fn keys(&self, column: usize) -> Vec<String> {
         let key = &self.columns[column].0;
         let any = |wanted: fn(&Cell) -> bool| self.rows.iter().any(|row| wanted(&row[column]));
@@ -219,7 +219,7 @@ impl Table {
         }
     }
 
-    /// As CSV, every number in full.
+    /// Writes CSV, with numbers in full precision.
     ///
     /// # Errors
     /// Those of `out`.
@@ -235,7 +235,7 @@ impl Table {
         csv.flush()
     }
 
-    /// As JSON: title, rows as objects, notes.
+    /// The JSON form: title, rows as objects, notes.
     pub fn json(&self) -> Value {
         let rows = self.rows.iter().map(|row| {
             let mut object = Map::new();
@@ -251,7 +251,7 @@ impl Table {
         })
     }
 
-    /// Writes the CSV form.
+    /// Writes a CSV file.
     ///
     /// # Errors
     /// [`crate::Error::Write`].
@@ -260,7 +260,7 @@ impl Table {
     }
 }
 
-/// Writes tables one below the other as Markdown.
+/// Writes tables to a Markdown file.
 ///
 /// # Errors
 /// [`crate::Error::Write`].
@@ -269,7 +269,7 @@ pub fn write_markdown(path: &Path, tables: &[&Table]) -> Result<()> {
     crate::files::atomic_file::write(path, |out| out.write_all(texts.join("\n").as_bytes()))
 }
 
-/// Writes any JSON value, indented.
+/// Writes a JSON file, indented.
 ///
 /// # Errors
 /// [`crate::Error::Write`].

@@ -1,5 +1,5 @@
-//! A table on a terminal: columns side by side as far as they fit its width; of more columns several
-//! blocks that begin with the same ones, so that rows can still be compared.
+//! A table on a terminal. If the columns do not fit its width, they are split into blocks that start
+//! with the same key columns, so that rows can still be compared.
 
 use std::collections::HashSet;
 
@@ -9,22 +9,22 @@ use textwrap::{Options, WordSplitter};
 
 use super::Table;
 
-/// Blanks between columns.
+/// Spaces between columns.
 const GAP: usize = 2;
 
-/// Narrowest terminal that is heeded; on a narrower one lines are broken by the terminal.
+/// Narrowest supported terminal; a narrower one wraps the lines itself.
 const NARROWEST: usize = 30;
 
-/// Longest word of a cell that keeps its column from becoming narrower; longer ones are broken.
+/// Longest word that is not broken when a column is narrowed.
 const LONGEST_WORD: usize = 24;
 
-/// Most lines of a cell before rows are easier to read one cell a line.
+/// Most lines of a cell; beyond it, each cell gets its own line.
 const MOST_LINES: usize = 4;
 
-/// Most columns that say which row it is.
+/// Most key columns.
 const MOST_KEYS: usize = 3;
 
-/// The table in lines of at most `width` columns; title and headings in `bold`.
+/// The table in lines of at most `width` characters; title and headings in `bold`.
 pub fn fitted(table: &Table, width: usize, bold: Style) -> String {
     let width = width.max(NARROWEST);
     let shown = Shown::of(table);
@@ -42,8 +42,8 @@ pub fn fitted(table: &Table, width: usize, bold: Style) -> String {
     text
 }
 
-/// Cells under their headings in lines of at most `width` columns, in blocks that begin with the same
-/// columns where they are wider; the first column to the left, the others to the right.
+/// Cells under their headings in lines of at most `width` characters, in blocks that start with the same
+/// columns if they do not fit; the first column left-aligned, the others right-aligned.
 pub fn columns(headings: &[String], rows: &[Vec<String>], width: usize) -> String {
     let columns = rows.iter().map(Vec::len).fold(headings.len(), usize::max);
     let whole = |cells: &[String]| {
@@ -59,30 +59,30 @@ pub fn columns(headings: &[String], rows: &[Vec<String>], width: usize) -> Strin
     shown.text(width.max(NARROWEST), Style::new())
 }
 
-/// The same without an indent.
+/// Wrapped lines without indent.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
-    hanging(text, width, "")
+    hanging_indent(text, width, "")
 }
 
-/// Lines of at most so many columns, broken between words where that is possible; those after the first
-/// begin with `indent`.
-pub fn hanging(text: &str, width: usize, indent: &str) -> Vec<String> {
+/// Lines of at most `width` characters, wrapped between words if possible; all but the first start with
+/// `indent`.
+pub fn hanging_indent(text: &str, width: usize, indent: &str) -> Vec<String> {
     let options = Options::new(width.max(1)).word_splitter(WordSplitter::NoHyphenation);
     let options = options.subsequent_indent(indent);
-    // A sign and its number stay together.
+    // Keeps a sign and its number together.
     let text = text.replace("± ", "±\u{a0}");
     let lines = textwrap::wrap(&text, options);
     let lines = lines.iter().map(|line| line.replace('\u{a0}', " "));
     lines.collect()
 }
 
-/// Columns with their widths.
+/// Column indices with their widths.
 type Block = Vec<(usize, usize)>;
 
 struct Shown {
     headings: Vec<String>,
     rows: Vec<Vec<String>>,
-    /// Columns of numbers stand to the right.
+    /// Columns of numbers, which are right-aligned.
     right: Vec<bool>,
 }
 
@@ -111,7 +111,7 @@ impl Shown {
         self.rows.iter().map(move |row| row[column].as_str())
     }
 
-    /// How many columns, from the first, tell rows apart.
+    /// The number of leading columns that identify a row.
     fn keys(&self) -> usize {
         let most = MOST_KEYS.min(self.headings.len());
         let apart = |keys: usize| {
@@ -121,7 +121,8 @@ impl Shown {
         (1..most).find(|&keys| apart(keys)).unwrap_or(most)
     }
 
-    /// The columns in as few blocks as fit, each after the key; `None` where not even one does.
+    /// Splits the columns into as few blocks as possible, each starting with the key; `None` if not even
+    /// one fits.
     fn blocks(&self, width: usize) -> Option<Vec<Block>> {
         let all: Vec<usize> = (0..self.headings.len()).collect();
         if let Some(one) = self.widths(&all, width) {
@@ -147,8 +148,7 @@ impl Shown {
         Some(blocks.into_iter().map(|(_, block)| block).collect())
     }
 
-    /// The widths of columns, where they fit side by side. Words are broken into lines where they
-    /// must, numbers never.
+    /// The widths of the columns, if they fit side by side. Text is wrapped if necessary, numbers never.
     fn widths(&self, columns: &[usize], width: usize) -> Option<Block> {
         let room = width.checked_sub(GAP * columns.len().saturating_sub(1))?;
         let whole = |column: usize| {
@@ -165,7 +165,7 @@ impl Shown {
                 if self.right[column] {
                     display_width(cell)
                 } else if column == 0 {
-                    // What names the row is read most.
+                    // Keys should stay readable.
                     display_width(cell).min(LONGEST_WORD)
                 } else {
                     word(cell)
@@ -176,7 +176,7 @@ impl Shown {
         let whole: Vec<usize> = columns.iter().map(|&column| whole(column)).collect();
         let mut widths: Vec<usize> = columns.iter().map(|&column| least(column)).collect();
         let mut left = room.checked_sub(widths.iter().sum())?;
-        // One by one to the column that lacks most.
+        // Distributes the rest, one by one, to the column that lacks most.
         while left > 0 {
             let lacks = |&at: &usize| whole[at].saturating_sub(widths[at]);
             let most = (0..columns.len()).rev().max_by_key(lacks)?;
@@ -211,7 +211,7 @@ impl Shown {
             let mut cells = block.iter();
             cells.any(|&(column, width)| display_width(&row[column]) > width)
         };
-        // Rows of several lines need something between them.
+        // Rows of several lines need a separator.
         let apart = self.rows.iter().any(several);
         for (at, row) in self.rows.iter().enumerate() {
             if apart && at > 0 {
@@ -222,7 +222,7 @@ impl Shown {
         text
     }
 
-    /// A row, each cell in as many lines as it needs.
+    /// The lines of a row, as many as its tallest cell needs.
     fn lines(&self, cells: &[String], block: &Block, style: Style) -> String {
         let in_lines = |&(column, width): &(usize, usize)| wrapped(&cells[column], width);
         let parts: Vec<Vec<String>> = block.iter().map(in_lines).collect();
@@ -247,7 +247,7 @@ impl Shown {
         text
     }
 
-    /// One line for each cell, under the first cell of its row.
+    /// One line per cell, under the first cell of its row.
     fn stacked(&self, width: usize, bold: Style) -> String {
         let label = self.headings.iter().skip(1).map(|text| display_width(text));
         let label = label.max().unwrap_or(0).min(width / 2);

@@ -2,9 +2,7 @@
 
 use ndarray::Array2;
 
-use serde::{Deserialize, Serialize};
-
-use super::progress::Progress;
+use super::progress::{PartOfEpoch, Progress};
 use super::run::{Observer, Run};
 use super::step::{StepLosses, StepOptions, Stepped, inputs, train_step};
 use crate::data::batch::{Rows, epoch_order, training_batches};
@@ -26,46 +24,6 @@ pub(super) enum EpochEnd {
         began: String,
         batch: usize,
     },
-}
-
-/// How far an epoch has come.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PartOfEpoch {
-    /// Batches trained on.
-    pub(super) batches: usize,
-    sums: Sums,
-}
-
-/// Losses summed over clips.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Sums {
-    clips: f64,
-    total: f64,
-    presence: f64,
-    salience: f64,
-    domain: Option<f64>,
-}
-
-impl Sums {
-    pub(super) fn add(&mut self, losses: &StepLosses, clips: usize) {
-        let clips = clips as f64;
-        self.clips += clips;
-        self.total += clips * losses.total;
-        self.presence += clips * losses.presence;
-        self.salience += clips * losses.salience;
-        if let Some(domain) = losses.domain {
-            *self.domain.get_or_insert(0.0) += clips * domain;
-        }
-    }
-
-    pub(super) fn means(&self) -> StepLosses {
-        StepLosses {
-            total: self.total / self.clips,
-            presence: self.presence / self.clips,
-            salience: self.salience / self.clips,
-            domain: self.domain.map(|domain| domain / self.clips),
-        }
-    }
 }
 
 impl Run<'_> {

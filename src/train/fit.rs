@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::early_stopping::EarlyStopping;
-use super::epoch::{EpochEnd, PartOfEpoch};
-use super::progress::{Progress, record};
+use super::epoch::EpochEnd;
+use super::progress::{PartOfEpoch, Progress, record};
 use super::run::{Observer, Outcome, PROGRAM, Run};
 use super::state::{self, LoopState};
 use crate::artifact::checkpoint::{ChosenThresholds, Description, FORMAT_VERSION};
@@ -48,7 +48,7 @@ impl Run<'_> {
                 self.check_same(&files.manifest, &manifest, &inputs)?;
                 if manifest.finished {
                     files.remove_state()?;
-                    observer.warning("this run had already finished; nothing was done");
+                    observer.warning("this run had already finished; there was nothing to do");
                     let history = history::read_json_lines(&files.json_lines)?;
                     return Ok(Outcome { manifest, history });
                 }
@@ -64,14 +64,14 @@ impl Run<'_> {
         let (mut saved, mut shown) = (Instant::now(), Instant::now());
         let stopped = loop {
             if progress.epoch >= self.config.train.max_epochs {
-                break "the most epochs were done".to_owned();
+                break "reached max_epochs".to_owned();
             }
             if self
                 .options
                 .max_steps
                 .is_some_and(|most| progress.steps >= most)
             {
-                break format!("{} steps were taken", progress.steps);
+                break format!("reached {} steps", progress.steps);
             }
             let (losses, reached_max_steps) = match self.epoch(&mut progress, observer)? {
                 EpochEnd::Done {
@@ -122,18 +122,18 @@ impl Run<'_> {
             }
             observer.epoch(&record);
             if let Some(validation) = &validation {
-                observer.gate_weights(progress.epoch, &validation.weights);
+                observer.gate_weights(progress.epoch, &validation.gate_weights);
             }
             let loss = validation
                 .as_ref()
                 .map_or(record.train_loss, |validation| validation.losses.task);
             self.adam.config.lr = progress.plateau.step(loss, self.adam.config.lr);
             if reached_max_steps {
-                break format!("{} steps were taken", progress.steps);
+                break format!("reached {} steps", progress.steps);
             }
             if verdict.stop {
                 break format!(
-                    "no better epoch came in {} more",
+                    "no improvement for {} epochs",
                     self.config.train.early_stop_patience
                 );
             }
@@ -230,9 +230,9 @@ impl Run<'_> {
             .map(|path| path.display().to_string())
             .collect();
         let kept = if kept.is_empty() {
-            "no weights were good enough to keep".to_owned()
+            "no weights were worth keeping".to_owned()
         } else {
-            format!("finite weights from before are in {}", kept.join(" and "))
+            format!("the last finite weights are in {}", kept.join(" and "))
         };
         let closer = if self.options.detect_anomaly {
             ""

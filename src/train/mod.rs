@@ -4,7 +4,6 @@ pub mod early_stopping;
 mod epoch;
 mod fit;
 mod memory;
-pub mod open;
 mod progress;
 mod provenance;
 pub mod run;

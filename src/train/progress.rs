@@ -1,7 +1,8 @@
 //! What changes from epoch to epoch besides weights and moments.
 
+use serde::{Deserialize, Serialize};
+
 use super::early_stopping::{EarlyStopping, Verdict};
-use super::epoch::PartOfEpoch;
 use super::step::StepLosses;
 use super::validation::Validation;
 use crate::artifact::checkpoint::ChosenThresholds;
@@ -43,6 +44,46 @@ impl Progress {
             self.best_thresholds = Some(validation.thresholds);
         }
         verdict
+    }
+}
+
+/// How far an epoch has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PartOfEpoch {
+    /// Batches trained on.
+    pub(super) batches: usize,
+    pub(super) sums: Sums,
+}
+
+/// Losses summed over clips.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Sums {
+    clips: f64,
+    total: f64,
+    presence: f64,
+    salience: f64,
+    domain: Option<f64>,
+}
+
+impl Sums {
+    pub(super) fn add(&mut self, losses: &StepLosses, clips: usize) {
+        let clips = clips as f64;
+        self.clips += clips;
+        self.total += clips * losses.total;
+        self.presence += clips * losses.presence;
+        self.salience += clips * losses.salience;
+        if let Some(domain) = losses.domain {
+            *self.domain.get_or_insert(0.0) += clips * domain;
+        }
+    }
+
+    pub(super) fn means(&self) -> StepLosses {
+        StepLosses {
+            total: self.total / self.clips,
+            presence: self.presence / self.clips,
+            salience: self.salience / self.clips,
+            domain: self.domain.map(|domain| domain / self.clips),
+        }
     }
 }
 

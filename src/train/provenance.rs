@@ -64,7 +64,7 @@ impl Run<'_> {
         } else if manifest.no_shuffle != self.options.no_shuffle {
             "another order of rows (--no-shuffle)"
         } else if manifest.init != init {
-            "other weights to start from (--init)"
+            "other initial weights (--init)"
         } else if !manifest.finished && manifest.environment.kernel != here.kernel {
             "another micro-kernel (BLENDFUSE_KERNEL), which changes the last bits"
         } else if !manifest.finished && manifest.program != PROGRAM {

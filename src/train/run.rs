@@ -101,8 +101,8 @@ impl<'a> Run<'a> {
                 let actors = shared_actors(&dataset.train, &fold);
                 if !actors.is_empty() {
                     warnings.push(format!(
-                        "{} in both training and validation of fold {number}: scores will flatter ({})",
-                        if actors.len() == 1 { "one actor stands".into() } else { format!("{} actors stand", actors.len()) },
+                        "{} in both training and validation of fold {number}: scores will be optimistically biased ({})",
+                        if actors.len() == 1 { "one actor is".into() } else { format!("{} actors are", actors.len()) },
                         warnings::listed(&actors)
                     ));
                 }
@@ -122,7 +122,7 @@ impl<'a> Run<'a> {
         let target = target(
             dataset,
             config,
-            &options,
+            !options.no_shuffle,
             validation.as_ref(),
             &mut warnings,
         )?;

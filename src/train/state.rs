@@ -9,13 +9,14 @@ use blendfuse_kernels::layout::Panels;
 use serde::{Deserialize, Serialize};
 
 use super::early_stopping::EarlyStopping;
-use super::epoch::PartOfEpoch;
+use super::progress::PartOfEpoch;
 use crate::artifact::checkpoint::{Checkpoint, ChosenThresholds, file_error};
 use crate::artifact::history::EpochRecord;
-use crate::artifact::weights_file::{Outgoing, json, write};
+use crate::artifact::weights_file::{json, write};
 use crate::autograd::Tensor;
 use crate::error::Result;
 use crate::nn::adam::Moments;
+use crate::nn::safetensors::OutgoingTensor;
 use crate::nn::{Adam, Params, Plateau};
 
 /// The loop's own numbers.
@@ -59,7 +60,7 @@ pub fn save(
     let mut tensors = Vec::new();
     state.adam_steps.clear();
     for (id, param) in params.iter() {
-        let outgoing = |tensor| Outgoing::Param {
+        let outgoing = |tensor| OutgoingTensor::Param {
             tensor,
             shape: &param.shape,
         };
@@ -121,7 +122,9 @@ pub fn load(path: &Path, params: &mut Params<f32>, adam: &mut Adam<f32>) -> Resu
 fn in_layout(like: &Tensor<f32>, values: Vec<f32>) -> Tensor<f32> {
     let (rows, cols) = like.shape();
     match like {
-        Tensor::Panels(_) => Tensor::Panels(Arc::new(Panels::from_row_major(&values, rows, cols))),
+        Tensor::PackedWeight(_) => {
+            Tensor::PackedWeight(Arc::new(Panels::from_row_major(&values, rows, cols)))
+        }
         _ => Tensor::dense(rows, cols, values),
     }
 }

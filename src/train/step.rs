@@ -108,7 +108,7 @@ pub fn train_step(
     }
     let forward_time = began.elapsed();
     let gradients = if options.detect_anomaly {
-        match tape.backward_watched(losses.total)? {
+        match tape.backward_checked(losses.total)? {
             Ok(gradients) => gradients,
             Err(anomaly) => return Ok(found(net, &anomaly)),
         }

@@ -1,20 +1,20 @@
-//! The wish that a training end before its end, from whoever follows it.
+//! Cooperative cancellation of training.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A wish to stop. Its clones share it: one side asks, the other looks between two steps, saves its
-/// state and ends with [`Error::Interrupted`](crate::Error::Interrupted).
+/// A cancellation flag, shared by its clones: one side sets it; the other checks it between two steps,
+/// saves its state and ends with [`Error::Interrupted`](crate::Error::Interrupted).
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Asks to stop. There is no way back.
+    /// Requests the stop. It cannot be revoked.
     pub fn ask(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody asked.
+    /// Whether a stop was requested.
     pub fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

@@ -1,6 +1,5 @@
 //! The unlabelled target rows of the domain adversary: which they are, and in which order they come.
 
-use super::run::Options;
 use super::validation::ValidationFold;
 use crate::config::Config;
 use crate::config::UdaTarget;
@@ -25,11 +24,11 @@ impl Target {
     }
 }
 
-/// The target rows that the configuration asks for; none without UDA.
+/// The target rows of the configuration, in shuffled order if `shuffle`; `None` without UDA.
 pub(super) fn target(
     dataset: &Dataset,
     config: &Config,
-    options: &Options,
+    shuffle: bool,
     validation: Option<&ValidationFold>,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Target>> {
@@ -41,7 +40,7 @@ pub(super) fn target(
         (Some(test), _) if from_test => (0..test.len()).collect(),
         (_, Some(validation)) => {
             if config.uda.target == UdaTarget::Test {
-                warnings.push("no test split: the domain adversary sees the validation fold, without its labels".into());
+                warnings.push("no test split: the domain adversary uses the validation fold, without its labels".into());
             }
             validation.clips().to_vec()
         }
@@ -54,12 +53,12 @@ pub(super) fn target(
             return Err(Error::Config {
                 field: "uda.enabled".into(),
                 reason: format!(
-                    "found {wanted} to take unlabelled rows from; add test data, or --fold with uda.target=validation"
+                    "found {wanted} for the unlabelled rows; add test data, or --fold with uda.target=validation"
                 ),
             });
         }
     };
-    let stream = TargetStream::new(clips.clone(), config.train.seed, !options.no_shuffle);
+    let stream = TargetStream::new(clips.clone(), config.train.seed, shuffle);
     Ok(Some(Target {
         stream,
         from_test,

@@ -27,7 +27,7 @@ pub struct Validation {
     /// Thresholds chosen on this fold.
     pub thresholds: ChosenThresholds,
     /// a `(N, M)`: the gate's weights before selection.
-    pub weights: Array2<f64>,
+    pub gate_weights: Array2<f64>,
 }
 
 /// The clips of a validation fold with their truths.
@@ -114,7 +114,7 @@ impl ValidationFold {
             accuracy,
             kl,
             thresholds,
-            weights: scores.weights,
+            gate_weights: scores.gate_weights,
         })
     }
 }

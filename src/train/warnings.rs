@@ -29,10 +29,10 @@ pub(super) fn of_monitor(
     }
     match monitor {
         Monitor::Average => warnings.push(
-            "no validation clip shows exactly two emotions: ACC_salience is undefined and counts 0, so train.monitor=average follows ACC_presence alone".into(),
+            "no validation clip shows exactly two emotions: ACC_salience is undefined and counts as 0, so train.monitor=average depends on ACC_presence only".into(),
         ),
         Monitor::Salience => warnings.push(
-            "no validation clip shows exactly two emotions: train.monitor=salience is undefined, the first epoch will count as best; use presence, loss or kl".into(),
+            "no validation clip shows exactly two emotions: train.monitor=salience is undefined, the first epoch will be the best one; use presence, loss or kl".into(),
         ),
         Monitor::Loss | Monitor::Presence | Monitor::Kl => {}
     }
@@ -62,14 +62,14 @@ pub(super) fn of_classes(
     let untrained = lacking(train);
     if !untrained.is_empty() {
         warnings.push(format!(
-            "no training clip shows {}: the model cannot learn to name it",
+            "no training clip shows {}: the model cannot learn to predict it",
             listed(&untrained)
         ));
     }
     let unseen = validation.map_or_else(Vec::new, |fold| lacking(fold.clips()));
     if !unseen.is_empty() {
         warnings.push(format!(
-            "no validation clip shows {}: thresholds and scores of this fold say nothing of it",
+            "no validation clip shows {}: thresholds and scores of this fold do not cover it",
             listed(&unseen)
         ));
     }
@@ -84,7 +84,7 @@ pub(super) fn of_constant_encoders(
     for (encoder, stats) in dataset.encoders.iter().zip(stats) {
         if (0..encoder.cols).all(|column| stats.is_constant(column)) {
             warnings.push(format!(
-                "encoder {}: every column is constant over the training clips, so it tells nothing (it is standardised to 0); check how it was extracted, or leave it out",
+                "encoder {}: every column is constant over the training clips, so it carries no information (it is standardised to 0); check how it was extracted, or leave it out",
                 encoder.name
             ));
         }

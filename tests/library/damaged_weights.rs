@@ -1,5 +1,5 @@
-//! Weights files that say what no trained model says are refused with the place, before memory is
-//! taken for a model.
+//! Weights files that no training could produce are refused with the position of the error, before
+//! memory is allocated for the model.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 use blendfuse::predict::Predictor;
 
 /// The seed model of the fuzz corpus (one encoder `a` of two columns, classes joy and neu) after a
-/// change of its header and one of its values; gives the refusal.
+/// change of its header and one of its values; returns the error.
 fn refusal(change: impl Fn(&str) -> String, values: impl Fn(&mut Vec<u8>, &str)) -> Option<String> {
     let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/safetensors/seed_model");
     // The package on the registry has no corpus.
@@ -55,17 +55,17 @@ fn what_the_metadata_claim_is_checked() {
     header_refused(
         twice,
         &format!("{twice}, {twice}"),
-        "w: damaged metadata: the encoder \"a\" stands twice",
+        "w: damaged metadata: the encoder \"a\" is listed twice",
     );
     header_refused(
         r#"[\"joy\", \"neu\"]"#,
         r#"[\"neu\", \"neu\"]"#,
-        "w: damaged metadata: the class \"neu\" stands twice",
+        "w: damaged metadata: the class \"neu\" is listed twice",
     );
     header_refused(
         r#"\"neutral\": \"neu\""#,
         r#"\"neutral\": \"calm\""#,
-        "w: damaged metadata: the neutral class \"calm\" is none of the classes",
+        "w: damaged metadata: the neutral class \"calm\" is not one of the classes",
     );
     header_refused(
         r#"\"presence\": 0.1"#,
@@ -80,7 +80,7 @@ fn what_the_metadata_claim_is_checked() {
 }
 
 #[test]
-fn a_model_that_the_file_cannot_hold_is_refused_before_it_is_made() {
+fn a_model_larger_than_the_file_is_refused_before_it_is_allocated() {
     // 2⁴⁰ weights of 4 bytes.
     let width = r#"\"width\": 2}"#;
     let vast = |header: &str| {

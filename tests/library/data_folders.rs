@@ -1,6 +1,6 @@
 //! The shared real data folders open with the right counts, split, standardise and gather.
 //!
-//! They lie beside the repository; where they are absent these tests say so and pass.
+//! They are beside the repository; if they are absent, these tests print so and pass.
 #![expect(clippy::print_stdout, reason = "says what was skipped")]
 
 use std::path::Path;

@@ -1,11 +1,12 @@
-//! What holds for every row and threshold: at most two emotions, saliences of 100 together, no blend
-//! with neutral, and independence of the order of clips and, without ties, of classes.
+//! Properties of decoding for every row and threshold: at most two emotions, saliences that sum to 100,
+//! no blend with neutral, and independence of the order of clips and, without ties, of classes.
 
+use blendfuse::config::NeutralRule;
 use blendfuse::data::label::{Blend, CHALLENGE_CLASSES, Classes};
 use blendfuse::eval::align::align;
-use blendfuse::eval::decode::{NeutralRule, Rules, Thresholds};
 use blendfuse::eval::grid::Grid;
 use blendfuse::eval::metrics::Accuracy;
+use blendfuse::eval::rules::{Rules, Thresholds};
 use blendfuse::eval::thresholds::Searcher;
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -13,7 +14,7 @@ use proptest::prelude::*;
 fn rules() -> impl Strategy<Value = Rules> {
     let paper = |neutral| Rules::Paper { neutral };
     prop_oneof![
-        Just(paper(NeutralRule::DropAndGoOn)),
+        Just(paper(NeutralRule::Drop)),
         Just(paper(NeutralRule::KeepOne)),
         Just(Rules::Challenge),
     ]

@@ -35,7 +35,7 @@ fn every_input_of_the_corpus_is_read_or_refused_in_one_line() {
     }
 }
 
-/// Seeds that are refused would leave the depth of a reader unseen.
+/// Seeds must be accepted, or the deeper code of a reader would not be reached.
 #[test]
 fn the_seed_model_loads() {
     let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/safetensors/seed_model");

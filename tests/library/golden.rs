@@ -1,7 +1,7 @@
-//! The model beside PyTorch: activations, losses, every gradient and five Adam steps of the same
+//! The model compared with PyTorch: activations, losses, every gradient and five Adam steps of the same
 //! network, in f64 and f32, with packed weights (factored gradients) and row-major ones (dense).
 //!
-//! `fixtures/README.md` says how the files were made and what each key holds.
+//! `fixtures/README.md` describes how the files were made and their keys.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ struct Golden<F> {
     settings: Settings,
     tolerance: f64,
     /// Tensors whose largest entry is smaller are compared on this scale: a bias before batch norm
-    /// has gradient 0 but for rounding.
+    /// has gradient 0 up to rounding.
     floor: f64,
     net: FusionNet<F>,
     inputs: Inputs<F>,
@@ -228,11 +228,20 @@ impl<F: Scalar> Golden<F> {
         }
         self.net.update_running(&forward.running_updates);
         // Every step has the same batch.
-        self.inputs.products.clear();
         self.net.step(adam, &gradients, 1.0, Some(&mut self.inputs));
         let packed = matches!(self.layout, WeightLayout::Packed);
-        assert!(self.inputs.products.iter().all(|y| packed || y.is_none()));
-        assert!(self.inputs.products.iter().any(|y| y.is_some() == packed));
+        assert!(
+            self.inputs
+                .precomputed()
+                .iter()
+                .all(|y| packed || y.is_none())
+        );
+        assert!(
+            self.inputs
+                .precomputed()
+                .iter()
+                .any(|y| y.is_some() == packed)
+        );
     }
 
     fn check_forward(&mut self, tape: &Tape<F>, forward: &blendfuse::model::Forward<F>) {
@@ -246,7 +255,7 @@ impl<F: Scalar> Golden<F> {
         }
         self.check("fwd.h", h);
         if let Some(logits) = forward.gate_logits {
-            // Where an encoder is missing its logit counts as −∞, whatever the layer gave.
+            // The logit of a missing encoder counts as −∞, whatever the layer's output.
             let mut logits = tape.value(logits).to_owned();
             let mut stored = matrix::<F>(&mut self.npz, "fwd.gate_logits");
             for ((a, b), here) in logits
@@ -266,10 +275,10 @@ impl<F: Scalar> Golden<F> {
                 );
             }
         }
-        self.check("fwd.weights", forward.weights.iter().copied());
+        self.check("fwd.weights", forward.gate_weights.iter().copied());
         let dense = |var| tape.value(var).iter().copied().collect::<Vec<_>>();
-        self.check("fwd.renormalised", dense(forward.kept));
-        let mask = dense(forward.kept)
+        self.check("fwd.renormalised", dense(forward.selected_weights));
+        let mask = dense(forward.selected_weights)
             .into_iter()
             .map(|a| if a > F::zero() { F::one() } else { F::zero() });
         self.check("fwd.mask", mask);

@@ -1,5 +1,5 @@
-//! Evaluation without a tape gives what the tape's evaluation gives, for every form of the network and
-//! whichever encoders a clip lacks; and a clip gets the same bits whatever batch it comes in.
+//! Evaluation without a tape equals the tape's evaluation, for every variant of the network and any
+//! missing encoders; and a clip gets the same bits in any batch.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use ndarray::{Array2, Axis};
 const CLIPS: usize = 40;
 const WIDTHS: [usize; 4] = [70, 19, 300, 8];
 
-/// The settings of each network that is tried.
+/// The settings of each network.
 const FORMS: [&[&str]; 4] = [
     &[],
     &["model.gate=uniform"],
@@ -72,7 +72,7 @@ impl Data {
     }
 }
 
-/// A network whose batch norms have seen something.
+/// A network whose batch norms have non-trivial running statistics.
 fn network(form: &[&str], layout: WeightLayout) -> FusionNet<f32> {
     let small = [
         "model.projection_dim=40",
@@ -155,8 +155,8 @@ fn by_tape(net: &FusionNet<f32>, data: &Data, rows: &[Vec<Option<usize>>]) -> Ev
     let mut tape = Tape::new();
     let forward = net.forward(&mut tape, &inputs, Mode::Eval).unwrap();
     Evaluation {
-        weights: forward.weights.clone(),
-        kept: tape.value(forward.kept).to_owned(),
+        gate_weights: forward.gate_weights.clone(),
+        selected_weights: tape.value(forward.selected_weights).to_owned(),
         presence_logits: tape.value(forward.presence_logits).to_owned(),
         salience_logits: tape.value(forward.salience_logits).to_owned(),
     }
@@ -164,8 +164,8 @@ fn by_tape(net: &FusionNet<f32>, data: &Data, rows: &[Vec<Option<usize>>]) -> Ev
 
 fn parts(evaluation: &Evaluation) -> [&Array2<f32>; 4] {
     [
-        &evaluation.weights,
-        &evaluation.kept,
+        &evaluation.gate_weights,
+        &evaluation.selected_weights,
         &evaluation.presence_logits,
         &evaluation.salience_logits,
     ]
@@ -190,8 +190,8 @@ fn agrees_with_the_tape_in_every_form_of_the_network() {
                         );
                     }
                 }
-                // The same encoders are kept, the same class stands first.
-                let kept = |e: &Evaluation| e.kept.mapv(|weight| weight > 0.0);
+                // The same encoders are kept, the same class comes first.
+                let kept = |e: &Evaluation| e.selected_weights.mapv(|weight| weight > 0.0);
                 assert_eq!(kept(&ours), kept(&tape), "{form:?} {missing}");
                 let first = |logits: &Array2<f32>| {
                     let largest = |row: &ndarray::ArrayView1<'_, f32>| {
@@ -211,7 +211,7 @@ fn agrees_with_the_tape_in_every_form_of_the_network() {
 }
 
 #[test]
-fn a_clip_gets_the_same_bits_whatever_batch_it_comes_in() {
+fn a_clip_gets_the_same_bits_in_any_batch() {
     let data = Data::new();
     let all: Vec<usize> = (0..CLIPS).collect();
     for form in FORMS {

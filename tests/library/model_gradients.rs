@@ -10,8 +10,8 @@ use blendfuse::config::overrides::parse_assignment;
 use blendfuse::kernels::MatRef;
 use blendfuse::kernels::layout::PackedRows;
 use blendfuse::model::{EncoderShape, FusionNet, Inputs};
-use blendfuse::nn::Mode;
 use blendfuse::nn::params::{ParamId, WeightLayout};
+use blendfuse::nn::{Adam, AdamConfig, Mode};
 use blendfuse::rng::{Purpose, Stream};
 use ndarray::Array2;
 
@@ -29,7 +29,7 @@ fn inputs(missing: bool) -> Inputs<f64> {
             .collect();
         Arc::new(PackedRows::from_view(MatRef::row_major(&x, BATCH, width)))
     });
-    // Encoder 3 is there in one row only: its running statistics serve.
+    // Encoder 3 is present in one row only: its running statistics are used.
     let present = missing.then(|| {
         Array2::from_shape_fn((BATCH, WIDTHS.len()), |(r, m)| {
             if m == 3 { r == 2 } else { (r + m) % 4 != 0 }
@@ -65,7 +65,7 @@ fn loss(net: &FusionNet<f64>, inputs: &Inputs<f64>, targets: &Array2<f64>, param
     }
 }
 
-fn check(settings: &[&str], missing: bool) {
+fn config(settings: &[&str]) -> Config {
     let mut overrides: Vec<_> = [
         "model.projection_dim=3",
         "model.shared_dim=6",
@@ -78,15 +78,19 @@ fn check(settings: &[&str], missing: bool) {
     .map(|text| parse_assignment(text).unwrap())
     .collect();
     overrides.push(parse_assignment("train.seed=5").unwrap());
-    let config = Config::from_overrides(&overrides).unwrap();
-    let encoders: Vec<_> = WIDTHS
-        .iter()
-        .enumerate()
-        .map(|(m, &width)| EncoderShape {
-            name: format!("enc{m}"),
-            width,
-        })
-        .collect();
+    Config::from_overrides(&overrides).unwrap()
+}
+
+fn encoders() -> Vec<EncoderShape> {
+    let encoders = WIDTHS.iter().enumerate().map(|(m, &width)| EncoderShape {
+        name: format!("enc{m}"),
+        width,
+    });
+    encoders.collect()
+}
+
+fn check(settings: &[&str], missing: bool) {
+    let (config, encoders) = (config(settings), encoders());
     let inputs = inputs(missing);
     let targets = targets(if config.uda.enabled { LABELLED } else { BATCH });
     for layout in [WeightLayout::Packed, WeightLayout::RowMajor] {
@@ -160,4 +164,34 @@ fn with_every_other_switch() {
     check(&["model.heads=single", "loss.presence=bce"], false);
     check(&["model.temperature_learned=false"], false);
     check(&["model.dropout=0", "model.dropout_heads=0.5"], false);
+}
+
+/// Products that the optimiser forms ahead are of its own weights and the next batch's features; with
+/// others they would train on silently, and wrongly.
+#[test]
+fn a_batch_whose_products_are_stale_is_refused() {
+    let mut net = FusionNet::<f64>::new(&config(&[]), &encoders(), CLASSES).unwrap();
+    let mut adam = Adam::new(AdamConfig::default());
+    let (mode, targets) = (Mode::Train { seed: 3, step: 4 }, targets(BATCH));
+    let mut step = |net: &mut FusionNet<f64>, next: Option<&mut Inputs<f64>>| {
+        let mut tape = Tape::new();
+        let forward = net.forward(&mut tape, &inputs(false), mode).unwrap();
+        let losses = net.losses(&mut tape, &forward, &targets).unwrap();
+        let gradients = tape.backward(losses.total).unwrap();
+        net.step(&mut adam, &gradients, 1.0, next);
+    };
+    let refused = |net: &FusionNet<f64>, inputs: &Inputs<f64>, why: &str| {
+        let error = net.forward(&mut Tape::new(), inputs, mode).unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+    };
+    let mut next = inputs(false);
+    step(&mut net, Some(&mut next));
+    assert!(next.precomputed().iter().all(Option::is_some));
+    assert!(net.forward(&mut Tape::new(), &next, mode).is_ok());
+
+    let mut exchanged = next.clone();
+    exchanged.rows[1] = inputs(false).rows[1].clone();
+    refused(&net, &exchanged, "another batch");
+    step(&mut net, None);
+    refused(&net, &next, "weights have changed");
 }

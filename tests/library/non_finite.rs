@@ -1,5 +1,5 @@
-//! A run whose loss stops being a number ends with the place where it began and with weights that
-//! are still numbers.
+//! A run whose loss becomes non-finite ends with the position of the first such value and with finite
+//! weights.
 
 use blendfuse::Error;
 use blendfuse::artifact::checkpoint::Checkpoint;
@@ -102,7 +102,7 @@ fn weights_out_of_range_never_pass_for_a_result() {
 }
 
 #[test]
-fn resume_replaces_nothing_in_a_folder_that_is_no_run() {
+fn resume_replaces_nothing_in_a_folder_that_is_not_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     synth::write(&data, &SynthOptions::preset(Preset::Tiny), &|_| ()).unwrap();

@@ -1,6 +1,6 @@
 //! Every good and every bad feature file of the shared collections, and damaged files made here.
 //!
-//! The collections lie beside the repository; where they are absent their tests say so and pass.
+//! The collections are beside the repository; if they are absent, their tests print so and pass.
 
 #![expect(
     clippy::print_stdout,
@@ -17,7 +17,7 @@ use blendfuse::formats::npz::write::Precision;
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// A collection and its manifest, or `None` (with a line) where it is absent.
+/// A collection and its manifest, or `None` (with a line) if it is absent.
 fn collection(name: &str, manifest: &str) -> Option<(PathBuf, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../shared/data")
@@ -150,7 +150,7 @@ fn numbers_as_listed(path: &Path, entry: &Value) -> Option<blendfuse::Error> {
 }
 
 fn names_as_listed(path: &Path, entry: &Value) -> Option<blendfuse::Error> {
-    let names = match npy::read_names_file(path) {
+    let names = match npy::with_file(path, |reader, header| npy::read_names(reader, &header)) {
         Ok(names) => names,
         Err(fault) => return Some(fault),
     };
@@ -178,7 +178,7 @@ fn open_bytes(bytes: &[u8]) -> blendfuse::Result<Features> {
     let path = folder.path().join("x.npz");
     std::fs::write(&path, bytes).unwrap();
     let _ = npy::read_file(&path);
-    let _ = npy::read_names_file(&path);
+    let _ = npy::with_file(&path, |reader, header| npy::read_names(reader, &header));
     Features::open(&path)
 }
 

@@ -1,4 +1,4 @@
-//! The challenge's own figures on real predictions, exactly. The data lie beside the repository in
+//! The challenge's own scores on real predictions, exactly. The data are beside the repository in
 //! `../shared/data/blemore_predictions`; without them each test says "skipped" and passes.
 
 use std::collections::BTreeMap;
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use blendfuse::data::label::{Blend, Classes, Part};
 use blendfuse::eval::confusion::set_name;
-use blendfuse::eval::decode::{Rules, Thresholds};
 use blendfuse::eval::filename;
 use blendfuse::eval::frequency::Frequencies;
 use blendfuse::eval::grid::Grid;
 use blendfuse::eval::join::join;
 use blendfuse::eval::metrics::Accuracy;
 use blendfuse::eval::probabilities::ProbabilityTable;
+use blendfuse::eval::rules::{Rules, Thresholds};
 use blendfuse::eval::submission::Predictions;
 use blendfuse::eval::thresholds::{Search, Searcher};
 use serde_json::Value;
@@ -319,7 +319,7 @@ fn edge_cases_decode_as_the_official_code_does() {
     assert_eq!(same, 26 - OTHER_DECODES.len());
 }
 
-/// Accuracy cases where a reader of ours refuses what the official scorer lets pass or stumbles over.
+/// Accuracy cases where our reader refuses what the official scorer accepts or fails on.
 const REFUSED: [(&str, &str); 9] = [
     ("empty", "nothing to score: NaN there, an error here"),
     ("same emotion twice", "a prediction names an emotion once"),
@@ -377,7 +377,7 @@ fn edge_cases_score_as_the_official_code_does() {
 }
 
 #[test]
-fn doubled_emotions_score_as_there_where_no_reader_stands_before() {
+fn duplicate_emotions_score_as_in_the_official_code_without_a_reader() {
     let classes = Classes::challenge();
     let twice = |class, shares: [f64; 2]| {
         let part = |salience| Part { class, salience };

@@ -1,11 +1,12 @@
 //! Decoding, scores, threshold search and alignment against `fixtures/official_cases.json`, which an
-//! independent restatement of the rules made (`fixtures/make_official_fixtures.py`).
+//! independent implementation of the rules made (`fixtures/make_official_fixtures.py`).
 
+use blendfuse::config::NeutralRule;
 use blendfuse::data::label::{Blend, Classes, Part};
 use blendfuse::eval::align::align;
-use blendfuse::eval::decode::{NeutralRule, Rules, Thresholds};
 use blendfuse::eval::grid::Grid;
 use blendfuse::eval::metrics::Accuracy;
+use blendfuse::eval::rules::{Rules, Thresholds};
 use blendfuse::eval::thresholds::Searcher;
 use ndarray::Array2;
 use serde_json::Value;
@@ -15,7 +16,7 @@ const RULES: [(&str, Rules); 3] = [
     (
         "paper",
         Rules::Paper {
-            neutral: NeutralRule::DropAndGoOn,
+            neutral: NeutralRule::Drop,
         },
     ),
     (

@@ -1,4 +1,4 @@
-//! Tests of the readers of face analysers, against what pandas and numpy make of the same files.
+//! Readers of face-analysis programs, compared with pandas and NumPy on the same files.
 #![expect(clippy::print_stdout, reason = "says what was skipped")]
 
 use std::path::{Path, PathBuf};
@@ -7,12 +7,14 @@ use serde::Deserialize;
 
 use blendfuse::formats::npy::header::Header;
 use blendfuse::formats::npy::{Values, read_numbers};
-use blendfuse::ingest::clip_files::Files;
-use blendfuse::ingest::openface::{Counts, Options, Outcome, Selection, aggregate_folder, read};
+use blendfuse::ingest::clip_files::ClipFiles;
+use blendfuse::ingest::openface::{
+    ClipOutcome, ColumnSelection, Counts, FaceOptions, aggregate_folder, read,
+};
 use blendfuse::kernels::aggregate::{Aggregation, Scratch};
 use blendfuse::kernels::pack::{RowSource, RowValues};
 
-/// One file, one way to read it, and what comes of it.
+/// One file, the options to read it, and the expected results.
 #[derive(Deserialize)]
 struct Case {
     file: PathBuf,
@@ -33,9 +35,9 @@ struct Case {
 }
 
 impl Case {
-    fn options(&self) -> Options {
-        Options {
-            selection: Selection::parse(&self.groups).unwrap(),
+    fn options(&self) -> FaceOptions {
+        FaceOptions {
+            selection: ColumnSelection::parse(&self.groups).unwrap(),
             min_confidence: self.min_confidence,
             interpolate: self.interpolate,
         }
@@ -133,10 +135,10 @@ fn the_challenges_own_features_come_out() {
         println!("skipped: no {}", path.display());
         return;
     }
-    let options = Options {
-        selection: Selection::Challenge,
+    let options = FaceOptions {
+        selection: ColumnSelection::Challenge,
         interpolate: true,
-        ..Options::default()
+        ..FaceOptions::default()
     };
     let face = read(&path.join("derived/icface_00296_nospace.csv"), &options).unwrap();
     let mut npy = &std::fs::read(path.join("expected/icface_00296_nospace.npy")).unwrap()[..];
@@ -149,7 +151,7 @@ fn the_challenges_own_features_come_out() {
     assert!(face.values.iter().map(|&x| x as f32).eq(expected));
 }
 
-fn fault(text: &str, options: &Options) -> String {
+fn fault(text: &str, options: &FaceOptions) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
     std::fs::write(&path, text).unwrap();
@@ -159,17 +161,17 @@ fn fault(text: &str, options: &Options) -> String {
 }
 
 #[test]
-fn what_cannot_be_used_is_told_with_its_place() {
-    let groups = |text: &str| Options {
-        selection: Selection::parse(text).unwrap(),
-        ..Options::default()
+fn unusable_files_are_reported_with_their_position() {
+    let groups = |text: &str| FaceOptions {
+        selection: ColumnSelection::parse(text).unwrap(),
+        ..FaceOptions::default()
     };
-    let sure = Options {
+    let sure = FaceOptions {
         min_confidence: Some(0.5),
         ..groups("au")
     };
     for (text, options, expected) in [
-        ("a,b\n1,2\n", groups("au"), "is no output of OpenFace 2"),
+        ("a,b\n1,2\n", groups("au"), "is not an output of OpenFace 2"),
         (
             "frame,success,x_0\n1,1,2\n",
             groups("au"),
@@ -193,7 +195,7 @@ fn what_cannot_be_used_is_told_with_its_place() {
         (
             "frame,success,AU01_r,AU01_r\n1,1,2,3\n",
             groups("au"),
-            "AU01_r stands twice",
+            "AU01_r appears twice",
         ),
         (
             "frame,success,AU01_r\n1,1,nan\n",
@@ -233,28 +235,28 @@ fn what_cannot_be_used_is_told_with_its_place() {
         (
             "frame_index,face_detection,action_units\n1,\"[1,2,3,4,1]\",[1]\n2,\"[1,2,3,4,1]\",\"[1,2]\"\n",
             groups("au"),
-            "line 3: its lists are longer",
+            "line 3: its lists differ",
         ),
     ] {
         let message = fault(text, &options);
         assert!(message.contains(expected), "{message}");
     }
     for (text, expected) in [("au,nose", "\"nose\""), ("au,au", "twice"), ("", "\"\"")] {
-        let message = Selection::parse(text).unwrap_err().to_string();
+        let message = ColumnSelection::parse(text).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
     }
 }
 
 #[test]
-fn failed_frames_may_hold_anything() {
+fn failed_frames_may_contain_anything() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
     let text = "frame,confidence,success,AU01_r\n1,-nan(ind),0,x\n2,0.9,1,5\n3,,0,\n";
     std::fs::write(&path, text).unwrap();
     for interpolate in [false, true] {
-        let options = Options {
+        let options = FaceOptions {
             interpolate,
-            ..Options::default()
+            ..FaceOptions::default()
         };
         let face = read(&path, &options).unwrap();
         assert_eq!((face.values, face.counts.no_face), (vec![5.0], 2));
@@ -277,23 +279,23 @@ fn a_folder_has_a_row_for_each_clip_with_a_face() {
     let seven = Aggregation::default();
     let found = aggregate_folder(
         folder.path(),
-        &Files::default(),
-        &Options::default(),
+        &ClipFiles::default(),
+        &FaceOptions::default(),
         &seven,
         &|_| {},
     )
     .unwrap();
     assert_eq!(found.rows.names(), ["a", "b"]);
-    // Blanks and line ends change nothing.
+    // Spaces and line ends do not matter.
     assert_eq!(found.rows.row(0), found.rows.row(1));
     assert_eq!(found.rows.cols(), 7 * found.columns.len());
-    let outcomes: Vec<&Outcome> = found.clips.iter().map(|clip| &clip.outcome).collect();
+    let outcomes: Vec<&ClipOutcome> = found.clips.iter().map(|clip| &clip.outcome).collect();
     let [
-        Outcome::Row,
-        Outcome::Row,
-        Outcome::Missing,
-        Outcome::Bad(columns),
-        Outcome::Bad(cells),
+        ClipOutcome::Row,
+        ClipOutcome::Row,
+        ClipOutcome::Missing,
+        ClipOutcome::Bad(columns),
+        ClipOutcome::Bad(cells),
     ] = &outcomes[..]
     else {
         panic!("{outcomes:?}");
@@ -303,8 +305,8 @@ fn a_folder_has_a_row_for_each_clip_with_a_face() {
     std::fs::write(folder.path().join("b.csv"), "").unwrap();
     let twice = aggregate_folder(
         folder.path(),
-        &Files::default(),
-        &Options::default(),
+        &ClipFiles::default(),
+        &FaceOptions::default(),
         &seven,
         &|_| {},
     );
@@ -312,6 +314,6 @@ fn a_folder_has_a_row_for_each_clip_with_a_face() {
         twice
             .unwrap_err()
             .to_string()
-            .contains("both of the clip \"b\"")
+            .contains("both belong to clip \"b\"")
     );
 }

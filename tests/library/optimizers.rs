@@ -1,4 +1,4 @@
-//! Adam and the plateau schedule beside PyTorch's, step by step (`fixtures/optimizers.json`).
+//! Adam and the plateau schedule compared with PyTorch's, step by step (`fixtures/optimizers.json`).
 
 use std::path::Path;
 
@@ -88,7 +88,7 @@ fn adam_takes_the_steps_of_pytorch_with_factored_and_dense_gradients() {
                 maximize: s.maximize,
             });
             let start = matrix(&case.start);
-            let mut params = Params::<f64>::new(layout);
+            let mut params = Params::<f64>::with_layout(layout);
             let id = params.add_matrix(
                 "w",
                 start.nrows(),

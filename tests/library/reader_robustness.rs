@@ -1,4 +1,4 @@
-//! Whatever bytes a file or name holds, the readers of `eval` answer or refuse; they never panic.
+//! The readers of `eval` accept or refuse any bytes in files or names; they never panic.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ const JSON: &str =
     r#"{"predictions": {"a": [{"emotion": "sad", "salience": 100.0}], "b": [{"emotion": "neu"}]}}"#;
 const CSV: &str = "filename,presence_a,salience_a,aligned_a\nx,0.5,1,1\n\"y,z\",0.25,1,1\n";
 
-/// A sound text with a stretch of it replaced by random bytes.
+/// A valid text with a part replaced by random bytes.
 fn damaged(text: &'static str) -> impl Strategy<Value = Vec<u8>> {
     let length = text.len();
     let bytes = prop::collection::vec(any::<u8>(), 0..6);

@@ -1,5 +1,5 @@
-//! What the fuzz targets and the replay of their corpus do with a file: every reader that may see
-//! it either gives something sound or refuses in one short line.
+//! What the fuzz targets and the replay of their corpus do with a file: every reader either returns
+//! something valid or refuses it in one short line.
 //!
 //! `fuzz/` includes this file by its path, so that both run the same code.
 
@@ -17,7 +17,7 @@ use blendfuse::eval::submission::Predictions;
 use blendfuse::formats::npy;
 use blendfuse::formats::npz::Npz;
 use blendfuse::ingest::openface;
-use blendfuse::ingest::openface::{Group, Options, Selection};
+use blendfuse::ingest::openface::{ColumnSelection, FaceOptions, Group};
 use blendfuse::predict::Predictor;
 
 /// A kind of input: its name, which is its folder under `fuzz/corpus`, and what is done with a file.
@@ -38,7 +38,7 @@ pub const TARGETS: [Target; 8] = [
 /// Characters of a message, with the path that it begins with.
 const LONGEST: usize = 1000;
 
-/// What was read; a refusal must be one short line about the input.
+/// The value that was read; an error must be one short line about the input.
 #[track_caller]
 fn sound<T>(read: Result<T, Error>) -> Option<T> {
     match read {
@@ -63,7 +63,9 @@ pub fn read_npy(path: &Path) {
     if let Some(array) = sound(npy::read_file(path)) {
         assert_eq!(array.values.len(), array.shape.iter().product::<usize>());
     }
-    sound(npy::read_names_file(path));
+    sound(npy::with_file(path, |reader, header| {
+        npy::read_names(reader, &header)
+    }));
 }
 
 /// An archive, array by array, and as a feature file.
@@ -71,7 +73,7 @@ pub fn read_npz(path: &Path) {
     if let Some(mut npz) = sound(Npz::open(path)) {
         for name in npz.arrays().iter().take(8) {
             sound(npz.header(name));
-            sound(npz.place(name));
+            sound(npz.location(name));
             if let Some(array) = sound(npz.numbers(name)) {
                 assert_eq!(array.values.len(), array.shape.iter().product::<usize>());
             }
@@ -115,16 +117,16 @@ pub fn read_metadata(path: &Path) {
     }
 }
 
-/// The output of a face analyser for one clip.
+/// The output of a face-analysis program for one clip.
 pub fn read_openface(path: &Path) {
     let groups = vec![Group::Au, Group::Pose];
     for (selection, min_confidence, interpolate) in [
-        (Selection::Paper, None, false),
-        (Selection::Paper, Some(0.5), true),
-        (Selection::Challenge, None, true),
-        (Selection::Groups(groups), Some(0.9), false),
+        (ColumnSelection::Paper, None, false),
+        (ColumnSelection::Paper, Some(0.5), true),
+        (ColumnSelection::Challenge, None, true),
+        (ColumnSelection::Groups(groups), Some(0.9), false),
     ] {
-        let options = Options {
+        let options = FaceOptions {
             selection,
             min_confidence,
             interpolate,

@@ -1,5 +1,5 @@
-//! What is written is read again, to the bit: predictions, probabilities and weights. (Feature files
-//! have theirs in `data::npz_write`.)
+//! Round trips are bit-exact: predictions, probabilities and weights. (Those of feature files are in
+//! `formats::npz::write`.)
 
 use blendfuse::artifact::checkpoint::{
     Checkpoint, ChosenThresholds, Description, EncoderEntry, FORMAT_VERSION,

@@ -1,4 +1,4 @@
-//! `aggregate` as a user runs it: against numpy, on damaged folders, and piece by piece.
+//! `aggregate` from the command line: compared with NumPy, on damaged folders, and with `--append`.
 #![expect(clippy::print_stdout, reason = "shows the worst error on request")]
 
 use std::fs;
@@ -61,7 +61,7 @@ fn damaged(place: &Place) -> Vec<(usize, &'static str)> {
     npy(&path(150), &[2, 2, 3], &[1.0; 12]);
     fs::write(path(199), b"no array at all").unwrap();
     vec![
-        (0, "needs 24 bytes, the file holds 23"),
+        (0, "needs 24 bytes, the file has 23"),
         (40, "frame 0, column 2 (both from 0) is NaN"),
         (77, "holds no frame"),
         (
@@ -155,7 +155,7 @@ fn only_new_clips_are_read_and_the_old_rows_stay() {
     assert_eq!(ran.code, 2);
     assert!(
         ran.stderr
-            .contains("expected 3, as the file that is continued")
+            .contains("expected 3, as the file being appended to")
     );
     // So is another choice of statistics or precision.
     let error = place.refused(&[&args[..], &["--stats", "mean,std"]].concat());

@@ -1,4 +1,4 @@
-//! What `aggregate` takes and what it can be asked for: parts, patterns, archives, statistics.
+//! Inputs and options of `aggregate`: splits, patterns, archives, statistics.
 #![expect(clippy::print_stdout, reason = "says what was skipped")]
 
 use std::fs;
@@ -12,7 +12,7 @@ use crate::command::Place;
 use crate::frames::{assert_rows, folder, frames, npy, read};
 
 #[test]
-fn training_and_test_part_are_written_at_once() {
+fn training_and_test_splits_are_written_at_once() {
     let place = Place::new();
     folder(&place, "frames", 0..10);
     fs::create_dir_all(place.path("data/features")).unwrap();
@@ -30,7 +30,7 @@ fn training_and_test_part_are_written_at_once() {
         let ran = place.run(&["aggregate", "frames", "--out", out, "--split-by", by]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         assert!(
-            ran.stderr.contains("7 clips with frames left out"),
+            ran.stderr.contains("left out 7 clips with frames"),
             "{}",
             ran.stderr
         );
@@ -62,7 +62,7 @@ fn training_and_test_part_are_written_at_once() {
 }
 
 #[test]
-fn parts_are_continued_each_with_its_list_of_skipped_clips() {
+fn both_splits_are_appended_to_each_with_its_list_of_skipped_clips() {
     let place = Place::new();
     folder(&place, "frames", 0..4);
     let table = "filename,split\nclip_000,train\nclip_001,train\nclip_002,test\nclip_003,test\n";
@@ -93,7 +93,7 @@ fn parts_are_continued_each_with_its_list_of_skipped_clips() {
             (&written["clips"], &written["new_clips"]),
             (&clips.into(), &new.into())
         );
-        // The new part takes the precision of the one that was there.
+        // The new split has the precision of the existing one.
         let features = Features::open(&place.path(&path)).unwrap();
         assert_eq!(features.type_name(), "f2");
         let list = fs::read_to_string(place.path(part).join("x.skipped.json")).unwrap();
@@ -125,10 +125,13 @@ fn patterns_and_folders_choose_and_name_clips() {
     assert_eq!(names(&["--pattern", "*_003.npy"]), ["clip"]);
     let args = ["aggregate", "frames", "--out", "y.npz", "--recursive"];
     let error = place.refused(&args);
-    assert!(error.contains("both hold the clip \"clip_001\""), "{error}");
+    assert!(
+        error.contains("both contain the clip \"clip_001\""),
+        "{error}"
+    );
     let error = place.refused(&["aggregate", "frames", "--out", "y.npz", "--pattern", "x*"]);
     assert!(
-        error.contains("2 folders, which --recursive looks into"),
+        error.contains("2 folders, which --recursive searches"),
         "{error}"
     );
 }
@@ -157,7 +160,7 @@ fn arrays_of_archives_are_clips() {
     npz("each/clip_005.npz", &[("X", 5)]);
     place.ok(&["aggregate", "each", "--out", "y.npz"]);
     assert_rows(&place.path("y.npz"), &[4, 5]);
-    // Several arrays in each: one must be asked for.
+    // Several arrays in each: one must be selected.
     fs::create_dir(place.path("more")).unwrap();
     npz("more/clip_006.npz", &[("X", 6), ("times", 0)]);
     npz("more/clip_007.npz", &[("times", 0), ("X", 7)]);
@@ -203,7 +206,7 @@ fn statistics_and_precision_are_a_choice() {
         ran.stderr
             .contains("column 1 (from 0) has a statistic beyond 65504")
     );
-    // An infinity that no statistic shows.
+    // An infinity that is visible in no statistic.
     let values = [1.0, 2.0, f32::INFINITY].map(|x| [x, 0.0, 0.0]).concat();
     npy(&place.path("frames/clip_003.npy"), &[3, 3], &values);
     let ran = place.run(&["aggregate", "frames", "--out", "y.npz", "--stats", "p50"]);
@@ -246,21 +249,21 @@ fn files_of_the_user_are_not_replaced_unasked() {
     folder(&place, "frames", [1]);
     fs::write(place.path("x.npz"), b"mine").unwrap();
     let error = place.refused(&["aggregate", "frames", "--out", "x.npz"]);
-    assert!(error.contains("exists already"), "{error}");
+    assert!(error.contains("already exists"), "{error}");
     let error = place.refused(&["aggregate", "frames", "--out", "x.npz", "--append"]);
     assert!(
-        error.contains("x.npz: is no intact .npz archive"),
+        error.contains("x.npz: is not an intact .npz archive"),
         "{error}"
     );
     assert_eq!(fs::read(place.path("x.npz")).unwrap(), b"mine");
     let error = place.refused(&["aggregate", "frames", "--out", "no/x.npz"]);
-    assert!(error.contains("there is no folder no"), "{error}");
+    assert!(error.contains("no such folder: no"), "{error}");
     let error = place.refused(&["aggregate", "none", "--out", "y.npz"]);
     assert!(error.contains("none: expected a folder"), "{error}");
 }
 
 #[test]
-fn an_output_among_the_frames_is_no_clip() {
+fn an_output_among_the_frames_is_not_a_clip() {
     let place = Place::new();
     folder(&place, "frames", [1, 2]);
     let args = ["aggregate", "frames", "--out", "frames/x.npz", "--append"];
@@ -268,7 +271,7 @@ fn an_output_among_the_frames_is_no_clip() {
     folder(&place, "frames", [3]);
     place.ok(&args);
     assert_rows(&place.path("frames/x.npz"), &[1, 2, 3]);
-    // A folder and a link that leads nowhere are clips of nothing.
+    // A folder and a dangling link are not clips.
     fs::create_dir(place.path("frames/clip_004.npy")).unwrap();
     #[cfg(unix)]
     {

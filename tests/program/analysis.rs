@@ -29,7 +29,7 @@ fn a_cross_validation_is_analysed_and_reported() {
             "{name}"
         );
     }
-    // Its scores are those that the cross-validation counted.
+    // Its scores equal those of the cross-validation.
     let summary = fs::read_to_string(place.path("cv/summary.csv")).unwrap();
     let average = found["accuracy"]["average"].as_f64().unwrap();
     assert!(
@@ -64,7 +64,7 @@ fn a_cross_validation_is_analysed_and_reported() {
 }
 
 #[test]
-fn a_single_model_is_judged_on_its_fold_and_logged() {
+fn a_single_model_is_evaluated_on_its_fold_and_logged() {
     let place = Place::with_data(&[]);
     let log = [
         "train",

@@ -26,7 +26,7 @@ fn a_sound_run_is_the_same_to_the_byte() {
 #[test]
 fn what_leaves_the_range_is_named_with_its_operation() {
     let place = Place::with_data(&[]);
-    // The first step throws the weights to 1e30, and the products of the next leave the range.
+    // The first step moves the weights to 1e30, and the products of the next overflow.
     let settings = ["--set", "train.lr=1e30"];
     let ran = place.run(&train("plain", &settings));
     assert_eq!(ran.code, 1);
@@ -54,7 +54,7 @@ fn what_leaves_the_range_is_named_with_its_operation() {
         "{line}"
     );
     eprintln!("{line}");
-    // The step itself leaves the range of f32.
+    // The step itself overflows f32.
     let settings = ["--set", "train.lr=1e40", "--detect-anomaly"];
     let ran = place.run(&train("thrown", &settings));
     assert_eq!(ran.code, 1);

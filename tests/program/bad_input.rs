@@ -1,8 +1,8 @@
-//! Bad input, one case a table of `bad_input.toml`: what is changed, the command, its exit code and
-//! its one line.
+//! Bad input, one case per table of `bad_input.toml`: the change, the command, its exit code and its
+//! one-line message.
 //!
-//! `BLENDFUSE_BLESS=1 cargo test --test program bad_input::` writes the lines anew; read the difference before it
-//! is kept.
+//! `BLENDFUSE_BLESS=1 cargo test --test bad_input` rewrites the messages; review the diff before
+//! committing it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::command::{Place, SMALL};
 
-/// What there is before a case changes it: `data`, `run` (trained on fold 0), `predictions.json` and
+/// The files before a case changes them: `data`, `run` (trained on fold 0), `predictions.json` and
 /// `probs.csv` of its held-out clips, `frames` (three clips), and an empty folder `empty`.
 fn base() -> Place {
     let place = Place::with_data(&["--test-labels"]);
@@ -58,7 +58,7 @@ struct Table {
 struct Case {
     /// Which rule is broken.
     broken: String,
-    /// What is done to the files first.
+    /// The changes to the files.
     #[serde(default)]
     change: Vec<Change>,
     /// The command line.
@@ -68,7 +68,7 @@ struct Case {
     code: i32,
     /// The line on stderr, without `error: `.
     says: String,
-    /// A part of a line before it, where the clips at fault are listed.
+    /// A part of a line before it, where the bad clips are listed.
     lists: Option<String>,
 }
 
@@ -81,18 +81,18 @@ fn two() -> i32 {
 #[serde(deny_unknown_fields)]
 struct Change {
     path: String,
-    /// Takes the file or folder away.
+    /// Removes the file or folder.
     #[serde(default)]
     remove: bool,
     /// The whole text.
     text: Option<String>,
     /// Bytes in hexadecimal.
     hex: Option<String>,
-    /// A part of the text, by another; every time it occurs.
+    /// Replaces every occurrence of a text by another.
     replace: Option<[String; 2]>,
     /// Lines to add at the end.
     append: Option<String>,
-    /// Keeps so many bytes.
+    /// Truncates to this many bytes.
     cut: Option<usize>,
     /// A copy of another file.
     copy: Option<String>,
@@ -110,7 +110,7 @@ struct Npy {
     shape: String,
     /// The whole header, in place of one made of the above.
     header: Option<String>,
-    /// How many numbers follow, of 4 bytes each.
+    /// The number of values that follow, of 4 bytes each.
     count: usize,
     /// All but the last of them.
     value: f32,
@@ -238,8 +238,7 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// What the program says, where it says one line; clap's usage errors have more, of which the first
-/// counts.
+/// The one-line message of the program; of clap's longer usage errors, the first line.
 fn said(stderr: &str) -> String {
     let line = stderr.lines().find_map(|line| line.strip_prefix("error: "));
     line.unwrap_or("NO LINE OF ERROR").to_owned()
@@ -273,7 +272,7 @@ fn each_bad_input_has_its_line_and_code_and_leaves_no_output() {
                 "broken = {}\n",
                 toml::Value::from(case.broken.as_str())
             ));
-            let start = start.expect("the name stands in the table");
+            let start = start.expect("the name is in the table");
             let old = quoted(&case.says);
             let at = start + blessed[start..].find(&old).expect("`says` after the name");
             blessed.replace_range(at..at + old.len(), &quoted(&says));

@@ -1,4 +1,4 @@
-//! The program from outside: the whole chain, its outputs and their agreement.
+//! The program from the command line: the whole pipeline, its outputs and their consistency.
 
 use std::io::Read;
 use std::path::Path;
@@ -121,12 +121,12 @@ fn held_out_predictions_score_what_training_reported() {
         assert_eq!(score[key], trained[key], "{key}");
     }
     assert_eq!(score["clips"], trained["clips"]["validation"]);
-    // All clips: the user is told that most of them were trained on.
+    // All clips: a note says that most of them were trained on.
     let ran = place.run(&[
         "predict", "run", "data", "--split", "train", "--out", "all.json",
     ]);
     assert!(
-        ran.stderr.contains("scores on them flatter"),
+        ran.stderr.contains("optimistically biased"),
         "{}",
         ran.stderr
     );
@@ -173,7 +173,7 @@ fn a_search_reaches_at_least_what_any_thresholds_reach() {
 }
 
 #[test]
-fn the_models_encoders_are_found_whatever_lies_beside_them() {
+fn the_models_encoders_are_found_among_other_files() {
     let place = Place::with_data(&[]);
     let subset = ["--set", "data.encoders=[\"hicmae\", \"clip\"]"];
     let train = [
@@ -188,12 +188,12 @@ fn the_models_encoders_are_found_whatever_lies_beside_them() {
     let predict = ["predict", "run", "data", "--out"];
     let ran = place.run(&[&predict[..], &["a.json"]].concat());
     assert!(
-        ran.stderr.contains("not used: emotion2vec_plus_large"),
+        ran.stderr.contains("are ignored: emotion2vec_plus_large"),
         "{}",
         ran.stderr
     );
     assert!(ran.stderr.contains("untuned"), "{}", ran.stderr);
-    // Another order and no training part at all.
+    // Another order, and no training split.
     let listing = "[[encoder]]\nname = \"hicmae\"\n";
     std::fs::write(place.path("data/encoders.toml"), listing).unwrap();
     std::fs::remove_file(place.path("data/train_metadata.csv")).unwrap();
@@ -201,14 +201,14 @@ fn the_models_encoders_are_found_whatever_lies_beside_them() {
     place.ok(&[&predict[..], &["b.json"]].concat());
     let read = |name| std::fs::read(place.path(name)).unwrap();
     assert_eq!(read("a.json"), read("b.json"));
-    // A dropped encoder's file need not be there.
+    // The file of a dropped encoder need not exist.
     place.ok(&[&predict[..], &["c.json", "--drop", "clip"]].concat());
     std::fs::remove_file(place.path("data/features/test/clip.npz")).unwrap();
     place.ok(&[&predict[..], &["d.json", "--drop", "clip"]].concat());
     assert_eq!(read("c.json"), read("d.json"));
     let error = place.refused(&[&predict[..], &["e.json"]].concat());
     assert!(
-        error.starts_with("data/features/test/clip.npz: not there"),
+        error.starts_with("data/features/test/clip.npz: missing"),
         "{error}"
     );
     let error = place.refused(&[&predict[..], &["e.json", "--drop", "clap"]].concat());
@@ -244,7 +244,7 @@ fn the_demonstration_beats_both_baselines_and_can_be_repeated() {
 }
 
 #[test]
-fn stdout_holds_the_result_alone_and_a_reader_may_leave() {
+fn stdout_has_only_the_result_and_a_closed_pipe_is_not_an_error() {
     let place = Place::with_data(&[]);
     let mut child = place
         .command(&["inspect", "data"])
@@ -319,9 +319,9 @@ fn the_kernel_is_named_and_an_unknown_one_refused() {
     assert_eq!(ran.stderr.lines().count(), 1);
 }
 
-/// Real mixtures and digits, where they lie beside the repository.
+/// Real mixtures and digits, if they exist beside the repository.
 #[test]
-fn real_folders_work_as_they_stand() {
+fn real_folders_work_unchanged() {
     for name in ["multiview", "emotions"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../shared/data")

@@ -1,4 +1,4 @@
-//! What a user gets wrong: one line that says where and what to do, exit code 2, nothing written.
+//! User errors: one line that says where the error is and what to do, exit code 2, nothing written.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::command::{Place, SMALL};
 
 const TRAIN: &[&str] = &["train", "data", "--out", "run", "--fold", "0"];
 
-/// Trains on the data after a change; gives the line of error.
+/// Trains on the data after a change; returns the error message.
 #[track_caller]
 fn train_after(change: impl FnOnce(&Path)) -> String {
     let place = Place::with_data(&[]);
@@ -59,19 +59,19 @@ fn a_wrong_path() {
     let error = place.refused(&["train", "nowhere", "--out", "run"]);
     assert_eq!(
         error,
-        "nowhere: expected a data folder with train_metadata.csv and features/train/NAME.npz; there is no such folder"
+        "nowhere: expected a data folder with train_metadata.csv and features/train/NAME.npz; no such folder"
     );
     let error = place.refused(&["inspect", "nowhere"]);
     assert_eq!(
         error,
-        "nowhere cannot be used as it is: 1 problem, listed above"
+        "nowhere cannot be used for training: 1 problem, listed above"
     );
     let error = place.refused(&["evaluate", "no.json"]);
     assert!(error.starts_with("cannot read no.json: "), "{error}");
     let error = place.refused(&["predict", "norun", "nowhere", "--out", "p.json"]);
     assert_eq!(
         error,
-        "norun: expected the folder of a trained model, or its weights file; there is neither"
+        "norun: expected the folder of a trained model, or its weights file; neither exists"
     );
     assert!(!place.path("run").exists());
 }
@@ -98,7 +98,7 @@ fn an_unknown_configuration_key_and_a_wrong_value() {
         ),
         (
             "data.classes=[\"joy\", \"awe\", \"joy\"]",
-            "configuration: data.classes: \"joy\" stands twice; keep one",
+            "configuration: data.classes: \"joy\" is listed twice; keep one",
         ),
         (
             "data.classes=[\"joy\", \" \"]",
@@ -130,20 +130,20 @@ fn an_unknown_configuration_key_and_a_wrong_value() {
     assert!(!place.path("run").exists());
 }
 
-/// An encoder that one part alone has: a forgotten file, or a misspelt name.
+/// An encoder in only one of the splits: a forgotten file, or a misspelt name.
 #[test]
-fn an_encoder_of_one_part_alone() {
+fn an_encoder_in_only_one_split() {
     let error = train_after(|data| {
         fs::remove_file(data.join("features/train/clip.npz")).unwrap();
     });
     assert_eq!(
         error,
-        "data/features/test/clip.npz: the training part has no such encoder; add the file of the same name to features/train, or take this one away"
+        "data/features/test/clip.npz: the training split has no such encoder; add the file of the same name to features/train, or remove this one"
     );
     let error = train_after(|data| {
         fs::remove_file(data.join("features/test/clip.npz")).unwrap();
     });
-    let expected = "data/features/test/clip.npz: not there, but the training part has this encoder";
+    let expected = "data/features/test/clip.npz: missing, but the training split has this encoder";
     assert!(error.starts_with(expected), "{error}");
 }
 
@@ -154,7 +154,7 @@ fn a_run_that_is_not_there() {
         let error = place.refused(command);
         assert_eq!(
             error,
-            "nowhere: expected the folder of train, cv, ablate or repro; there is no such folder"
+            "nowhere: expected the folder of train, cv, ablate or repro; no such folder"
         );
     }
 }
@@ -233,7 +233,7 @@ fn folds_that_do_not_exist() {
     let error = place.refused(&["train", "data", "--out", "run", "--fold", "9"]);
     assert_eq!(
         error,
-        "data/train_metadata.csv, column fold: there is no fold 9; found: 0, 1, 2, 3, 4"
+        "data/train_metadata.csv, column fold: no such fold: 9; found: 0, 1, 2, 3, 4"
     );
     edit(&place.path("data"), |table| {
         table.replacen("fold", "part", 1)
@@ -241,13 +241,13 @@ fn folds_that_do_not_exist() {
     let error = place.refused(TRAIN);
     assert_eq!(
         error,
-        "data/train_metadata.csv, column fold: is missing or empty, so there is no fold 0; expected a number for each clip"
+        "data/train_metadata.csv, column fold: is missing or empty, so fold 0 does not exist; expected a number for each clip"
     );
     assert!(!place.path("run").exists());
 }
 
 #[test]
-fn nothing_that_stands_already_is_overwritten_unasked() {
+fn existing_files_are_not_overwritten_without_force() {
     let place = Place::with_data(&[]);
     let short = ["--set", "train.max_epochs=1"];
     place.ok(&[TRAIN, SMALL, &short].concat());
@@ -255,7 +255,7 @@ fn nothing_that_stands_already_is_overwritten_unasked() {
     let error = place.refused(&[TRAIN, SMALL, &short].concat());
     assert_eq!(
         error,
-        "--out run: is not empty; choose another folder, or --resume to go on with the run there"
+        "--out run: is not empty; choose another folder, or use --resume to continue the run there"
     );
     for command in [&["synth", "--out", "run"][..], &["demo", "--out", "run"]] {
         let error = place.refused(command);
@@ -271,7 +271,7 @@ fn nothing_that_stands_already_is_overwritten_unasked() {
         );
         assert_eq!(
             error,
-            "--out data/train_metadata.csv/x: data/train_metadata.csv is a file; expected a new or an empty folder"
+            "--out data/train_metadata.csv/x: data/train_metadata.csv is a file; expected a new or empty folder"
         );
     }
     assert!(place.contents("run") == before);
@@ -281,19 +281,19 @@ fn nothing_that_stands_already_is_overwritten_unasked() {
     let error = place.refused(&[&predict[..], &["p.json"]].concat());
     assert_eq!(
         error,
-        "--out p.json: exists already; choose another name, or --force to replace it"
+        "--out p.json: already exists; choose another name, or use --force to replace it"
     );
     assert_eq!(fs::read(place.path("p.json")).unwrap(), b"mine");
     place.ok(&[&predict[..], &["p.json", "--force"]].concat());
     let error = place.refused(&[&predict[..], &["no/such/p.json"]].concat());
     assert_eq!(
         error,
-        "--out no/such/p.json: there is no folder no/such; make it first"
+        "--out no/such/p.json: no such folder: no/such; create it first"
     );
     let error = place.refused(&[&predict[..], &["p.txt"]].concat());
     assert_eq!(
         error,
-        "--out p.txt: expected a file that ends in .json or .zip"
+        "--out p.txt: expected a file name ending in .json or .zip"
     );
     let error = place.refused(&["predict", "run", "data"]);
     assert!(error.starts_with("nothing to write: "), "{error}");
@@ -331,7 +331,7 @@ fn predictions_and_tables_with_faults_name_the_place() {
     .unwrap();
     assert_eq!(
         place.refused(&["evaluate", "p.json"]),
-        "p.json, key A1_ang_int1_ver1: unknown emotion `joy` (known: ang, disg, fea, hap, sad, neu): classes are the challenge's, or with --metadata those that the table names; correct the prediction, or give a table that names every class"
+        "p.json, key A1_ang_int1_ver1: unknown emotion `joy` (known: ang, disg, fea, hap, sad, neu): classes are those of the challenge, or with --metadata those in the table; correct the prediction, or give a table with every class"
     );
     fs::write(
         place.path("truth.csv"),
@@ -341,7 +341,7 @@ fn predictions_and_tables_with_faults_name_the_place() {
     let error = place.refused(&["evaluate", "p.json", "--metadata", "truth.csv"]);
     assert_eq!(
         error,
-        "p.json, key A1_ang_int1_ver1: unknown emotion `joy` (known: awe, calm): classes are the challenge's, or with --metadata those that the table names; correct the prediction, or give a table that names every class"
+        "p.json, key A1_ang_int1_ver1: unknown emotion `joy` (known: awe, calm): classes are those of the challenge, or with --metadata those in the table; correct the prediction, or give a table with every class"
     );
     fs::write(
         place.path("p.csv"),

@@ -1,4 +1,4 @@
-//! Runs the program as a user does, in a folder of its own.
+//! Runs the program from the command line in a temporary folder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -60,7 +60,7 @@ impl Place {
         Ran::of(self.command(args).output().unwrap())
     }
 
-    /// Runs and expects success; gives stdout.
+    /// Runs and expects success; returns stdout.
     #[track_caller]
     pub fn ok(&self, args: &[&str]) -> String {
         let ran = self.run(args);
@@ -77,7 +77,7 @@ impl Place {
         value
     }
 
-    /// Runs and expects exit code 2 and one line of error, which is given without `error: `.
+    /// Runs and expects exit code 2 and a one-line error, which is returned without `error: `.
     #[track_caller]
     pub fn refused(&self, args: &[&str]) -> String {
         let ran = self.run(args);
@@ -159,7 +159,7 @@ impl Ran {
     }
 }
 
-/// A model that trains in a moment.
+/// A model that trains quickly.
 pub const SMALL: &[&str] = &[
     "--set",
     "model.projection_dim=16",

@@ -1,6 +1,6 @@
-//! Kills and full disks: whatever the moment, going on ends in the bytes of an undisturbed run, and
-//! nothing unfinished stays behind.
-#![cfg(all(debug_assertions, unix))]
+//! Kills and full disks: at any moment, resuming ends with the bytes of an undisturbed run, and leaves
+//! no temporary files.
+#![cfg(all(feature = "cli", debug_assertions, unix))]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -36,7 +36,7 @@ fn repro<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&base[..], SMALL, &settings, more].concat()
 }
 
-/// Every file of a folder of results but those that say where and when.
+/// Every file of a result folder except those with places and times.
 fn results(place: &Place, out: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let root = place.path(out);
     let told = ["manifest.json", ".lock"];
@@ -68,7 +68,7 @@ fn with_fault(place: &Place, args: &[&str], fault: &str) -> Ran {
 }
 
 #[test]
-fn a_training_killed_at_every_step_of_writing_goes_on() {
+fn a_run_killed_at_every_step_of_writing_resumes() {
     let place = Place::with_data(&[]);
     place.ok(&train("whole", &[]));
     let mut steps = 0;
@@ -78,7 +78,7 @@ fn a_training_killed_at_every_step_of_writing_goes_on() {
             break;
         }
         steps += 1;
-        // Whatever was there at the kill, the folder is this program's to go on with.
+        // Whatever exists after the kill, the program can resume in the folder.
         place.ok(&train("parts", &["--resume"]));
         assert_same(&place, "whole", "parts");
         fs::remove_dir_all(place.path("parts")).unwrap();
@@ -88,7 +88,7 @@ fn a_training_killed_at_every_step_of_writing_goes_on() {
 }
 
 #[test]
-fn a_full_disk_at_any_step_of_writing_is_one_line_and_the_run_goes_on() {
+fn a_full_disk_at_any_step_of_writing_is_one_line_and_the_run_resumes() {
     let place = Place::with_data(&[]);
     place.ok(&train("whole", &[]));
     for step in 1.. {
@@ -134,7 +134,7 @@ fn a_second_process_in_a_run_folder_is_refused_with_the_number_of_the_first() {
     assert!(error.contains(&holder), "{error}");
     child.kill().unwrap();
     child.wait().unwrap();
-    // The lock went with its holder.
+    // The lock was released when its process ended.
     place.ok(&train(
         "run",
         &[
@@ -147,7 +147,7 @@ fn a_second_process_in_a_run_folder_is_refused_with_the_number_of_the_first() {
     ));
 }
 
-/// Trials of a log that began again after they had finished.
+/// Trials of a log that were run again after they had finished.
 fn repeated(log: &str) -> Vec<String> {
     let (mut finished, mut repeated) = (BTreeSet::new(), Vec::new());
     for line in log.lines() {
@@ -164,7 +164,7 @@ fn repeated(log: &str) -> Vec<String> {
     repeated
 }
 
-/// Kills a plan at every `stride`th step of writing, from the first on; gives how many kills.
+/// Kills a plan at every `stride`th step of writing, from the first on; returns the number of kills.
 fn plan_killed_at_steps(command: &'static str, more: &[&'static str], stride: usize) -> usize {
     let place = Place::with_data(&["--test-labels"]);
     let args = |out: &'static str, resume: bool| -> Vec<&'static str> {
@@ -190,7 +190,7 @@ fn plan_killed_at_steps(command: &'static str, more: &[&'static str], stride: us
 }
 
 #[test]
-fn a_plan_killed_between_any_two_steps_of_writing_goes_on() {
+fn a_plan_killed_between_any_two_steps_of_writing_resumes() {
     let kills = plan_killed_at_steps("cv", &["--retrain"], 29);
     assert!(kills >= 5, "{kills}");
 }
@@ -199,9 +199,9 @@ fn a_plan_killed_between_any_two_steps_of_writing_goes_on() {
 #[test]
 #[ignore = "takes minutes"]
 #[expect(clippy::print_stdout, reason = "its result is a record")]
-fn plans_killed_at_every_step_of_writing_go_on() {
+fn plans_killed_at_every_step_of_writing_resume() {
     let kills = plan_killed_at_steps("cv", &["--retrain", "--ensemble"], 1);
-    println!("cv: every one of {kills} steps, no byte differs, no finished training began again");
+    println!("cv: every one of {kills} steps, no byte differs, no finished trial was run again");
     let kills = plan_killed_at_steps("repro", &["--quick", "--baseline-epochs", "1"], 7);
     println!("repro: every seventh step, {kills} kills, the same");
 }
@@ -230,7 +230,7 @@ fn two_hundred_kills_at_random_moments_change_no_byte() {
         let (mut kills, mut runs) = (0, 0);
         while kills < kills_wanted {
             loop {
-                // A process that goes on has less to do; the moments follow the whole all the same.
+                // A resumed process has less to do, but kill times are drawn over the whole duration.
                 let mut command = place.command(&args("parts", &["--resume"]));
                 command.stdout(Stdio::null()).stderr(Stdio::null());
                 let mut child = command.spawn().unwrap();

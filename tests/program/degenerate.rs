@@ -1,5 +1,5 @@
-//! Data at the edge of what can be trained: each case is defined, ends in numbers or in one line, and
-//! is told to the user.
+//! Edge cases of training data: each one is defined, ends with numbers or a one-line error, and is
+//! reported to the user.
 
 use std::fs;
 
@@ -46,7 +46,7 @@ fn rewrite(place: &Place, encoder: &str, change: impl Fn(usize, f32) -> f32) {
     }
 }
 
-/// Keeps the header of the training table and the lines that are wanted; a line is told its number.
+/// Keeps the header of the training table and selected lines; the selection gets the line number.
 fn keep_lines(place: &Place, wanted: impl Fn(usize, &str) -> bool) {
     let path = place.path("data/train_metadata.csv");
     let text = fs::read_to_string(&path).unwrap();
@@ -63,7 +63,7 @@ fn train<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&base[..], SMALL, more].concat()
 }
 
-/// Trains and predicts; every probability must be a number. Gives what stood on stderr.
+/// Trains and predicts; every probability must be a number. Returns stderr.
 #[track_caller]
 fn trained(place: &Place, more: &[&str]) -> String {
     let ran = place.run(&train("run", more));
@@ -93,7 +93,7 @@ fn trained(place: &Place, more: &[&str]) -> String {
 }
 
 #[test]
-fn a_constant_column_standardises_to_zero_and_tells_nothing() {
+fn a_constant_column_standardises_to_zero_and_has_no_effect() {
     let place = Place::with_data(&[]);
     rewrite(
         &place,
@@ -102,7 +102,7 @@ fn a_constant_column_standardises_to_zero_and_tells_nothing() {
     );
     trained(&place, &["--fold", "0"]);
     let weights = fs::read(place.path("run/weights.safetensors")).unwrap();
-    // Another constant is the same data to the model, but for the mean that it keeps.
+    // Another constant changes nothing except the stored mean.
     let probs = fs::read(place.path("probs.csv")).unwrap();
     fs::remove_dir_all(place.path("run")).unwrap();
     fs::remove_file(place.path("probs.csv")).unwrap();
@@ -157,7 +157,7 @@ fn features_that_are_not_finite_are_refused_with_their_place() {
 #[test]
 fn a_class_that_a_fold_lacks_is_named() {
     let place = Place::with_data(&[]);
-    // No clip of fold 0 shows sadness, so that every clip that does trains.
+    // No clip of fold 0 shows sadness, so that all of them are in the training set.
     keep_lines(&place, |_, line| {
         let cells: Vec<&str> = line.split(',').collect();
         !(cells[1] == "0" && line.contains("sad"))
@@ -168,17 +168,17 @@ fn a_class_that_a_fold_lacks_is_named() {
         "{told}"
     );
     let place = Place::with_data(&[]);
-    // Only clips of fold 0 show it, so that none trains.
+    // Only clips of fold 0 show it, so that none is in the training set.
     keep_lines(&place, |_, line| {
         let cells: Vec<&str> = line.split(',').collect();
         cells[1] == "0" || !line.contains("sad")
     });
     let told = trained(&place, &["--fold", "0"]);
     assert!(
-        told.contains("warning: no training clip shows sad: the model cannot learn to name it"),
+        told.contains("warning: no training clip shows sad: the model cannot learn to predict it"),
         "{told}"
     );
-    // All folds together still come to a whole table.
+    // All folds together still give a complete table.
     place.ok(&[
         &["cv", "data", "--out", "cv", "--set", "train.max_epochs=1"],
         SMALL,
@@ -212,7 +212,7 @@ fn more_kept_encoders_than_there_are_keep_all() {
     let place = Place::with_data(&[]);
     let told = trained(&place, &["--set", "model.top_k=50"]);
     assert!(
-        told.contains("6 encoders (all kept for each clip: model.top_k=50)"),
+        told.contains("6 encoders (all kept for every clip: model.top_k=50)"),
         "{told}"
     );
     let many = fs::read(place.path("probs.csv")).unwrap();

@@ -1,5 +1,5 @@
-//! The same seed gives the same bytes, whatever the number of threads; labels of the target domain
-//! change nothing.
+//! The same seed gives the same bytes for any number of threads; labels of the target domain have no
+//! effect.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn files(folder: &Path) -> Vec<Vec<u8>> {
 fn manifest(folder: PathBuf) -> Value {
     let mut value: Value =
         serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap();
-    // Where a run took place is all that may differ.
+    // Only the environment may differ.
     value
         .as_object_mut()
         .unwrap()
@@ -155,7 +155,7 @@ fn tensors(path: &Path) -> Vec<u8> {
 #[test]
 fn validation_clips_change_no_training_byte() {
     let place = Place::with_data(&[]);
-    // What the validation fold may decide, when to stop and how fast to learn, is held.
+    // What the validation fold may decide, length and learning rate, is fixed.
     let held = [
         "--set",
         "train.plateau_patience=1000",
@@ -188,7 +188,7 @@ fn validation_clips_change_no_training_byte() {
     );
     let last = |run: &str| tensors(&place.path(run).join("last.safetensors"));
     assert!(last("labels") == last("plain"));
-    // Features of the fold, out of all range: standardisation and training do not see them.
+    // Extreme features in the fold: standardisation and training do not see them.
     fs::write(&table, &text).unwrap();
     let dataset = Dataset::open(&place.path("data"), None).unwrap();
     let mut files = Vec::new();

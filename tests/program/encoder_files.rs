@@ -54,7 +54,7 @@ fn openface_writes_a_row_for_each_clip_with_a_face() {
 }
 
 #[test]
-fn openface_writes_both_parts_at_once() {
+fn openface_writes_both_splits_at_once() {
     let place = Place::new();
     faces(&place);
     fs::write(
@@ -78,7 +78,7 @@ fn openface_writes_both_parts_at_once() {
     }
     let error = place.refused(&args);
     assert!(
-        error.contains("features/train/o.npz: exists already"),
+        error.contains("features/train/o.npz: already exists"),
         "{error}"
     );
     fs::write(place.path("split.csv"), "filename,split\na,train\nb,dev\n").unwrap();

@@ -1,5 +1,5 @@
-//! `baseline`, `sweep` and `tune` from outside: what they say of data that do not have what the paper
-//! has, that nothing is trained twice, and that a second run gives the same bytes.
+//! `baseline`, `sweep` and `tune` from the command line: their output for data without the paper's
+//! encoders, that nothing is trained twice, and that a second run gives the same bytes.
 
 use std::fs;
 
@@ -29,7 +29,7 @@ fn notes(value: &Value) -> String {
 }
 
 #[test]
-fn baselines_stand_beside_the_fusion_model() {
+fn baselines_are_compared_with_the_fusion_model() {
     let place = Place::with_data(&["--test-labels"]);
     let epochs = ["--baseline-epochs", "3", "--seeds", "2"];
     let value = place.json(&plan("baseline", "one", &epochs));
@@ -43,7 +43,7 @@ fn baselines_stand_beside_the_fusion_model() {
         ]
     );
     assert_eq!(names(&value).last(), Some(&"uniform-fusion"));
-    // A trivial answer has no seeds; it is scored by the official rules, on validation and test.
+    // A trivial baseline has no seeds; it is scored by the official rules, on validation and test.
     assert_eq!(
         (&rows[0]["seeds"], &rows[1]["seeds"]),
         (&"0–1".into(), &"0".into())
@@ -92,7 +92,7 @@ fn a_sweep_trains_equal_configurations_once_and_says_so() {
     );
     assert_eq!(value["trials"], 15);
     assert!(
-        notes(&value).contains("model.top_k=36: trains as model.top_k=22 does (the data have"),
+        notes(&value).contains("model.top_k=36: equivalent to model.top_k=22 (the data have"),
         "{}",
         notes(&value)
     );
@@ -115,7 +115,7 @@ fn a_sweep_trains_equal_configurations_once_and_says_so() {
 }
 
 #[test]
-fn a_guided_search_goes_on_where_it_was_and_its_winner_trains() {
+fn a_tpe_search_resumes_and_its_best_configuration_trains() {
     let place = Place::with_data(&[]);
     let space = [
         "--param",
@@ -150,5 +150,5 @@ fn a_guided_search_goes_on_where_it_was_and_its_winner_trains() {
     assert_eq!(config["train"]["max_epochs"], 2);
     assert!(average.is_some(), "{trained}");
     let error = place.refused(&plan("tune", "other", &tpe("2", &["--write", "mine.toml"])));
-    assert!(error.contains("mine.toml: exists already"), "{error}");
+    assert!(error.contains("mine.toml: already exists"), "{error}");
 }

@@ -1,6 +1,6 @@
-//! Files and folders that may not be read or written, that vanish, or that change while in use: one
-//! line each, and nothing written that looks whole.
-#![cfg(unix)]
+//! Files and folders that cannot be read or written, that disappear, or that change while in use: one
+//! line each, and nothing written that looks complete.
+#![cfg(all(feature = "cli", unix))]
 
 use std::fs;
 use std::io::{Seek, Write};
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use crate::command::{Place, Ran, SMALL};
 
-/// A user without rights of its own, by its usual number.
+/// The usual ID of an unprivileged user.
 const NOBODY: &str = "65534";
 
-/// The program as a user whom permissions bind; none, with a line, where there is no such way.
+/// The program as a user to whom permissions apply; `None`, with a line, if that is not possible.
 fn bound(place: &Place, args: &[&str]) -> Option<Ran> {
     let may_write_everywhere = {
         let probe = place.path("probe");
@@ -121,7 +121,7 @@ fn a_file_that_may_not_be_read_is_named() {
         let Some(ran) = bound(&place, &["inspect", "data"]) else {
             return;
         };
-        // `inspect` lists every fault; `train` ends at the first.
+        // `inspect` lists every error; `train` ends at the first.
         assert!(
             ran.stdout.contains(name) || ran.stderr.contains(name),
             "{}",
@@ -170,11 +170,11 @@ fn a_file_that_vanishes_while_in_use_is_read_to_the_end() {
     .unwrap();
     let ran = Ran::of(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    // The next one misses it, by name.
+    // The next command reports it missing.
     let line = place.refused(&[
         "predict", "run", "data", "--split", "train", "--out", "p.json",
     ]);
-    assert!(line.contains("clip.npz: not there"), "{line}");
+    assert!(line.contains("clip.npz: missing"), "{line}");
     fs::rename(
         place.path("away.npz"),
         place.path("data/features/train/clip.npz"),

@@ -1,4 +1,4 @@
-//! Folders of small clips, and the rows that they should become.
+//! Folders of small clips, and their expected rows.
 
 use std::fs;
 use std::path::Path;
@@ -35,7 +35,7 @@ pub fn expected(clip: usize) -> Vec<f32> {
     reference(RowSource { values, cols: 3 }, &SEVEN)
 }
 
-/// A folder of so many clips `clip_000.npy`, ….
+/// A folder with a number of clips `clip_000.npy`, ….
 pub fn folder(place: &Place, name: &str, clips: impl IntoIterator<Item = usize>) {
     fs::create_dir_all(place.path(name)).unwrap();
     for clip in clips {

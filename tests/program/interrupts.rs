@@ -1,6 +1,6 @@
-//! Ctrl-C and SIGTERM from outside: the state is saved, the message says how to go on, and going on
-//! ends in the bytes of an uninterrupted run.
-#![cfg(unix)]
+//! Ctrl-C and SIGTERM: the state is saved, the message says how to resume, and resuming ends with the
+//! bytes of an uninterrupted run.
+#![cfg(all(feature = "cli", unix))]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::command::{Place, SMALL};
 
-/// Runs until a line on stderr satisfies `when`, then sends the signals; gives exit code and stderr.
+/// Runs until a line on stderr satisfies `when`, then sends the signals; returns exit code and stderr.
 fn interrupted(
     place: &Place,
     args: &[&str],
@@ -33,7 +33,7 @@ fn interrupted(
         if i > 0 {
             std::thread::sleep(Duration::from_millis(20));
         }
-        // It may have ended already; the exit code tells.
+        // It may already have ended; the exit code shows.
         let _ = Command::new("kill")
             .args([*signal, &child.id().to_string()])
             .stderr(Stdio::null())
@@ -62,7 +62,7 @@ fn third_epoch(line: &str) -> bool {
 }
 
 #[test]
-fn a_training_saves_its_state_and_says_how_to_go_on() {
+fn an_interrupted_run_saves_its_state_and_says_how_to_resume() {
     let place = Place::with_data(&[]);
     place.ok(&train("whole", &[]));
     for signal in ["-INT", "-TERM"] {
@@ -71,9 +71,9 @@ fn a_training_saves_its_state_and_says_how_to_go_on() {
         assert!(place.path("parts/state.safetensors").exists());
         assert!(said.contains("the state is saved in parts/state.safetensors"));
         let line = said.lines().last().unwrap();
-        let command = line.strip_prefix("go on with: blendfuse ").unwrap();
+        let command = line.strip_prefix("resume with: blendfuse ").unwrap();
         assert!(!said.contains("error:"), "{said}");
-        // As the shell would take it: no argument here needs quotes.
+        // As a shell would split it: no argument here needs quotes.
         let words: Vec<&str> = command.split(' ').collect();
         assert_eq!(words, train("parts", &["--resume"]));
         place.ok(&words);
@@ -102,7 +102,7 @@ fn a_second_interruption_ends_at_once_and_leaves_whole_files() {
 }
 
 #[test]
-fn a_plan_keeps_finished_trainings_and_goes_on() {
+fn a_plan_keeps_finished_trials_and_resumes() {
     let place = Place::with_data(&[]);
     let plan = |out: &'static str, more: &[&'static str]| {
         let base = ["repro", "data", "--out", out, "--baseline-epochs", "4"];
@@ -115,7 +115,7 @@ fn a_plan_keeps_finished_trainings_and_goes_on() {
         let (code, said) = interrupted(&place, &plan("parts", &["--resume"]), when, &["-INT"]);
         assert_eq!(code, Some(130), "{said}");
         assert!(!said.contains("FAILED"), "{said}");
-        assert!(said.contains(" trainings done; "), "{said}");
+        assert!(said.contains(" trials done; "), "{said}");
         assert!(!place.path("parts/tables.md").exists());
     }
     let log = place.trial_logs("parts");
@@ -125,7 +125,7 @@ fn a_plan_keeps_finished_trainings_and_goes_on() {
         let read = |out: &str| fs::read(place.path(out).join(file)).unwrap();
         assert!(read("parts") == read("whole"), "{file}");
     }
-    // No training began again after it had finished.
+    // No trial was run again after it had finished.
     let log = place.trial_logs("parts");
     let mut finished = Vec::new();
     for line in log.lines() {

@@ -1,5 +1,5 @@
-//! The numbers of each micro-kernel: the same bytes for any number of threads, and nearly the same
-//! numbers as the other kernels'.
+//! Results of each micro-kernel: the same bytes for any number of threads, and almost the same numbers
+//! as the other kernels.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ const KERNELS: [&str; 3] = ["portable", "avx2", "avx512"];
 /// Largest difference of a probability between two kernels with the same weights: f32 sums of some
 /// hundred terms in different orders.
 const SAME_WEIGHTS: f64 = 1e-6;
-/// The same where each kernel trained its own weights, for two epochs from one start.
+/// The same if each kernel trains its own weights, for two epochs from the same start.
 const OWN_WEIGHTS: f64 = 1e-5;
 
 fn with_kernel(place: &Place, kernel: &str, args: &[&str]) -> Option<Ran> {

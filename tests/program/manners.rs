@@ -1,5 +1,4 @@
-//! Completions, manual pages and the version, as a user meets them; what is said, how loud, in which
-//! colours and how wide.
+//! Completions, manual pages and the version; `--quiet`, colours and widths of the output.
 
 use std::process::{Command, Stdio};
 
@@ -15,7 +14,7 @@ fn there(program: &str) -> bool {
     ran.is_ok_and(|status| status.success())
 }
 
-/// What bash offers after some words.
+/// The completions that bash offers after some words.
 fn offered(place: &Place, words: &[&str]) -> Vec<String> {
     let list = words
         .iter()
@@ -73,7 +72,7 @@ fn bash_completes_commands_flags_and_values() {
     );
     let presets = offered(&place, &["blendfuse", "synth", "--preset", ""]);
     assert_eq!(presets, ["tiny", "small", "paper"]);
-    // Keys of the configuration, without a blank after the one that is left.
+    // Configuration keys, without a space after a unique one.
     for words in [
         &["blendfuse", "train", "--set", "model.top"][..],
         &["blendfuse", "sweep", "--param", "model.top"],
@@ -123,7 +122,7 @@ fn zsh_and_fish_load_their_completions() {
     }
 }
 
-/// The commands of the program's help: stages of them stand between the usage and the options.
+/// The commands in the program's help, which are grouped between the usage and the options.
 fn commands_in(help: &str) -> Vec<&str> {
     let (_, commands) = help.split_once("Usage:").unwrap();
     let (commands, _) = commands.split_once("\nOptions:").unwrap();
@@ -154,7 +153,7 @@ fn every_command_has_a_page_that_renders() {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains(".TH") && text.contains("NAME"), "{page}");
         assert!(
-            text.contains(".SH \"EXIT STATUS\"\n.TP\n0\ndone\n"),
+            text.contains(".SH \"EXIT STATUS\"\n.TP\n0\nsuccess\n"),
             "{page}"
         );
         assert!(!text.contains("Exit codes: "), "{page}");
@@ -177,7 +176,7 @@ fn every_command_has_a_page_that_renders() {
             );
         }
     }
-    // What stands there stays.
+    // Existing files are kept.
     assert!(
         place
             .refused(&["man", "--out", "pages"])
@@ -210,12 +209,12 @@ fn help_tells_the_exit_codes_and_fits_80_columns() {
             let mut command = place.command(&[name, flag]);
             let output = command.env("COLUMNS", "80").output().unwrap();
             let text = String::from_utf8(output.stdout).unwrap();
-            assert!(text.contains("Exit codes: 0 done, 1 failed"), "{name}");
+            assert!(text.contains("Exit codes: 0 success, 1 failed"), "{name}");
             let wide = text.lines().find(|line| line.chars().count() > 80);
             assert_eq!(wide, None, "{name} {flag}");
         }
     }
-    // Wrong usage is 2, whatever is wrong with it.
+    // Wrong usage always exits with 2.
     for args in [&[][..], &["trian"], &["train"], &["train", "--lr", "1"]] {
         assert_eq!(place.run(args).code, 2, "{args:?}");
     }
@@ -267,7 +266,7 @@ fn quiet_leaves_results_errors_and_warnings() {
     assert_eq!(progress, None);
 }
 
-/// What the program writes where stdout and stderr are a terminal of so many columns.
+/// The output of the program on a terminal of `columns` columns.
 fn in_terminal(place: &Place, columns: usize, before: &str, args: &str) -> Option<String> {
     if !there("script") {
         eprintln!("skipped: no script (util-linux) to make a terminal with");
@@ -314,7 +313,7 @@ fn colours_follow_the_conventions() {
         ("TERM=dumb", false),
         ("TERM=dumb CLICOLOR_FORCE=1", true),
     ] {
-        // CI is taken for a terminal that shows colours.
+        // CI counts as a terminal with colours.
         let before = format!("env -u CI {variables}");
         let Some(text) = in_terminal(&place, 80, &before, "inspect none") else {
             return;

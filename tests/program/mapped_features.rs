@@ -1,6 +1,6 @@
-//! Features stay in their files: a data set larger than the memory that a process may take trains to
-//! the same bytes, and a file that is cut short meanwhile ends the run with a message.
-#![cfg(target_os = "linux")]
+//! Memory-mapped features: training on a data set larger than the memory limit gives the same bytes,
+//! and a file that is truncated meanwhile ends the run with a message.
+#![cfg(all(feature = "cli", target_os = "linux"))]
 #![expect(clippy::print_stdout, reason = "says what was skipped")]
 
 use std::fs;
@@ -63,7 +63,7 @@ fn write(data: &Path) {
     }
 }
 
-/// Runs the program with a limit on anonymous memory; `None` where a limit cannot be set.
+/// Runs the program with a limit on anonymous memory; `None` if a limit cannot be set.
 fn limited(place: &Place, args: &[&str]) -> Option<Ran> {
     let shell = |script: &str| {
         let mut shell = Command::new("sh");
@@ -112,7 +112,7 @@ fn a_data_set_four_times_the_memory_limit_trains_to_the_same_bytes() {
         let read = |run: &str| fs::read(place.path(run).join(file)).unwrap();
         assert!(read("limited") == read("free"), "{file}");
     }
-    // A probability table as well, and it needs no more memory.
+    // Writing a probability table too needs no more memory.
     let predict = |run| {
         let base = ["predict", run, "data", "--split", "train", "--threads", "2"];
         [&base[..], &["--probs"]].concat()
@@ -126,7 +126,7 @@ fn a_data_set_four_times_the_memory_limit_trains_to_the_same_bytes() {
     let read = |name: &str| fs::read(place.path(name)).unwrap();
     assert!(read("limited.csv") == read("free.csv"));
 
-    // The limit is one: the same file in big-endian order, which must be read, does not fit.
+    // The limit is effective: the same file in big-endian order, which must be read, does not fit.
     let file = place.path("data/features/train/encoder0.npz");
     let bytes = fs::read(&file).unwrap();
     let at = bytes.windows(3).position(|three| three == b"<f8").unwrap();
@@ -177,7 +177,7 @@ fn malformed_files_are_refused_within_the_memory_limit() {
 }
 
 #[test]
-fn a_file_that_is_cut_short_while_training_ends_the_run_with_a_message() {
+fn a_file_that_is_truncated_while_training_ends_the_run_with_a_message() {
     let place = Place::new();
     write(&place.path("data"));
     let base = [

@@ -1,5 +1,5 @@
-//! Exported models: the graph gives the program's scores for every form of the network, says what it
-//! takes and gives, and is the same bytes each time. `fixtures/check_onnx.py` asks ONNX Runtime.
+//! Exported models: the graph gives the program's scores for every variant of the network, describes its
+//! inputs and outputs, and is the same bytes each time. `fixtures/check_onnx.py` uses ONNX Runtime.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::onnx_graph::{Tensor, constant, graph, run};
 const ENCODERS: usize = 6;
 const CLASSES: usize = 6;
 
-/// A model trained for a moment on data where clips lack encoders.
+/// A model trained briefly on data with missing encoders.
 fn trained(settings: &[&str]) -> Place {
     let place = Place::with_data(&["--missing", "0.2"]);
     let settings = settings.iter().flat_map(|setting| ["--set", setting]);
@@ -36,7 +36,7 @@ fn exported(place: &Place) -> ModelProto {
     ModelProto::decode(&std::fs::read(place.path("model.onnx")).unwrap()[..]).unwrap()
 }
 
-/// The program's scores of the test clips, and the same clips as the graph takes them.
+/// The program's scores of the test clips, and the same clips as inputs of the graph.
 fn scored(place: &Place) -> (Scores, HashMap<String, Tensor>) {
     let model = Predictor::load(&place.path("run")).unwrap();
     let encoders: Vec<_> = model
@@ -98,8 +98,8 @@ fn the_graph_gives_the_programs_scores_in_every_form() {
             ("presence", &scores.presence),
             ("salience", &scores.salience),
             ("aligned", &scores.aligned),
-            ("weights", &scores.weights),
-            ("kept", &scores.kept),
+            ("weights", &scores.gate_weights),
+            ("kept", &scores.selected_weights),
         ] {
             let found = &found[name];
             assert_eq!(found.shape(), expected.shape(), "{name}");
@@ -108,7 +108,7 @@ fn the_graph_gives_the_programs_scores_in_every_form() {
                 assert!(difference <= 1e-5, "{settings:?} {name}: {difference}");
             }
         }
-        // Without any encoder there is no score, and none that looks like one.
+        // Without any encoder, every score is NaN.
         let nothing = inputs.iter();
         let nothing =
             nothing.map(|(name, x)| (name.clone(), ArrayD::from_elem(x.raw_dim(), f64::NAN)));
@@ -215,7 +215,7 @@ fn the_same_model_gives_the_same_bytes_and_nothing_is_overwritten() {
     place.ok(&["export", "run/weights.safetensors", "--onnx", "b.onnx"]);
     assert_eq!(bytes("a.onnx"), bytes("b.onnx"));
     let refused = place.refused(&["export", "run", "--onnx", "a.onnx"]);
-    assert!(refused.contains("a.onnx: exists already"), "{refused}");
+    assert!(refused.contains("a.onnx: already exists"), "{refused}");
     place.ok(&["export", "run", "--onnx", "a.onnx", "--force"]);
     assert_eq!(bytes("a.onnx"), bytes("b.onnx"));
     for (arguments, expected) in [
@@ -223,16 +223,19 @@ fn the_same_model_gives_the_same_bytes_and_nothing_is_overwritten() {
             ["nowhere", "--onnx", "c.onnx"],
             "nowhere: expected the folder of a trained model",
         ),
-        (["data", "--onnx", "c.onnx"], "holds no weights.safetensors"),
+        (
+            ["data", "--onnx", "c.onnx"],
+            "contains no weights.safetensors",
+        ),
         (
             ["data/train_metadata.csv", "--onnx", "c.onnx"],
             "not a safetensors file",
         ),
         (
             ["run", "--onnx", "c.pt"],
-            "expected a file that ends in .onnx",
+            "expected a file name ending in .onnx",
         ),
-        (["run", "--onnx", "no/c.onnx"], "there is no folder no"),
+        (["run", "--onnx", "no/c.onnx"], "no such folder: no"),
     ] {
         let refused = place.refused(&[&["export"], &arguments[..]].concat());
         assert!(refused.contains(expected), "{refused}");

@@ -1,5 +1,5 @@
-//! Runs an exported graph, slowly and in double precision: the operators that such graphs hold, after
-//! the words of ONNX's specification.
+//! Runs an exported graph, slowly and in double precision: the operators in such graphs, as specified
+//! by ONNX.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use blendfuse::export::onnx::proto::{
 };
 use ndarray::{ArrayD, Axis, IxDyn, concatenate};
 
-/// Every value is a double here, truth values 0 and 1 as well.
+/// Every value is a double here, including booleans as 0 and 1.
 pub type Tensor = ArrayD<f64>;
 
 pub fn graph(model: &ModelProto) -> &GraphProto {

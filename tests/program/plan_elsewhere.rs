@@ -1,5 +1,5 @@
-//! Plans whose trainings others run, one command each: the same files come of it as of the command
-//! itself, and how far they are can be seen from outside at any moment.
+//! Plans whose trials run as separate commands: the files are the same as those of the command itself,
+//! and the progress is visible at any time.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -35,7 +35,7 @@ fn lines(place: &Place, plan: &[&'static str]) -> Vec<String> {
 }
 
 #[test]
-fn trainings_that_others_run_come_to_the_same_files_as_the_command_itself() {
+fn trials_run_as_separate_commands_give_the_same_files_as_the_command_itself() {
     let place = Place::with_data(&["--test-labels"]);
     let more = ["--retrain", "--ensemble"];
     place.ok(&run(&["cv"], "whole", &more));
@@ -51,7 +51,7 @@ fn trainings_that_others_run_come_to_the_same_files_as_the_command_itself() {
     let ran = shell(&place, &first[0]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("has a result already"),
+        ran.stderr.contains("already has a result"),
         "{}",
         ran.stderr
     );
@@ -68,7 +68,7 @@ fn trainings_that_others_run_come_to_the_same_files_as_the_command_itself() {
 }
 
 #[test]
-fn a_plan_begun_here_goes_on_elsewhere_and_the_other_way_round() {
+fn a_plan_started_here_continues_elsewhere_and_vice_versa() {
     let place = Place::with_data(&[]);
     place.ok(&run(&["ablate"], "whole", &[]));
     let plan = run(&["plan", "ablate"], "parts", &[]);
@@ -79,7 +79,7 @@ fn a_plan_begun_here_goes_on_elsewhere_and_the_other_way_round() {
     assert_eq!(value["reused"], 7);
     assert_eq!(value["incomplete"], false);
     place.assert_same_plans("whole", "parts");
-    // Orders that nobody needs any more are gone.
+    // Order files that are no longer needed are removed.
     let orders = place.contents("parts").into_iter();
     assert_eq!(
         orders
@@ -107,7 +107,7 @@ fn status_and_collect_tell_what_is_there_and_what_is_missing_and_change_nothing(
     let before = place.contents("out");
     let ran = place.run(&["collect", "out"]);
     assert_eq!(ran.code, 1);
-    // The complete row has its figures, the other one says how far it is.
+    // The complete row has its values, the other one shows its progress.
     let row = |name: &str| {
         let found = ran
             .stdout
@@ -119,17 +119,17 @@ fn status_and_collect_tell_what_is_there_and_what_is_missing_and_change_nothing(
     assert!(!row("model.top_k=4").contains(" ± "), "{}", ran.stdout);
     assert!(
         ran.stdout
-            .contains("model.top_k=4: not finished, 0 of 5 trainings done")
+            .contains("model.top_k=4: not finished, 0 of 5 trials done")
     );
     assert!(!ran.stdout.contains("FAILED"), "{}", ran.stdout);
     assert!(
         ran.stderr
-            .contains("5 of 10 trainings have no result: 5 not begun"),
+            .contains("5 of 10 trials have no result: 5 not started"),
         "{}",
         ran.stderr
     );
     assert!(place.contents("out") == before);
-    // A training that was stopped, and one that failed.
+    // A trial that was stopped, and one that failed.
     let id = commands[5].rsplit(' ').next().unwrap();
     let shard = place.path("out/trials").join(&id[..2]);
     let log = shard.join(format!("{id}.log.jsonl"));
@@ -147,13 +147,13 @@ fn status_and_collect_tell_what_is_there_and_what_is_missing_and_change_nothing(
     assert_eq!((status("stopped"), status("waiting")), (1.into(), 4.into()));
     let text = place.ok(&["status", "out"]);
     assert!(
-        text.starts_with("5 of 10 trainings done, 0 running, 0 failed, 1 stopped, 4 waiting"),
+        text.starts_with("5 of 10 trials done, 0 running, 0 failed, 1 stopped, 4 waiting"),
         "{text}"
     );
 }
 
 #[test]
-fn work_refuses_what_would_not_be_the_planned_training() {
+fn work_refuses_to_run_anything_but_the_planned_trial() {
     let place = Place::with_data(&[]);
     let commands = lines(&place, &run(&["plan", "cv"], "out", &[]));
     let id = commands[0].rsplit(' ').next().unwrap().to_owned();
@@ -170,9 +170,9 @@ fn work_refuses_what_would_not_be_the_planned_training() {
     let error = place.refused(&["work", "out", "../../etc"]);
     assert!(error.contains("no trial ../../etc"), "{error}");
     let error = place.refused(&["work", "data", &id]);
-    assert!(error.contains("it holds no plan.json"), "{error}");
+    assert!(error.contains("it contains no plan.json"), "{error}");
     let error = place.refused(&["status", "nowhere"]);
-    assert!(error.contains("there is no such folder"), "{error}");
+    assert!(error.contains("no such folder"), "{error}");
     let mut other = place.command(&["work", "out", &id]);
     let planned: Value =
         serde_json::from_slice(&fs::read(place.path("out/plan.json")).unwrap()).unwrap();
@@ -216,7 +216,7 @@ fn flags_of_slurm_mean_nothing_without_it() {
     }
     let error = place.refused(&run(&["plan", "cv"], "out", &["--executor", "slurm"]));
     assert!(
-        error.starts_with("--executor: plan runs nothing"),
+        error.starts_with("--executor: has no effect with plan"),
         "{error}"
     );
     assert!(!place.path("out").exists());

@@ -1,5 +1,5 @@
-//! Plans of many trainings from outside: a killed plan goes on and repeats nothing, the number of
-//! trainings side by side changes no byte, and nothing stale is ever used again.
+//! Plans from the command line: a killed plan resumes and repeats nothing, the number of parallel trials
+//! changes no byte, and stale results are never reused.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::command::{Place, SMALL};
 
-/// A command on the data with a model that trains in a moment.
+/// A command on the data with a model that trains quickly.
 fn plan(command: &'static str, out: &'static str, more: &[&'static str]) -> Vec<&'static str> {
     let base = [command, "data", "--out", out];
     let settings = [
@@ -36,7 +36,7 @@ fn finished(place: &Place, out: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// How often each trial was begun.
+/// How often each trial was started.
 fn begun(place: &Place, out: &str) -> BTreeMap<String, usize> {
     let mut times = BTreeMap::new();
     for line in place.trial_logs(out).lines() {
@@ -50,7 +50,7 @@ fn begun(place: &Place, out: &str) -> BTreeMap<String, usize> {
     times
 }
 
-/// The trials that were begun between two looks.
+/// The trials that were started between two points in time.
 fn begun_since(before: &BTreeMap<String, usize>, now: &BTreeMap<String, usize>) -> Vec<String> {
     let more = now
         .iter()
@@ -59,12 +59,12 @@ fn begun_since(before: &BTreeMap<String, usize>, now: &BTreeMap<String, usize>) 
 }
 
 #[test]
-fn a_killed_plan_goes_on_where_it_was_and_repeats_no_finished_trial() {
+fn a_killed_plan_resumes_and_repeats_no_finished_trial() {
     let place = Place::with_data(&["--test-labels"]);
     place.ok(&plan("repro", "whole", &[]));
     let (mut known, mut kills) = (BTreeMap::new(), 0);
-    // Killed after so many lines on stderr: at the start, between and within trials, of baselines
-    // and of models of all clips too.
+    // Killed after a number of lines on stderr: at the start, between and within trials, including
+    // baselines and models trained on all clips.
     for lines in [0, 1, 2, 5, 9, 14, 30, 30] {
         let before = finished(&place, "parts");
         let mut child = place
@@ -92,14 +92,14 @@ fn a_killed_plan_goes_on_where_it_was_and_repeats_no_finished_trial() {
     assert!(trials.iter().all(|trial| !before.contains(trial)));
     assert_eq!(finished(&place, "parts"), finished(&place, "whole"));
     place.assert_same_plans("whole", "parts");
-    // Once more: everything is there.
+    // Once more: everything exists.
     let value = place.json(&plan("repro", "parts", &["--resume"]));
     assert_eq!(value["trials"], value["reused"]);
     place.assert_same_plans("whole", "parts");
 }
 
 #[test]
-fn trainings_side_by_side_and_threads_change_no_byte() {
+fn parallel_trials_and_threads_change_no_byte() {
     let place = Place::with_data(&["--missing", "0.1"]);
     let seeds = ["--seeds", "2", "--retrain", "--ensemble"];
     let with = |more: &[&'static str]| [&seeds[..], more].concat();
@@ -122,7 +122,7 @@ fn trainings_side_by_side_and_threads_change_no_byte() {
 }
 
 #[test]
-fn what_has_changed_is_trained_anew_and_what_has_not_is_reused() {
+fn changed_trials_are_run_again_and_unchanged_ones_are_reused() {
     let place = Place::with_data(&[]);
     let run = |more: &[&'static str]| {
         let value = place.json(&plan("cv", "out", &[&["--resume"], more].concat()));
@@ -135,7 +135,7 @@ fn what_has_changed_is_trained_anew_and_what_has_not_is_reused() {
     assert_eq!(run(&[]), (5, 5));
     assert_eq!(run(&["--seeds", "2"]), (10, 5));
     assert_eq!(run(&["--set", "train.lr=0.002"]), (5, 0));
-    // When states are saved is no part of a training.
+    // The interval of saved states does not affect a trial.
     assert_eq!(run(&["--set", "train.checkpoint_seconds=9"]), (5, 5));
     let summary = fs::read(place.path("out/summary.json")).unwrap();
     // One label of one clip.
@@ -247,7 +247,7 @@ fn folders_that_are_not_the_plans_are_refused() {
     assert!(error.contains("--resume goes on with it"), "{error}");
     let error = place.refused(&plan("ablate", "out", &["--resume"]));
     assert!(
-        error.contains("holds a plan of `cv`, not of `ablate`"),
+        error.contains("contains a plan of `cv`, not of `ablate`"),
         "{error}"
     );
     fs::create_dir(place.path("mine")).unwrap();
@@ -260,7 +260,7 @@ fn folders_that_are_not_the_plans_are_refused() {
 }
 
 #[test]
-fn a_failed_trial_is_told_and_the_others_are_kept() {
+fn a_failed_trial_is_reported_and_the_others_are_kept() {
     let place = Place::with_data(&[]);
     place.ok(&plan("cv", "out", &[]));
     let all = finished(&place, "out");
@@ -285,7 +285,7 @@ fn a_failed_trial_is_told_and_the_others_are_kept() {
     fs::remove_file(&run).unwrap();
     place.ok(&plan("cv", "out", &["--resume"]));
     assert_eq!(finished(&place, "out"), all);
-    // Where every training fails, the reason is told once for all that share it.
+    // If every trial fails, a common reason is reported once.
     let ran = place.run(&plan("cv", "wild", &["--set", "train.lr=1e30"]));
     assert_eq!(ran.code, 1);
     assert!(

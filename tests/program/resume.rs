@@ -1,4 +1,4 @@
-//! An interrupted run that goes on equals one that was never interrupted, bit for bit.
+//! A resumed run equals an uninterrupted one, bit for bit.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use blendfuse::Error;
 use blendfuse::config::Config;
-use blendfuse::train::open::open_dataset;
+use blendfuse::data::dataset::Dataset;
 use blendfuse::train::step::StepLosses;
 use blendfuse::train::{Observer, Options, Run, Stop};
 
@@ -43,7 +43,7 @@ fn config(more: &[&str]) -> Config {
     Config::load(None, &all, Some(3)).unwrap()
 }
 
-/// Stops a run the hard way when an epoch begins.
+/// Aborts a run when an epoch starts.
 struct StopAt(usize);
 
 impl Observer for StopAt {
@@ -53,7 +53,7 @@ impl Observer for StopAt {
 }
 
 #[test]
-fn a_run_stopped_between_epochs_goes_on_as_if_nothing_had_happened() {
+fn a_run_stopped_between_epochs_resumes_exactly() {
     let place = Place::with_data(&["--missing", "0.1"]);
     for (name, fold, more) in [
         ("fold", Some(0), &[][..]),
@@ -66,7 +66,7 @@ fn a_run_stopped_between_epochs_goes_on_as_if_nothing_had_happened() {
         ),
     ] {
         let config = config(more);
-        let dataset = open_dataset(&place.path("data"), &config.data).unwrap();
+        let dataset = Dataset::open_configured(&place.path("data"), &config.data).unwrap();
         let run = |out: &Path, resume, observer: &mut dyn Observer| {
             let options = Options {
                 fold,
@@ -86,13 +86,13 @@ fn a_run_stopped_between_epochs_goes_on_as_if_nothing_had_happened() {
         assert_eq!(run(&parts, true, &mut ()).history, history, "{name}");
         assert!(files(&parts) == files(&whole), "{name}");
         assert!(!parts.join("state.safetensors").exists());
-        // Once more: it had ended, and nothing changes.
+        // Once more: it has already ended, and nothing changes.
         assert_eq!(run(&parts, true, &mut ()).history, history);
         assert!(files(&parts) == files(&whole), "{name}");
     }
 }
 
-/// Asks to stop once so many steps were taken in this process.
+/// Requests a stop after a number of steps in this process.
 struct AskAfter {
     left: usize,
     stop: Stop,
@@ -108,13 +108,13 @@ impl Observer for AskAfter {
 }
 
 #[test]
-fn a_run_asked_to_stop_again_and_again_goes_on_from_every_step() {
+fn a_run_that_is_stopped_repeatedly_resumes_from_any_step() {
     let place = Place::with_data(&["--missing", "0.1"]);
     for (name, fold, uda) in [("fold", Some(0), "true"), ("all", None, "false")] {
         let uda = format!("uda.enabled={uda}");
-        // Seven or eight batches an epoch; three steps a process end within epochs and between them.
+        // Seven or eight batches per epoch; stopping every three steps hits epochs and their ends.
         let config = config(&["train.batch_size=16", &uda]);
-        let dataset = open_dataset(&place.path("data"), &config.data).unwrap();
+        let dataset = Dataset::open_configured(&place.path("data"), &config.data).unwrap();
         let run = |out: &Path, steps: usize| {
             let stop = Stop::default();
             let options = Options {
@@ -148,7 +148,7 @@ fn a_run_asked_to_stop_again_and_again_goes_on_from_every_step() {
 }
 
 #[test]
-fn a_killed_process_goes_on() {
+fn a_killed_process_resumes() {
     let place = Place::with_data(&[]);
     let train = |out: &'static str, more: &[&'static str]| -> Vec<&'static str> {
         let base = ["train", "data", "--out", out, "--fold", "0"];

@@ -1,5 +1,5 @@
-//! A trained model as a library serves it: rows in memory give what the data folder gives, whatever
-//! batch they come in, and what cannot be scored is refused by name.
+//! A trained model used as a library: rows in memory give the same scores as the data folder, in any
+//! batch, and rows that cannot be scored are refused by name.
 
 use blendfuse::data::dataset::Split;
 use blendfuse::data::part::{self, Needs};
@@ -72,8 +72,8 @@ fn bits(scores: &[Scores]) -> Vec<Vec<u64>> {
         |s| &s.presence,
         |s| &s.salience,
         |s| &s.aligned,
-        |s| &s.weights,
-        |s| &s.kept,
+        |s| &s.gate_weights,
+        |s| &s.selected_weights,
     ];
     let whole = |part: &fn(&Scores) -> &Array2<f64>| {
         let views: Vec<_> = scores.iter().map(|scores| part(scores).view()).collect();
@@ -110,7 +110,7 @@ fn rows_in_memory_score_to_the_same_bits_in_any_batch_and_as_the_folder_does() {
         .unwrap();
     assert_eq!(bits(&parts), expected);
 
-    // Columns side by side in memory are as good as rows.
+    // Column-major arrays work as well as row-major ones.
     let turned: Vec<_> = served
         .rows
         .iter()

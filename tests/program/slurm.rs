@@ -1,5 +1,5 @@
-//! Plans under a real Slurm of one node, started for the test: tables identical to the byte with the
-//! local run, whatever is killed on the way.
+//! Plans under a real single-node Slurm, started for the test: tables byte-identical to the local run,
+//! whatever is killed.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -11,16 +11,16 @@ use serde_json::Value;
 
 use crate::command::{Place, Ran, SMALL};
 
-/// A plan that takes longer than this under Slurm hangs.
+/// A plan that takes longer than this under Slurm counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(420);
 
-/// A Slurm of this test's own; ends with it.
+/// A Slurm instance for this test; ends with it.
 struct OneNode {
     folder: tempfile::TempDir,
 }
 
 impl OneNode {
-    /// None, and a word why, where Slurm cannot be started.
+    /// `None`, with a line on the reason, if Slurm cannot be started.
     #[expect(clippy::print_stdout, reason = "a skipped test says so")]
     fn start() -> Option<Self> {
         let skipped = |why: &str| {
@@ -146,7 +146,7 @@ fn repro(out: &'static str, more: &[&'static str]) -> Vec<&'static str> {
     [&base[..], SMALL, &settings, more].concat()
 }
 
-/// Processes of the plan's trainings on this machine.
+/// Processes of the plan's trials on this machine.
 fn workers(place: &Place, out: &str) -> Vec<String> {
     let pattern = format!("work {}", place.path(out).display());
     let output = Command::new("pgrep")
@@ -165,7 +165,7 @@ fn events(place: &Place, out: &str, event: &str) -> usize {
 
 #[test]
 #[expect(clippy::print_stdout, reason = "its result is a record")]
-fn under_slurm_a_plan_comes_to_the_local_bytes_whatever_is_killed() {
+fn a_plan_under_slurm_gives_the_local_bytes_whatever_is_killed() {
     let Some(node) = OneNode::start() else {
         return;
     };
@@ -183,7 +183,7 @@ fn under_slurm_a_plan_comes_to_the_local_bytes_whatever_is_killed() {
         "{}",
         ran.stderr
     );
-    // Nobody else may train the same meanwhile.
+    // No other process may run the same plan meanwhile.
     let again = node.run(&place, &repro("quiet", &["--resume"]));
     assert_eq!(again.code, 2, "{}", again.stderr);
     assert!(
@@ -261,7 +261,7 @@ fn under_slurm_a_plan_comes_to_the_local_bytes_whatever_is_killed() {
         status["slurm"]["round"]
     );
 
-    // What fails for a reason that will not pass is not tried again, and is told.
+    // A permanent failure is not retried, and is reported.
     let wild = ["--executor", "slurm", "--set", "train.lr=1e30"];
     let args = [&["cv", "data", "--out", "wild"][..], SMALL, &wild].concat();
     let ran = node.run(&place, &args);

@@ -22,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
     // The engine.
     &["autograd"],
     &["nn"],
+    &["prelude"],
     &["model"],
     // The data.
     &["formats"],
@@ -187,11 +188,23 @@ fn place(path: &Path, line: usize) -> String {
     )
 }
 
-/// The layer of a file in `src/`, and the depth of its module below the crate; none for `lib.rs` and
-/// `main.rs`.
+/// The folders with the sources of the crates that have layers; the engine's are a part of them.
+const SOURCES: [&str; 2] = ["src", "engine/src"];
+
+/// Every file with layers, of the program and of the engine.
+fn layered_files() -> Vec<PathBuf> {
+    let folders = SOURCES
+        .iter()
+        .map(|folder| rust_files(&root().join(folder)));
+    folders.flatten().collect()
+}
+
+/// The layer of a file in one of the [`SOURCES`], and the depth of its module below the crate; none
+/// for `lib.rs` and `main.rs`.
 fn layer_of(path: &Path) -> Option<(String, usize)> {
-    let inside = path
-        .strip_prefix(root().join("src"))
+    let mut folders = SOURCES.iter().map(|folder| root().join(folder));
+    let inside = folders
+        .find_map(|folder| path.strip_prefix(folder).ok().map(Path::to_owned))
         .unwrap()
         .with_extension("");
     let mut parts: Vec<String> = inside
@@ -214,7 +227,7 @@ fn assert_none(what: &str, found: &[String]) {
 fn modules_look_down_only() {
     let re_exports = re_exports(&read(&root().join("src/lib.rs")));
     let mut found = Vec::new();
-    for path in rust_files(&root().join("src")) {
+    for path in layered_files() {
         let Some((layer, depth)) = layer_of(&path) else {
             continue;
         };
@@ -247,7 +260,7 @@ fn only_the_library_root_declares_layers() {
 #[test]
 fn nothing_unsafe_outside_the_kernels() {
     let mut found = Vec::new();
-    for name in ["src/lib.rs", "src/main.rs"] {
+    for name in ["src/lib.rs", "src/main.rs", "engine/src/lib.rs"] {
         let path = root().join(name);
         let joined: String = tokens(&read(&path))
             .iter()
@@ -260,7 +273,7 @@ fn nothing_unsafe_outside_the_kernels() {
             ));
         }
     }
-    for path in rust_files(&root().join("src")) {
+    for path in layered_files() {
         let tokens = tokens(&read(&path));
         let unsafe_lines = tokens.iter().filter(|token| token.text == "unsafe");
         found.extend(unsafe_lines.map(|token| format!("{}: unsafe", place(&path, token.line))));
@@ -283,7 +296,7 @@ fn every_unsafe_in_the_kernels_is_justified() {
 #[test]
 fn only_the_command_line_prints() {
     let mut found = Vec::new();
-    for path in rust_files(&root().join("src")) {
+    for path in layered_files() {
         let in_cli = layer_of(&path).is_some_and(|(layer, _)| layer == "cli");
         if in_cli || path.ends_with("src/main.rs") {
             continue;
@@ -304,9 +317,9 @@ fn only_the_command_line_prints() {
 #[test]
 fn the_environment_is_read_where_it_is_known() {
     let readers =
-        ["kernels/src/micro/mod.rs", "src/files/atomic_file.rs"].map(|path| root().join(path));
+        ["kernels/src/micro/select.rs", "src/files/atomic_file.rs"].map(|path| root().join(path));
     let mut found = Vec::new();
-    for folder in ["src", "kernels/src"] {
+    for folder in ["src", "engine/src", "kernels/src"] {
         for path in rust_files(&root().join(folder)) {
             let tokens = tokens(&read(&path));
             for (i, token) in tokens.iter().enumerate() {
@@ -323,7 +336,7 @@ fn the_environment_is_read_where_it_is_known() {
 
 #[test]
 fn every_op_is_complete_in_its_file() {
-    let folder = root().join("src/autograd/ops");
+    let folder = root().join("engine/src/autograd/ops");
     let list = folder.join("mod.rs");
     let mut found = Vec::new();
     for path in rust_files(&folder).into_iter().filter(|path| *path != list) {
@@ -335,6 +348,7 @@ fn every_op_is_complete_in_its_file() {
             found.push(format!("{}: {defect}", place(&path, 1)));
         }
     }
+    assert!(rust_files(&folder).len() > 10, "no ops in {folder:?}");
     assert_none("incomplete ops", &found);
 }
 

@@ -1,13 +1,12 @@
-//! The step on a stretch of a parameter: at once, or in shares that hide between the multiply-adds of
+//! The step on a segment of a parameter: at once, or in ticks that hide between the multiply-adds of
 //! the next gradient.
 
 use std::ops::Range;
 
-use crate::layout::{PANEL, ROW_BLOCK};
-use crate::micro::{self, Beside, Pass, Tile};
+use super::step::AdamStep;
+use crate::micro::{self, Interleave, SimdTask, Tile};
 use crate::real::Real;
-
-use super::AdamStep;
+use crate::shape::{PANEL, ROW_BLOCK};
 
 /// Elements that are updated at once: a vector of the widest kernel, and a cache line.
 const CHUNK: usize = 16;
@@ -16,9 +15,9 @@ const CHUNK: usize = 16;
 const CHUNKS: usize = ROW_BLOCK * PANEL / CHUNK;
 
 /// How far ahead of an update its parameters and moments are prefetched, in elements.
-pub(super) const AHEAD: usize = 3 * CHUNKS * CHUNK;
+pub(super) const LOOKAHEAD: usize = 3 * CHUNKS * CHUNK;
 
-/// A stretch of a parameter and its moments.
+/// A segment of a parameter and its moments.
 pub(super) struct Part<'a, T> {
     pub p: &'a mut [T],
     pub m: &'a mut [T],
@@ -27,30 +26,30 @@ pub(super) struct Part<'a, T> {
 }
 
 impl<T: Real> Part<'_, T> {
-    /// The step on eight inputs of a panel, in about so many shares; on none where there are not eight.
+    /// The step on eight inputs of a panel, in about `ticks` ticks; on none if there are fewer than eight.
     #[inline]
     pub fn update<'a, const FUSES: bool>(
         &'a mut self,
         step: &AdamStep<T>,
         gradient: &'a Tile<T>,
         inputs: Range<usize>,
-        shares: usize,
-        pace: Pace<T>,
+        ticks: usize,
+        plan: PrefetchPlan<T>,
     ) -> Update<'a, T, FUSES> {
         let start = inputs.start * PANEL;
-        let fetched = (start >> pace.halved) + pace.fetched;
+        let fetched = (start >> plan.halved) + plan.fetched;
         let next = if fetched < self.p.len() {
             self.start().offset(fetched)
         } else {
-            pace.following.offset(fetched - self.p.len())
+            plan.following.offset(fetched - self.p.len())
         };
         Update {
             step: *step,
             tile: self.tile(gradient, inputs),
             at: 0,
-            share: CHUNKS.div_ceil(shares),
+            chunks_per_tick: CHUNKS.div_ceil(ticks),
             next,
-            halved: pace.halved,
+            halved: plan.halved,
         }
     }
 
@@ -91,8 +90,8 @@ impl<T: Real> Part<'_, T> {
     }
 
     /// Where it starts.
-    pub fn start(&self) -> Place<T> {
-        Place([self.p.as_ptr(), self.m.as_ptr(), self.v.as_ptr()])
+    pub fn start(&self) -> Addresses<T> {
+        Addresses([self.p.as_ptr(), self.m.as_ptr(), self.v.as_ptr()])
     }
 
     pub fn clear_last_columns(&mut self, count: usize) {
@@ -110,29 +109,42 @@ fn chunks_mut<T>(values: &mut [T]) -> Option<&mut [[T; CHUNK]; CHUNKS]> {
     values.as_chunks_mut().0.try_into().ok()
 }
 
-/// What is prefetched beside an update.
+/// The chunks of a slice of `len` elements, or as many `None` if there is no slice.
+pub(super) fn chunks_or_none<T>(
+    slice: Option<&mut [T]>,
+    len: usize,
+    part: usize,
+) -> impl Iterator<Item = Option<&mut [T]>> {
+    if let Some(slice) = &slice {
+        assert_eq!(slice.len(), len, "adam: largest second moment");
+    }
+    let mut parts = slice.map(|slice| slice.chunks_mut(part));
+    (0..len.div_ceil(part)).map(move |_| parts.as_mut().and_then(Iterator::next))
+}
+
+/// What an update prefetches.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace<T> {
+pub(super) struct PrefetchPlan<T> {
     // Where the next part starts.
-    following: Place<T>,
-    // Elements of this part that were fetched before.
+    following: Addresses<T>,
+    // Elements of this part that have already been fetched.
     fetched: usize,
-    // 1 where two chunks are updated while one is fetched, 0 where one is.
+    // 1 if two chunks are updated for each that is fetched, 0 if one is.
     halved: usize,
 }
 
-impl<T> Pace<T> {
+impl<T> PrefetchPlan<T> {
     /// All of a part and the start of the following one.
-    pub fn whole(following: Place<T>) -> Self {
+    pub fn whole(following: Addresses<T>) -> Self {
         Self {
             following,
-            fetched: AHEAD,
+            fetched: LOOKAHEAD,
             halved: 0,
         }
     }
 
-    /// What follows so many elements, at half the pace: they are half of the part or more.
-    pub fn half(following: Place<T>, fetched: usize) -> Self {
+    /// What follows the `fetched` elements, at half the rate: they are half of the part or more.
+    pub fn half(following: Addresses<T>, fetched: usize) -> Self {
         Self {
             following,
             fetched,
@@ -141,18 +153,18 @@ impl<T> Pace<T> {
     }
 }
 
-/// Places in a parameter and its moments, to prefetch from; nothing is read there.
+/// Addresses in a parameter and its moments, to prefetch from; nothing is read there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<T>([*const T; 3]);
+pub(super) struct Addresses<T>([*const T; 3]);
 
-impl<T> Place<T> {
+impl<T> Addresses<T> {
     #[inline(always)]
     fn offset(self, elements: usize) -> Self {
-        Place(self.0.map(|place| place.wrapping_add(elements)))
+        Self(self.0.map(|address| address.wrapping_add(elements)))
     }
 
     /// In the parameter, the first and the second moment.
-    pub fn places(self) -> [*const T; 3] {
+    pub fn addresses(self) -> [*const T; 3] {
         self.0
     }
 }
@@ -166,16 +178,15 @@ struct UpdatedTile<'a, T> {
     v_max: Option<&'a mut [[T; CHUNK]; CHUNKS]>,
 }
 
-/// [`AdamStep::apply`] on a tile, which can be done share by share.
+/// [`AdamStep::apply`] on a tile, tick by tick.
 pub(super) struct Update<'a, T, const FUSES: bool> {
     step: AdamStep<T>,
     tile: Option<UpdatedTile<'a, T>>,
     // The chunk that comes next.
     at: usize,
-    // Chunks of a share.
-    share: usize,
-    // What is prefetched beside the first chunk, and at which pace it goes on.
-    next: Place<T>,
+    chunks_per_tick: usize,
+    // What is prefetched with the first chunk, and at what rate it goes on.
+    next: Addresses<T>,
     halved: usize,
 }
 
@@ -192,10 +203,10 @@ impl<T: Real, const FUSES: bool> Update<'_, T, FUSES> {
         }
         self.at += 1;
         if at & self.halved == 0 {
-            let places = self.next.offset((at >> self.halved) * CHUNK).places();
-            places
+            let next = self.next.offset((at >> self.halved) * CHUNK);
+            next.addresses()
                 .iter()
-                .for_each(|place| micro::prefetch_line::<false, T>(*place));
+                .for_each(|address| micro::prefetch_line::<false, T>(*address));
         }
         let (p, m, v) = (&mut tile.p[at], &mut tile.m[at], &mut tile.v[at]);
         let v_max = tile.v_max.as_mut().map(|v_max| &mut v_max[at]);
@@ -206,8 +217,8 @@ impl<T: Real, const FUSES: bool> Update<'_, T, FUSES> {
 }
 
 impl<T: Real> AdamStep<T> {
-    /// So many elements at once. They are taken out by value, so that the compiler need not fear that
-    /// the slices overlap.
+    /// `N` elements at once. They are taken out by value, so that the compiler need not allow for
+    /// overlapping slices.
     #[inline(always)]
     fn apply_chunk<const FUSES: bool, const N: usize>(
         &self,
@@ -238,19 +249,19 @@ impl<T: Real> AdamStep<T> {
     }
 }
 
-impl<T: Real, const FUSES: bool> Beside for Update<'_, T, FUSES> {
+impl<T: Real, const FUSES: bool> Interleave for Update<'_, T, FUSES> {
     #[inline(always)]
-    fn share(&mut self) {
-        for _ in 0..self.share {
+    fn tick(&mut self) {
+        for _ in 0..self.chunks_per_tick {
             self.chunk();
         }
     }
 }
 
-impl<T: Real, const FUSES: bool> Pass for Update<'_, T, FUSES> {
+impl<T: Real, const FUSES: bool> SimdTask for Update<'_, T, FUSES> {
     type Output = ();
 
-    /// What the shares have left.
+    /// The chunks that no tick has done.
     #[inline(always)]
     fn run(mut self) {
         while self.chunk() {}
@@ -264,7 +275,7 @@ pub(super) struct Stream<'a, T, const FUSES: bool> {
     pub part: Part<'a, T>,
 }
 
-impl<T: Real, const FUSES: bool> Pass for Stream<'_, T, FUSES> {
+impl<T: Real, const FUSES: bool> SimdTask for Stream<'_, T, FUSES> {
     type Output = ();
 
     #[inline(always)]

@@ -1,7 +1,8 @@
-//! One column at a time, slow and obvious: the oracle of the tests, and the way of the columns that
+//! One column at a time, slow and obvious: the oracle of the tests, and the fallback for columns that
 //! hold NaN, infinities or values whose squares overflow.
 
-use super::{RowSource, RowValues, Statistic};
+use super::statistic::Statistic;
+use crate::pack::{RowSource, RowValues};
 
 /// The statistics of frames `(T, d)`, blockwise, as [`super::Aggregation::run`] computes them.
 ///
@@ -64,7 +65,7 @@ pub(super) fn statistics(mut x: Vec<f64>, statistics: &[Statistic]) -> impl Iter
     })
 }
 
-/// Where a percentile stands in a sorted column.
+/// The position of a percentile in a sorted column.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rank {
     pub(super) below: usize,

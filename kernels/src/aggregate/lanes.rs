@@ -1,9 +1,11 @@
 //! Vectors of values of neighbouring columns, of every instruction set: what a sorting network asks
 //! of them is the smaller and the larger of two.
 
-use super::tile::WIDTH;
 use crate::micro::{MicroKernel, Portable};
 use crate::real::Real;
+
+/// Columns of a tile: a cache line of `f32`.
+pub(super) const WIDTH: usize = 16;
 
 /// Part of a row of a tile, in a register.
 ///

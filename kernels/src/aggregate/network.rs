@@ -6,8 +6,7 @@
 
 use num_traits::Float;
 
-use super::lanes::Lanes;
-use super::tile::WIDTH;
+use super::lanes::{Lanes, WIDTH};
 
 /// Rows sorted, or merged, in registers.
 pub(super) const RUN: usize = 16;

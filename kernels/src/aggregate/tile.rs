@@ -6,17 +6,15 @@ use half::f16;
 use num_traits::{Float, Zero};
 
 use super::column::Rank;
-use super::lanes::{Lanes, Plain};
+use super::lanes::{Lanes, Plain, WIDTH};
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Ymm32, Ymm64, Zmm32, Zmm64};
 use super::network::{Network, RUN};
-use super::{RowSource, RowValues, Statistic};
+use super::statistic::Statistic;
 use crate::buffer::Buffer;
-use crate::micro::{Kernel, MicroKernel, Pass};
+use crate::micro::{Kernel, MicroKernel, SimdTask};
+use crate::pack::{RowSource, RowValues};
 use crate::real::Real;
-
-/// Columns of a tile: a cache line of `f32`.
-pub(super) const WIDTH: usize = 16;
 
 /// Rows that are gathered before they are summed; also the longest sum of single values, whose
 /// rounding errors therefore do not grow with T.
@@ -188,7 +186,7 @@ fn half_to_single(x: f16) -> f32 {
 /// Work on rows of a tile, written once for all vectors.
 trait Job<T> {
     type Output;
-    /// Must be `#[inline(always)]`, as [`Pass::run`].
+    /// Must be `#[inline(always)]`, as [`SimdTask::run`].
     fn run<L: Lanes<Element = T>>(self, kernel: L::Kernel) -> Self::Output;
 }
 
@@ -198,7 +196,7 @@ struct InLanes<L: Lanes, J> {
     job: J,
 }
 
-impl<L: Lanes, J: Job<L::Element>> Pass for InLanes<L, J> {
+impl<L: Lanes, J: Job<L::Element>> SimdTask for InLanes<L, J> {
     type Output = J::Output;
 
     #[inline(always)]
@@ -293,7 +291,7 @@ struct Gather<'a, S: Stored> {
     rows: &'a mut [[S::Element; WIDTH]],
 }
 
-impl<S: Stored> Pass for Gather<'_, S> {
+impl<S: Stored> SimdTask for Gather<'_, S> {
     type Output = Moments;
 
     #[inline(always)]

@@ -4,57 +4,15 @@
 use rayon::iter::{ParallelBridge, ParallelIterator};
 
 use super::single::{one_row, single_rows};
-use super::{BAND, Epilogue, check_epilogue, finish};
-use crate::layout::{PANEL, PackedRows, Panels, ROW_BLOCK};
-use crate::linear::DEPTH;
-use crate::micro::{self, Kernel, Start, Tile};
-use crate::pack::{Gather, PickedRow, Standardise, StoredRows};
+use super::task::{BAND, Projection, Task};
+use crate::layout::PackedRows;
+use crate::micro::{self, Accumulate, Kernel, Operands, Tile};
+use crate::pack::{Gather, PickedRow};
 use crate::parallel;
+use crate::shape::{DEPTH, PANEL, ROW_BLOCK};
 
 /// Tasks to cut a layer's work into for each thread, so that none is left alone with a long one.
 const TASKS_PER_THREAD: usize = 3;
-
-/// A batch of features where they are stored.
-#[derive(Clone, Copy, Debug)]
-pub struct BatchRows<'a> {
-    /// Where the features lie.
-    pub features: StoredRows<'a>,
-    /// The stored row of each row of the batch; `None` where it is missing.
-    pub rows: &'a [Option<usize>],
-    /// Standardisation of the features.
-    pub standardise: Option<Standardise<'a>>,
-}
-
-/// A layer over stored features; missing rows have outputs of 0.
-#[derive(Clone, Copy, Debug)]
-pub struct Projection<'a> {
-    /// What goes in.
-    pub input: BatchRows<'a>,
-    /// `(outputs, features)`.
-    pub weights: &'a Panels<f32>,
-    /// What follows.
-    pub epilogue: Epilogue<'a>,
-}
-
-/// Part of one layer's work: some rows of the batch, some panels of outputs, and where the results go.
-pub(super) struct Task<'a, 'o> {
-    pub(super) layer: &'a Projection<'a>,
-    first_row: usize,
-    rows: usize,
-    pub(super) first_panel: usize,
-    /// For each block of eight rows its outputs, `[outputs][8]`.
-    pub(super) out: Vec<&'o mut [[f32; ROW_BLOCK]]>,
-}
-
-impl Task<'_, '_> {
-    pub(super) fn panels(&self) -> usize {
-        self.out[0].len().div_ceil(PANEL)
-    }
-
-    fn cost(&self) -> usize {
-        self.rows * self.panels() * self.layer.weights.cols()
-    }
-}
 
 /// Runs all layers over one batch of `B` rows and writes their outputs side by side:
 /// `out (B, Σ outputs)`.
@@ -69,7 +27,7 @@ pub fn project(layers: &[Projection<'_>], out: &mut PackedRows<f32>) {
         let width = layer.weights.cols();
         assert_eq!(layer.input.features.cols, width, "project: features");
         assert_eq!(layer.input.rows.len(), batch, "project: one entry per row");
-        check_epilogue(layer.weights, layer.epilogue);
+        layer.epilogue.check(layer.weights);
         if let Some(s) = layer.input.standardise {
             assert_eq!(
                 (s.mean.len(), s.inv_std.len()),
@@ -108,27 +66,30 @@ fn work(layer: &Projection<'_>) -> usize {
     layer.weights.cols() * layer.weights.rows()
 }
 
-/// Cuts every layer into tasks; with each the number of its layer.
+/// Panels that a task of each layer takes, in a batch of `batch` rows.
+fn panels_per_task(layers: &[Projection<'_>], batch: usize) -> Vec<usize> {
+    let total: usize = layers.iter().map(work).sum();
+    let bands = batch.div_ceil(BAND);
+    let threads = rayon::current_num_threads();
+    let largest = total * bands / (TASKS_PER_THREAD * threads);
+    let per_task = |layer: &Projection<'_>| {
+        let panels = layer.weights.rows().div_ceil(PANEL).max(1);
+        let pieces = work(layer).div_ceil(largest.max(1)).clamp(1, panels);
+        // One row reuses nothing, so its tasks are small.
+        let pieces = if batch == 1 { panels } else { pieces };
+        panels.div_ceil(pieces)
+    };
+    layers.iter().map(per_task).collect()
+}
+
+/// Cuts every layer into tasks, each with the index of its layer.
 fn tasks<'a, 'o>(
     layers: &'a [Projection<'a>],
     out: &'o mut PackedRows<f32>,
 ) -> Vec<(usize, Task<'a, 'o>)> {
     let (batch, outputs) = (out.rows(), out.cols());
-    let total: usize = layers.iter().map(work).sum();
-    let bands = batch.div_ceil(BAND);
-    let threads = rayon::current_num_threads();
-    let largest = total * bands / (TASKS_PER_THREAD * threads);
+    let groups = panels_per_task(layers, batch);
     let mut all = Vec::new();
-    // Panels that a task of each layer takes. One row reuses nothing, so its tasks are small.
-    let groups: Vec<usize> = layers
-        .iter()
-        .map(|layer| {
-            let panels = layer.weights.rows().div_ceil(PANEL).max(1);
-            let pieces = work(layer).div_ceil(largest.max(1)).clamp(1, panels);
-            let pieces = if batch == 1 { panels } else { pieces };
-            panels.div_ceil(pieces)
-        })
-        .collect();
     let blocks = out.as_mut_slice().as_chunks_mut::<ROW_BLOCK>().0;
     for (band, blocks) in blocks.chunks_mut(BAND / ROW_BLOCK * outputs).enumerate() {
         let first_row = band * BAND;
@@ -172,7 +133,6 @@ struct Scratch {
 /// Some rows through some outputs of a layer: pass by pass over the features, each gathered once.
 fn band(kernel: Kernel, scratch: &mut Scratch, task: Task<'_, '_>) {
     let (layer, panels) = (task.layer, task.panels());
-    let width = layer.weights.cols();
     let picked: Vec<PickedRow<'_>> = layer.input.rows[task.first_row..][..task.rows]
         .iter()
         .map(|row| row.map(|row| (layer.input.features, row)))
@@ -190,7 +150,47 @@ fn band(kernel: Kernel, scratch: &mut Scratch, task: Task<'_, '_>) {
     scratch
         .sums
         .resize(panels * blocks, Tile([[0.0; PANEL]; ROW_BLOCK]));
-    for from in (0..width).step_by(DEPTH) {
+    let passes = Passes {
+        kernel,
+        layer,
+        picked: &picked,
+        first_panel: task.first_panel,
+        panels,
+    };
+    for from in (0..layer.weights.cols()).step_by(DEPTH) {
+        passes.run(from, scratch);
+    }
+    for (p, sums) in scratch.sums.chunks(blocks).enumerate() {
+        for (block, (sums, out)) in sums.iter().zip(&mut outputs).enumerate() {
+            let rows = &picked[block * ROW_BLOCK..picked.len().min((block + 1) * ROW_BLOCK)];
+            let present = |r: usize| rows.get(r).is_some_and(Option::is_some);
+            let present = std::array::from_fn(present);
+            let (panel, out) = (task.first_panel + p, &mut out[p * PANEL..]);
+            layer.epilogue.finish(panel, sums, present, out);
+        }
+    }
+}
+
+/// What the passes of a task share.
+struct Passes<'a> {
+    kernel: Kernel,
+    layer: &'a Projection<'a>,
+    picked: &'a [PickedRow<'a>],
+    first_panel: usize,
+    panels: usize,
+}
+
+impl Passes<'_> {
+    /// Gathers features `from ..` of all rows and adds their products to the sums.
+    fn run(&self, from: usize, scratch: &mut Scratch) {
+        let Self {
+            kernel,
+            layer,
+            picked,
+            first_panel,
+            panels,
+        } = *self;
+        let (width, blocks) = (layer.weights.cols(), picked.len().div_ceil(ROW_BLOCK));
         let depth = from..width.min(from + DEPTH);
         let x = &mut scratch.x[..blocks * depth.len()];
         for (rows, out) in picked.chunks(ROW_BLOCK).zip(x.chunks_mut(depth.len())) {
@@ -202,33 +202,30 @@ fn band(kernel: Kernel, scratch: &mut Scratch, task: Task<'_, '_>) {
                 out,
             });
         }
-        // While these multiply, the next features and the next weights arrive, a share with each tile.
+        // While these multiply, the next features and the next weights arrive, a portion with each tile.
         let ahead = depth.end..width.min(depth.end + DEPTH);
-        let mut coming = picked.iter().flatten().cycle();
+        let mut upcoming = picked.iter().flatten().cycle();
         let rows_per_tile = picked.len().div_ceil(panels * blocks);
         for (p, sums) in scratch.sums.chunks_mut(blocks).enumerate() {
-            let panel = &layer.weights.panel(task.first_panel + p)[depth.clone()];
+            let panel = &layer.weights.panel(first_panel + p)[depth.clone()];
             let next = if p + 1 < panels {
-                &layer.weights.panel(task.first_panel + p + 1)[depth.clone()]
+                &layer.weights.panel(first_panel + p + 1)[depth.clone()]
             } else {
-                &layer.weights.panel(task.first_panel)[ahead.clone()]
+                &layer.weights.panel(first_panel)[ahead.clone()]
             };
-            let mut shares = next.chunks(next.len().div_ceil(blocks).max(1));
+            let mut portions = next.chunks(next.len().div_ceil(blocks).max(1));
             for (x, sums) in x.chunks(depth.len()).zip(sums) {
-                micro::prefetch::<false, f32>(shares.next().unwrap_or_default().as_flattened());
-                for (source, row) in coming.by_ref().take(rows_per_tile) {
+                micro::prefetch::<false, f32>(portions.next().unwrap_or_default().as_flattened());
+                for (source, row) in upcoming.by_ref().take(rows_per_tile) {
                     source.prefetch(*row, ahead.clone());
                 }
-                kernel.down(x, panel, Start::Tile, sums, &mut ());
+                let operands = Operands {
+                    a: x,
+                    b: panel,
+                    accumulate: Accumulate::Add,
+                };
+                kernel.mul_packed(operands, sums, &mut ());
             }
-        }
-    }
-    for (p, sums) in scratch.sums.chunks(blocks).enumerate() {
-        for (block, (sums, out)) in sums.iter().zip(&mut outputs).enumerate() {
-            let rows = &picked[block * ROW_BLOCK..picked.len().min((block + 1) * ROW_BLOCK)];
-            let present = |r: usize| rows.get(r).is_some_and(Option::is_some);
-            let present = std::array::from_fn(present);
-            finish(layer.epilogue, task.first_panel, p, sums, present, out);
         }
     }
 }

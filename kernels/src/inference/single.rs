@@ -2,11 +2,10 @@
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::finish;
-use super::project::{Projection, Task};
-use crate::layout::{PANEL, ROW_BLOCK};
-use crate::micro::{self, Kernel, Pass, Tile};
+use super::task::{Projection, Task};
+use crate::micro::{self, Kernel, SimdTask, Tile};
 use crate::pack::{Standardise, StoredRows};
+use crate::shape::{PANEL, ROW_BLOCK};
 
 /// The standardised features of a batch of one row, for each layer; none where they are missing.
 pub(super) fn single_rows(kernel: Kernel, layers: &[Projection<'_>]) -> Vec<Option<Vec<f32>>> {
@@ -33,7 +32,7 @@ struct ReadRow<'a> {
     x: &'a mut [f32],
 }
 
-impl Pass for ReadRow<'_> {
+impl SimdTask for ReadRow<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -47,19 +46,19 @@ impl Pass for ReadRow<'_> {
 
 /// One row through some outputs of a layer: the weights stream past once.
 pub(super) fn one_row(kernel: Kernel, x: Option<&[f32]>, mut task: Task<'_, '_>) {
-    let panels = task.panels();
     let (layer, out) = (task.layer, &mut task.out[0]);
-    for p in 0..panels {
+    for (p, out) in out.chunks_mut(PANEL).enumerate() {
+        let panel = task.first_panel + p;
         let mut sums = Tile([[0.0; PANEL]; ROW_BLOCK]);
         if let Some(x) = x {
-            sums.0[0] = product(kernel, x, layer.weights.panel(task.first_panel + p));
+            sums.0[0] = product(kernel, x, layer.weights.panel(panel));
         }
         let present = std::array::from_fn(|r| r == 0 && x.is_some());
-        finish(layer.epilogue, task.first_panel, p, &sums, present, out);
+        layer.epilogue.finish(panel, &sums, present, out);
     }
 }
 
-/// `Σ_k x[k] panel[k][j]`, in the order of k and rounded as [`Kernel::down`] does. Weights of inputs
+/// `Σ_k x[k] panel[k][j]`, in the order of k and rounded as [`Kernel::mul_packed`] does. Weights of inputs
 /// that are 0 together (an encoder that was not selected) are not read: finite ones would add 0.
 pub(super) fn product(kernel: Kernel, x: &[f32], panel: &[[f32; PANEL]]) -> [f32; PANEL] {
     match kernel {
@@ -76,14 +75,14 @@ struct Stream<'a, const FUSES: bool> {
     panel: &'a [[f32; PANEL]],
 }
 
-/// How far ahead of the sums weights are asked for, in inputs: 4 KiB, which the processor's own
+/// How far ahead of the sums weights are prefetched, in inputs: 4 KiB, which the processor's own
 /// prefetching does not cross.
-const AHEAD: usize = 32;
+const LOOKAHEAD: usize = 32;
 
 /// Inputs that are skipped together.
 const SKIPPED: usize = 64;
 
-impl<const FUSES: bool> Pass for Stream<'_, FUSES> {
+impl<const FUSES: bool> SimdTask for Stream<'_, FUSES> {
     type Output = [f32; PANEL];
 
     #[inline(always)]
@@ -94,7 +93,7 @@ impl<const FUSES: bool> Pass for Stream<'_, FUSES> {
             if x.iter().all(|x| *x == 0.0) {
                 continue;
             }
-            let mut ahead = self.panel.iter().skip(n * SKIPPED + AHEAD);
+            let mut ahead = self.panel.iter().skip(n * SKIPPED + LOOKAHEAD);
             for (x, w) in x.iter().zip(panel) {
                 if let Some(ahead) = ahead.next() {
                     micro::prefetch::<true, f32>(ahead);

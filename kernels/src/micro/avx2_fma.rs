@@ -5,8 +5,9 @@ use std::arch::x86_64::{
     __m256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
 };
 
-use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Start, Tile, TileRows};
-use crate::layout::{PANEL, ROW_BLOCK};
+use super::kernel::{Interleave, MicroKernel, STEPS_PER_TICK, SimdTask, micro_kernel};
+use super::tile::{Accumulate, Operands, PackedOperands, StridedOperands, Tile, TileRows};
+use crate::shape::{PANEL, ROW_BLOCK};
 
 /// Values in a vector.
 const LANES: usize = 8;
@@ -30,68 +31,33 @@ impl Avx2Fma {
     }
 }
 
-impl MicroKernel for Avx2Fma {
-    const NAME: &'static str = "avx2";
-    const PARTS: usize = (ROW_BLOCK / PART_ROWS) * (PANEL / PART_COLS);
+micro_kernel! { Avx2Fma, "avx2", parts: (ROW_BLOCK / PART_ROWS) * (PANEL / PART_COLS) }
 
-    #[inline]
-    fn down<R: TileRows<f32>, B: Beside>(
-        self,
-        a: &[[f32; ROW_BLOCK]],
-        b: &[[f32; PANEL]],
-        start: Start,
-        tile: &mut R,
-        beside: &mut B,
-    ) {
-        // SAFETY: a value of this type proves that the features are there.
-        unsafe { down(a, b, start, tile, beside) }
-    }
-
-    #[inline]
-    fn across<const W: usize, B: Beside>(
-        self,
-        a: Blocks<'_, f32>,
-        b: &[[f32; PANEL]],
-        start: Start,
-        tile: &mut Tile<f32>,
-        beside: &mut B,
-    ) {
-        // SAFETY: a value of this type proves that the features are there.
-        unsafe { across::<W, B>(a, b, start, tile, beside) }
-    }
-
-    #[inline]
-    fn run<P: Pass>(self, pass: P) -> P::Output {
-        // SAFETY: a value of this type proves that the features are there.
-        unsafe { run(pass) }
-    }
+#[target_feature(enable = "avx2,fma")]
+fn run_task<S: SimdTask>(task: S) -> S::Output {
+    task.run()
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn run<P: Pass>(pass: P) -> P::Output {
-    pass.run()
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn down<R: TileRows<f32>, B: Beside>(
+fn mul_packed<R: TileRows<f32>, I: Interleave>(
     a: &[[f32; ROW_BLOCK]],
     b: &[[f32; PANEL]],
-    start: Start,
+    accumulate: Accumulate,
     tile: &mut R,
-    beside: &mut B,
+    interleave: &mut I,
 ) {
     let depth = a.len().min(b.len());
     let (a, b) = (&a[..depth], &b[..depth]);
     for col in 0..PANEL / PART_COLS {
         for row in 0..ROW_BLOCK / PART_ROWS {
-            let mut sums = load_part(start, tile, row, col);
-            for (a, b) in a.chunks(STEPS_PER_SHARE).zip(b.chunks(STEPS_PER_SHARE)) {
+            let mut sums = load_part(accumulate, tile, row, col);
+            for (a, b) in a.chunks(STEPS_PER_TICK).zip(b.chunks(STEPS_PER_TICK)) {
                 for (a, b) in a.iter().zip(b) {
                     let a = a.as_chunks::<PART_ROWS>().0[row];
                     multiply_add(&mut sums, a, part_of(b, col));
                 }
-                if a.len() == STEPS_PER_SHARE {
-                    beside.share();
+                if a.len() == STEPS_PER_TICK {
+                    interleave.tick();
                 }
             }
             store_part(&sums, tile, row, col);
@@ -100,23 +66,22 @@ fn down<R: TileRows<f32>, B: Beside>(
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn across<const W: usize, B: Beside>(
-    a: Blocks<'_, f32>,
-    b: &[[f32; PANEL]],
-    start: Start,
+fn mul_strided<const W: usize, I: Interleave>(
+    operands: StridedOperands<'_, f32>,
     tile: &mut Tile<f32>,
-    beside: &mut B,
+    interleave: &mut I,
 ) {
+    let StridedOperands { a, b, accumulate } = operands;
     for col in 0..PANEL / PART_COLS {
         for row in 0..ROW_BLOCK / PART_ROWS {
-            let mut sums = load_part(start, tile, row, col);
+            let mut sums = load_part(accumulate, tile, row, col);
             for (n, b) in b.as_chunks::<W>().0.iter().enumerate() {
                 let a = &a.block::<W>(n).as_chunks::<PART_ROWS>().0[row];
                 for (d, b) in b.iter().enumerate() {
                     let a = [a[0][d], a[1][d], a[2][d], a[3][d]];
                     multiply_add(&mut sums, a, part_of(b, col));
                 }
-                beside.share();
+                interleave.tick();
             }
             store_part(&sums, tile, row, col);
         }
@@ -137,9 +102,9 @@ fn multiply_add(sums: &mut Sums, a: [f32; PART_ROWS], b: &[[f32; LANES]; 2]) {
 
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn load_part<R: TileRows<f32>>(start: Start, tile: &R, row: usize, col: usize) -> Sums {
+fn load_part<R: TileRows<f32>>(accumulate: Accumulate, tile: &R, row: usize, col: usize) -> Sums {
     let mut sums = [[_mm256_setzero_ps(); 2]; PART_ROWS];
-    if start == Start::Zero {
+    if accumulate == Accumulate::Overwrite {
         return sums;
     }
     for (i, sums) in sums.iter_mut().enumerate() {

@@ -5,10 +5,10 @@ use std::arch::x86_64::{
     __m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-use super::{
-    Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Start, Tile, TileRows, prefetch_line,
-};
-use crate::layout::{PANEL, ROW_BLOCK};
+use super::kernel::{Interleave, MicroKernel, STEPS_PER_TICK, SimdTask, micro_kernel};
+use super::prefetch::prefetch_line;
+use super::tile::{Accumulate, Operands, PackedOperands, StridedOperands, Tile, TileRows};
+use crate::shape::{PANEL, ROW_BLOCK};
 
 /// Values in a vector.
 const LANES: usize = 16;
@@ -33,65 +33,30 @@ impl Avx512 {
     }
 }
 
-impl MicroKernel for Avx512 {
-    const NAME: &'static str = "avx512";
-    const PARTS: usize = 1;
-
-    #[inline]
-    fn down<R: TileRows<f32>, B: Beside>(
-        self,
-        a: &[[f32; ROW_BLOCK]],
-        b: &[[f32; PANEL]],
-        start: Start,
-        tile: &mut R,
-        beside: &mut B,
-    ) {
-        // SAFETY: a value of this type proves that the features are there.
-        unsafe { down(a, b, start, tile, beside) }
-    }
-
-    #[inline]
-    fn across<const W: usize, B: Beside>(
-        self,
-        a: Blocks<'_, f32>,
-        b: &[[f32; PANEL]],
-        start: Start,
-        tile: &mut Tile<f32>,
-        beside: &mut B,
-    ) {
-        // SAFETY: a value of this type proves that the features are there.
-        unsafe { across::<W, B>(a, b, start, tile, beside) }
-    }
-
-    #[inline]
-    fn run<P: Pass>(self, pass: P) -> P::Output {
-        // SAFETY: a value of this type proves that the features are there.
-        unsafe { run(pass) }
-    }
-}
+micro_kernel! { Avx512, "avx512", parts: 1 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn run<P: Pass>(pass: P) -> P::Output {
-    pass.run()
+fn run_task<S: SimdTask>(task: S) -> S::Output {
+    task.run()
 }
 
 #[target_feature(enable = "avx512f")]
-fn down<R: TileRows<f32>, B: Beside>(
+fn mul_packed<R: TileRows<f32>, I: Interleave>(
     a: &[[f32; ROW_BLOCK]],
     b: &[[f32; PANEL]],
-    start: Start,
+    accumulate: Accumulate,
     tile: &mut R,
-    beside: &mut B,
+    interleave: &mut I,
 ) {
     let depth = a.len().min(b.len());
-    let (a, last_a) = a[..depth].as_chunks::<STEPS_PER_SHARE>();
-    let (b, last_b) = b[..depth].as_chunks::<STEPS_PER_SHARE>();
-    let mut sums = load_tile(start, tile);
+    let (a, last_a) = a[..depth].as_chunks::<STEPS_PER_TICK>();
+    let (b, last_b) = b[..depth].as_chunks::<STEPS_PER_TICK>();
+    let mut sums = load_tile(accumulate, tile);
     for (a, b) in a.iter().zip(b) {
         for (a, b) in a.iter().zip(b) {
             multiply_add(&mut sums, *a, b);
         }
-        beside.share();
+        interleave.tick();
     }
     for (a, b) in last_a.iter().zip(last_b) {
         multiply_add(&mut sums, *a, b);
@@ -99,44 +64,43 @@ fn down<R: TileRows<f32>, B: Beside>(
     store_tile(&sums, tile);
 }
 
-// No more features than these: with gathers of narrow vectors LLVM would fetch the broadcast values
+// No more features than these: with gathers of narrow vectors LLVM would load the broadcast values
 // by one of them and shuffle, at half the speed.
 #[target_feature(enable = "avx512f")]
-fn across<const W: usize, B: Beside>(
-    a: Blocks<'_, f32>,
-    b: &[[f32; PANEL]],
-    start: Start,
+fn mul_strided<const W: usize, I: Interleave>(
+    operands: StridedOperands<'_, f32>,
     tile: &mut Tile<f32>,
-    beside: &mut B,
+    interleave: &mut I,
 ) {
-    let mut sums = load_tile(start, tile);
+    let StridedOperands { a, b, accumulate } = operands;
+    let mut sums = load_tile(accumulate, tile);
     for (n, b) in b.as_chunks::<W>().0.iter().enumerate() {
-        let rows: [&[f32; W]; ROW_BLOCK] = a.block::<W>(n).each_ref().map(hidden);
-        // The next tile is likely to take what stands behind the block.
-        let behind = a.data.as_ptr().wrapping_add(n * a.stride + ROW_BLOCK * W);
+        let rows: [&[f32; W]; ROW_BLOCK] = a.block::<W>(n).each_ref().map(opaque);
+        // The next tile probably takes what follows the block.
+        let following = a.data.as_ptr().wrapping_add(n * a.stride + ROW_BLOCK * W);
         for line in (0..ROW_BLOCK * W).step_by(LANES) {
-            prefetch_line::<true, f32>(behind.wrapping_add(line));
+            prefetch_line::<true, f32>(following.wrapping_add(line));
         }
         for (d, b) in b.iter().enumerate() {
             multiply_add(&mut sums, rows.map(|row| row[d]), b);
         }
-        beside.share();
+        interleave.tick();
     }
     store_tile(&sums, tile);
 }
 
-/// The same row, of whose place the compiler no longer knows anything. If it knew that the rows of a
-/// narrow block stand side by side, it would fetch a column by masked loads of all of them and
-/// shuffles, at half the speed of eight broadcasts from memory.
+/// The same row, with its address hidden from the compiler. If it knew that the rows of a narrow block
+/// are adjacent, it would load a column by masked loads of all of them and shuffles, at half the speed
+/// of eight broadcasts from memory.
 #[inline(always)]
-fn hidden<const W: usize>(row: &[f32; W]) -> &[f32; W] {
-    let mut place: *const [f32; W] = row;
+fn opaque<const W: usize>(row: &[f32; W]) -> &[f32; W] {
+    let mut address: *const [f32; W] = row;
     // SAFETY: no instruction is emitted.
     unsafe {
-        asm!("/* {0} */", inout(reg) place, options(pure, readonly, nostack, preserves_flags));
+        asm!("/* {0} */", inout(reg) address, options(pure, readonly, nostack, preserves_flags));
     }
     // SAFETY: the register has kept its value, which is a row's.
-    unsafe { &*place }
+    unsafe { &*address }
 }
 
 /// `sums[i][j] += a[i] b[j]`.
@@ -154,9 +118,9 @@ fn multiply_add(sums: &mut Sums, a: [f32; ROW_BLOCK], b: &[f32; PANEL]) {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load_tile<R: TileRows<f32>>(start: Start, tile: &R) -> Sums {
+fn load_tile<R: TileRows<f32>>(accumulate: Accumulate, tile: &R) -> Sums {
     let mut sums = [[_mm512_setzero_ps(); PANEL / LANES]; ROW_BLOCK];
-    if start == Start::Zero {
+    if accumulate == Accumulate::Overwrite {
         return sums;
     }
     for (i, sums) in sums.iter_mut().enumerate() {

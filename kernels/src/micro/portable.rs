@@ -1,9 +1,11 @@
 //! Plain Rust that the compiler vectorises: the kernel of processors without one of their own, and
 //! of `f64` on all.
 
-use super::{Beside, Blocks, MicroKernel, Pass, STEPS_PER_SHARE, Start, Tile, TileRows};
-use crate::layout::{PANEL, ROW_BLOCK};
-use crate::real::Real;
+use num_traits::Float;
+
+use super::kernel::{Interleave, MicroKernel, STEPS_PER_TICK, SimdTask};
+use super::tile::{Accumulate, PackedOperands, StridedOperands, Tile, TileRows};
+use crate::shape::{PANEL, ROW_BLOCK};
 
 /// Rows of the part of a tile that is summed at once.
 const SUB_ROWS: usize = 4;
@@ -23,114 +25,93 @@ impl MicroKernel for Portable {
     const NAME: &'static str = "portable";
     const PARTS: usize = (ROW_BLOCK / SUB_ROWS) * (PANEL / SUB_COLS);
 
-    fn down<R: TileRows<f32>, B: Beside>(
+    fn mul_packed<R: TileRows<f32>, I: Interleave>(
         self,
-        a: &[[f32; ROW_BLOCK]],
-        b: &[[f32; PANEL]],
-        start: Start,
+        operands: PackedOperands<'_, f32>,
         tile: &mut R,
-        beside: &mut B,
+        interleave: &mut I,
     ) {
-        Down::<_, _, _, BASELINE_FUSES, SUB_COLS> {
-            a,
-            b,
-            start,
-            tile,
-            beside,
-        }
-        .run();
+        MulPacked::<_, _, _, BASELINE_FUSES, SUB_COLS>(operands, tile, interleave).run();
     }
 
-    fn across<const W: usize, B: Beside>(
+    fn mul_strided<const W: usize, I: Interleave>(
         self,
-        a: Blocks<'_, f32>,
-        b: &[[f32; PANEL]],
-        start: Start,
+        operands: StridedOperands<'_, f32>,
         tile: &mut Tile<f32>,
-        beside: &mut B,
+        interleave: &mut I,
     ) {
-        Across::<_, _, BASELINE_FUSES, W, SUB_COLS> {
-            a,
-            b,
-            start,
-            tile,
-            beside,
-        }
-        .run();
+        MulStrided::<_, _, BASELINE_FUSES, W, SUB_COLS>(operands, tile, interleave).run();
     }
 
-    fn run<P: Pass>(self, pass: P) -> P::Output {
-        pass.run()
+    fn run<S: SimdTask>(self, task: S) -> S::Output {
+        task.run()
     }
 }
 
-/// [`MicroKernel::down`] for any scalar, in parts of 4 × `C` sums.
-pub(crate) struct Down<'a, T, R, B, const FUSES: bool, const C: usize> {
-    pub(crate) a: &'a [[T; ROW_BLOCK]],
-    pub(crate) b: &'a [[T; PANEL]],
-    pub(crate) start: Start,
-    pub(crate) tile: &'a mut R,
-    pub(crate) beside: &'a mut B,
-}
+/// [`MicroKernel::mul_packed`] for any scalar, in parts of 4 × `C` sums.
+pub(crate) struct MulPacked<'a, T, R, I, const FUSES: bool, const C: usize>(
+    pub(crate) PackedOperands<'a, T>,
+    pub(crate) &'a mut R,
+    pub(crate) &'a mut I,
+);
 
-impl<T: Real, R: TileRows<T>, B: Beside, const FUSES: bool, const C: usize> Pass
-    for Down<'_, T, R, B, FUSES, C>
+impl<T: Float, R: TileRows<T>, I: Interleave, const FUSES: bool, const C: usize> SimdTask
+    for MulPacked<'_, T, R, I, FUSES, C>
 {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let depth = self.a.len().min(self.b.len());
-        let (a, b) = (&self.a[..depth], &self.b[..depth]);
+        let Self(PackedOperands { a, b, accumulate }, tile, interleave) = self;
+        let depth = a.len().min(b.len());
+        let (a, b) = (&a[..depth], &b[..depth]);
         for row in (0..ROW_BLOCK).step_by(SUB_ROWS) {
             for col in (0..PANEL).step_by(C) {
-                let mut part = load::<T, R, C>(self.start, self.tile, row, col);
-                let groups = a.chunks(STEPS_PER_SHARE).zip(b.chunks(STEPS_PER_SHARE));
-                for (a, b) in groups {
+                let mut part = load::<T, R, C>(accumulate, tile, row, col);
+                for (a, b) in a.chunks(STEPS_PER_TICK).zip(b.chunks(STEPS_PER_TICK)) {
                     for (a, b) in a.iter().zip(b) {
                         let b = &b.as_chunks::<C>().0[col / C];
                         let a = &a.as_chunks::<SUB_ROWS>().0[row / SUB_ROWS];
                         multiply_add::<T, FUSES, C>(&mut part, *a, *b);
                     }
-                    if a.len() == STEPS_PER_SHARE {
-                        self.beside.share();
+                    if a.len() == STEPS_PER_TICK {
+                        interleave.tick();
                     }
                 }
-                store(self.tile, row, col, &part);
+                store(tile, row, col, &part);
             }
         }
     }
 }
 
-/// [`MicroKernel::across`] for any scalar.
-pub(crate) struct Across<'a, T, B, const FUSES: bool, const W: usize, const C: usize> {
-    pub(crate) a: Blocks<'a, T>,
-    pub(crate) b: &'a [[T; PANEL]],
-    pub(crate) start: Start,
-    pub(crate) tile: &'a mut Tile<T>,
-    pub(crate) beside: &'a mut B,
-}
+/// [`MicroKernel::mul_strided`] for any scalar.
+pub(crate) struct MulStrided<'a, T, I, const FUSES: bool, const W: usize, const C: usize>(
+    pub(crate) StridedOperands<'a, T>,
+    pub(crate) &'a mut Tile<T>,
+    pub(crate) &'a mut I,
+);
 
-impl<T: Real, B: Beside, const FUSES: bool, const W: usize, const C: usize> Pass
-    for Across<'_, T, B, FUSES, W, C>
+impl<T: Float, I: Interleave, const FUSES: bool, const W: usize, const C: usize> SimdTask
+    for MulStrided<'_, T, I, FUSES, W, C>
 {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
+        let Self(operands, tile, interleave) = self;
         for row in (0..ROW_BLOCK).step_by(SUB_ROWS) {
             for col in (0..PANEL).step_by(C) {
-                let mut part = load::<T, _, C>(self.start, self.tile, row, col);
-                for (n, b) in self.b.as_chunks::<W>().0.iter().enumerate() {
-                    let a = self.a.block::<W>(n);
+                let mut part = load::<T, _, C>(operands.accumulate, tile, row, col);
+                for (n, b) in operands.b.as_chunks::<W>().0.iter().enumerate() {
+                    let a = operands.a.block::<W>(n);
                     for (d, b) in b.iter().enumerate() {
                         let b = &b.as_chunks::<C>().0[col / C];
                         let a = [a[row][d], a[row + 1][d], a[row + 2][d], a[row + 3][d]];
                         multiply_add::<T, FUSES, C>(&mut part, a, *b);
                     }
-                    self.beside.share();
+                    interleave.tick();
                 }
-                store(self.tile, row, col, &part);
+                store(tile, row, col, &part);
             }
         }
     }
@@ -138,7 +119,7 @@ impl<T: Real, B: Beside, const FUSES: bool, const W: usize, const C: usize> Pass
 
 /// `part[i][j] += a[i] b[j]`.
 #[inline(always)]
-fn multiply_add<T: Real, const FUSES: bool, const C: usize>(
+fn multiply_add<T: Float, const FUSES: bool, const C: usize>(
     part: &mut [[T; C]; SUB_ROWS],
     a: [T; SUB_ROWS],
     b: [T; C],
@@ -155,14 +136,14 @@ fn multiply_add<T: Real, const FUSES: bool, const C: usize>(
 }
 
 #[inline(always)]
-fn load<T: Real, R: TileRows<T>, const C: usize>(
-    start: Start,
+fn load<T: Float, R: TileRows<T>, const C: usize>(
+    accumulate: Accumulate,
     tile: &R,
     row: usize,
     col: usize,
 ) -> [[T; C]; SUB_ROWS] {
     let mut part = [[T::zero(); C]; SUB_ROWS];
-    if start == Start::Zero {
+    if accumulate == Accumulate::Overwrite {
         return part;
     }
     for (i, part) in part.iter_mut().enumerate() {
@@ -172,7 +153,7 @@ fn load<T: Real, R: TileRows<T>, const C: usize>(
 }
 
 #[inline(always)]
-fn store<T: Real, R: TileRows<T>, const C: usize>(
+fn store<T: Float, R: TileRows<T>, const C: usize>(
     tile: &mut R,
     row: usize,
     col: usize,

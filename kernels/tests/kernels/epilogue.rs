@@ -2,7 +2,8 @@
 
 use blendfuse_kernels::counter::{Dropout, StreamKey};
 use blendfuse_kernels::epilogue::{
-    Affine, column_moments, normalise_relu_dropout, normalise_relu_dropout_backward,
+    Affine, NormaliseBackward, NormaliseForward, column_moments, normalise_relu_dropout,
+    normalise_relu_dropout_backward,
 };
 use blendfuse_kernels::{MatRef, Real, reference};
 
@@ -58,45 +59,28 @@ fn fused_agrees<T: Real>(rows: usize, cols: usize) {
         for rate in [None, Some(0.0), Some(0.4)] {
             let dropout = rate.map(dropout);
             let (first_col, width) = (5, cols + 9);
+            let operands = NormaliseForward {
+                mean: &mean,
+                inv_std: &inv_std,
+                affine,
+                present,
+                dropout,
+                first_col,
+                width,
+            };
             let (mut h, mut expected) = (y.clone(), y.clone());
             let mut x_hat = Guarded::unwritten(rows, cols);
             let mut expected_x_hat = x_hat.clone();
             reference::normalise_relu_dropout(
                 expected.as_mut(),
                 Some(expected_x_hat.as_mut()),
-                &mean,
-                &inv_std,
-                affine,
-                present,
-                dropout,
-                first_col,
-                width,
+                operands,
             );
-            normalise_relu_dropout(
-                h.as_mut(),
-                Some(x_hat.as_mut()),
-                &mean,
-                &inv_std,
-                affine,
-                present,
-                dropout,
-                first_col,
-                width,
-            );
+            normalise_relu_dropout(h.as_mut(), Some(x_hat.as_mut()), operands);
             assert_same_bits(&h.values(), &expected.values());
             assert_same_bits(&x_hat.values(), &expected_x_hat.values());
             let mut without = y.clone();
-            normalise_relu_dropout(
-                without.as_mut(),
-                None,
-                &mean,
-                &inv_std,
-                affine,
-                present,
-                dropout,
-                first_col,
-                width,
-            );
+            normalise_relu_dropout(without.as_mut(), None, operands);
             assert_same_bits(&without.values(), &expected.values());
 
             for batch_count in [None, Some(rows.max(1))] {
@@ -104,27 +88,24 @@ fn fused_agrees<T: Real>(rows: usize, cols: usize) {
                 let (mut ours, mut expected) = (dh.clone(), dh.clone());
                 let mut ours_affine = (per_col(7), per_col(8));
                 let mut expected_affine = ours_affine.clone();
-                reference::normalise_relu_dropout_backward(
-                    expected.as_mut(),
-                    h.as_ref(),
-                    x_hat.as_ref(),
-                    &inv_std,
-                    &gamma,
+                let operands = NormaliseBackward {
+                    h: h.as_ref(),
+                    normalised: x_hat.as_ref(),
+                    inv_std: &inv_std,
+                    gamma: &gamma,
                     present,
                     batch_count,
-                    scale,
+                    dropout_scale: scale,
+                };
+                reference::normalise_relu_dropout_backward(
+                    expected.as_mut(),
+                    operands,
                     &mut expected_affine.0,
                     &mut expected_affine.1,
                 );
                 normalise_relu_dropout_backward(
                     ours.as_mut(),
-                    h.as_ref(),
-                    x_hat.as_ref(),
-                    &inv_std,
-                    &gamma,
-                    present,
-                    batch_count,
-                    scale,
+                    operands,
                     &mut ours_affine.0,
                     &mut ours_affine.1,
                 );
@@ -187,13 +168,15 @@ fn nan_stays_unless_it_is_dropped() {
         normalise_relu_dropout(
             y.as_mut(),
             None,
-            &ones,
-            &ones,
-            affine,
-            None,
-            dropout,
-            0,
-            100,
+            NormaliseForward {
+                mean: &ones,
+                inv_std: &ones,
+                affine,
+                present: None,
+                dropout,
+                first_col: 0,
+                width: 100,
+            },
         );
         y.values().iter().filter(|y| y.is_nan()).count()
     };
@@ -222,13 +205,15 @@ fn blocks_of_columns_drop_what_the_whole_layer_drops() {
         normalise_relu_dropout(
             part.as_mut(),
             None,
-            &zeros[..cols],
-            &ones[..cols],
-            affine,
-            None,
-            Some(dropout(0.33)),
-            first,
-            width,
+            NormaliseForward {
+                mean: &zeros[..cols],
+                inv_std: &ones[..cols],
+                affine,
+                present: None,
+                dropout: Some(dropout(0.33)),
+                first_col: first,
+                width,
+            },
         );
         part.values()
     };
@@ -258,13 +243,15 @@ fn dropout_keeps_its_share_everywhere() {
     normalise_relu_dropout(
         y.as_mut(),
         None,
-        &zeros,
-        &ones,
-        affine,
-        None,
-        Some(dropout(rate)),
-        0,
-        cols,
+        NormaliseForward {
+            mean: &zeros,
+            inv_std: &ones,
+            affine,
+            present: None,
+            dropout: Some(dropout(rate)),
+            first_col: 0,
+            width: cols,
+        },
     );
     let y = y.values();
     let check = |kept: usize, of: usize| {
@@ -300,12 +287,14 @@ fn refuses_statistics_of_another_width() {
     normalise_relu_dropout(
         y.as_mut(),
         None,
-        &ones[..2],
-        &ones,
-        affine,
-        None,
-        None,
-        0,
-        3,
+        NormaliseForward {
+            mean: &ones[..2],
+            inv_std: &ones,
+            affine,
+            present: None,
+            dropout: None,
+            first_col: 0,
+            width: 3,
+        },
     );
 }

@@ -1,7 +1,7 @@
 //! Layers of a trained network: exact against the reference, and the same bits for a row whatever
 //! batch it comes in.
 
-use blendfuse_kernels::inference::{BatchRows, Epilogue, Projection, dense, project, weigh};
+use blendfuse_kernels::inference::{BatchRows, Epilogue, Projection, dense, project, scale_blocks};
 use blendfuse_kernels::layout::{PackedRows, Panels};
 use blendfuse_kernels::pack::{RowSource, RowValues, Standardise, StoredRows};
 use blendfuse_kernels::{MatRef, reference};
@@ -206,7 +206,7 @@ fn weighing_scales_each_part_of_each_row_and_erases_what_counts_nothing() {
     let factors: Vec<f32> = (0..18)
         .map(|i| if i == 9 { 0.0 } else { i as f32 })
         .collect();
-    weigh(&mut out, 3, MatRef::row_major(&factors, 9, 2));
+    scale_blocks(&mut out, 3, MatRef::row_major(&factors, 9, 2));
     for r in 0..9 {
         for c in 0..6 {
             let factor = factors[2 * r + c / 3];

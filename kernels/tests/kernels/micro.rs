@@ -1,7 +1,10 @@
-//! The micro-kernels themselves, each that this machine can run, against the sums they stand for.
+//! The micro-kernels themselves, each that this machine can run, against the sums that they compute.
 
 use blendfuse_kernels::layout::{PANEL, ROW_BLOCK};
-use blendfuse_kernels::micro::{Beside, Blocks, Kernel, Pass, STEPS_PER_SHARE, Start, Tile};
+use blendfuse_kernels::micro::{
+    Accumulate, Blocks, Interleave, Kernel, Operands, PackedOperands, STEPS_PER_TICK, SimdTask,
+    Tile,
+};
 
 use crate::inputs::integers;
 
@@ -18,6 +21,12 @@ fn streamed(values: &[f32]) -> &[[f32; PANEL]] {
     values[1..].as_chunks().0
 }
 
+/// Operands whose products are added to the tile.
+fn adding<'a>(a: &'a [[f32; ROW_BLOCK]], b: &'a [[f32; PANEL]]) -> PackedOperands<'a, f32> {
+    let accumulate = Accumulate::Add;
+    Operands { a, b, accumulate }
+}
+
 fn add_outer_product(a: &[f32; ROW_BLOCK], b: &[f32; PANEL], tile: &mut Tile<f32>) {
     for (sums, a) in tile.0.iter_mut().zip(a) {
         for (sum, b) in sums.iter_mut().zip(b) {
@@ -27,14 +36,14 @@ fn add_outer_product(a: &[f32; ROW_BLOCK], b: &[f32; PANEL], tile: &mut Tile<f32
 }
 
 #[test]
-fn down_adds_the_outer_products() {
+fn mul_packed_adds_the_outer_products() {
     for kernel in Kernel::supported() {
         for depth in [0, 1, 2, 7, 192, 193] {
             let a: Vec<f32> = integers(depth * ROW_BLOCK + 1, 1);
             let b: Vec<f32> = integers(depth * PANEL + 1, 2);
             let (a, b) = (a[1..].as_chunks().0, streamed(&b));
             let (mut ours, mut expected) = (started(), started());
-            kernel.down(a, b, Start::Tile, &mut ours, &mut ());
+            kernel.mul_packed(adding(a, b), &mut ours, &mut ());
             for (a, b) in a.iter().zip(b) {
                 add_outer_product(a, b, &mut expected);
             }
@@ -45,17 +54,17 @@ fn down_adds_the_outer_products() {
 
 /// The shorter operand ends the reduction, as it does in `zip`.
 #[test]
-fn down_ends_with_the_shorter_operand() {
+fn mul_packed_ends_with_the_shorter_operand() {
     for kernel in Kernel::supported() {
         let (a, b) = ([[1.0; ROW_BLOCK]; 5], [[1.0; PANEL]; 3]);
         let mut tile = Tile([[0.0; PANEL]; ROW_BLOCK]);
-        kernel.down(&a, &b, Start::Tile, &mut tile, &mut ());
-        kernel.down(&a[..2], &b, Start::Tile, &mut tile, &mut ());
+        kernel.mul_packed(adding(&a, &b), &mut tile, &mut ());
+        kernel.mul_packed(adding(&a[..2], &b), &mut tile, &mut ());
         assert_eq!(tile, Tile([[5.0; PANEL]; ROW_BLOCK]), "{}", kernel.name());
     }
 }
 
-fn across_agrees<const W: usize>() {
+fn mul_strided_agrees<const W: usize>() {
     for kernel in Kernel::supported() {
         for blocks in [0, 1, 2, 9] {
             // A gap of NaN behind each block must never be read.
@@ -68,7 +77,12 @@ fn across_agrees<const W: usize>() {
             let b = streamed(&b);
             let (mut ours, mut expected) = (started(), started());
             let data = &a[..];
-            kernel.across::<W, _>(Blocks { data, stride }, b, Start::Tile, &mut ours, &mut ());
+            let operands = Operands {
+                a: Blocks { data, stride },
+                b,
+                accumulate: Accumulate::Add,
+            };
+            kernel.mul_strided::<W, _>(operands, &mut ours, &mut ());
             for (k, b) in b.iter().enumerate() {
                 let column = |i| a[k / W * stride + i * W + k % W];
                 add_outer_product(&std::array::from_fn(column), b, &mut expected);
@@ -80,75 +94,78 @@ fn across_agrees<const W: usize>() {
 }
 
 #[test]
-fn across_adds_the_outer_products_of_narrow_blocks() {
-    across_agrees::<8>();
+fn mul_strided_adds_the_outer_products_of_narrow_blocks() {
+    mul_strided_agrees::<8>();
 }
 
 #[test]
-fn across_adds_the_outer_products_of_wide_blocks() {
-    across_agrees::<32>();
+fn mul_strided_adds_the_outer_products_of_wide_blocks() {
+    mul_strided_agrees::<32>();
 }
 
-/// The bound that stands between the kernels and foreign memory.
+/// The bound that keeps the kernels out of foreign memory.
 #[test]
-fn across_refuses_a_block_beyond_the_data() {
+fn mul_strided_refuses_a_block_beyond_the_data() {
     for kernel in Kernel::supported() {
         for (len, stride) in [(127, 64), (128, 65), (63, 0)] {
             let data = vec![0.0; len];
             let b = [[0.0; PANEL]; 16];
             let run = || {
                 let mut tile = Tile([[0.0; PANEL]; ROW_BLOCK]);
-                kernel.across::<8, _>(
-                    Blocks {
+                let operands = Operands {
+                    a: Blocks {
                         data: &data,
                         stride,
                     },
-                    &b,
-                    Start::Zero,
-                    &mut tile,
-                    &mut (),
-                );
+                    b: &b,
+                    accumulate: Accumulate::Overwrite,
+                };
+                kernel.mul_strided::<8, _>(operands, &mut tile, &mut ());
             };
             assert!(std::panic::catch_unwind(run).is_err(), "{}", kernel.name());
         }
     }
 }
 
-/// Counts its shares.
-struct Shares(usize);
+/// Counts its ticks.
+struct Ticks(usize);
 
-impl Beside for Shares {
+impl Interleave for Ticks {
     #[inline(always)]
-    fn share(&mut self) {
+    fn tick(&mut self) {
         self.0 += 1;
     }
 }
 
-/// Parts of a tile, each of which passes over the whole reduction, share what is done beside it.
+/// Parts of a tile, each of which passes over the whole reduction, share the interleaved work.
 #[test]
-fn each_part_has_a_share_after_every_eight_steps() {
+fn each_part_has_a_tick_after_every_eight_steps() {
     for kernel in Kernel::supported() {
         for steps in [0, 7, 8, 9, 200] {
             let (a, b) = (vec![[1.0; ROW_BLOCK]; steps], vec![[1.0; PANEL]; steps]);
-            let (mut tile, mut shares) = (started(), Shares(0));
-            kernel.down(&a, &b, Start::Tile, &mut tile, &mut shares);
-            let expected = steps / STEPS_PER_SHARE * kernel.parts();
-            assert_eq!(shares.0, expected, "{}: {steps} steps down", kernel.name());
+            let (mut tile, mut ticks) = (started(), Ticks(0));
+            kernel.mul_packed(adding(&a, &b), &mut tile, &mut ticks);
+            let expected = steps / STEPS_PER_TICK * kernel.parts();
+            assert_eq!(ticks.0, expected, "{}: {steps} steps packed", kernel.name());
         }
         for blocks in [0, 1, 9] {
             let data = &vec![1.0; blocks * ROW_BLOCK * 8][..];
-            let blocks_of_a = Blocks {
-                data,
-                stride: ROW_BLOCK * 8,
-            };
-            let (mut tile, mut shares) = (started(), Shares(0));
+            let (mut tile, mut ticks) = (started(), Ticks(0));
             let b = vec![[1.0; PANEL]; blocks * 8];
-            kernel.across::<8, _>(blocks_of_a, &b, Start::Tile, &mut tile, &mut shares);
+            let operands = Operands {
+                a: Blocks {
+                    data,
+                    stride: ROW_BLOCK * 8,
+                },
+                b: &b[..],
+                accumulate: Accumulate::Add,
+            };
+            kernel.mul_strided::<8, _>(operands, &mut tile, &mut ticks);
             let expected = blocks * kernel.parts();
             assert_eq!(
-                shares.0,
+                ticks.0,
                 expected,
-                "{}: {blocks} blocks across",
+                "{}: {blocks} blocks strided",
                 kernel.name()
             );
         }
@@ -157,7 +174,7 @@ fn each_part_has_a_share_after_every_eight_steps() {
 
 struct Answer(u32);
 
-impl Pass for Answer {
+impl SimdTask for Answer {
     type Output = u32;
 
     #[inline(always)]
@@ -167,7 +184,7 @@ impl Pass for Answer {
 }
 
 #[test]
-fn a_pass_returns_its_output() {
+fn a_task_returns_its_output() {
     for kernel in Kernel::supported() {
         assert_eq!(kernel.run(Answer(42)), 42);
     }

@@ -1,7 +1,7 @@
 //! The reference itself, on cases small enough to work out by hand.
 
 use blendfuse_kernels::adam::AdamStep;
-use blendfuse_kernels::epilogue::Affine;
+use blendfuse_kernels::epilogue::{Affine, NormaliseBackward, NormaliseForward};
 use blendfuse_kernels::layout::{PackedRows, Panels};
 use blendfuse_kernels::pack::{Pick, RowSource, RowValues, Standardise};
 use blendfuse_kernels::{MatMut, MatRef, reference};
@@ -73,26 +73,30 @@ fn a_normalised_layer_goes_forth_and_back() {
     reference::normalise_relu_dropout(
         MatMut::row_major(&mut y, 2, 1),
         Some(MatMut::row_major(&mut x_hat, 2, 1)),
-        &[2.0],
-        &[1.0],
-        affine,
-        None,
-        None,
-        0,
-        1,
+        NormaliseForward {
+            mean: &[2.0],
+            inv_std: &[1.0],
+            affine,
+            present: None,
+            dropout: None,
+            first_col: 0,
+            width: 1,
+        },
     );
     assert_eq!((y, x_hat), ([0.0, 2.5], [-1.0, 1.0]));
     let back = |batch_count| {
         let (mut dh, mut dgamma, mut dbeta) = ([7.0, 1.0], [10.0], [20.0]);
         reference::normalise_relu_dropout_backward(
             MatMut::row_major(&mut dh, 2, 1),
-            MatRef::row_major(&y, 2, 1),
-            MatRef::row_major(&x_hat, 2, 1),
-            &[1.0],
-            &[2.0],
-            None,
-            batch_count,
-            1.0,
+            NormaliseBackward {
+                h: MatRef::row_major(&y, 2, 1),
+                normalised: MatRef::row_major(&x_hat, 2, 1),
+                inv_std: &[1.0],
+                gamma: &[2.0],
+                present: None,
+                batch_count,
+                dropout_scale: 1.0,
+            },
             &mut dgamma,
             &mut dbeta,
         );

@@ -1,6 +1,6 @@
 //! Softmax and what is built on it.
 
-use blendfuse_kernels::rowwise::{keep_largest, log_sum_exp, soft_cross_entropy, softmax};
+use blendfuse_kernels::rowwise::{log_sum_exp, soft_cross_entropy, softmax, top_k};
 use blendfuse_kernels::{MatRef, Real};
 
 use crate::inputs::{Guarded, assert_close, fractions};
@@ -15,7 +15,7 @@ fn softmax_of(row: &[f32], scale: f32) -> Vec<f32> {
 
 fn kept(row: &[f32], n: usize) -> Vec<f32> {
     let mut out = Guarded::unwritten(1, row.len());
-    keep_largest(MatRef::row_major(row, 1, row.len()), n, out.as_mut());
+    top_k(MatRef::row_major(row, 1, row.len()), n, out.as_mut());
     out.values()
 }
 

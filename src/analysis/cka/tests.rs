@@ -2,8 +2,8 @@ use super::*;
 use ndarray::array;
 use serde::Deserialize;
 
-/// `fixtures/cka.json`, written by `fixtures/make_cka_fixtures.py` with numpy in the form with
-/// matrices of clips by clips.
+/// `fixtures/cka.json`, written by `fixtures/make_cka_fixtures.py` with NumPy from clips × clips
+/// matrices.
 #[derive(Deserialize)]
 struct Case {
     name: String,
@@ -68,7 +68,7 @@ fn pairs_together_are_pairs_alone() {
         }
         assert!((all[[a, a]] - 1.0).abs() < 1e-12);
     }
-    // What the lacking clip holds does not matter.
+    // The values of a missing clip do not matter.
     let mut other = embeddings.clone();
     other[1].row_mut(4).fill(1e6);
     assert_eq!(pairwise_cka(&other, &present).unwrap(), without);

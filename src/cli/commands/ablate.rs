@@ -8,13 +8,13 @@ use crate::experiments;
 
 /// Cross-validate the model without each of its parts
 ///
-/// The full model as configured; without attention; further without dual heads (these three are the
-/// paper's Table II); then each alone: no top-k, domain adaptation switched, no standardisation,
-/// binary cross-entropy for presence, a fixed temperature.
+/// Rows: the full model as configured; without attention; also without dual heads (these three are
+/// the paper's Table II); then one change each: no top-k selection, domain adaptation toggled, no
+/// standardisation, binary cross-entropy for presence, a fixed temperature.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Writes into --out: ablation.csv, ablation.json, tables.md, and trials/*/ID.json
-for each training.
+for each trial.
 
 Examples:
   blendfuse ablate DATA --out runs/ablate
@@ -30,7 +30,7 @@ pub struct Ablate {
 /// Its own flags.
 #[derive(Args, Debug)]
 pub struct AblateArgs {
-    /// Keep every model's weights; otherwise only the full model's stay
+    /// Keep every model's weights; otherwise only the full model's are kept
     #[arg(long)]
     keep_weights: bool,
 }

@@ -11,30 +11,32 @@ use crate::cli::flags::common::{Overwrite, Threads, quoted};
 use crate::cli::output::numbers::{count, counted, duration};
 use crate::cli::output::{console, progress};
 use crate::formats::npz::write::Precision;
-use crate::ingest::aggregate::folder::{FrameFolder, Selection};
+use crate::ingest::aggregate::folder::{FrameFolder, FrameSelection};
 use crate::ingest::aggregate::frames::FrameSource;
-use crate::ingest::aggregate::split::{PARTS, PartOfClip, part_path};
-use crate::ingest::aggregate::{Options, Outcome, Target, aggregate, sidecar, statistics};
+use crate::ingest::aggregate::split::{SPLITS, SplitOfClip, split_path};
+use crate::ingest::aggregate::{
+    AggregationOptions, AggregationOutcome, OutputFile, aggregate, sidecar, statistics,
+};
 use crate::kernels::aggregate::Aggregation;
 use crate::{Error, Result};
 
-/// Lines of bad clips that are shown; `--json` has them all.
+/// Bad clips that are listed; `--json` has them all.
 const MAX_LINES: usize = 1000;
 
-/// Turn frames into a feature file: statistics over time
+/// Aggregate frame-level features into a feature file
 ///
-/// Reads what an extractor saved with numpy, frames [T, d] of each clip, and writes the feature file
-/// of one encoder: X [clips, 7 d] and filenames. The default statistics are the paper's: mean,
-/// standard deviation, and the 10th, 25th, 50th, 75th and 90th percentile, each over time, one after
-/// another. Memory holds one clip for each thread.
+/// Reads NumPy files with the frames [T, d] of each clip, and writes the feature file of one
+/// encoder: X [clips, 7 d] and filenames. The default statistics are the paper's: mean, standard
+/// deviation, and 10th, 25th, 50th, 75th and 90th percentile over time, one after another. Keeps one
+/// clip per thread in memory.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A clip is a file NAME.npy, the one array of NAME.npz, or each array of an .npz
-with several. It may have any number type, byte order and memory layout;
-[1, T, d] and [T, 1, d] are taken as [T, d].
-A clip without frames, with NaN or infinite values, with another d than the
-others, or in a damaged file is listed with its reason. Nothing is written
-then (exit code 2), unless --skip-bad.
+A clip is a file NAME.npy, the only array of NAME.npz, or each array of an .npz
+with several. Any number type, byte order and memory layout is accepted;
+[1, T, d] and [T, 1, d] are read as [T, d].
+A clip without frames, with NaN or infinite values, with a d that differs from
+the others, or in a damaged file is listed with the reason, and nothing is
+written (exit code 2), unless --skip-bad.
 
 Examples:
   blendfuse aggregate frames/wavlm --out data/features/train/wavlm_large.npz
@@ -44,34 +46,34 @@ Examples:
       --out clip.npz --skip-bad
   blendfuse aggregate frames/wavlm --out wavlm_large.npz --append")]
 pub struct Aggregate {
-    /// Folder of .npy or .npz files, or one .npz with an array for each clip
+    /// Folder of .npy or .npz files, or one .npz with one array per clip
     frames: PathBuf,
-    /// Feature file to write (.npz); with --split-by DIR/NAME.npz stands for DIR/train/NAME.npz and
+    /// Feature file to write (.npz); with --split-by, DIR/NAME.npz means DIR/train/NAME.npz and
     /// DIR/test/NAME.npz
     #[arg(long, value_name = "FILE.npz")]
     out: PathBuf,
-    /// Statistics in the order of the columns: mean, std, min, max, median, p and a percentile
+    /// Statistics, in column order: mean, std, min, max, median, or p and a percentile
     #[arg(long, value_name = "LIST", default_value = "mean,std,p10,p25,p50,p75,p90", value_parser = statistics::parse)]
     stats: Aggregation,
-    /// Number format of X [default: f32, or that of the file with --append]
+    /// Data type of X [default: f32, or with --append that of the file]
     #[arg(long, value_enum)]
     dtype: Option<DtypeArg>,
     #[command(flatten)]
     files: ClipFileArgs,
-    /// What names a clip in a folder inside: its file alone, or its path from FRAMES
+    /// Names of clips in subfolders: the file name only, or the path relative to FRAMES
     #[arg(long, value_enum, default_value = "file")]
     names: NamesArg,
-    /// Take this array of each .npz; the clip then has the name of the file
+    /// Read this array of each .npz; clips are then named after the files
     #[arg(long, value_name = "NAME")]
     array: Option<String>,
-    /// Write the training and the test part at once: a data folder with train_metadata.csv and
+    /// Write the training and test splits at once: a data folder with train_metadata.csv and
     /// test_metadata.csv, or a CSV with columns filename and split (train or test)
     #[arg(long, value_name = "METADATA")]
     split_by: Option<PathBuf>,
-    /// Keep the rows of the output that is there and add clips that it lacks; only these are read
+    /// Keep the rows of an existing output and add the clips that it lacks; only these are read
     #[arg(long, conflicts_with = "force")]
     append: bool,
-    /// Leave out clips that cannot be used and list them in NAME.skipped.json beside the output
+    /// Leave out unusable clips and list them in NAME.skipped.json beside the output
     #[arg(long)]
     skip_bad: bool,
     #[command(flatten)]
@@ -110,7 +112,7 @@ impl Aggregate {
         let named = |file: &str| self.files.clip(file);
         let folder = FrameFolder::open(
             &self.frames,
-            &Selection {
+            &FrameSelection {
                 recursive: self.files.recursive,
                 folders_in_names: matches!(self.names, NamesArg::Path),
                 clip: &named,
@@ -122,7 +124,7 @@ impl Aggregate {
         for target in &targets {
             self.check_output(target)?;
         }
-        let options = Options {
+        let options = AggregationOptions {
             aggregation: self.stats.clone(),
             precision: self.dtype.map(|dtype| match dtype {
                 DtypeArg::F16 => Precision::F16,
@@ -136,28 +138,28 @@ impl Aggregate {
         let outcome = aggregate(&folder, &targets, &options, &|| bar.inc(1));
         bar.finish_and_clear();
         let outcome = outcome?;
-        self.tell(&outcome, began.elapsed().as_secs_f64())
+        self.report(&outcome, began.elapsed().as_secs_f64())
     }
 
-    /// Whatever may be written.
+    /// All paths that may be written.
     fn outputs(&self) -> Vec<PathBuf> {
         let mut paths = vec![self.out.clone()];
         if self.split_by.is_some() {
-            paths.extend(PARTS.map(|part| part_path(&self.out, part)));
+            paths.extend(SPLITS.map(|part| split_path(&self.out, part)));
         }
         paths
     }
 
-    /// The files to write; says what the metadata and the frames lack of each other.
-    fn targets(&self, folder: &FrameFolder) -> Result<Vec<Target>> {
+    /// The files to write; reports clips that are only in the metadata or only in the frames.
+    fn targets(&self, folder: &FrameFolder) -> Result<Vec<OutputFile>> {
         let Some(metadata) = &self.split_by else {
-            return Ok(vec![Target {
+            return Ok(vec![OutputFile {
                 path: self.out.clone(),
                 clips: (0..folder.clips().len()).collect(),
             }]);
         };
-        let shared = PartOfClip::read(metadata)?.share(folder.clips(), &self.out);
-        if shared.targets.is_empty() {
+        let divided = SplitOfClip::read(metadata)?.divide(folder.clips(), &self.out);
+        if divided.targets.is_empty() {
             return Err(Error::Data(format!(
                 "{}: lists none of the {} in {}, such as {:?}",
                 metadata.display(),
@@ -166,33 +168,33 @@ impl Aggregate {
                 folder.clips()[0]
             )));
         }
-        if shared.unlisted > 0 {
+        if divided.unlisted > 0 {
             console::note(&format!(
-                "{} with frames left out: {} does not list them",
-                counted(shared.unlisted, "clip"),
+                "left out {} with frames that {} does not list",
+                counted(divided.unlisted, "clip"),
                 metadata.display()
             ));
         }
-        if shared.absent > 0 {
+        if divided.absent > 0 {
             console::warning(&format!(
-                "{} of {} without frames: the encoder will count as missing there",
-                counted(shared.absent, "clip"),
+                "{} of {} without frames: the encoder will count as missing for them",
+                counted(divided.absent, "clip"),
                 metadata.display()
             ));
         }
-        Ok(shared.targets)
+        Ok(divided.targets)
     }
 
-    fn check_output(&self, target: &Target) -> Result<()> {
+    fn check_output(&self, target: &OutputFile) -> Result<()> {
         let path = &target.path;
         let folder = path.parent().filter(|folder| *folder != Path::new(""));
-        // The folder of a part is made; the folder that was named is not.
+        // The folder of a split is created; the folder given by the user is not.
         let is_made = self.split_by.is_some() && folder.is_some_and(|folder| !folder.exists());
         let overwrite = Overwrite {
             force: self.overwrite.force || self.append,
         };
         if is_made {
-            // Its ending and its folder; a file of this very name is not touched.
+            // Checks extension and folder; a file with this exact name is not touched.
             return Overwrite { force: true }.check("--out", &self.out, &["npz"]);
         }
         overwrite.check("--out", path, &["npz"])?;
@@ -202,7 +204,7 @@ impl Aggregate {
         Ok(())
     }
 
-    fn tell(&self, outcome: &Outcome, seconds: f64) -> Result<()> {
+    fn report(&self, outcome: &AggregationOutcome, seconds: f64) -> Result<()> {
         if self.json {
             console::print_json(&json!({
                 "written": outcome.written,
@@ -223,7 +225,7 @@ impl Aggregate {
         }
         if outcome.written.is_empty() {
             return Err(Error::Data(format!(
-                "{} of {} cannot be used, listed above; nothing was written: repair them, or leave \
+                "{} of {} cannot be used (listed above); nothing was written: fix them, or leave \
                  them out with --skip-bad",
                 count(outcome.bad.len()),
                 counted(outcome.clips, "clip")
@@ -256,7 +258,7 @@ impl Aggregate {
             return console::print(&text);
         }
         text += &format!(
-            "{} frames of {} in {}, {} clips a second\n",
+            "{} frames of {} in {}, {} clips/s\n",
             count(outcome.frames as usize),
             counted(outcome.clips, "clip"),
             duration(seconds),

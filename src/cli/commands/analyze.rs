@@ -17,15 +17,15 @@ use crate::{Error, Result};
 
 /// Explain what trained models learned, in tables and figures
 ///
-/// Which encoders the gate relies on and keeps, how far folds agree, how alike the encoders are and
-/// whether alike ones go together, what each is worth at prediction time, how well presence is
-/// calibrated, and where predictions err. Of a cross-validation every clip is judged by the model that
-/// did not train on it.
+/// Which encoders the gate weights and keeps, how well folds agree, how similar the encoders are and
+/// whether similar ones are selected together, what each contributes at prediction time, how well
+/// presence is calibrated, and where predictions are wrong. For a cross-validation, every clip is
+/// evaluated by the model that did not train on it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Writes into --out: one .csv for each table, one .svg for each figure (text stays
-text; one or two columns wide; with --png also .png), and analysis.json with
-all numbers. `report` puts them on one page.
+Writes into --out: a .csv per table, a .svg per figure (one or two columns wide,
+text as text; with --png also .png), and analysis.json with all numbers.
+`report` puts them on one page.
 
 Examples:
   blendfuse analyze runs/cv DATA
@@ -34,15 +34,15 @@ Examples:
 pub struct Analyze {
     /// Folder of train, cv, ablate or repro
     run: PathBuf,
-    /// Data folder that it was trained on
+    /// Data folder that the models were trained on
     data: PathBuf,
     /// Folder for tables and figures [default: RUN/analysis]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Replace output files that exist already; without it a folder that holds any is refused
+    /// Replace existing output files; otherwise a folder that is not empty is an error
     #[arg(long)]
     force: bool,
-    /// Write each figure as PNG too, 300 pixels an inch, with this machine's fonts
+    /// Also write each figure as PNG, at 300 dpi, with this machine's fonts
     #[arg(long)]
     png: bool,
     #[command(flatten)]
@@ -70,7 +70,7 @@ impl Analyze {
     /// Analyses.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let out = self
@@ -79,11 +79,11 @@ impl Analyze {
             .unwrap_or_else(|| self.run.join("analysis"));
         if holds_anything(&out) && !self.force {
             return Err(Error::Data(format!(
-                "{}: is not empty; choose another folder with --out, or --force to replace files there",
+                "{}: is not empty; choose another folder with --out, or use --force to replace files there",
                 out.display()
             )));
         }
-        // Before the work: a machine without fonts is told at once.
+        // Before the work: a machine without fonts is reported at once.
         let raster = self.png.then(Raster::new).transpose()?;
         let mut spinner = Spinner(working("reading the run"), String::new());
         let found = analyse(&self.run, &self.data, &mut spinner);
@@ -104,7 +104,7 @@ impl Analyze {
                 files.push(path);
             }
         }
-        // Last, since its own last file says that everything is there.
+        // Last, since its last file marks the folder as complete.
         files.extend(analysis::write(&found, &out)?);
         if self.json {
             let mut value = analysis::json(&found);

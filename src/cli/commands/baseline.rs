@@ -9,22 +9,22 @@ use crate::cli::flags::keys::Plain;
 use crate::cli::flags::plan::PlanArgs;
 use crate::experiments::CompareBaselines;
 
-/// The challenge's recipe for classifiers, changed or not.
+/// The challenge's recipe for classifiers, possibly modified.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct RecipeArgs {
-    /// The classifier of Table I's rows: linear, mlp-256, mlp-512 or any other width
+    /// Classifier for the rows of Table I: linear, mlp-256, mlp-512 or any other width
     #[arg(long, value_name = "MODEL", default_value = "mlp-512", value_parser = Plain::<BaselineModel>::new())]
     baseline_model: BaselineModel,
-    /// Passes of a baseline's classifier over the training clips
+    /// Epochs of a baseline's classifier
     #[arg(long, value_name = "N", default_value_t = Recipe::default().epochs)]
     baseline_epochs: usize,
-    /// Adam's learning rate for a baseline's classifier [default: 5e-6]
+    /// Learning rate of a baseline's classifier (Adam) [default: 5e-6]
     #[arg(long, value_name = "X", default_value_t = Recipe::default().lr, hide_default_value = true)]
     baseline_lr: f64,
     /// L2 penalty of a baseline's classifier
     #[arg(long, value_name = "X", default_value_t = Recipe::default().weight_decay)]
     baseline_weight_decay: f64,
-    /// Clips per step of a baseline's classifier
+    /// Batch size of a baseline's classifier
     #[arg(long, value_name = "N", default_value_t = Recipe::default().batch_size)]
     baseline_batch_size: usize,
 }
@@ -50,13 +50,13 @@ impl RecipeArgs {
     }
 }
 
-/// Cross-validate the challenge's baselines beside the fusion model
+/// Compare the challenge's baselines with the fusion model
 ///
-/// Trivial answers learned on the training folds; linear and one-hidden-layer classifiers on one
-/// encoder or on several side by side (early fusion), by the challenge's recipe (softmax, KL
-/// divergence, Adam, 20 × 20 thresholds); and all encoders fused with equal weights. With a test
-/// part each is also trained on all clips and scored there, where it has labels. All rows are
-/// compared with the first one on the same clips.
+/// Trivial baselines counted on the training folds; linear and one-hidden-layer classifiers on one
+/// encoder or several concatenated ones (early fusion), by the challenge's recipe (softmax, KL
+/// divergence, Adam, 20 × 20 thresholds); and all encoders fused with equal weights. If there is a
+/// labelled test split, each is also trained on all clips and scored there. All rows are compared
+/// with the first one on the same clips.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Names for --baseline:
@@ -64,17 +64,17 @@ Names for --baseline:
   uniform-fusion           the same with equal weights for all encoders
   trivial-single           always the most frequent single emotion
   trivial-blend            always the most frequent blend
-  linear:ENCODER           one linear layer on the features of an encoder
-  mlp-512:ENCODER          one hidden layer, of this or another width
-  mlp-512:ENCODER+ENCODER  on several encoders side by side
-  linear:*                 one row for each encoder
-  linear:+                 all encoders side by side
-Without any: fusion, both trivial ones, Table I's (--baseline-model on
-ImageBind, ImageBind + WavLM, HiCMAE, VideoMAE v2 + HuBERT, as far as the data
-have them; if none, on each encoder), uniform-fusion.
+  linear:ENCODER           a linear layer on the features of an encoder
+  mlp-512:ENCODER          one hidden layer of this or any other width
+  mlp-512:ENCODER+ENCODER  on several concatenated encoders
+  linear:*                 one row per encoder
+  linear:+                 all encoders concatenated
+Default: fusion, both trivial ones, Table I's (--baseline-model on ImageBind,
+ImageBind + WavLM, HiCMAE, VideoMAE v2 + HuBERT, those that the data have; if
+none, on each encoder), uniform-fusion.
 
 Writes into --out: baseline.csv, baseline.json, tables.md, and trials/*/ID.json
-for each training.
+for each trial.
 
 Examples:
   blendfuse baseline DATA --out runs/baseline
@@ -91,7 +91,7 @@ pub struct Baseline {
 /// Its own flags.
 #[derive(Args, Debug)]
 pub struct BaselineArgs {
-    /// A row by its name, see below; repeatable
+    /// Baseline to run, by the names below; repeatable
     #[arg(long, value_name = "NAME")]
     baseline: Vec<String>,
     #[command(flatten)]

@@ -13,13 +13,13 @@ use crate::{Error, Result};
 
 /// Time training, prediction or aggregation on this machine
 ///
-/// Steps on random data: forward, backward and optimiser at the paper's size, beside the most
-/// multiply-adds that the same threads reach in the same run.
+/// Times steps on random data (forward, backward and optimiser) at the widths usual for the paper's
+/// 36 encoders, and compares with the peak FMA throughput of the same threads in the same run.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Needs 1.2 GiB of memory at the paper's size. Close other programs: the median
-of the steps is told, but two programs on the same cores slow each other all
-the time. --predict takes 4.4 GiB of features for 3050 clips.
+Needs 1.2 GiB of memory at full size. Close other programs: the result is the
+median of the steps, but programs that share the cores slow down all of them.
+--predict needs 4.4 GiB for the features of 3050 clips.
 
 Examples:
   blendfuse bench
@@ -28,33 +28,33 @@ Examples:
   blendfuse bench --predict 1 --rounds 50
   blendfuse bench --aggregate 800 --frames 300 --columns 1024 --threads 2")]
 pub struct Bench {
-    /// Size of the model: paper (36 encoders, 97.6 million parameters) or small (their widths
-    /// divided by 16)
+    /// Size of the model: paper (36 encoders, 97.6 million parameters) or small (widths divided by
+    /// 16)
     #[arg(long, value_enum, default_value_t = Preset::Paper)]
     preset: Preset,
 
-    /// Divide the widths of the paper's encoders by this instead
+    /// Divide the widths of the encoders by this instead
     #[arg(long, value_name = "N", conflicts_with = "preset")]
     width_divisor: Option<usize>,
-    /// Labelled rows of a batch, 2 or more
+    /// Labelled rows per batch, 2 or more
     #[arg(long, value_name = "N", default_value_t = 64)]
     batch: usize,
-    /// As many unlabelled target rows and the domain adversary on top
+    /// Add as many unlabelled target rows, and the domain adversary
     #[arg(long)]
     uda: bool,
-    /// Predict so many clips instead of training, from features in memory to scores
+    /// Time prediction of this many clips instead, from features in memory to scores
     #[arg(long, value_name = "CLIPS", conflicts_with_all = ["batch", "uda"])]
     predict: Option<usize>,
-    /// Aggregate so many clips instead, from f32 frames in memory to the seven statistics
+    /// Time aggregation of this many clips instead, from f32 frames in memory to the seven statistics
     #[arg(long, value_name = "CLIPS", conflicts_with_all = ["batch", "uda", "predict", "preset", "width_divisor"])]
     aggregate: Option<usize>,
-    /// Frames of a clip, with --aggregate
+    /// Frames per clip, with --aggregate
     #[arg(long, value_name = "N", default_value_t = 300, requires = "aggregate")]
     frames: usize,
-    /// Columns of a frame, with --aggregate
+    /// Columns per frame, with --aggregate
     #[arg(long, value_name = "N", default_value_t = 1024, requires = "aggregate")]
     columns: usize,
-    /// Steps timed, after two that are not; otherwise rounds over all clips, after one that is not
+    /// Steps to time, after two warm-up steps; otherwise rounds over all clips, after one warm-up round
     #[arg(long, value_name = "N", default_value_t = 9)]
     rounds: usize,
     #[command(flatten)]
@@ -70,7 +70,7 @@ enum Preset {
     Paper,
 }
 
-/// Faults of the options, which are this command's flags; others keep their names.
+/// Names options as this command's flags; other keys keep their names.
 fn as_flags(error: Error) -> Error {
     match &error {
         Error::Config { field, .. } if !field.contains(|c: char| c.is_ascii_uppercase()) => {
@@ -84,7 +84,7 @@ impl Bench {
     /// Measures.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         if let Some(clips) = self.aggregate {
@@ -154,7 +154,7 @@ impl Bench {
 fn aggregate_text(report: &AggregateReport) -> String {
     format!(
         "{} of {} frames of {} values; {} kernel, {} threads\n\
-         aggregation  {:.1} ms (median of {}; {:.1} to {:.1}), {} clips a second, {:.1} GB/s\n{}",
+         aggregation  {:.1} ms (median of {}; {:.1} to {:.1}), {} clips/s, {:.1} GB/s\n{}",
         counted(report.clips, "clip"),
         count(report.frames),
         count(report.columns),
@@ -177,8 +177,8 @@ fn memory(mib: Option<f64>) -> String {
 fn predict_text(report: &PredictReport) -> String {
     format!(
         "{} parameters, {} inputs, {}; {} kernel, {} threads\n\
-         prediction   {:.1} ms (median of {}; {:.1} to {:.1}), {:.0} clips a second\n\
-         arithmetic   {:.0} GFLOP/s, {:.0} % of the {:.0} that multiply-adds reach here\n{}",
+         prediction   {:.1} ms (median of {}; {:.1} to {:.1}), {:.0} clips/s\n\
+         arithmetic   {:.0} GFLOP/s, {:.0} % of the FMA peak of {:.0}\n{}",
         count(report.params),
         count(report.inputs),
         counted(report.clips, "clip"),
@@ -203,7 +203,7 @@ fn text(report: &BenchmarkReport) -> String {
          step         {:.1} ms (median of {}; {:.1} to {:.1})\n\
          forward      {:.1} ms\n\
          backward     {:.1} ms, optimiser included\n\
-         arithmetic   {:.0} GFLOP/s, {:.0} % of the {:.0} that multiply-adds reach here\n{memory}",
+         arithmetic   {:.0} GFLOP/s, {:.0} % of the FMA peak of {:.0}\n{memory}",
         count(report.params),
         count(report.inputs),
         report.batch,

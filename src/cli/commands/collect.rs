@@ -17,11 +17,11 @@ use crate::plan::store::description::PlanDescription;
 use crate::report::StudyReport;
 use crate::{Error, Result};
 
-/// Make the tables of a plan from the results that are there
+/// Write the tables of a plan from its results
 ///
-/// Trains nothing. With all results there it writes what the plan's own command writes; otherwise it
-/// prints the tables with the rows that are complete, says what is missing, writes nothing, and ends
-/// with exit code 1. It can look while others work.
+/// Trains nothing. If all results are there, it writes the same files as the plan's own command;
+/// otherwise it prints the tables with the complete rows, lists what is missing, writes nothing, and
+/// ends with exit code 1. Safe to use while the plan is running.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -31,7 +31,7 @@ pub struct Collect {
     /// Folder of the plan
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Submit to Slurm what is missing or follows: what the last job of every round does
+    /// Submit the next round of trials to Slurm: what the last job of every round does
     #[arg(long, hide = true)]
     go_on: bool,
     #[command(flatten)]

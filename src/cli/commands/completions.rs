@@ -7,10 +7,10 @@ use crate::Result;
 use crate::cli::output::console;
 use crate::cli::program;
 
-/// Print what a shell needs to complete commands and flags
+/// Print the completion script for a shell
 ///
-/// Completes commands, flags, keys of the configuration after --set and --param, and the values of
-/// flags that have a fixed set of them.
+/// Completes commands, flags, configuration keys after --set and --param, and the values of flags
+/// that take a fixed set of them.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -19,16 +19,16 @@ Examples:
   blendfuse completions zsh > ~/.zfunc/_blendfuse
   blendfuse completions fish > ~/.config/fish/completions/blendfuse.fish
 
-For zsh, ~/.zfunc stands for a folder in $fpath: put `fpath+=~/.zfunc` before
+For zsh, ~/.zfunc must be in $fpath: put `fpath+=~/.zfunc` before
 `autoload -U compinit; compinit` in ~/.zshrc.")]
 pub struct Completions {
-    /// Shell to print them for
+    /// Shell to print the script for
     #[arg(value_enum)]
     shell: Shell,
 }
 
-/// What bash runs instead of the generated function: after `model.top_k=` its value follows, so no
-/// blank is wanted there. (fish knows that by itself.)
+/// A wrapper around the generated bash function: a value follows `model.top_k=`, so bash must not add
+/// a space there. (fish does this by itself.)
 const BASH_KEYS: &str = r#"
 _blendfuse_keys() {
     _blendfuse "$@"
@@ -46,7 +46,7 @@ fn bash(script: &str) -> String {
     }
 }
 
-/// The same for zsh: keys without a blank after them.
+/// The same for zsh: no space after keys.
 fn zsh(script: &str) -> String {
     let lines = script.lines().map(|line| {
         let keys = line

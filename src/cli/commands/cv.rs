@@ -8,16 +8,16 @@ use crate::experiments;
 
 /// Cross-validate the fusion model on the folds of the metadata
 ///
-/// Each fold is held out once while the others train. Gives every fold's scores with mean and
-/// standard deviation, predictions for every clip by the model that did not train on it, and one
-/// setting of the thresholds for all folds.
+/// Holds out each fold once and trains on the others. Reports each fold's scores with mean and
+/// standard deviation, predictions for every clip by the model that did not train on it, and pooled
+/// thresholds for all folds.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Writes into --out: summary.json, folds.csv, summary.csv, tables.md,
-out_of_fold.json|csv|npz, and for each training trials/*/ID.json (result) and
-trials/*/ID/ (weights: a run, as `train` makes it). With --retrain also final/:
-the model of all clips and its predictions of the test part. With more --seeds
---resume reuses the trainings of those before.
+out_of_fold.json|csv|npz, and for each trial trials/*/ID.json (result) and
+trials/*/ID/ (weights: a run folder, as from `train`). With --retrain also
+final/: the model trained on all clips and its predictions for the test split.
+To add seeds, use a higher --seeds with --resume.
 
 Examples:
   blendfuse cv DATA --out runs/cv
@@ -35,14 +35,14 @@ pub struct CrossValidate {
 /// Its own flags.
 #[derive(Args, Debug)]
 pub struct CrossValidateArgs {
-    /// Remove each model's weights once its scores are taken
+    /// Remove each model's weights after scoring
     #[arg(long)]
     drop_weights: bool,
-    /// Train on all clips afterwards for the median best epoch, and predict the test part where there is
-    /// one, with the thresholds chosen on all out-of-fold scores
+    /// Then train on all clips for the median best epoch, and predict the test split, if any, with the
+    /// thresholds chosen on all out-of-fold scores
     #[arg(long)]
     retrain: bool,
-    /// With --retrain: also average the probabilities of all folds' models on the test part
+    /// With --retrain: also average the probabilities of all fold models on the test split
     #[arg(long, requires = "retrain")]
     ensemble: bool,
 }

@@ -13,24 +13,25 @@ use crate::cli::output::numbers::{counted, threshold};
 use crate::cli::output::score;
 use crate::cli::output::score::Score;
 use crate::data::label::Classes;
-use crate::eval::decode::{Rules, Thresholds};
 use crate::eval::evaluation::labelled;
 use crate::eval::grid::Grid;
 use crate::eval::probabilities::ProbabilityTable;
+use crate::eval::rules::{Rules, Thresholds};
 use crate::eval::submission::Predictions;
 use crate::eval::thresholds::{Search, Searcher};
 use crate::predict::decoding::PRESENCE_WEIGHT;
 use crate::{Error, Result};
 
-/// Tell emotions from probabilities, by paper or challenge rules
+/// Decode probabilities into emotions
 ///
-/// Takes one distribution per clip (filename,CLASS,CLASS,…) or what predict --probs writes.
+/// Uses the paper's or the challenge's rules. Reads one distribution per clip
+/// (filename,CLASS,CLASS,…) or the output of predict --probs.
 #[derive(Args, Debug)]
 #[command(after_help = "\
---search tries a grid of thresholds on the same file and takes the best mean of
-ACC_presence and ACC_salience; a threshold that is given stays as it is. Search
-on validation clips only: thresholds chosen on the clips that are scored
-flatter.
+--search tries a grid of thresholds on the same file and takes the one with the
+best mean of ACC_presence and ACC_salience; a threshold given by flag is fixed.
+Search on validation clips only: scores on the clips that the thresholds were
+chosen on are optimistically biased.
 
 Examples:
   blendfuse decode probs.csv --presence-threshold 0.2 \\
@@ -45,17 +46,17 @@ pub struct Decode {
     rules: RulesArgs,
     #[command(flatten)]
     thresholds: ThresholdArgs,
-    /// Align the two heads anew with this exponent of the salience, 0 or more (paper eq. 14); needs
-    /// the presence_ and salience_ columns of predict --probs [default: scores as the file has them]
+    /// Realign the two heads with this exponent of the salience, 0 or more (paper eq. 14); needs the
+    /// presence_ and salience_ columns of predict --probs [default: use the aligned scores in the file]
     #[arg(long, value_name = "A")]
     alpha: Option<f64>,
-    /// Choose the thresholds on this file; its clips need a truth
+    /// Choose the thresholds on this file; its clips need labels
     #[arg(long)]
     search: bool,
-    /// Metadata that hold the truth for --search [default: the challenge's clip names tell it]
+    /// Metadata with the labels for --search [default: from the challenge's clip names]
     #[arg(long, value_name = "FILE.csv", requires = "search")]
     metadata: Option<PathBuf>,
-    /// Predictions in the challenge's form: .json, or .zip as CodaBench takes it
+    /// Predictions in the challenge's format: .json, or .zip for CodaBench
     #[arg(long, value_name = "FILE", required_unless_present = "search")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -71,7 +72,7 @@ impl Decode {
     /// Decodes.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         if let Some(path) = &self.out {
@@ -118,7 +119,7 @@ impl Decode {
         let (rows, truths) = labelled(table, &truths);
         if rows.len() < table.filenames.len() {
             console::warning(&format!(
-                "{} of {} have a truth; the search leaves out the others",
+                "{} of {} have labels; the search leaves out the others",
                 rows.len(),
                 counted(table.filenames.len(), "clip")
             ));

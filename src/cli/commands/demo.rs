@@ -7,11 +7,12 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::flags::common::{Threads, check_new_folder, holds_anything, quoted};
-use crate::cli::output::numbers::{Table, count, counted, duration, share};
+use crate::cli::output::numbers::{PlainTable, count, counted, duration, share};
 use crate::cli::output::progress::TrainingProgress;
 use crate::cli::output::score::Score;
 use crate::cli::output::{console, progress};
 use crate::config::Config;
+use crate::data::dataset::Dataset;
 use crate::data::label::{Blend, Classes};
 use crate::data::synth::{self, Preset, SynthOptions};
 use crate::eval::frequency::Frequencies;
@@ -21,32 +22,31 @@ use crate::eval::probabilities::ProbabilityTable;
 use crate::eval::submission::Predictions;
 use crate::eval::truth::Truths;
 use crate::formats::npz::write::Precision;
-use crate::predict::{Predictor, decoding, explain};
-use crate::train::open::open_dataset;
+use crate::predict::{Predictor, explain};
 use crate::train::{Options, Outcome, Run};
 use crate::{Error, Result};
 
-/// Where the demonstration goes unless told otherwise.
+/// The default output folder.
 const FOLDER: &str = "blendfuse-demo";
 
-/// See the whole work on synthetic data: train, predict, score
+/// Run the whole pipeline on synthetic data: train, predict, score
 ///
 /// Writes a small synthetic data set, trains on four of its folds with domain adaptation to the
-/// unlabelled test part, predicts that part and scores it beside the two trivial baselines.
+/// unlabelled test split, predicts the test split, and scores it beside the two trivial baselines.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   blendfuse demo
   blendfuse demo --out /tmp/demo --seed 3 --json")]
 pub struct Demo {
-    /// Folder for data, run and predictions, new or empty [default: blendfuse-demo, or blendfuse-demo-2, … where that
-    /// holds something]
+    /// Folder for data, run and predictions, new or empty [default: blendfuse-demo, or
+    /// blendfuse-demo-2, … if it is not empty]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Seed of everything random, in data and training
+    /// Random seed of data and training
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Synthetic training clips, 94 or more; fewer are quicker and teach less
+    /// Synthetic training clips, 94 or more; fewer are faster and less accurate
     #[arg(long, value_name = "N", default_value_t = 2456)]
     clips: usize,
     #[command(flatten)]
@@ -56,7 +56,7 @@ pub struct Demo {
     json: bool,
 }
 
-/// What the demonstration came to.
+/// The results of the demo.
 struct Shown {
     outcome: Outcome,
     model: Accuracy,
@@ -68,7 +68,7 @@ impl Demo {
     /// Demonstrates.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let out = self.folder()?;
@@ -112,7 +112,7 @@ impl Demo {
         console::print(&text(&out, &written, &shown, seconds))
     }
 
-    /// The folder asked for, or the first of the default's names that is free.
+    /// The requested folder, or the first free default name.
     fn folder(&self) -> Result<PathBuf> {
         if let Some(out) = &self.out {
             check_new_folder(out, "")?;
@@ -137,7 +137,7 @@ impl Demo {
             "train.max_epochs=30",
         ];
         let config = Config::load(None, &settings.map(str::to_owned), Some(self.seed))?;
-        let dataset = open_dataset(data, &config.data)?;
+        let dataset = Dataset::open_configured(data, &config.data)?;
         let options = Options {
             fold: Some(0),
             ..Options::default()
@@ -152,23 +152,19 @@ impl Demo {
         let test = dataset
             .test
             .as_ref()
-            .ok_or_else(|| Error::Data("the demonstration has no test part".into()))?;
+            .ok_or_else(|| Error::Data("the demo has no test split".into()))?;
         let clips: Vec<usize> = (0..test.len()).collect();
         let scores = model.score(test, &clips, &[])?;
         let classes = model.classes();
-        let description = model.description();
-        let decisions = decoding::rules(&description.config.decode).decode_rows(
-            scores.aligned.view(),
-            &classes,
-            description.thresholds.as_thresholds(),
-        )?;
+        let decoder = model.description().decoder();
+        let decisions = decoder.decode(scores.aligned.view(), &classes)?;
         explain::write_csv(
             &out.join("explain.csv"),
             &model,
             test,
             (&clips, &scores, &decisions),
             &[],
-            description.thresholds.as_thresholds(),
+            &decoder,
         )?;
         let names: Vec<String> = test
             .clips
@@ -204,7 +200,7 @@ impl Demo {
         let (Some((single, _)), Some((blend, _))) =
             (frequent.singles.first(), frequent.blends.first())
         else {
-            return Err(Error::Data("the demonstration has no labels".into()));
+            return Err(Error::Data("the demo has no labels".into()));
         };
         Ok(Shown {
             model: Accuracy::of(joined.pairs.iter().copied()),
@@ -215,14 +211,14 @@ impl Demo {
     }
 }
 
-fn text(out: &Path, written: &synth::Summary, shown: &Shown, seconds: f64) -> String {
+fn text(out: &Path, written: &synth::SynthSummary, shown: &Shown, seconds: f64) -> String {
     let classes = Classes::challenge();
     let manifest = &shown.outcome.manifest;
     let folder = quoted(out);
     let mut text = format!(
-        "\nMade {} synthetic clips of 58 actors with features of {};\n\
-         trained a fusion model of {} parameters on folds 1 to 4 ({}, best {}),\n\
-         adapted to the unlabelled test part, and predicted that part: {} of new actors.\n\n",
+        "\nGenerated {} synthetic clips of 58 actors with features of {};\n\
+         trained a fusion model with {} parameters on folds 1 to 4 ({}, best {}),\n\
+         adapted to the unlabelled test split, and predicted it: {} of new actors.\n\n",
         count(written.train_clips + written.test_clips),
         counted(written.encoders.len(), "encoder"),
         count(manifest.parameters),
@@ -230,7 +226,7 @@ fn text(out: &Path, written: &synth::Summary, shown: &Shown, seconds: f64) -> St
         manifest.best_epoch,
         counted(shown.model.clips, "clip"),
     );
-    let mut table = Table::new(["", "ACC_presence", "ACC_salience", "average"]);
+    let mut table = PlainTable::new(["", "ACC_presence", "ACC_salience", "average"]);
     let mut row = |name: String, accuracy: &Accuracy| {
         let shares = [
             accuracy.presence(),
@@ -250,7 +246,7 @@ fn text(out: &Path, written: &synth::Summary, shown: &Shown, seconds: f64) -> St
     text += &format!(
         "\nDone in {}. In {folder}/: data/, run/ (weights, history, manifest),\n\
          predictions.json, submission.zip (for CodaBench), probabilities.csv, explain.csv.\n\
-         Next, the same on your own folder:\n  \
+         Next, the same on your own data:\n  \
          blendfuse inspect {folder}/data\n  \
          blendfuse train YOUR_DATA --out run --fold 0\n  \
          blendfuse predict run YOUR_DATA --split test --out predictions.zip\n",

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::flags::decoding::{RulesArgs, ThresholdArgs};
 use crate::cli::output::console;
-use crate::cli::output::numbers::{Table, count, counted, cut, share, threshold};
+use crate::cli::output::numbers::{PlainTable, count, counted, cut, share, threshold};
 use crate::cli::output::score;
 use crate::cli::output::score::Score;
 use crate::data::label::{Blend, Classes};
@@ -18,21 +18,21 @@ use crate::eval::submission::Predictions;
 use crate::eval::truth::{self, Truths};
 use crate::{Error, Result};
 
-/// Widest confusion that is drawn; beyond it the most frequent confusions are listed.
+/// Widest confusion matrix that is shown; beyond it the most frequent confusions are listed.
 const WIDEST: usize = 16;
-/// How many sets or confusions a terminal is shown; JSON has them all.
+/// Number of sets or confusions that are shown; JSON has them all.
 const LISTED: usize = 20;
 
 /// Score predictions with the challenge's official metrics
 ///
-/// ACC_presence: the predicted set of emotions is the true one. ACC_salience: of the clips that show
-/// exactly two emotions, both and both their saliences are right. Clips that were not predicted are
-/// left out, as in the official code, and a warning says so.
+/// ACC_presence: the share of clips whose predicted set of emotions is correct. ACC_salience: among
+/// clips that show exactly two emotions, the share with both emotions and both saliences correct.
+/// Clips without a prediction are left out, as in the official code, with a warning.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 A table of probabilities (from predict --probs, or filename,CLASS,CLASS,…) is
-decoded first, and the label-distribution measures (Kullback-Leibler and
-others) are given as well.
+decoded first, and label-distribution measures (Kullback-Leibler and others)
+are reported as well.
 
 Examples:
   blendfuse evaluate predictions.json
@@ -42,7 +42,7 @@ Examples:
 pub struct Evaluate {
     /// Predictions (.json or .zip), or probabilities (.csv)
     predictions: PathBuf,
-    /// Metadata that hold the truth [default: the challenge's clip names tell it]
+    /// Metadata with the labels [default: from the challenge's clip names]
     #[arg(long, value_name = "FILE.csv")]
     metadata: Option<PathBuf>,
     #[command(flatten)]
@@ -58,7 +58,7 @@ impl Evaluate {
     /// Evaluates.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         let ending = self.predictions.extension().and_then(|e| e.to_str());
         let (evaluation, classes) = match ending.map(str::to_lowercase).as_deref() {
@@ -101,7 +101,7 @@ impl Evaluate {
             threshold(thresholds.presence),
             threshold(thresholds.salience),
             if untuned {
-                " (0.1 where none is given; decode --search chooses)"
+                " (default 0.1; decode --search chooses thresholds)"
             } else {
                 ""
             }
@@ -115,7 +115,7 @@ impl Evaluate {
     }
 }
 
-/// The truth, with a hint at the other source where names tell nothing.
+/// The labels, with a hint at --metadata where clip names do not contain them.
 pub fn truths<'a>(
     metadata: Option<&std::path::Path>,
     names: impl IntoIterator<Item = &'a str>,
@@ -123,7 +123,7 @@ pub fn truths<'a>(
 ) -> Result<Truths> {
     Truths::of(metadata, names, classes).map_err(|error| match error {
         Error::Data(reason) if metadata.is_none() => Error::Data(format!(
-            "{reason}; for other names give the truth with --metadata FILE.csv"
+            "{reason}; for other names give the labels with --metadata FILE.csv"
         )),
         error => error,
     })
@@ -133,14 +133,14 @@ fn warn_of_gaps(evaluation: &Evaluation) {
     let example = |names: &[String]| names.first().cloned().unwrap_or_default();
     if !evaluation.missing.is_empty() {
         console::warning(&format!(
-            "{} with a truth not predicted ({}, …): scores leave them out",
+            "{} with labels but no prediction ({}, …): left out of the scores",
             counted(evaluation.missing.len(), "clip"),
             example(&evaluation.missing)
         ));
     }
     if !evaluation.unknown.is_empty() {
         console::warning(&format!(
-            "{} predicted without a truth ({}, …): scores leave them out",
+            "{} with a prediction but no labels ({}, …): left out of the scores",
             counted(evaluation.unknown.len(), "clip"),
             example(&evaluation.unknown)
         ));
@@ -218,7 +218,7 @@ fn text(evaluation: &Evaluation, classes: &Classes) -> String {
         }
     }
     text += "\nemotions, in singles and blends\n";
-    let mut table = Table::new(["", "clips", "precision", "recall", "F1"]);
+    let mut table = PlainTable::new(["", "clips", "precision", "recall", "F1"]);
     for (name, d) in classes.names().iter().zip(&evaluation.by_class) {
         let shares = [d.precision(), d.recall(), d.f1()].map(share);
         let clips = count(d.hits + d.misses);
@@ -226,7 +226,7 @@ fn text(evaluation: &Evaluation, classes: &Classes) -> String {
     }
     text += &table.text();
     text += "\ntrue sets of emotions\n";
-    let mut table = Table::new(["", "clips", "ACC_presence", "ACC_salience"]);
+    let mut table = PlainTable::new(["", "clips", "ACC_presence", "ACC_salience"]);
     for (set, accuracy) in evaluation.by_truth.iter().take(LISTED) {
         let shares = [accuracy.presence(), accuracy.salience()].map(share);
         table.row(
@@ -277,7 +277,7 @@ fn confusion(evaluation: &Evaluation) -> String {
         .collect();
     wrong.sort_by_key(|(n, ..)| std::cmp::Reverse(*n));
     let mut text = "\nmost frequent confusions\n".to_owned();
-    let mut table = Table::new(["truth", "predicted", "clips"]);
+    let mut table = PlainTable::new(["truth", "predicted", "clips"]);
     for (n, truth, predicted) in wrong.iter().take(LISTED) {
         table.row([cut(truth, 32), cut(predicted, 32), count(*n)]);
     }

@@ -12,21 +12,21 @@ use crate::cli::output::numbers::{bytes as in_units, counted};
 use crate::export::onnx;
 use crate::predict::Predictor;
 
-/// Write a trained model in a form that other programs run
+/// Export a trained model to ONNX
 ///
-/// ONNX runs where no blendfuse is: ONNX Runtime has interfaces for Python, C, C++, C#, Java and
-/// JavaScript, in browsers too. The file holds the whole way from raw features to emotions' scores,
-/// with standardisation and batch norms inside.
+/// An ONNX file runs without blendfuse: ONNX Runtime has APIs for Python, C, C++, C#, Java and
+/// JavaScript, in browsers too. It contains all steps from raw features to the scores of the
+/// emotions, including standardisation and batch norms.
 ///
-/// Inputs: one for each encoder, under its own name, [clips, columns], single precision, as its
-/// feature file holds them. Any number of clips at once. A row with NaN says that the clip lacks the
-/// encoder; a clip that lacks them all gets NaN.
+/// Inputs: one per encoder, under the encoder's name, [clips, columns], single precision, as in its
+/// feature file. Any number of clips at once. A row with NaN means that the encoder is missing for
+/// the clip; a clip without any encoder gets NaN.
 ///
-/// Outputs: presence, salience and aligned [clips, classes], weights (importance of each encoder
-/// before selection) and kept (its weight after selection) [clips, encoders]. Classes, encoders,
-/// thresholds, alpha and the rules of decoding stand in the file's metadata.
+/// Outputs: presence, salience and aligned [clips, classes]; weights (gate weight of each encoder
+/// before selection) and kept (its gate weight after selection) [clips, encoders]. The file's
+/// metadata contains classes, encoders, thresholds, alpha and the decoding rules.
 ///
-/// The scores are those of `blendfuse predict` but for rounding (about 1e-6). docs/onnx.md shows how
+/// The scores equal those of `blendfuse predict` up to rounding (about 1e-6). docs/onnx.md shows how
 /// to run the file in Python and in a browser.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -37,7 +37,7 @@ Examples:
 pub struct Export {
     /// Folder of a run, or a weights file
     run: PathBuf,
-    /// The ONNX file to write (opset 17); at most 2 GiB
+    /// ONNX file to write (opset 17); at most 2 GiB
     #[arg(long, value_name = "FILE.onnx", required = true)]
     onnx: PathBuf,
     #[command(flatten)]
@@ -51,7 +51,7 @@ impl Export {
     /// Exports.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.overwrite.check("--onnx", &self.onnx, &["onnx"])?;
         let model = Predictor::load(&self.run)?;

@@ -6,21 +6,22 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::flags::common::{Overwrite, Threads};
-use crate::cli::output::numbers::{Table, count, counted, cut};
+use crate::cli::output::numbers::{PlainTable, count, counted, cut};
 use crate::cli::output::{console, inspection};
-use crate::data::inspect::{Inspection, PartReport, inspect};
+use crate::data::inspect::{Inspection, SplitReport, inspect};
 use crate::files::atomic_file;
 use crate::report::inspection_figure;
 use crate::{Error, Result};
 
-/// Check a data folder: what it holds, and what is wrong with it
+/// Summarise a data folder and check it for errors
 ///
-/// Goes on after a fault, so that all faults show at once: unreadable files, NaN, labels that do not
-/// add up, clips without features, actors on both sides of a fold. Says for each encoder which rows
-/// are equal or far off, and how far the test part is shifted. Nothing is written but the figure.
+/// Continues after an error, so that all of them are reported at once: unreadable files, NaN, labels
+/// that do not add up, clips without features, actors both inside and outside a fold. Reports
+/// duplicate and outlying rows of each encoder, and the shift of the test split. Writes nothing but
+/// the figure.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Exit code 2 also says that training cannot use the folder as it is.
+Exit code 2 also means that the folder cannot be used for training as it is.
 
 Examples:
   blendfuse inspect DATA
@@ -29,7 +30,7 @@ Examples:
 pub struct Inspect {
     /// Data folder: train_metadata.csv, features/train/NAME.npz, … (docs/formats.md)
     data: PathBuf,
-    /// Draw missing clips and shift of every encoder
+    /// Plot missing clips and shift of every encoder
     #[arg(long, value_name = "FILE.svg")]
     figure: Option<PathBuf>,
     #[command(flatten)]
@@ -63,7 +64,7 @@ impl Inspect {
         }
         let problems = counted(found.problems.len(), "problem");
         Err(Error::Data(format!(
-            "{} cannot be used as it is: {problems}, listed above",
+            "{} cannot be used for training: {problems}, listed above",
             self.data.display()
         )))
     }
@@ -79,7 +80,7 @@ impl Inspect {
         match drawn {
             Some(svg) => atomic_file::write(path, |out| out.write_all(svg.as_bytes())),
             None => {
-                console::warning(&format!("{}: no encoder to draw", path.display()));
+                console::warning(&format!("{}: no encoders to plot", path.display()));
                 Ok(())
             }
         }
@@ -90,12 +91,12 @@ fn text(found: &Inspection) -> String {
     let mut text = format!("{}\n", found.path.display());
     for (name, part) in [("training", &found.train), ("test", &found.test)] {
         if let Some(part) = part {
-            text += &part_line(name, part);
+            text += &split_line(name, part);
         }
     }
     if !found.actors_in_both_parts.is_empty() {
         text += &format!(
-            "  actors in both parts: {}\n",
+            "  actors in both splits: {}\n",
             cut(&found.actors_in_both_parts.join(", "), 54)
         );
     }
@@ -110,7 +111,7 @@ fn text(found: &Inspection) -> String {
     text
 }
 
-fn part_line(name: &str, part: &PartReport) -> String {
+fn split_line(name: &str, part: &SplitReport) -> String {
     let mut line = format!("  {name:<9} {:>6} clips", count(part.clips));
     if part.labelled == 0 {
         line += ", no labels";
@@ -120,12 +121,12 @@ fn part_line(name: &str, part: &PartReport) -> String {
         }
         line += &format!(", {} blends", count(part.blends));
         if part.mixtures > 0 {
-            line += &format!(", {} mixtures of more", count(part.mixtures));
+            line += &format!(", {} mixtures of three or more", count(part.mixtures));
         }
     }
     line += &match part.actors {
         0 => ", actors unknown".to_owned(),
-        // One prefix for every clip (test_0001, test_0002, …) names a series, not a person.
+        // A prefix that all clips share (test_0001, test_0002, …) need not be an actor.
         1 if part.clips > 1 => ", one actor or unknown".to_owned(),
         actors => format!(", {}", counted(actors, "actor")),
     };
@@ -142,7 +143,7 @@ fn labels(found: &Inspection) -> String {
     if test.is_some() {
         header.extend(["test alone", "blended"]);
     }
-    let mut table = Table::new(header);
+    let mut table = PlainTable::new(header);
     for (place, class) in found.classes.iter().enumerate() {
         let neutral = if class.neutral { " (neutral)" } else { "" };
         let mut row = vec![
@@ -179,7 +180,7 @@ fn folds(found: &Inspection) -> String {
         return String::new();
     }
     let mut text = format!("\n{} folds\n", found.folds.len());
-    let mut table = Table::new(["", "clips", "blends", "actors", "actors also outside"]);
+    let mut table = PlainTable::new(["", "clips", "blends", "actors", "actors also outside"]);
     for fold in &found.folds {
         let shared = match fold.shared_actors.len() {
             0 if fold.actors == 0 => "-".to_owned(),
@@ -200,7 +201,7 @@ fn folds(found: &Inspection) -> String {
     text += &table.text();
     if found.clips_without_fold > 0 {
         text += &format!(
-            "  {} without a fold always train\n",
+            "  {} without a fold: always in the training set\n",
             counted(found.clips_without_fold, "clip")
         );
     }

@@ -15,14 +15,14 @@ use crate::{Error, Result};
 
 /// Write the manual pages
 ///
-/// One page for the program and one for each command, made from the same text as --help.
+/// One page for the program and one per command, with the same text as --help.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   blendfuse man --out man1 && man -l man1/blendfuse-train.1
   blendfuse man --out pages && cp pages/*.1 ~/.local/share/man/man1/")]
 pub struct Man {
-    /// Folder for the pages; made if need be, refused if it holds anything
+    /// Folder for the pages; created if needed, must be empty
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Print what was written as one JSON object on stdout
@@ -30,8 +30,8 @@ pub struct Man {
     json: bool,
 }
 
-/// A page: what clap_mangen makes, but the usage as in the help, the text after the flags in lines as
-/// they are (filled, commands would break anywhere), and the exit codes in a section of their own.
+/// A page by clap_mangen, with these changes: the usage is that of the help, the text after the flags
+/// keeps its lines (filling would break commands anywhere), and the exit codes are a separate section.
 fn page(name: &str, command: &Command) -> io::Result<String> {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").replace('-', "\\-");

@@ -11,24 +11,26 @@ use crate::cli::flags::encoder_output;
 use crate::cli::flags::encoder_output::EncoderOutput;
 use crate::cli::output::numbers::{count, counted, cut};
 use crate::cli::output::{console, progress};
-use crate::ingest::clip_files::Files;
-use crate::ingest::openface::{Folder, Options, Outcome, Selection, aggregate_folder};
+use crate::ingest::clip_files::ClipFiles;
+use crate::ingest::openface::{
+    ClipOutcome, ColumnSelection, FaceFeatures, FaceOptions, aggregate_folder,
+};
 use crate::kernels::aggregate::Aggregation;
 use crate::{Error, Result};
 
-/// Make a feature file of what OpenFace 2 or 3 or py-feat wrote
+/// Turn OpenFace 2, OpenFace 3 or py-feat output into a feature file
 ///
-/// Reads one CSV a clip, keeps the frames in which a face was found, and writes for each clip mean,
+/// Reads one CSV per clip, keeps the frames with a detected face, and writes for each clip mean,
 /// standard deviation and the 10th, 25th, 50th, 75th and 90th percentile of every column. A clip
-/// without one good frame gets no row: there the encoder counts as missing.
+/// without any good frame gets no row: the encoder counts as missing for it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Groups: landmarks, au, gaze, pose, landmarks3d, eyes, shape, emotion, affect,
-identity, mesh, blendshapes; or paper (landmarks, au, gaze and pose as far as
-the files have them); or challenge (the 31 columns of the challenge's own
-features: intensities of action units, pose, gaze).
+identity, mesh, blendshapes; or paper (those of landmarks, au, gaze and pose
+that the files have); or challenge (the 31 columns of the challenge's own
+features: action unit intensities, pose, gaze).
 
-Of several faces in a frame the one with the highest confidence counts.
+If a frame has several faces, the one with the highest confidence counts.
 
 Examples:
   blendfuse openface processed --out DATA/features/openface2.npz \\
@@ -38,20 +40,20 @@ Examples:
   blendfuse openface processed --pattern '*_face.csv' --out openface2.npz \\
       --groups au,gaze --min-confidence 0.8")]
 pub struct OpenFace {
-    /// Folder with one .csv a clip, named after it
+    /// Folder with one .csv per clip, named after it
     folder: PathBuf,
     #[command(flatten)]
     files: ClipFileArgs,
     #[command(flatten)]
     output: EncoderOutput,
-    /// Which columns: names of groups with commas between, paper, or challenge
+    /// Columns to use: group names separated by commas, paper, or challenge
     #[arg(long, value_name = "GROUPS", default_value = "paper")]
     groups: String,
-    /// Drop frames in which the face was found with less confidence, 0 to 1
+    /// Drop frames whose face has a lower confidence, 0 to 1
     #[arg(long, value_name = "X")]
     min_confidence: Option<f64>,
-    /// The challenge's rule: where at least 85 % of the frames are good, but not all, the others are
-    /// interpolated; else all are taken as they are. Confidence counts from 0.85, or from
+    /// The challenge's rule: if at least 85 % of the frames are good, but not all, interpolate the
+    /// others; else use all frames unchanged. A frame is good from a confidence of 0.85, or
     /// --min-confidence
     #[arg(long)]
     interpolate: bool,
@@ -59,7 +61,7 @@ pub struct OpenFace {
     overwrite: Overwrite,
     #[command(flatten)]
     threads: Threads,
-    /// Print what became of every clip as one JSON object on stdout
+    /// Print the outcome for every clip as one JSON object on stdout
     #[arg(long)]
     json: bool,
 }
@@ -68,11 +70,11 @@ impl OpenFace {
     /// Aggregates.
     ///
     /// # Errors
-    /// Those of the library; [`Error::Data`] if files cannot be used and `--skip-bad` is not given.
+    /// Any error of the library; [`Error::Data`] if files are unusable and `--skip-bad` is not given.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
-        let options = Options {
-            selection: Selection::parse(&self.groups)?,
+        let options = FaceOptions {
+            selection: ColumnSelection::parse(&self.groups)?,
             min_confidence: self.min_confidence,
             interpolate: self.interpolate,
         };
@@ -83,11 +85,11 @@ impl OpenFace {
                 "--min-confidence {least}: expected a number from 0 to 1"
             )));
         }
-        let parts = self.output.parts(&self.overwrite)?;
+        let splits = self.output.splits(&self.overwrite)?;
         let bar = progress::clips(0);
         let seven = Aggregation::default();
         let clip = |file: &str| self.files.clip(file);
-        let files = Files {
+        let files = ClipFiles {
             recursive: self.files.recursive,
             clip: Some(&clip),
         };
@@ -99,7 +101,7 @@ impl OpenFace {
         let found = found?;
         let output = self
             .output
-            .write(&found.rows, &found.bad(), parts.as_ref())?;
+            .write(&found.rows, &found.bad(), splits.as_ref())?;
         if self.json {
             return console::print_json(&json!({
                 "written": output.written,
@@ -113,7 +115,7 @@ impl OpenFace {
     }
 }
 
-fn text(found: &Folder) -> String {
+fn text(found: &FaceFeatures) -> String {
     let counts = found.clips.iter().filter_map(|clip| clip.frames);
     let sum = counts.fold([0; 6], |sum, counts| {
         let of = [
@@ -128,26 +130,26 @@ fn text(found: &Folder) -> String {
     });
     let [frames, kept, no_face, unsure, interpolated, others] = sum;
     let mut text = format!(
-        "{} of {} kept: {} without a face, {} with too little confidence",
+        "{} of {} kept: {} without a face, {} with low confidence",
         count(kept),
         counted(frames, "frame"),
         count(no_face),
         count(unsure)
     );
     if interpolated > 0 {
-        text += &format!("; {} of the kept interpolated", count(interpolated));
+        text += &format!("; {} of those kept were interpolated", count(interpolated));
     }
     if others > 0 {
         text += &format!(
-            "; {} in the same frames left out",
-            counted(others, "further face")
+            "; {} in the same frames ignored",
+            counted(others, "additional face")
         );
     }
     text += "\n";
     let missing: Vec<String> = found
         .clips
         .iter()
-        .filter(|clip| clip.outcome == Outcome::Missing)
+        .filter(|clip| clip.outcome == ClipOutcome::Missing)
         .map(|clip| quoted(clip.clip.as_ref()))
         .collect();
     if !missing.is_empty() {

@@ -20,19 +20,19 @@ use crate::plan::store::list::{ListedTrial, listed};
 use crate::report::StudyReport;
 use crate::{Error, Result};
 
-/// List the trainings of a plan as commands for any engine
+/// Print the trials of a plan as commands for any job scheduler
 ///
-/// Takes a command that runs many trainings, with its flags, and trains nothing. With --print one
-/// `blendfuse work` command a line comes out, each for one training, in any order and on any machines
-/// that share the folder. What follows from their results (models of all clips) is listed the next
-/// time; where nothing is left, the tables are written as the command itself writes them. Without a
-/// command's name it is `repro`.
+/// Takes an experiment command with its flags, but trains nothing. With --print, prints one
+/// `blendfuse work` command per trial; run them in any order, on any machines that share the folder.
+/// Trials that depend on their results (such as models trained on all clips) are listed the next time;
+/// when none are left, plan writes the tables, as the command itself would. The default command is
+/// `repro`.
 #[derive(Args, Debug)]
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     subcommand_value_name = "COMMAND",
-    subcommand_help_heading = "Commands that run many trainings",
+    subcommand_help_heading = "Experiment commands",
     disable_help_subcommand = true,
     after_help = "\
 Examples:
@@ -42,21 +42,21 @@ Examples:
   blendfuse status runs/cv
   blendfuse collect runs/cv
 
-The first says how many wait and what one needs. Recipes for GNU parallel,
-HyperQueue, Ray and make: docs/scaling.md"
+The first prints how many trials are waiting and how much memory one needs.
+Recipes for GNU parallel, HyperQueue, Ray and make: docs/scaling.md"
 )]
 pub struct Plan {
-    // Before the commands, which are gone from the matches once they are taken.
+    // Before the subcommand, which is removed from the matches when it is read.
     #[command(flatten)]
     repro: Unnamed,
     #[command(subcommand)]
     of: Option<PlanOf>,
-    /// Print one command a line for each training that waits
+    /// Print one command per waiting trial
     #[arg(long, global = true)]
     print: bool,
 }
 
-/// `repro`, where no command is named: its flags and arguments stand beside the commands.
+/// `repro`, if no command is named: its flags and arguments are accepted beside the commands.
 #[derive(Debug)]
 struct Unnamed(Option<Box<Repro>>);
 
@@ -137,7 +137,7 @@ fn list<S: StudyReport>(plan: &PlanArgs, study: S, print: bool) -> Result<()> {
     plan.executor.check_not_given()?;
     let mut study = FollowedStudy::new(plan.open(study, true)?);
     let waiting = study.release()?;
-    // Each line starts in whatever folder the engine likes, on whatever machine.
+    // The scheduler may start each line in any folder, on any machine.
     let out = std::path::absolute(&plan.out).unwrap_or_else(|_| plan.out.clone());
     let description = PlanDescription::read(&out)?;
     let command = |trial: &ListedTrial| work(&out, &description, trial);
@@ -160,16 +160,16 @@ fn list<S: StudyReport>(plan: &PlanArgs, study: S, print: bool) -> Result<()> {
     let most = waiting.iter().map(|trial| trial.memory_mib).max();
     console::note(&match (most, study.pending()) {
         (Some(most), _) => format!(
-            "{} of {} wait; one takes up to {} of memory",
+            "{} of {} are waiting; each needs up to {} of memory",
             waiting.len(),
-            counted(trials, "training"),
+            counted(trials, "trial"),
             bytes(most << 20)
         ),
         (None, 0) => format!(
             "nothing is left to train; the tables are in {}",
             quoted(&out)
         ),
-        (None, running) => format!("{} are running", counted(running, "training")),
+        (None, running) => format!("{} are running", counted(running, "trial")),
     });
     Ok(())
 }

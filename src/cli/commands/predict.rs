@@ -12,21 +12,21 @@ use crate::cli::output::console;
 use crate::cli::output::numbers::{counted, threshold};
 use crate::data::label::Classes;
 use crate::data::part::{self, Needs, Part};
-use crate::eval::decode::Thresholds;
+use crate::eval::decoder::Decoder;
 use crate::eval::probabilities::ProbabilityTable;
 use crate::eval::submission::Predictions;
 use crate::files::atomic_file::Unfinished;
-use crate::predict::{Predictor, decoding, explain};
+use crate::predict::{Predictor, explain};
 use crate::{Error, Result};
 
 /// Predict the emotions of clips with a trained model
 ///
-/// Takes the model's encoders from the data folder, in whatever order they lie there; the part that
-/// is not predicted need not exist. Emotions are told from probabilities by the rules and
-/// thresholds that are stored with the model.
+/// Reads the model's encoders from the data folder, in any order; the other split need not exist.
+/// Decodes probabilities into emotions by the rules and thresholds that are stored with the model.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-At least one of --out, --probs and --explain is needed; CodaBench takes a .zip.
+At least one of --out, --probs and --explain is required; CodaBench expects a
+.zip.
 
 Examples:
   blendfuse predict runs/fold0 DATA --split test --out predictions.zip
@@ -38,23 +38,23 @@ pub struct Predict {
     run: PathBuf,
     /// Data folder
     data: PathBuf,
-    /// Which part of the data to predict
+    /// Split to predict
     #[arg(long, value_enum, default_value = "test")]
     split: SplitArg,
-    /// Only clips of the fold that the model was validated on, which it did not train on
+    /// Predict only the held-out clips: the fold that the model was validated on
     #[arg(long)]
     held_out: bool,
-    /// Predictions in the challenge's form: .json, or .zip as CodaBench takes it
+    /// Predictions in the challenge's format: .json, or .zip for CodaBench
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Presence p, salience s and aligned score f of every class and clip: .csv or .npz
+    /// Presence p, salience s and aligned score f of every clip and class: .csv or .npz
     #[arg(long, value_name = "FILE")]
     probs: Option<PathBuf>,
-    /// Why: for every clip and encoder its importance, its weight after selection, and whether it
-    /// was kept or is missing, the scores, and the decoding steps in words; .csv
+    /// Explanations: for every clip and encoder its importance, its weight after selection, and
+    /// whether it was kept or is missing; the scores, and the decoding steps in words; .csv
     #[arg(long, value_name = "FILE.csv")]
     explain: Option<PathBuf>,
-    /// Leave out an encoder, as if every clip lacked it; repeatable
+    /// Drop an encoder, as if it were missing for every clip; repeatable
     #[arg(long, value_name = "NAME")]
     drop: Vec<String>,
     #[command(flatten)]
@@ -68,7 +68,7 @@ pub struct Predict {
     json: bool,
 }
 
-/// A part of the data.
+/// A split of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum SplitArg {
     /// train_metadata.csv and features/train
@@ -81,7 +81,7 @@ impl Predict {
     /// Predicts.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let outputs = self.outputs()?;
@@ -89,7 +89,8 @@ impl Predict {
         model.dropped(&self.drop)?;
         let (name, part) = self.open(&model)?;
         let clips = self.clips(&model, &part)?;
-        let thresholds = self.write(&model, &part, &clips)?;
+        let decoder = self.write(&model, &part, &clips)?;
+        let thresholds = decoder.thresholds;
 
         let description = model.description();
         let stored = description.thresholds;
@@ -119,15 +120,17 @@ impl Predict {
         console::print(&text)
     }
 
-    /// Scores the clips, a batch at a time, and writes what was asked for; gives the thresholds that
-    /// emotions were told by. What memory holds of all clips is their rows of the files that cannot be
-    /// written as they come: emotions for --out, probabilities for an .npz, which has them by column.
-    fn write(&self, model: &Predictor, part: &Part, clips: &[usize]) -> Result<Thresholds> {
+    /// Scores the clips in batches and writes the requested files; returns the decoder that was
+    /// used. Only what cannot be streamed is kept in memory for all clips: emotions for --out, and
+    /// probabilities for an .npz, which stores them array by array.
+    fn write(&self, model: &Predictor, part: &Part, clips: &[usize]) -> Result<Decoder> {
         let description = model.description();
         let classes = model.classes();
-        let rules = decoding::rules(&description.config.decode);
         let stored = description.thresholds;
-        let thresholds = self.thresholds.or(stored.presence, stored.salience);
+        let decoder = Decoder {
+            thresholds: self.thresholds.or(stored.presence, stored.salience),
+            ..description.decoder()
+        };
 
         let mut predictions = Predictions::default();
         let mut table = None;
@@ -141,11 +144,11 @@ impl Predict {
         }
         let mut first = true;
         model.score_in_batches(&part.split, clips, &self.drop, |clips, scores| {
-            let decisions = rules.decode_rows(scores.aligned.view(), &classes, thresholds)?;
+            let decisions = decoder.decode(scores.aligned.view(), &classes)?;
             if let Some(file) = &mut explained {
                 let rows = (clips, &scores, &decisions[..]);
                 let (split, drop) = (&part.split, &self.drop[..]);
-                file.write(|out| explain::write_rows(out, model, split, rows, drop, thresholds))?;
+                file.write(|out| explain::write_rows(out, model, split, rows, drop, &decoder))?;
             }
             let names = || {
                 let name = |&clip: &usize| part.split.clips[clip].filename.clone();
@@ -186,10 +189,10 @@ impl Predict {
             .into_iter()
             .flatten()
             .try_for_each(Unfinished::finish)?;
-        Ok(thresholds)
+        Ok(decoder)
     }
 
-    /// The files asked for, checked before any work.
+    /// The requested files, checked before any work.
     fn outputs(&self) -> Result<Vec<&PathBuf>> {
         let flags: [(&str, &Option<PathBuf>, &[&str]); 3] = [
             ("--out", &self.out, &["json", "zip"]),
@@ -202,7 +205,7 @@ impl Predict {
             self.overwrite.check(flag, path, endings)?;
             if outputs.contains(&path) {
                 return Err(Error::Data(format!(
-                    "{flag} {}: another output has this name",
+                    "{flag} {}: another output has the same name",
                     path.display()
                 )));
             }
@@ -231,14 +234,14 @@ impl Predict {
         let part = part::open(&self.data, name, needs)?;
         if !part.unknown.is_empty() {
             console::note(&format!(
-                "not among the model's encoders, so not used: {}",
+                "encoders that the model does not have are ignored: {}",
                 part.unknown.join(", ")
             ));
         }
         Ok((name, part))
     }
 
-    /// The clips to predict, with a word where the scores could mislead.
+    /// The clips to predict, with a note where the scores could mislead.
     fn clips(&self, model: &Predictor, part: &Part) -> Result<Vec<usize>> {
         let description = model.description();
         let configured = &description.config.decode;
@@ -263,23 +266,25 @@ impl Predict {
                     (_, None) => "the model trained on all clips".to_owned(),
                     (_, Some(fold)) => format!("no clip of the metadata is in fold {fold}"),
                 };
-                return Err(Error::Data(format!("--held-out leaves no clip: {why}")));
+                return Err(Error::Data(format!("--held-out: no clips left: {why}")));
             }
             return Ok(clips);
         }
         if self.split == SplitArg::Train {
             console::note(match description.fold {
                 Some(_) => {
-                    "most of these clips trained the model, so scores on them flatter; --held-out predicts the others alone"
+                    "the model was trained on most of these clips, so their scores are optimistically biased; --held-out predicts only the others"
                 }
-                None => "these clips trained the model, so scores on them flatter",
+                None => {
+                    "the model was trained on these clips, so their scores are optimistically biased"
+                }
             });
         }
         Ok(all.collect())
     }
 }
 
-/// Probabilities of many clips, once each, on their way to an `.npz`.
+/// Probabilities of all clips, collected for an `.npz`.
 struct Columns {
     filenames: Vec<String>,
     classes: usize,

@@ -11,10 +11,10 @@ use crate::cli::flags::common::{Overwrite, quoted};
 use crate::cli::output::console;
 use crate::report::page::page;
 
-/// Put a run on one page: an HTML file to open, send and print
+/// Write a self-contained HTML report of a run
 ///
-/// Summary, tables, figures, clips with search by name and by error, configuration, data, environment
-/// and assumptions. The file needs nothing but itself. Run `analyze` first: figures come from there.
+/// Contains summary, tables, figures, clips (searchable by name and by error), configuration, data,
+/// environment and assumptions. Run `analyze` first: the figures come from there.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -23,10 +23,10 @@ Examples:
 pub struct Report {
     /// Folder of train, cv, ablate or repro
     run: PathBuf,
-    /// The page [default: RUN/report.html]
+    /// File to write [default: RUN/report.html]
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
-    /// Folder that analyze wrote [default: RUN/analysis]
+    /// Output folder of analyze [default: RUN/analysis]
     #[arg(long, value_name = "DIR")]
     analysis: Option<PathBuf>,
     #[command(flatten)]
@@ -40,7 +40,7 @@ impl Report {
     /// Writes the page.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         let out = self
             .out
@@ -56,7 +56,7 @@ impl Report {
         let analyzed = analysis.join("analysis.json").is_file();
         if !analyzed {
             console::note(
-                "there is no analysis yet, so the page has no figures; run analyze first",
+                "there is no analysis yet, so the report has no figures; run analyze first",
             );
         }
         if self.json {

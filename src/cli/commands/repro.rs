@@ -9,18 +9,18 @@ use crate::experiments::Reproduce;
 
 /// Reproduce the paper's tables on your data, with a submission
 ///
-/// Cross-validates the full model, the same with domain adaptation, the baselines of Table I as far
-/// as the data have their encoders, the ablations of Table II and the numbers of kept encoders of
-/// Table V, all in one plan; trains those of Table I on all clips; and predicts the test part. The
-/// configuration is the base of all fusion models.
+/// Cross-validates, in one plan, the full model, the same with domain adaptation, the baselines of
+/// Table I whose encoders the data have, the ablations of Table II and the values of top-k of Table V;
+/// then trains those of Table I on all clips and predicts the test split. The configuration is the
+/// base of all fusion models.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Writes into --out: tables.md, tables.json, table_1.csv, table_2.csv,
 table_5.csv, final/ and final_uda/ (models with their test predictions),
 submission.zip (of the one with the higher validation average), and
-trials/*/ID.json for each training. After an interruption --resume goes on; with
-a higher --seeds it adds seeds to those that are there. --quick takes little
-time and shows whether everything runs.
+trials/*/ID.json for each trial. --resume continues after an interruption; with
+a higher --seeds it adds seeds. --quick takes little time, to check that
+everything works.
 
 Examples:
   blendfuse repro DATA --out runs/repro
@@ -37,11 +37,11 @@ pub struct Repro {
 /// Its own flags.
 #[derive(Args, Debug)]
 pub struct ReproArgs {
-    /// At most 3 epochs and 3 numbers of kept encoders, to see that everything runs; the figures
-    /// mean nothing
+    /// Run at most 3 epochs and 3 values of top-k, to check that everything works; the results are
+    /// meaningless
     #[arg(long)]
     quick: bool,
-    /// Keep every model's weights; otherwise only those of Table I stay
+    /// Keep every model's weights; otherwise only those of Table I are kept
     #[arg(long)]
     keep_weights: bool,
     /// Leave Table I's baselines out

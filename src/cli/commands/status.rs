@@ -11,20 +11,20 @@ use crate::cli::output::console;
 use crate::cli::output::numbers::{counted, cut, duration};
 use crate::plan::status::Status as PlanStatus;
 
-/// Between two looks.
+/// The interval of `--watch`.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Running and failed trainings of which each is named.
+/// Number of running, and of failed, trials that are listed.
 const NAMED: usize = 10;
 
-/// The longest name of a training.
+/// The longest name of a trial.
 const NAME_WIDTH: usize = 60;
 
-/// Tell how far a plan is and how long the rest may take
+/// Show a plan's progress and the estimated time left
 ///
-/// Counts trainings that are done, running, failed, stopped and waiting, and names those that run and
-/// those that failed. Reads the plan's folder alone, so it tells of trainings that run here, under Slurm or by any other
-/// engine, while they run.
+/// Counts the trials that are done, running, failed, stopped and waiting, and lists those that are
+/// running or failed. Reads only the plan's folder, so it works for trials that run here, under Slurm
+/// or under any other job scheduler.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -35,7 +35,7 @@ pub struct Status {
     /// Folder of the plan
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Look again every 5 seconds until nothing is left or nobody works on it
+    /// Update every 5 seconds until the plan is done or no process is running it
     #[arg(long, conflicts_with = "json")]
     watch: bool,
     /// Print the result as one JSON object on stdout
@@ -44,10 +44,10 @@ pub struct Status {
 }
 
 impl Status {
-    /// Tells.
+    /// Shows the status.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         let mut before = String::new();
         loop {
@@ -71,7 +71,7 @@ impl Status {
         let mut text = format!(
             "{} of {} done, {} running, {} failed, {} stopped, {} waiting",
             status.done,
-            counted(status.trials, "training"),
+            counted(status.trials, "trial"),
             status.running.len(),
             status.failed.len(),
             status.stopped,
@@ -121,10 +121,10 @@ impl Status {
         }
         let dir = quoted(&self.dir);
         text += &match (status.is_done(), status.tables, status.is_worked_on()) {
-            (true, true, _) => format!("the tables stand in {dir}\n"),
+            (true, true, _) => format!("the tables are in {dir}\n"),
             (true, false, false) => format!("next: blendfuse collect {dir}\n"),
             (false, _, false) => format!(
-                "nobody works on it; go on with the command that began it and --resume, or see what is there: blendfuse collect {dir}\n"
+                "no process is running this plan; resume it with the original command and --resume, or show the results so far: blendfuse collect {dir}\n"
             ),
             _ => String::new(),
         };

@@ -16,18 +16,18 @@ use crate::files::atomic_file;
 use crate::report::StudyReport;
 use crate::{Error, Result};
 
-/// What is varied, and how.
+/// The parameters to vary, and how.
 #[derive(Args, Debug)]
 pub struct SweepArgs {
-    /// A configuration key with its values: KEY=v1,v2,…, KEY=LOW..HIGH, KEY=LOW..HIGH:log; a grid
-    /// takes so many of a range: KEY=LOW..HIGH/5; repeatable
+    /// Values of a configuration key: KEY=v1,v2,…, KEY=LOW..HIGH or KEY=LOW..HIGH:log; for a grid,
+    /// KEY=LOW..HIGH/5 takes 5 values of a range; repeatable
     #[arg(long, value_name = "KEY=VALUES", value_parser = Keyed::<Parameter>::new(), hide_possible_values = true)]
     param: Vec<Parameter>,
-    /// Try so many configurations at random instead of all combinations
+    /// Try N random configurations instead of all combinations
     #[arg(long, value_name = "N", conflicts_with = "tpe", value_parser = at_least_one)]
     random: Option<NonZeroUsize>,
-    /// Try so many one after the other, each where those before promise most: the tree-structured
-    /// Parzen estimator of Bergstra et al. (2011)
+    /// Try N configurations sequentially with TPE, the tree-structured Parzen estimator of Bergstra
+    /// et al. (2011)
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     tpe: Option<NonZeroUsize>,
 }
@@ -42,16 +42,16 @@ impl SweepArgs {
     }
 }
 
-/// Cross-validate the model with other values of any settings
+/// Cross-validate the model for several values of any parameters
 ///
-/// All combinations of the given values, or some of them; each is cross-validated, and all are
-/// compared with the best on the same clips. The number of kept encoders gives the paper's Table V
+/// Tries all combinations of the given values, or a sample of them; each is cross-validated, and all
+/// are compared with the best one on the same clips. Sweeping model.top_k gives the paper's Table V
 /// and Figure 2.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Writes into --out: sweep.csv, sweep.json, tables.md, and trials/*/ID.json for
-each training. Values that train alike, such as more kept encoders than there
-are, have one row, and a note says so.
+each trial. Values that are equivalent, such as a top_k above the number of
+encoders, share a row, with a note.
 
 Examples:
   blendfuse sweep DATA --out runs/table5 \\
@@ -95,15 +95,15 @@ impl Sweep {
 
 /// Choose hyper-parameters by cross-validation
 ///
-/// Searches by the tree-structured Parzen estimator unless said otherwise; the highest validation
-/// average wins. Without --param it varies the number of kept encoders (the paper's values),
-/// learning rate, weight decay, dropout and the weight of the presence loss.
+/// Searches with the tree-structured Parzen estimator by default; the highest validation average
+/// wins. Without --param it varies top_k (the paper's values), learning rate, weight decay, dropout
+/// and the weight of the presence loss.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Writes into --out: best.toml (all keys; what `train --config` takes), tune.csv,
-tune.json, tables.md, and trials/*/ID.json for each training. The average of the
-winner flatters it: it was chosen on it. With a higher --tpe, --resume does not
-repeat the configurations that were tried.
+Writes into --out: best.toml (all keys; for `train --config`), tune.csv,
+tune.json, tables.md, and trials/*/ID.json for each trial. The average of the
+best configuration is optimistically biased, because it was chosen by it. With
+--resume and a higher --tpe, configurations already tried are not repeated.
 
 Examples:
   blendfuse tune DATA --out runs/tune
@@ -116,7 +116,7 @@ pub struct Tune {
     plan: PlanArgs,
     #[command(flatten)]
     options: TuneArgs,
-    /// Write the configuration here too
+    /// Also write the best configuration to this file
     #[arg(long, value_name = "FILE.toml")]
     write: Option<PathBuf>,
     #[command(flatten)]

@@ -12,11 +12,11 @@ use crate::cli::output::{console, progress};
 use crate::data::synth::{self, Preset, Scenario, SynthOptions};
 use crate::formats::npz::write::Precision;
 
-/// Write a synthetic data set with the shape of BlEmoRE
+/// Generate a synthetic data set with the shape of BlEmoRE
 ///
 /// 47 training actors in 5 folds and 11 new ones for test, 6 emotions, 10 blends with 3 saliences,
-/// encoders in families, some of them useful only for some clips, some of them noise. The truth is
-/// written beside it.
+/// encoders in families, some of them useful only for some clips, some of them noise. The ground
+/// truth is written beside the data.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -25,13 +25,13 @@ Examples:
   blendfuse synth --out data --preset paper --encoders 12
   blendfuse synth --out data --preset paper --encoders 1 --frames 300")]
 pub struct Synth {
-    /// Folder for the data set; made if need be, refused if it holds anything
+    /// Folder for the data set; created if needed, must be empty
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Size of the data set; other flags change parts of it
+    /// Size of the data set; other flags override parts of it
     #[arg(long, value_enum, default_value = "small")]
     preset: PresetArg,
-    /// Seed of everything random; the same one gives the same bytes
+    /// Random seed; the same seed gives the same bytes
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Clips of the 47 training actors, 94 or more
@@ -40,38 +40,38 @@ pub struct Synth {
     /// Clips of the 11 test actors, 11 or more
     #[arg(long, value_name = "N")]
     test_clips: Option<usize>,
-    /// How many of the paper's encoders, 1 to 36
+    /// Number of encoders: the first of the paper's, 1 to 36
     #[arg(long, value_name = "N")]
     encoders: Option<usize>,
-    /// Divide the widths of the paper's encoders by this, 1 or more
+    /// Divide the widths of the encoders by this, 1 or more
     #[arg(long, value_name = "N")]
     width_divisor: Option<usize>,
-    /// Number format of the feature files [default: that of the preset]
+    /// Data type of the feature files [default: that of the preset]
     #[arg(long, alias = "precision", value_enum)]
     dtype: Option<DtypeArg>,
-    /// Share of the clips that each encoder lacks, from 0 to below 1 [default: 0]
+    /// Share of clips missing from each encoder, from 0 to below 1 [default: 0]
     #[arg(long, value_name = "SHARE")]
     missing: Option<f64>,
-    /// Encoders that see nothing of the emotion [default: one in six]
+    /// Number of encoders that carry no information about the emotion [default: one in six]
     #[arg(long, value_name = "N")]
     blind: Option<usize>,
-    /// Share of the clips whose face is hidden, and of those whose voice is masked, up to 0.5
+    /// Share of clips whose face is hidden, and of clips whose voice is masked, up to 0.5
     /// [default: 0.2]
     #[arg(long, value_name = "SHARE")]
     hidden: Option<f64>,
-    /// Share of the clips on which each encoder sees nothing, clip by clip [default: 0]
+    /// Share of clips on which an encoder sees nothing, drawn for each encoder [default: 0]
     #[arg(long, value_name = "SHARE")]
     lost: Option<f64>,
-    /// How strongly encoders that cannot see or hear see another emotion instead [default: 0]
+    /// How strongly encoders that see or hear nothing show another emotion instead [default: 0]
     #[arg(long, value_name = "STRENGTH")]
     distraction: Option<f64>,
-    /// How far the whole test part is shifted in what encoders see [default: 0.4]
+    /// Shift of the whole test split in the factors that encoders see [default: 0.4]
     #[arg(long, value_name = "LENGTH")]
     domain_shift: Option<f64>,
-    /// Write the test labels into test_metadata.csv too, where the challenge hides them
+    /// Also write the test labels, which the challenge hides, into test_metadata.csv
     #[arg(long)]
     test_labels: bool,
-    /// Frames of a clip, about so many: write frames/ENCODER/CLIP.npy instead of feature files
+    /// Frames per clip (N/2 to 3N/2): write frames/ENCODER/CLIP.npy instead of feature files
     #[arg(long, value_name = "N")]
     frames: Option<usize>,
     #[command(flatten)]
@@ -88,11 +88,11 @@ enum PresetArg {
     Tiny,
     /// 12 encoders at a sixteenth of their width, 2,456 and 594 clips: seconds
     Small,
-    /// The paper's 36 encoders at full width, 2,456 and 594 clips: 2 GiB
+    /// The paper's 36 encoders at their usual widths, 2,456 and 594 clips: 2 GiB
     Paper,
 }
 
-/// A number format.
+/// A data type.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum DtypeArg {
     /// Half precision
@@ -107,7 +107,7 @@ impl Synth {
     /// Writes the data set.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let options = self.options();
@@ -136,8 +136,8 @@ impl Synth {
             format!("blendfuse inspect {out}\n  blendfuse train {out} --out run --fold 0")
         };
         console::print(&format!(
-            "wrote {out}/: {} training and {} test clips, {} with {} columns in all, {}\n\
-             truth of the test part: {}\n\
+            "wrote {out}/: {} training and {} test clips, {} with {} columns in total, {}\n\
+             labels of the test split: {}\n\
              next:\n  {next}\n",
             count(written.train_clips),
             count(written.test_clips),

@@ -17,19 +17,19 @@ use crate::cli::output::console;
 use crate::cli::output::event_log::EventLog;
 use crate::cli::output::numbers::{count, counted, duration, share, threshold};
 use crate::cli::output::progress::{TrainingProgress, working};
-use crate::train::open::open_dataset;
+use crate::data::dataset::Dataset;
 use crate::train::{Options, Outcome, Run};
 
 /// Train the fusion model on a data folder
 ///
-/// With --fold K the clips of fold K validate: the best epoch is kept, training stops early, and
-/// decoding thresholds are chosen on them. Without it all clips train and the last epoch is kept.
+/// With --fold K, fold K is the validation fold: it decides the best epoch, early stopping and the
+/// decoding thresholds. Without --fold, all clips are used for training and the last epoch is kept.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Writes into --out: weights.safetensors (best epoch; opens in PyTorch),
 last.safetensors, history.csv, history.jsonl, manifest.json (configuration,
-seed, versions, hashes of the inputs). `tensorboard --logdir logs` shows what
---log-dir wrote.
+seed, versions, hashes of the inputs). View the output of --log-dir with
+`tensorboard --logdir logs`.
 
 Examples:
   blendfuse train DATA --out runs/fold0 --fold 0
@@ -41,7 +41,7 @@ Examples:
 pub struct Train {
     /// Data folder: train_metadata.csv, features/train/NAME.npz, … (docs/formats.md)
     data: PathBuf,
-    /// Folder for the run's files; made if need be, refused if it holds anything
+    /// Folder for the run's files; created if needed, must be empty
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Validate on this fold and train on the others [default: train on all clips]
@@ -54,22 +54,22 @@ pub struct Train {
     /// Start from these weights instead of random ones (safetensors, names as in docs/formats.md)
     #[arg(long, value_name = "WEIGHTS.safetensors")]
     init: Option<PathBuf>,
-    /// Stop after so many optimiser steps, 1 or more
+    /// Stop after N optimiser steps
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     max_steps: Option<NonZeroUsize>,
-    /// Take clips in the order of the metadata in every epoch, for comparisons step by step
+    /// Keep the clips in the order of the metadata in every epoch, for step-by-step comparisons
     #[arg(long)]
     no_shuffle: bool,
-    /// Look at every value, gradient and weight of every step, and name the operation where one
-    /// first stops being finite; slower, and changes no result
+    /// Check every value, gradient and weight of every step, and name the operation where the first
+    /// non-finite value appears; slower, does not affect results
     #[arg(long)]
     detect_anomaly: bool,
-    /// Go on with the interrupted run in --out, with the same data and configuration; the result is
-    /// that of a run without the interruption, bit for bit
+    /// Resume the interrupted run in --out, with the same data and configuration; the result is
+    /// bit-identical to that of an uninterrupted run
     #[arg(long)]
     resume: bool,
-    /// Write TensorBoard event files here while training: losses, accuracies, learning rate and
-    /// temperature, and with --fold histograms of the gate's weights
+    /// Folder for TensorBoard event files: losses, accuracies, learning rate and temperature, and
+    /// with --fold histograms of the gate weights
     #[arg(long, value_name = "DIR")]
     log_dir: Option<PathBuf>,
     /// Print the result as one JSON object on stdout
@@ -77,14 +77,14 @@ pub struct Train {
     json: bool,
 }
 
-/// How many encoders there are, and how many of them a clip keeps.
-fn encoders(there: usize, top_k: usize) -> String {
-    let kept = if top_k < there {
-        format!("{top_k} kept for each clip")
+/// The number of encoders, and how many of them are kept for a clip.
+fn encoders(total: usize, top_k: usize) -> String {
+    let kept = if top_k < total {
+        format!("{top_k} kept per clip")
     } else {
-        format!("all kept for each clip: model.top_k={top_k}")
+        format!("all kept for every clip: model.top_k={top_k}")
     };
-    format!("{} ({kept})", counted(there, "encoder"))
+    format!("{} ({kept})", counted(total, "encoder"))
 }
 
 /// The result as JSON.
@@ -120,7 +120,7 @@ impl Train {
     /// Trains.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let config = self.config.load()?;
@@ -128,16 +128,16 @@ impl Train {
             if !holds_anything(&self.out) {
                 check_new_folder(&self.out, "")?;
                 console::note(&format!(
-                    "--resume: nothing stands in {} yet; the run begins",
+                    "--resume: there is nothing in {} yet; starting a new run",
                     self.out.display()
                 ));
             }
         } else {
-            check_new_folder(&self.out, ", or --resume to go on with the run there")?;
+            check_new_folder(&self.out, ", or use --resume to continue the run there")?;
         }
         let begun = Instant::now();
         let spinner = working("reading and checking the data");
-        let dataset = open_dataset(&self.data, &config.data);
+        let dataset = Dataset::open_configured(&self.data, &config.data);
         spinner.finish_and_clear();
         let dataset = dataset?;
         let options = Options {
@@ -147,7 +147,7 @@ impl Train {
             no_shuffle: self.no_shuffle,
             detect_anomaly: self.detect_anomaly,
             resume: self.resume,
-            stop: interrupt::heeded(),
+            stop: interrupt::stop_on_signal(),
             inputs: None,
         };
         let run = Run::prepare(&dataset, &config, options)?;
@@ -266,7 +266,7 @@ fn thresholds(manifest: &Manifest) -> String {
     {
         "as configured"
     } else {
-        "untuned defaults; --fold chooses"
+        "untuned defaults; --fold chooses them"
     };
     format!(
         "thresholds: presence {}, salience {}, alpha {} ({why})\n",

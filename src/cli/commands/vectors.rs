@@ -10,21 +10,21 @@ use crate::cli::flags::common::{Overwrite, Threads};
 use crate::cli::flags::encoder_output;
 use crate::cli::flags::encoder_output::EncoderOutput;
 use crate::cli::output::console;
-use crate::ingest::clip_files::Files;
-use crate::ingest::vectors::{Options, read};
+use crate::ingest::clip_files::ClipFiles;
+use crate::ingest::vectors::{VectorOptions, read};
 use crate::{Error, Result};
 
-/// Make a feature file of one vector a clip: openSMILE and others
+/// Turn one vector per clip (openSMILE or other) into a feature file
 ///
-/// Takes a CSV with one row a clip, such as openSMILE's functionals (eGeMAPS, ComParE), separated by
-/// commas, semicolons or tabs; or a folder with one .npy or one-row .csv a clip. Nothing is
+/// Reads a CSV with one row per clip, such as openSMILE functionals (eGeMAPS, ComParE), separated by
+/// commas, semicolons or tabs; or a folder with one .npy or one-row .csv per clip. Nothing is
 /// aggregated. A clip without a row counts as missing.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Names of clips come from the column filename, file, clip, name, video or
-audio, or from the files of a folder; folders and quotes around them are cut
-off. The columns frameTime, frameIndex, start, end, class, fold, actor, split
-and those without a name are no features.
+Clip names come from the column filename, file, clip, name, video or audio, or
+from the file names in a folder; folders and quotes are removed from them. The
+columns frameTime, frameIndex, start, end, class, fold, actor, split and those
+without a name are not features.
 
 Examples:
   blendfuse vectors egemaps.csv --out DATA/features/egemaps.npz --split-by DATA
@@ -38,10 +38,10 @@ pub struct Vectors {
     files: ClipFileArgs,
     #[command(flatten)]
     output: EncoderOutput,
-    /// The column with the clips' names
+    /// Column with the clip names
     #[arg(long, value_name = "COLUMN")]
     name_column: Option<String>,
-    /// A column that is no feature; repeatable
+    /// Column to drop because it is not a feature; repeatable
     #[arg(long, alias = "drop", value_name = "COLUMN")]
     drop_column: Vec<String>,
     #[command(flatten)]
@@ -57,28 +57,30 @@ impl Vectors {
     /// Reads and writes.
     ///
     /// # Errors
-    /// Those of the library; [`Error::Data`] if rows cannot be used and `--skip-bad` is not
+    /// Any error of the library; [`Error::Data`] if rows are unusable and `--skip-bad` is not
     /// given.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
-        let parts = self.output.parts(&self.overwrite)?;
-        let options = Options {
+        let splits = self.output.splits(&self.overwrite)?;
+        let options = VectorOptions {
             name_column: self.name_column.clone(),
             drop: self.drop_column.clone(),
         };
         if let Some(flag) = self.files.given().filter(|_| self.input.is_file()) {
             return Err(Error::Data(format!(
-                "{flag} is for a folder with one file a clip, and {} is a file; leave it out",
+                "{flag} is for a folder with one file per clip, but {} is a file; leave it out",
                 self.input.display()
             )));
         }
         let clip = |file: &str| self.files.clip(file);
-        let files = Files {
+        let files = ClipFiles {
             recursive: self.files.recursive,
             clip: Some(&clip),
         };
         let found = read(&self.input, &files, &options)?;
-        let output = self.output.write(&found.rows, &found.bad, parts.as_ref())?;
+        let output = self
+            .output
+            .write(&found.rows, &found.bad, splits.as_ref())?;
         if self.json {
             return console::print_json(&json!({
                 "written": output.written,

@@ -15,11 +15,11 @@ use crate::plan::result::TrialResult;
 use crate::plan::run::work::{Work as Trials, WorkObserver};
 use crate::plan::store::list::ListedTrial;
 
-/// Run trainings of a plan by their names
+/// Run trials of a plan by name
 ///
-/// What Slurm, GNU parallel or any other engine starts, on any machine that sees the plan's folder
-/// and the data. Trainings that have a result are passed over, one that was stopped goes on from its
-/// saved state. `blendfuse plan` makes the plan and prints the commands.
+/// For Slurm, GNU parallel or any other job scheduler, on any machine that sees the plan folder and
+/// the data. Trials that have a result are skipped; a stopped trial continues from its saved state.
+/// `blendfuse plan` creates the plan and prints these commands.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -30,10 +30,10 @@ pub struct Work {
     /// Folder of the plan
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Names of trainings, as the plan has them
+    /// Names of trials in the plan
     #[arg(value_name = "NAME", required = true)]
     trials: Vec<String>,
-    /// The data folder, where this machine has it under another path than the plan says
+    /// Data folder, if its path on this machine differs from the one in the plan
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub struct Work {
     json: bool,
 }
 
-/// A line on stderr for each training.
+/// A line on stderr for each trial.
 struct Lines;
 
 impl WorkObserver for Lines {
@@ -52,7 +52,7 @@ impl WorkObserver for Lines {
     }
 
     fn done_before(&mut self, id: &str) {
-        console::progress(&format!("{id}  has a result already"));
+        console::progress(&format!("{id}  already has a result"));
     }
 
     fn finished(&mut self, planned: &Planned, result: &TrialResult, seconds: f64) {
@@ -82,13 +82,13 @@ impl Work {
     /// Trains.
     ///
     /// # Errors
-    /// Those of the library.
+    /// Any error of the library.
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let trials = Trials {
             folder: &self.dir,
             data: self.data.as_deref(),
-            stop: interrupt::heeded(),
+            stop: interrupt::stop_on_signal(),
         };
         let trained = trials.run(&self.trials, &mut Lines)?;
         if self.json {

@@ -1,16 +1,16 @@
-//! Flags of the commands that read a folder with one file a clip.
+//! Flags of the commands that read a folder with one file per clip.
 
 use clap::Args;
 use glob::{MatchOptions, Pattern};
 
-/// Which files of the folder are read, and which clip each is of.
+/// Which files of the folder are read, and the clip name of each.
 #[derive(Args, Debug)]
 pub struct ClipFileArgs {
-    /// Read only files whose name fits: * any text, ? any character, [ab] one of these. What follows
-    /// the last * is left out of the clip's name: '*_clip.npy' reads A_clip.npy as clip A
+    /// Read only files whose names match: * any text, ? any character, [ab] one of these. Everything
+    /// after the last * is removed from the clip name: '*_clip.npy' reads A_clip.npy as clip A
     #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     pattern: Option<Pattern>,
-    /// Look into folders inside the folder too
+    /// Search subfolders too
     #[arg(long)]
     pub recursive: bool,
 }
@@ -24,7 +24,7 @@ impl ClipFileArgs {
         }
     }
 
-    /// The flag that was given, where any was.
+    /// The flag that was given, if any.
     pub fn given(&self) -> Option<&'static str> {
         match (&self.pattern, self.recursive) {
             (Some(_), _) => Some("--pattern"),
@@ -41,13 +41,13 @@ fn pattern(text: &str) -> Result<Pattern, String> {
     Pattern::new(text).map_err(|error| error.to_string())
 }
 
-/// The name of a file without its ending, where both are something.
+/// The name of a file without its extension, if both are non-empty.
 fn without_ending(file: &str) -> Option<String> {
     let (name, ending) = file.rsplit_once('.')?;
     (!name.is_empty() && !ending.is_empty()).then(|| name.to_owned())
 }
 
-/// The clip of a file that fits: its name without what follows the pattern's last `*`.
+/// The clip of a matching file: its name without what follows the pattern's last `*`.
 fn clip_of(pattern: &Pattern, file: &str) -> Option<String> {
     let fits = pattern.matches_with(file, MatchOptions::new());
     let (_, ending) = pattern.as_str().rsplit_once('*').unwrap_or_default();
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_names_clips_by_what_stands_before_its_ending() {
+    fn a_pattern_removes_its_ending_from_clip_names() {
         for (text, file, clip) in [
             ("*_clip.npy", "A1_ang_clip.npy", Some("A1_ang")),
             ("*_clip.npy", "A1_ang_wavlm.npy", None),

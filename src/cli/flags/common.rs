@@ -1,4 +1,4 @@
-//! Flags that several commands share, and the checks of paths that are going to be written.
+//! Flags that several commands share, and checks of output paths.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ pub use crate::files::folder_lock::holds_anything;
 use crate::suggest::nearest_path;
 use crate::{Error, Result};
 
-/// A count of at least one, as an argument gives it.
+/// Parses a count of at least one.
 ///
 /// # Errors
 /// What was expected.
@@ -20,7 +20,7 @@ pub fn at_least_one(text: &str) -> std::result::Result<NonZeroUsize, String> {
     text.parse().map_err(expected)
 }
 
-/// A number counted from 0, as an argument gives it.
+/// Parses a number counted from 0.
 ///
 /// # Errors
 /// What was expected.
@@ -29,20 +29,20 @@ pub fn whole_number(text: &str) -> std::result::Result<usize, String> {
     text.parse().map_err(expected)
 }
 
-/// How many threads work.
+/// The number of threads.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct Threads {
-    /// Threads to work with, 1 or more [default: all cores]; they change no bit of any result
+    /// Number of threads [default: all cores]; does not affect results
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     threads: Option<NonZeroUsize>,
 }
 
 impl Threads {
-    /// Builds the one thread pool of the process. The first thing that a command does: whatever
-    /// works in parallel before would build another.
+    /// Builds the thread pool of the process. A command calls this first: anything parallel before
+    /// would build a default pool.
     ///
     /// # Errors
-    /// [`Error::Data`] if the system refuses so many.
+    /// [`Error::Data`] if the system does not allow that many threads.
     pub fn build(&self) -> Result<()> {
         let Some(threads) = self.threads else {
             return Ok(());
@@ -54,18 +54,18 @@ impl Threads {
     }
 }
 
-/// Where the configuration comes from: defaults, then a file, then assignments, then the seed.
+/// The sources of the configuration: defaults, then a file, then assignments, then the seed.
 #[derive(Args, Debug, Default)]
 pub struct ConfigArgs {
-    /// Configuration in TOML; what it leaves out keeps the paper's value (see docs/assumptions.md)
+    /// Configuration file; keys not in it keep the paper's values (see docs/assumptions.md)
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
-    /// Set one key, over the file: model.top_k=16, train.monitor=kl,
+    /// Set one key, overriding the file: model.top_k=16, train.monitor=kl,
     /// 'data.encoders=["clip","hicmae"]'; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = Keyed::<String>::new(), hide_possible_values = true)]
     set: Vec<String>,
-    /// Seed of everything random: initial weights, order of clips, dropout [default: 0]; the same
-    /// seed and data give the same weights, bit for bit
+    /// Random seed: initial weights, order of clips, dropout [default: 0]; the same seed and data
+    /// give bit-identical weights
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }
@@ -80,17 +80,17 @@ impl ConfigArgs {
     }
 }
 
-/// Whether output files may replace others.
+/// Whether output files may replace existing ones.
 #[derive(Args, Debug)]
 pub struct Overwrite {
-    /// Replace output files that exist already; without it they are refused
+    /// Replace existing output files; otherwise they are an error
     #[arg(long)]
     pub force: bool,
 }
 
 impl Overwrite {
-    /// Refuses, before any work, a file that could not be written at its end: another ending than
-    /// those allowed, a folder that does not exist, or a file that stands there already.
+    /// Checks before any work that an output file can be written: its extension is one of `endings`,
+    /// its folder exists, and it does not exist yet.
     ///
     /// # Errors
     /// [`Error::Data`] naming the flag and the path.
@@ -103,14 +103,14 @@ impl Overwrite {
         let ending = ending.map(str::to_lowercase).unwrap_or_default();
         if !endings.contains(&ending.as_str()) {
             return refuse(format!(
-                "expected a file that ends in .{}",
+                "expected a file name ending in .{}",
                 endings.join(" or .")
             ));
         }
         match path.parent() {
             Some(folder) if folder != Path::new("") && !folder.is_dir() => {
                 return refuse(format!(
-                    "there is no folder {}; make it first{}",
+                    "no such folder: {}; create it first{}",
                     folder.display(),
                     nearest_path(folder).map_or_else(String::new, |meant| {
                         format!(
@@ -123,25 +123,27 @@ impl Overwrite {
             _ => {}
         }
         if path.is_dir() {
-            return refuse("is a folder; expected the name of a file".into());
+            return refuse("is a folder; expected a file name".into());
         }
         if path.exists() && !self.force {
-            return refuse("exists already; choose another name, or --force to replace it".into());
+            return refuse(
+                "already exists; choose another name, or use --force to replace it".into(),
+            );
         }
         Ok(())
     }
 }
 
-/// Refuses a folder for results that holds anything, or a path that is a file. `otherwise` ends the
-/// advice.
+/// Refuses an output folder that is not empty, or a path that is a file. `otherwise` is appended to
+/// the advice.
 ///
 /// # Errors
 /// [`Error::Data`] naming the path.
 pub fn check_new_folder(path: &Path, otherwise: &str) -> Result<()> {
-    // What stands on the way must be folders, or the run would fail only at its first file.
-    if let Some(file) = path.ancestors().find(|on_the_way| on_the_way.is_file()) {
+    // A file among the parents would make the run fail only when it writes its first file.
+    if let Some(file) = path.ancestors().find(|ancestor| ancestor.is_file()) {
         return Err(Error::Data(format!(
-            "--out {}: {} is a file; expected a new or an empty folder",
+            "--out {}: {} is a file; expected a new or empty folder",
             path.display(),
             file.display()
         )));
@@ -155,7 +157,7 @@ pub fn check_new_folder(path: &Path, otherwise: &str) -> Result<()> {
     Ok(())
 }
 
-/// The same fault in the words of the command line: options of a command that are called `prefix…`
+/// The same error in terms of the command line: options of a command that are called `prefix…`
 /// are its flags.
 pub fn as_flag(prefix: &str, error: Error) -> Error {
     match error {
@@ -174,7 +176,7 @@ pub fn as_flag(prefix: &str, error: Error) -> Error {
     }
 }
 
-/// An argument as a shell takes it, for the commands that a user is told to run next.
+/// A shell-quoted argument, for commands that are suggested to the user.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:@,".contains(c);

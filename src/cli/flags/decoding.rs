@@ -1,9 +1,10 @@
-//! Flags that say how emotions are told from probabilities.
+//! Flags for decoding probabilities into emotions.
 
 use clap::{Args, ValueEnum};
 
+use crate::config::NeutralRule;
 use crate::data::label::Classes;
-use crate::eval::decode::{NeutralRule, Rules, Thresholds};
+use crate::eval::rules::{Rules, Thresholds};
 use crate::suggest::instead;
 use crate::{Error, Result};
 
@@ -16,12 +17,12 @@ pub enum RulesArg {
     Challenge,
 }
 
-/// What follows where neutral survives beside others but is not the highest.
+/// What to do if neutral passes the threshold together with others but is not the highest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum NeutralArg {
-    /// Neutral is dropped and the rest decoded
+    /// Drop neutral and decode the rest
     Drop,
-    /// The best other emotion stands alone
+    /// Keep only the highest emotion
     KeepOne,
 }
 
@@ -31,11 +32,11 @@ pub struct RulesArgs {
     /// Decoding rules: the paper's, or those of the challenge's baseline code
     #[arg(long, value_enum, default_value = "paper")]
     rules: RulesArg,
-    /// Paper's rules: what follows where neutral survives the presence threshold beside other
+    /// Paper's rules: what to do if neutral passes the presence threshold together with other
     /// emotions but is not the highest
     #[arg(long, value_enum, default_value = "drop")]
     neutral: NeutralArg,
-    /// The class that counts as neutral [default: neu, where there is such a class]
+    /// The class that counts as neutral [default: neu, if there is such a class]
     #[arg(long, value_name = "CLASS")]
     neutral_class: Option<String>,
 }
@@ -47,7 +48,7 @@ impl RulesArgs {
             RulesArg::Challenge => Rules::Challenge,
             RulesArg::Paper => Rules::Paper {
                 neutral: match self.neutral {
-                    NeutralArg::Drop => NeutralRule::DropAndGoOn,
+                    NeutralArg::Drop => NeutralRule::Drop,
                     NeutralArg::KeepOne => NeutralRule::KeepOne,
                 },
             },
@@ -64,7 +65,7 @@ impl RulesArgs {
         };
         classes.clone().with_neutral_named(name).ok_or_else(|| {
             Error::Data(format!(
-                "--neutral-class {name}: there is no such class{}",
+                "--neutral-class {name}: no such class{}",
                 instead(name, classes.names().iter().map(String::as_str))
             ))
         })
@@ -74,11 +75,12 @@ impl RulesArgs {
 /// The two thresholds.
 #[derive(Args, Debug)]
 pub struct ThresholdArgs {
-    /// Emotions that score below it are suppressed, 0 to 1
+    /// Presence threshold, 0 to 1: emotions that score below it are dropped
     #[arg(long, value_name = "T", value_parser = unit)]
     pub presence_threshold: Option<f64>,
-    /// Two emotions closer than this are 50/50, otherwise 70/30, 0 to 1 (paper's rules: half the
-    /// difference of their shares, at most 0.5; challenge's: the difference of their scores)
+    /// Salience threshold, 0 to 1: two emotions closer than this are 50/50, otherwise 70/30 (paper's
+    /// rules: half the difference of their shares, at most 0.5; challenge's: the difference of their
+    /// scores)
     #[arg(long, value_name = "T", value_parser = unit)]
     pub salience_threshold: Option<f64>,
 }

@@ -7,48 +7,47 @@ use clap::Args;
 use super::common::{Overwrite, quoted};
 use crate::cli::output::console;
 use crate::cli::output::numbers::{count, counted};
-use crate::ingest::aggregate::split::{PARTS, PartOfClip, part_path};
+use crate::ingest::aggregate::split::{SPLITS, SplitOfClip, split_path};
 use crate::ingest::aggregate::{BadClip, sidecar};
-use crate::ingest::encoder_file::{EncoderRows, Output};
+use crate::ingest::encoder_file::{EncoderRows, WrittenFiles};
 use crate::{Error, Result};
 
-/// Bad clips that are named one by one.
+/// Number of bad clips that are listed.
 const SHOWN: usize = 20;
 
-/// Where features go, and what happens to clips that give none.
+/// Where features are written, and what happens to unusable clips.
 #[derive(Args, Debug)]
 pub struct EncoderOutput {
-    /// Feature file to write (.npz); with --split-by DIR/NAME.npz stands for DIR/train/NAME.npz and
+    /// Feature file to write (.npz); with --split-by, DIR/NAME.npz means DIR/train/NAME.npz and
     /// DIR/test/NAME.npz
     #[arg(long, value_name = "FILE.npz")]
     out: PathBuf,
-    /// Write the training and the test part at once: a data folder with train_metadata.csv and
+    /// Write the training and test splits at once: a data folder with train_metadata.csv and
     /// test_metadata.csv, or a CSV with columns filename and split (train or test)
     #[arg(long, value_name = "METADATA")]
     split_by: Option<PathBuf>,
-    /// Leave out clips that cannot be used and list them in NAME.skipped.json beside the output
+    /// Leave out unusable clips and list them in NAME.skipped.json beside the output
     #[arg(long)]
     skip_bad: bool,
 }
 
 impl EncoderOutput {
-    /// Which clip is of which part, where that was asked for; refuses outputs that could not be
-    /// written at the end.
+    /// The split of each clip, with `--split-by`; refuses outputs that could not be written later.
     ///
     /// # Errors
-    /// [`Error::Data`] for such a path; those of [`PartOfClip::read`].
-    pub fn parts(&self, overwrite: &Overwrite) -> Result<Option<PartOfClip>> {
+    /// [`Error::Data`] for such a path; those of [`SplitOfClip::read`].
+    pub fn splits(&self, overwrite: &Overwrite) -> Result<Option<SplitOfClip>> {
         let Some(by) = &self.split_by else {
             self.check(&self.out, overwrite)?;
             return Ok(None);
         };
-        for path in PARTS.map(|part| part_path(&self.out, part)) {
-            // The folder of a part is made.
+        for path in SPLITS.map(|part| split_path(&self.out, part)) {
+            // The folder of a split is created.
             if path.parent().is_some_and(Path::is_dir) {
                 self.check(&path, overwrite)?;
             }
         }
-        PartOfClip::read(by).map(Some)
+        SplitOfClip::read(by).map(Some)
     }
 
     fn check(&self, path: &Path, overwrite: &Overwrite) -> Result<()> {
@@ -59,7 +58,7 @@ impl EncoderOutput {
         Ok(())
     }
 
-    /// Names clips that cannot be used, on stderr, and writes the others.
+    /// Lists unusable clips on stderr, and writes the others.
     ///
     /// # Errors
     /// [`Error::Data`] if there are any and they are not to be skipped; those of
@@ -68,8 +67,8 @@ impl EncoderOutput {
         &self,
         rows: &EncoderRows,
         bad: &[BadClip],
-        parts: Option<&PartOfClip>,
-    ) -> Result<Output> {
+        splits: Option<&SplitOfClip>,
+    ) -> Result<WrittenFiles> {
         for clip in bad.iter().take(SHOWN) {
             console::warning(&clip.reason);
         }
@@ -77,17 +76,17 @@ impl EncoderOutput {
             console::warning(&format!("… and {} more", count(bad.len() - SHOWN)));
         }
         if bad.is_empty() || self.skip_bad {
-            return rows.write(&self.out, parts, self.skip_bad.then_some(bad));
+            return rows.write(&self.out, splits, self.skip_bad.then_some(bad));
         }
         let clips = counted(bad.len(), "clip");
         Err(Error::Data(format!(
-            "{clips} cannot be used, listed above; repair them, or leave them out with --skip-bad"
+            "{clips} cannot be used (listed above); fix them, or leave them out with --skip-bad"
         )))
     }
 }
 
-/// What was written, for a reader.
-pub fn text(output: &Output) -> String {
+/// The summary of what was written.
+pub fn text(output: &WrittenFiles) -> String {
     let mut text = String::new();
     for file in &output.written {
         text += &format!(
@@ -99,13 +98,13 @@ pub fn text(output: &Output) -> String {
     }
     if output.absent > 0 {
         text += &format!(
-            "{} of the metadata without a row: the encoder will count as missing there\n",
+            "{} in the metadata without a row: the encoder will count as missing for them\n",
             counted(output.absent, "clip")
         );
     }
     if output.unlisted > 0 {
         text += &format!(
-            "{} in neither part, not written\n",
+            "{} in neither split, not written\n",
             counted(output.unlisted, "clip")
         );
     }

@@ -1,4 +1,4 @@
-//! Who runs the trainings of a plan: this machine or Slurm.
+//! Where the trials of a plan run: on this machine or under Slurm.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -9,37 +9,37 @@ use super::common::{at_least_one, whole_number};
 use crate::plan::slurm::{Series, Slurm, check_idle};
 use crate::{Error, Result};
 
-/// Where these flags stand in the help.
-const HEADING: &str = "Where trainings run";
+/// The heading of these flags in the help.
+const HEADING: &str = "Execution";
 
-/// How often a training is tried again unless said otherwise.
+/// How often a trial is retried by default.
 const RETRIES: usize = 2;
 
-/// Who runs trainings.
+/// Where trials run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Name {
     /// This machine, now
     #[default]
     Local,
-    /// Slurm: submits job arrays and returns; see docs/scaling.md
+    /// Slurm: submit job arrays and return; see docs/scaling.md
     Slurm,
 }
 
 /// The flags of executors.
 #[derive(Args, Debug, Default)]
 pub struct ExecutorArgs {
-    /// Who runs the trainings; the same files come of it, and a plan can begin with one and go on
-    /// with the other
+    /// Where to run the trials; the results are the same, and a plan can start with one executor and
+    /// continue with another
     #[arg(long, value_name = "WHO", value_enum, default_value_t = Name::Local, help_heading = HEADING)]
     executor: Name,
     /// Options for every sbatch, as one argument: --slurm-args '--partition=cpu --time=4:00:00'
     #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true, help_heading = HEADING)]
     slurm_args: Option<String>,
-    /// With Slurm: most tasks at a time
+    /// With Slurm: maximum number of tasks at a time
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HEADING)]
     array_limit: Option<NonZeroUsize>,
-    /// With Slurm: how often a training that failed, or whose process ended without a result, is
-    /// tried again; one that was stopped and saved its state does not count [default: 2]
+    /// With Slurm: how often to retry a trial that failed or whose process ended without a result;
+    /// stopping with the state saved does not count [default: 2]
     #[arg(long, value_name = "N", value_parser = whole_number, help_heading = HEADING)]
     retries: Option<usize>,
 }
@@ -85,7 +85,7 @@ impl ExecutorArgs {
         let executor = (self.executor != Name::Local).then_some("--executor");
         match executor.or(self.of_slurm()) {
             Some(flag) => Err(Error::Data(format!(
-                "{flag}: plan runs nothing, so it means nothing here; give it to the command itself, without plan"
+                "{flag}: has no effect with plan, which runs nothing; give it to the command itself, without plan"
             ))),
             None => Ok(()),
         }
@@ -94,7 +94,7 @@ impl ExecutorArgs {
     fn local(&self) -> Result<Executor> {
         match self.of_slurm() {
             Some(flag) => Err(Error::Data(format!(
-                "{flag}: means something with --executor slurm only; add that, or leave it out"
+                "{flag}: requires --executor slurm; add that, or leave {flag} out"
             ))),
             None => Ok(Executor::Local),
         }
@@ -104,7 +104,7 @@ impl ExecutorArgs {
         let text = self.slurm_args.as_deref().unwrap_or_default();
         let words = shlex::split(text).ok_or_else(|| {
             Error::Data(format!(
-                "--slurm-args {text}: a quote is not closed; expected options as a shell takes them"
+                "--slurm-args {text}: unclosed quote; expected shell-quoted options"
             ))
         })?;
         let limit = self.array_limit.map(NonZeroUsize::get);

@@ -1,5 +1,5 @@
-//! Arguments that the library reads, with its messages as clap shows them; some begin with a key of
-//! the configuration.
+//! Arguments that the library parses, with its messages as clap shows them; some begin with a
+//! configuration key.
 
 use std::ffi::OsStr;
 use std::marker::PhantomData;
@@ -10,13 +10,13 @@ use clap::{Arg, Command, Error};
 
 use crate::config::Config;
 
-/// Reads whatever `T` reads. Of the library's message that part is told which clap does not say itself:
-/// it names the flag and the value.
+/// Parses a `T`. Shows only the part of the library's message that clap does not already print: clap
+/// names the flag and the value.
 #[derive(Debug)]
 pub struct Plain<T>(PhantomData<fn() -> T>);
 
 impl<T> Plain<T> {
-    /// The reader.
+    /// A parser.
     pub fn new() -> Self {
         Self(PhantomData)
     }
@@ -61,12 +61,12 @@ fn without_flag(error: Box<dyn std::error::Error + Send + Sync>) -> String {
     }
 }
 
-/// Reads whatever `T` reads, and tells the keys to those who ask for possible values: completions.
+/// Parses a `T`, and lists the configuration keys as possible values, for completions.
 #[derive(Debug)]
 pub struct Keyed<T>(PhantomData<fn() -> T>);
 
 impl<T> Keyed<T> {
-    /// The reader.
+    /// A parser.
     pub fn new() -> Self {
         Self(PhantomData)
     }

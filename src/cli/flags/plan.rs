@@ -1,4 +1,4 @@
-//! Flags of the commands that run many trainings, and their folder.
+//! Flags of the commands that run plans of trials, and their folder.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -22,21 +22,22 @@ use crate::report::StudyReport;
 pub struct PlanArgs {
     /// Data folder: train_metadata.csv with folds, features/train/NAME.npz, … (docs/formats.md)
     pub data: PathBuf,
-    /// Folder for the results; made if need be, refused if it holds anything else
+    /// Folder for the results; created if needed, must contain nothing else
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Train everything with so many seeds: the seed, the seed + 1, …
+    /// Number of seeds: train everything with SEED, SEED+1, …
     #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
     pub seeds: NonZeroUsize,
-    /// Trainings side by side [default: as many as cores and memory allow]; changes no result
+    /// Trials to run in parallel [default: as many as cores and memory allow]; does not affect
+    /// results
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     pub threads: Threads,
-    /// Go on with the plan in --out: trainings that have a result are not repeated, whatever else
-    /// changed in data or configuration is trained anew
+    /// Resume the plan in --out: finished trials are kept, unless their data or configuration
+    /// changed
     #[arg(long)]
     pub resume: bool,
     /// Print the result as one JSON object on stdout
@@ -57,7 +58,7 @@ impl PlanArgs {
         let begins = run.folder().state == FolderState::New;
         if begins && self.resume && matches!(executor, Executor::Local) {
             console::note(&format!(
-                "--resume: {} is empty or new; the plan begins",
+                "--resume: there is nothing in {} yet; starting a new plan",
                 self.out.display()
             ));
         }
@@ -80,7 +81,7 @@ impl PlanArgs {
         let run = run.map_err(|error| as_flag("baseline", error))?;
         if run.folder().state == FolderState::Changed {
             console::note(
-                "data, configuration or flags differ from the plan in --out: trainings that are the same are reused, all others are trained",
+                "data, configuration or flags differ from the plan in --out: unchanged trials are reused, all others are run",
             );
         }
         Ok(run)
@@ -90,7 +91,7 @@ impl PlanArgs {
     pub fn workers(&self) -> Workers {
         Workers {
             jobs: self.jobs,
-            stop: interrupt::heeded(),
+            stop: interrupt::stop_on_signal(),
             ..Workers::default()
         }
     }

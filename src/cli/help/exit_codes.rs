@@ -1,10 +1,10 @@
-//! What the exit codes say, in the help and the manual page of every command.
+//! The exit codes, for the help and the manual page of every command.
 
 use clap::Command;
 
 /// The codes with their meanings.
 pub const EXIT_CODES: [(u8, &str); 4] = [
-    (0, "done"),
+    (0, "success"),
     (1, "failed while running"),
     (2, "wrong usage or bad input"),
     (130, "interrupted"),
@@ -26,12 +26,15 @@ pub fn in_help(command: Command) -> Command {
 fn of(command: &Command) -> [(u8, String); 4] {
     let resumes = resumes(command);
     EXIT_CODES.map(|(code, meaning)| match code {
-        130 if resumes => (code, format!("{meaning} (state saved: --resume goes on)")),
+        130 if resumes => (
+            code,
+            format!("{meaning} (state saved; continue with --resume)"),
+        ),
         _ => (code, meaning.to_owned()),
     })
 }
 
-/// Whether an interrupted command, or one of a program's, can go on.
+/// Whether a command, or one of its subcommands, can be resumed.
 fn resumes(command: &Command) -> bool {
     let mut flags = command.get_arguments();
     flags.any(|flag| flag.get_long() == Some("resume")) || command.get_subcommands().any(resumes)
@@ -46,5 +49,5 @@ pub fn in_manual(command: &Command) -> String {
     format!(".SH \"EXIT STATUS\"\n{}", codes.concat())
 }
 
-/// The line in the help that [`in_manual`] replaces begins so.
+/// The start of the line in the help that [`in_manual`] replaces.
 pub const IN_HELP: &str = "Exit codes: ";

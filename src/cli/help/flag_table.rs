@@ -1,4 +1,4 @@
-//! All flags of all commands as one table: a name means one thing.
+//! All flags of all commands as one table: the same flag means the same everywhere.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use clap::{Arg, Command};
 
 use crate::cli::program;
 
-/// Commands whose result is a script for a shell, which is no JSON.
+/// Commands whose output is a shell script, not JSON.
 const WITHOUT_JSON: [&str; 1] = ["completions"];
 
-/// The first two words of a help, without what ends them.
+/// The first two words of a help text, without trailing punctuation.
 fn first_words(help: &str) -> String {
     let words = help.split_whitespace().take(2);
     let words = words.map(|word| word.trim_end_matches([',', ':', ';']));
@@ -40,7 +40,7 @@ fn a_flag_has_one_value_and_one_meaning_in_every_command() {
         for arg in command.get_arguments() {
             let value = value_of(arg);
             let name = match arg.get_long() {
-                // A folder or a file, which its value says.
+                // A folder or a file, depending on the value's name.
                 Some("out") => format!("--out {value}"),
                 Some(long) => format!("--{long}"),
                 None => format!("<{value}>"),
@@ -70,7 +70,7 @@ fn a_flag_has_one_value_and_one_meaning_in_every_command() {
 }
 
 #[test]
-fn a_folder_or_a_file_is_called_so() {
+fn the_value_of_out_says_whether_it_is_a_folder_or_a_file() {
     for command in commands() {
         for arg in command.get_arguments() {
             let value = value_of(arg);
@@ -83,7 +83,7 @@ fn a_folder_or_a_file_is_called_so() {
 }
 
 #[test]
-fn what_has_a_result_gives_it_as_json_and_what_is_long_can_be_quiet() {
+fn every_command_has_json_and_quiet() {
     for command in commands() {
         let has = |flag: &str| {
             command
@@ -96,9 +96,9 @@ fn what_has_a_result_gives_it_as_json_and_what_is_long_can_be_quiet() {
     }
 }
 
-/// A terminal has 80 columns; longer lines would break anywhere.
+/// A terminal has 80 columns; longer lines would wrap anywhere.
 #[test]
-fn texts_after_the_flags_fit_a_terminal_and_tell_the_exit_codes() {
+fn texts_after_the_flags_fit_a_terminal_and_list_the_exit_codes() {
     let mut wide = Vec::new();
     for command in commands().into_iter().chain([program()]) {
         let text = command.get_after_help().map(ToString::to_string);

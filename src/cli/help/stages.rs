@@ -1,12 +1,12 @@
-//! The commands in `blendfuse --help`, by the stage of the work that they serve.
+//! The commands in `blendfuse --help`, grouped by stage of work.
 
 use clap::Command;
 
-/// Stages with their commands, in the order of the work.
+/// Stages with their commands, in the order in which they are used.
 const STAGES: [(&str, &[&str]); 6] = [
-    ("To begin with", &["demo", "synth"]),
+    ("Getting started", &["demo", "synth"]),
     (
-        "From clips to a data folder",
+        "Prepare a data folder",
         &["aggregate", "openface", "vectors", "inspect"],
     ),
     ("Train a model", &["train", "cv", "tune"]),
@@ -22,13 +22,10 @@ const STAGES: [(&str, &[&str]); 6] = [
             "predict", "decode", "evaluate", "analyze", "report", "export",
         ],
     ),
-    (
-        "This machine and this program",
-        &["bench", "completions", "man"],
-    ),
+    ("Program and machine", &["bench", "completions", "man"]),
 ];
 
-/// Puts the commands into the order of the stages, and the stages into the help.
+/// Orders the commands by stage, and lists them by stage in the help.
 pub fn in_help(mut program: Command) -> Command {
     let styles = program.get_styles().clone();
     let (header, literal) = (styles.get_header(), styles.get_literal());

@@ -1,4 +1,4 @@
-//! What a usage error says beside clap's own words.
+//! Advice that is added to clap's usage errors.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
@@ -6,8 +6,8 @@ use clap::{Command, Error};
 use crate::config::Config;
 use crate::suggest::nearest;
 
-/// Adds that settings have no flags of their own, where somebody gave one (`--lr 1e-3`), and the nearest
-/// command where clap names none (`help trian`).
+/// Suggests `--set` for a flag that is a configuration key (`--lr 1e-3`), and the nearest command where
+/// clap suggests none (`help trian`).
 pub fn with_advice(mut error: Error, program: &Command) -> Error {
     if error.kind() == ErrorKind::InvalidSubcommand {
         let known_better = error.get(ContextKind::SuggestedSubcommand).is_some();

@@ -1,5 +1,5 @@
-//! What the program says: results on stdout, everything else on stderr, one line each; in colour where
-//! a terminal shows it and nobody forbade it; less with `--quiet`.
+//! Output: results on stdout, everything else on stderr, one line each; coloured on terminals unless
+//! colours are disabled; less with `--quiet`.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -14,39 +14,39 @@ use crate::report::Table;
 use crate::report::terminal;
 use crate::{Error, Result};
 
-/// Something is wrong.
+/// Of errors.
 const ERROR: Style = AnsiColor::Red.on_default().bold();
-/// Something may be wrong.
+/// Of warnings.
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-/// Something to know.
+/// Of notes.
 const NOTE: Style = AnsiColor::Cyan.on_default().bold();
 
-/// Whether progress and notes are left out.
+/// Whether progress and notes are suppressed.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
-/// From now on progress and notes are left out; errors and warnings stay.
-pub fn be_quiet() {
+/// Suppresses progress and notes from now on; errors and warnings remain.
+pub fn set_quiet() {
     QUIET.store(true, Ordering::Relaxed);
 }
 
-/// Whether progress and notes are left out.
+/// Whether progress and notes are suppressed.
 pub fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// Prints a result; on a terminal lines wider than it are broken between words.
+/// Prints a result; on a terminal, long lines are wrapped between words.
 ///
 /// # Errors
 /// As [`print_raw`].
 pub fn print(text: &str) -> Result<()> {
     match width() {
-        Some(width) => print_raw(&filled(text, width)),
+        Some(width) => print_raw(&wrapped(text, width)),
         None => print_raw(text),
     }
 }
 
-/// Lines wider than the terminal in several, but not commands: those are there to be copied.
-fn filled(text: &str, width: usize) -> String {
+/// Wraps lines wider than the terminal, except commands: those are meant to be copied.
+fn wrapped(text: &str, width: usize) -> String {
     let lines = text.lines().map(|line| {
         let words = line.trim_start();
         if words.contains("blendfuse ") {
@@ -54,13 +54,13 @@ fn filled(text: &str, width: usize) -> String {
         }
         let mark = if words.starts_with("- ") { 2 } else { 0 };
         let indent = " ".repeat(line.len() - words.len() + mark);
-        let lines = terminal::hanging(line, width, &indent);
+        let lines = terminal::hanging_indent(line, width, &indent);
         lines.iter().map(|line| format!("{line}\n")).collect()
     });
     lines.collect()
 }
 
-/// Prints what another program reads, as it is. A reader that went away (`| head`) is no fault.
+/// Prints text for another program, unchanged. A closed pipe (`| head`) is not an error.
 ///
 /// # Errors
 /// [`Error::Write`] if stdout cannot be written for another reason.
@@ -88,7 +88,7 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     print_raw(&(text + "\n"))
 }
 
-/// Tables for whoever reads them: on a terminal fitted to its width, otherwise as Markdown.
+/// Formats tables: fitted to the width of a terminal, otherwise as Markdown.
 pub fn tables(tables: &[&Table]) -> String {
     let stdout = io::stdout();
     let Some(width) = width() else {
@@ -105,54 +105,54 @@ pub fn tables(tables: &[&Table]) -> String {
     fitted.collect::<Vec<_>>().join("\n")
 }
 
-/// The width of a terminal; `None` for what is none.
+/// The width of a terminal; `None` if it is not one.
 fn width_of(size: Option<(Width, Height)>) -> Option<usize> {
     size.map(|(Width(width), _)| usize::from(width))
 }
 
-/// The width of the terminal that shows results, where one does.
+/// The width of the terminal on stdout, if it is one.
 pub fn width() -> Option<usize> {
     width_of(terminal_size_of(io::stdout()))
 }
 
-/// A line on stderr, with `--quiet` too.
+/// A line on stderr, even with `--quiet`.
 pub fn line(text: &str) {
-    // Nothing is left to tell if stderr is gone.
+    // If stderr is gone, nothing can be reported.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// How the work goes on: a line on stderr, unless `--quiet`.
+/// Progress: a line on stderr, unless `--quiet`.
 pub fn progress(text: &str) {
     if !is_quiet() {
         line(text);
     }
 }
 
-/// Something to know before results are believed.
+/// A warning: something to know before trusting the results.
 pub fn warning(text: &str) {
-    told("warning:", WARNING, text);
+    labelled("warning:", WARNING, text);
 }
 
-/// Something that explains a result; not with `--quiet`.
+/// A note that explains a result, unless `--quiet`.
 pub fn note(text: &str) {
     if !is_quiet() {
-        told("note:", NOTE, text);
+        labelled("note:", NOTE, text);
     }
 }
 
-/// What went wrong.
+/// An error.
 pub fn error(text: &str) {
-    told("error:", ERROR, text);
+    labelled("error:", ERROR, text);
 }
 
-/// One line that begins with a word in colour, where stderr shows colours: NO_COLOR, CLICOLOR,
-/// CLICOLOR_FORCE and TERM are heeded.
-fn told(word: &str, style: Style, text: &str) {
+/// One line that begins with a word in colour, if stderr shows colours: respects NO_COLOR, CLICOLOR,
+/// CLICOLOR_FORCE and TERM.
+fn labelled(word: &str, style: Style, text: &str) {
     let stderr = io::stderr();
     let text = text.replace(['\n', '\r'], " ");
     let mut text = format!("{word} {text}");
     if let Some(width) = width_of(terminal_size_of(&stderr)) {
-        text = terminal::hanging(&text, width, "").join("\n");
+        text = terminal::hanging_indent(&text, width, "").join("\n");
     }
     let plain = AutoStream::choice(&stderr) == ColorChoice::Never;
     let style = if plain { Style::new() } else { style };

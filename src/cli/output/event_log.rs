@@ -1,4 +1,4 @@
-//! Follows a training run in a TensorBoard event file, beside the progress on stderr.
+//! Logs a training run to a TensorBoard event file, in addition to the progress on stderr.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use ndarray::Array2;
 use super::progress::TrainingProgress;
 use crate::Result;
 use crate::artifact::history::EpochRecord;
-use crate::report::event_file::{EventFile, Histogram, Summary};
+use crate::report::event_file::{EventFile, EventValue, Histogram};
 use crate::train::Observer;
 use crate::train::step::StepLosses;
 
 /// Bins of a histogram.
 const BINS: usize = 40;
 
-/// Progress, and the events where they are asked for.
+/// Progress, and the event file if requested.
 pub struct EventLog<'a> {
     progress: &'a mut TrainingProgress,
     file: Option<EventFile>,
@@ -23,7 +23,7 @@ pub struct EventLog<'a> {
 }
 
 impl<'a> EventLog<'a> {
-    /// Follows with `progress`, and writes into `folder` where there is one.
+    /// Reports to `progress`, and logs to `folder` if there is one.
     ///
     /// # Errors
     /// [`Error::Write`](crate::Error::Write).
@@ -48,9 +48,9 @@ impl<'a> EventLog<'a> {
         self.failed
     }
 
-    fn write(&mut self, step: usize, values: &[(String, Summary)]) {
+    fn write(&mut self, step: usize, values: &[(String, EventValue)]) {
         if let Some(file) = self.file.as_mut().filter(|_| self.failed.is_ok()) {
-            // Training goes on; the fault is told at its end.
+            // Training continues; the error is reported at its end.
             self.failed = file.write(step, values);
         }
     }
@@ -87,7 +87,7 @@ impl Observer for EventLog<'_> {
             ("temperature", record.temperature),
         ];
         let scalar = |(tag, value): (&str, Option<f64>)| {
-            Some((tag.to_owned(), Summary::Scalar(value? as f32)))
+            Some((tag.to_owned(), EventValue::Scalar(value? as f32)))
         };
         let values: Vec<_> = values.into_iter().filter_map(scalar).collect();
         self.write(record.epoch, &values);
@@ -96,7 +96,7 @@ impl Observer for EventLog<'_> {
     fn gate_weights(&mut self, epoch: usize, weights: &Array2<f64>) {
         let of_encoder = |(name, column): (&String, ndarray::ArrayView1<'_, f64>)| {
             let histogram = Histogram::of(column.iter().copied(), BINS);
-            (format!("gate/{name}"), Summary::Histogram(histogram))
+            (format!("gate/{name}"), EventValue::Histogram(histogram))
         };
         let values: Vec<_> = self
             .encoders

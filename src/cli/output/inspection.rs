@@ -1,9 +1,9 @@
 //! The tables of `blendfuse inspect` about encoders.
 
-use super::numbers::{Table, bytes, count, counted, cut};
+use super::numbers::{PlainTable, bytes, count, counted, cut};
 use crate::data::inspect::{EncoderReport, FileReport, Inspection};
 
-/// What the files hold, and what their rows look like.
+/// The contents of the files, and statistics of their rows.
 pub fn text(found: &Inspection) -> String {
     if found.encoders.is_empty() {
         return String::new();
@@ -19,7 +19,7 @@ fn cell(n: Option<usize>) -> String {
 fn files(found: &Inspection, has_test: bool) -> String {
     let columns: usize = found.encoders.iter().filter_map(|e| e.width).sum();
     let text = format!(
-        "\n{}, {} columns; missing: clips of the metadata without a row\n",
+        "\n{}, {} columns; missing: clips in the metadata without a row\n",
         counted(found.encoders.len(), "encoder"),
         count(columns)
     );
@@ -30,7 +30,7 @@ fn files(found: &Inspection, has_test: bool) -> String {
         header.extend(["test", "missing"]);
     }
     header.push("NaN/inf");
-    let mut table = Table::new(header);
+    let mut table = PlainTable::new(header);
     for encoder in &found.encoders {
         let of = |file: &Option<FileReport>, pick: fn(&FileReport) -> usize| {
             cell(file.as_ref().map(pick))
@@ -57,7 +57,7 @@ fn files(found: &Inspection, has_test: bool) -> String {
     text + &table.text()
 }
 
-/// Without a minus where nothing is left to the right of it.
+/// Three decimals, without a negative zero.
 fn three_digits(x: f64) -> String {
     let text = format!("{x:.3}");
     if text == "-0.000" {
@@ -82,15 +82,15 @@ fn rows(found: &Inspection, has_test: bool) -> String {
         .map(|file| file.bytes)
         .sum();
     let mut text = format!(
-        "\nrows beside each other ({} in all); equal: to an earlier row; far: norm beyond 3.5 modified z",
+        "\nrows ({} in total); equal: duplicates of an earlier row; far: modified z-score of the norm above 3.5",
         bytes(size)
     );
     let mut header = vec!["", "size", "missing %", "equal", "far", "bad columns"];
     if has_test {
-        text += "\nshift: energy coefficient of test from training, 0 to 1; actors: of new actors alone";
+        text += "\nshift: energy coefficient between training and test, 0 to 1; actors: new actors only";
         header.extend(["shift", "actors", "p"]);
     }
-    let mut table = Table::new(header);
+    let mut table = PlainTable::new(header);
     for encoder in &found.encoders {
         let files = [&encoder.train, &encoder.test];
         let size: u64 = files.into_iter().flatten().map(|file| file.bytes).sum();

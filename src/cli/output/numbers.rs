@@ -1,14 +1,14 @@
-//! How numbers and tables look on a terminal of 80 columns.
+//! Formatting of numbers and tables for a terminal of 80 columns.
 
 use super::console;
 use crate::report::terminal;
 
-/// A share with four digits, `-` where it is undefined.
+/// A share with four decimals, `-` if it is undefined.
 pub fn share(x: Option<f64>) -> String {
     x.map_or_else(|| "-".to_owned(), |x| format!("{x:.4}"))
 }
 
-/// A threshold without needless digits.
+/// A threshold without trailing zeros.
 pub fn threshold(x: f64) -> String {
     format!("{:.3}", x)
         .trim_end_matches('0')
@@ -44,7 +44,7 @@ pub fn bytes(n: u64) -> String {
     )
 }
 
-/// A duration as one reads it aloud.
+/// A duration for people: `3.2 s`, `1 min 15 s`.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match whole {
@@ -55,7 +55,7 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// Text cut to a width in characters.
+/// Text truncated to a width in characters.
 pub fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
@@ -64,13 +64,13 @@ pub fn cut(text: &str, width: usize) -> String {
     kept + "…"
 }
 
-/// Rows of cells: the first column to the left, the others to the right, two blanks between.
+/// A plain-text table: the first column left-aligned, the others right-aligned, two spaces between.
 #[derive(Debug, Default)]
-pub struct Table {
+pub struct PlainTable {
     rows: Vec<Vec<String>>,
 }
 
-impl Table {
+impl PlainTable {
     /// With a header.
     pub fn new<S: Into<String>>(header: impl IntoIterator<Item = S>) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// The text, each line indented by two; on a terminal that is narrower, in blocks of columns.
+    /// The text, each line indented by two; on a narrower terminal, in blocks of columns.
     pub fn text(&self) -> String {
         let text = self.in_lines();
         let widest = text.lines().map(|line| line.chars().count()).max();
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let mut table = Table::new(["a", "n"]);
+        let mut table = PlainTable::new(["a", "n"]);
         table.row(["long".to_owned(), "1,000".to_owned()]);
         assert_eq!(table.text(), "  a         n\n  long  1,000\n");
     }

@@ -1,4 +1,4 @@
-//! Follows a plan on stderr: one line for each trial that ends, and a bar on a terminal.
+//! Progress of a plan on stderr: one line per trial that ends, and a bar on a terminal.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,18 @@ use crate::plan::planned::Planned;
 use crate::plan::result::TrialResult;
 use crate::plan::run::observer::{Begins, PlanObserver, Progress};
 
-/// Follows a plan.
+/// Shows the progress of a plan.
 pub struct PlanProgress {
     bar: ProgressBar,
     running: BTreeMap<String, String>,
     /// Warnings, for the result.
     pub warnings: Vec<String>,
-    /// Trials of all plans that were followed, and how many of them had results before.
+    /// The number of trials, and how many of them already had results.
     pub trials: (usize, usize),
 }
 
 impl PlanProgress {
-    /// Of a plan that has not begun.
+    /// For a plan that has not started.
     pub fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, target());
         let style = ProgressStyle::with_template("  [{bar:20}] {pos}/{len}  {msg}");
@@ -36,14 +36,14 @@ impl PlanProgress {
         }
     }
 
-    /// Puts what was followed into a result.
+    /// Adds trials and warnings to a result.
     pub fn add_to(&self, value: &mut Value) {
         value["trials"] = json!(self.trials.0);
         value["reused"] = json!(self.trials.1);
         value["warnings"] = json!(self.warnings);
     }
 
-    /// Says something that is no warning.
+    /// Prints a note.
     pub fn note(&self, text: &str) {
         self.bar.suspend(|| console::note(text));
     }
@@ -76,7 +76,7 @@ impl PlanProgress {
     }
 }
 
-/// What a trial is called: its configuration, fold and seed.
+/// The display name of a trial: its configuration, fold and seed.
 fn name(planned: &Planned) -> String {
     let trial = &planned.trial;
     let fold = match trial.fold {
@@ -90,17 +90,17 @@ impl PlanObserver for PlanProgress {
     fn begins(&mut self, begins: &Begins) {
         self.trials.0 += begins.trials;
         self.trials.1 += begins.reused;
-        let mut text = counted(begins.trials, "training");
+        let mut text = counted(begins.trials, "trial");
         if begins.duplicates > 0 {
-            text += &format!(" ({} more are the same as one of these)", begins.duplicates);
+            text += &format!(" ({} more are duplicates)", begins.duplicates);
         }
         if begins.reused > 0 {
-            text += &format!(", {} of them done before and reused", begins.reused);
+            text += &format!(", {} of them reused", begins.reused);
         }
         let to_do = begins.trials - begins.reused;
         if to_do > 0 && begins.jobs > 0 {
             text += &format!(
-                "; {} side by side on {}",
+                "; {} in parallel on {}",
                 begins.jobs,
                 counted(begins.threads, "thread")
             );
@@ -116,12 +116,9 @@ impl PlanObserver for PlanProgress {
         self.bar.inc_length(trials as u64);
         let done = match reused {
             0 => String::new(),
-            _ => format!(", {reused} of them done before and reused"),
+            _ => format!(", {reused} of them reused"),
         };
-        self.line(&format!(
-            "{} more follow{done}",
-            counted(trials, "training")
-        ));
+        self.line(&format!("{} added{done}", counted(trials, "trial")));
     }
 
     fn epoch(&mut self, planned: &Planned, epoch: usize) {
@@ -140,7 +137,7 @@ impl PlanObserver for PlanProgress {
 
     fn failed(&mut self, planned: &Planned, reason: &str, progress: &Progress) {
         self.ended(planned, "FAILED", progress);
-        // The line above is progress, which --quiet leaves out.
+        // The line above is progress, which --quiet suppresses.
         let whose = match console::is_quiet() {
             true => format!("{} failed: ", name(planned)),
             false => "    ".to_owned(),

@@ -1,4 +1,4 @@
-//! Follows a training run on stderr: a bar on a terminal, otherwise one plain line an epoch.
+//! Progress of a training run on stderr: a bar on a terminal, otherwise one plain line per epoch.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -12,7 +12,7 @@ use crate::artifact::history::EpochRecord;
 use crate::train::Observer;
 use crate::train::step::StepLosses;
 
-/// Follows a run.
+/// Shows the progress of a run.
 pub struct TrainingProgress {
     bar: ProgressBar,
     max_epochs: usize,
@@ -26,7 +26,7 @@ pub struct TrainingProgress {
 }
 
 impl TrainingProgress {
-    /// Of at most so many epochs.
+    /// For a run of at most `max_epochs` epochs.
     pub fn new(max_epochs: usize) -> Self {
         let bar = ProgressBar::with_draw_target(None, target());
         bar.set_style(style("  {prefix} [{bar:20}] step {pos}/{len}  {msg}"));
@@ -46,7 +46,7 @@ impl TrainingProgress {
         self.bar.suspend(|| console::progress(text));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
@@ -130,7 +130,7 @@ fn row(record: &EpochRecord) -> String {
     line
 }
 
-/// Where bars are drawn: nowhere with `--quiet`, or where stderr is no terminal.
+/// Where bars are drawn: nowhere with `--quiet` or if stderr is not a terminal.
 pub fn target() -> ProgressDrawTarget {
     if console::is_quiet() {
         ProgressDrawTarget::hidden()
@@ -139,7 +139,7 @@ pub fn target() -> ProgressDrawTarget {
     }
 }
 
-/// A bar over bytes; hidden where stderr is no terminal.
+/// A bar over bytes; hidden if stderr is not a terminal.
 pub fn bytes(total: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), target());
     bar.set_style(style(
@@ -148,7 +148,7 @@ pub fn bytes(total: u64) -> ProgressBar {
     bar
 }
 
-/// A bar over clips; hidden where stderr is no terminal.
+/// A bar over clips; hidden if stderr is not a terminal.
 pub fn clips(total: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), target());
     let template = "  [{bar:30}] {human_pos}/{human_len} clips  {rate}  {eta} left";
@@ -157,11 +157,11 @@ pub fn clips(total: u64) -> ProgressBar {
 }
 
 fn clips_per_second(state: &ProgressState, out: &mut dyn Write) {
-    // A bar that cannot be written is none.
+    // Errors while drawing a bar do not matter.
     let _ = write!(out, "{} clips/s", count(state.per_sec() as usize));
 }
 
-/// A line that says what is being done, for what takes a while; only on a terminal.
+/// A spinner with a message, for steps that take a while; only on a terminal.
 pub fn working(text: &str) -> ProgressBar {
     let bar = if std::io::stderr().is_terminal() && !console::is_quiet() {
         ProgressBar::new_spinner()

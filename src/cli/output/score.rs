@@ -1,12 +1,12 @@
-//! The official scores as every command prints them.
+//! The official scores, as all commands print them.
 
 use serde::Serialize;
 
 use super::numbers::{count, share};
 use crate::eval::metrics::Accuracy;
 
-/// The official scores as JSON. Where no clip shows exactly two emotions ACC_salience is undefined;
-/// it is given as 0, as the official code does, and `salience_defined` is false.
+/// The official scores as JSON. If no clip shows exactly two emotions, ACC_salience is undefined: it
+/// is given as 0, as in the official code, and `salience_defined` is false.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Score {
     acc_presence: f64,
@@ -38,7 +38,7 @@ pub fn text(accuracy: &Accuracy) -> String {
             count(accuracy.salience_correct),
             count(accuracy.blends)
         ),
-        None => "undefined: no clip shows exactly two emotions; counts 0".into(),
+        None => "undefined: no clip shows exactly two emotions; counts as 0".into(),
     };
     format!(
         "ACC_presence  {:>6}  {} of {} clips\nACC_salience  {:>6}  {salience}\naverage       {:.4}\n",

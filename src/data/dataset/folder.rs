@@ -1,4 +1,4 @@
-//! What a data folder must hold, and which files of it are features.
+//! Required files of a data folder, and its feature files.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,15 @@ use crate::data::registry::Modality;
 use crate::error::{Error, Result};
 use crate::suggest::{instead, path_instead};
 
-/// Refuses what is no data folder: one that does not exist, or has no training metadata.
+/// Checks that a path is a data folder: that it exists and has training metadata.
 pub(in crate::data) fn check_data_folder(path: &Path) -> Result<()> {
     let holds = |folder: &Path| folder.join("train_metadata.csv").is_file();
     let found = if !path.exists() {
-        format!("there is no such folder{}", path_instead(path))
+        format!("no such folder{}", path_instead(path))
     } else if !path.is_dir() {
-        "it is no folder".into()
+        "it is not a folder".into()
     } else if !holds(path) {
-        // A folder of the data folder was named, or the one around it.
+        // The path may be inside a data folder, or its parent.
         let around = path.ancestors().skip(1).find(|folder| holds(folder));
         match around
             .map(Path::to_path_buf)
@@ -34,7 +34,7 @@ pub(in crate::data) fn check_data_folder(path: &Path) -> Result<()> {
     )))
 }
 
-/// The one folder inside another that is a data folder.
+/// The only subfolder that is a data folder.
 fn inside(path: &Path, holds: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     let entries = std::fs::read_dir(path).ok()?.flatten();
     let mut folders = entries.map(|entry| entry.path()).filter(|path| holds(path));
@@ -42,7 +42,7 @@ fn inside(path: &Path, holds: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     folders.next().is_none().then_some(first)
 }
 
-/// Names of the `.npz` files of a folder, without the ending.
+/// Names of the `.npz` files of a folder, without the extension.
 pub(in crate::data) fn feature_files(folder: &Path) -> Result<Vec<String>> {
     let expected = |found: &str| {
         Error::Data(format!(
@@ -51,7 +51,7 @@ pub(in crate::data) fn feature_files(folder: &Path) -> Result<Vec<String>> {
         ))
     };
     if !folder.is_dir() {
-        return Err(expected("there is no such folder"));
+        return Err(expected("no such folder"));
     }
     let failed = |source| Error::Read {
         path: folder.to_path_buf(),
@@ -69,9 +69,9 @@ pub(in crate::data) fn feature_files(folder: &Path) -> Result<Vec<String>> {
         }
     }
     if names.is_empty() {
-        return Err(expected("it holds none"));
+        return Err(expected("it contains none"));
     }
-    // A folder's own order is the file system's.
+    // The order of directory entries is arbitrary.
     names.sort();
     Ok(names)
 }
@@ -108,12 +108,12 @@ pub(super) fn select(
         .collect())
 }
 
-/// A test part without an encoder of the training part would silently lose it for every clip.
+/// Refuses a test split without an encoder of the training split: it would be missing for every clip.
 pub(super) fn check_test_files(files: &[PathBuf], test: &Metadata) -> Result<()> {
     match files.iter().find(|file| !file.is_file()) {
         None => Ok(()),
         Some(missing) => Err(Error::Data(format!(
-            "{}: not there, but the training part has this encoder and {} lists {} clips; add the file or leave the encoder out (data.encoders)",
+            "{}: missing, but the training split has this encoder and {} lists {} clips; add the file or leave the encoder out (data.encoders)",
             missing.display(),
             test.path.display(),
             test.clips.len()
@@ -121,8 +121,8 @@ pub(super) fn check_test_files(files: &[PathBuf], test: &Metadata) -> Result<()>
     }
 }
 
-/// An encoder that the test part alone has would silently be left out; `files` are the test files of
-/// all encoders of the training part.
+/// Refuses encoders that only the test split has: they would be ignored. `files` are the test files of
+/// all encoders of the training split.
 pub(in crate::data) fn check_untrained(files: &[PathBuf]) -> Result<()> {
     let Some(folder) = files.first().and_then(|file| file.parent()) else {
         return Ok(());
@@ -138,7 +138,7 @@ pub(in crate::data) fn check_untrained(files: &[PathBuf]) -> Result<()> {
     {
         None => Ok(()),
         Some(extra) => Err(Error::Data(format!(
-            "{}: the training part has no such encoder; add the file of the same name to features/train, or take this one away",
+            "{}: the training split has no such encoder; add the file of the same name to features/train, or remove this one",
             extra.display()
         ))),
     }

@@ -1,4 +1,4 @@
-//! What a data set was read from.
+//! The input files of a data set.
 
 use std::path::Path;
 
@@ -10,13 +10,15 @@ use crate::data::features::Features;
 use crate::data::fingerprint::{Fingerprint, InputFile};
 
 impl Dataset {
-    /// Every file that was read with its hash, sorted by path, so that a run can record what it was
-    /// made from. Of the test metadata only the clips' names count, which is all that was read.
+    /// Every file that was read with its hash, sorted by path, to record the inputs of a run. Of the test
+    /// metadata only the clips' names count, because nothing else was read.
     ///
     /// # Errors
     /// [`Error::Read`](crate::Error::Read).
     pub fn inputs(&self) -> Result<Vec<InputFile>> {
-        let entry = |path: &Path| Ok(Fingerprint::of_file(path)?.entry(&self.path, path, ""));
+        let entry = |path: &Path| -> Result<InputFile> {
+            Ok(Fingerprint::of_file(path)?.entry(&self.path, path, ""))
+        };
         let mut inputs = vec![entry(&self.train.metadata)?];
         let listing = self.path.join("encoders.toml");
         if listing.is_file() {

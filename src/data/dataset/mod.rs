@@ -1,4 +1,4 @@
-//! A data folder: its encoders, its classes, and which row of which file belongs to which clip.
+//! A data folder: its encoders, its classes, and the row of each clip in each file.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,9 @@ use super::filename::clip_key;
 use super::label::{Blend, Classes};
 use super::metadata::{Clip, Metadata};
 use super::registry::{Modality, arrange};
+use crate::config::DataConfig;
 use crate::kernels::pack::StoredRows;
+use crate::suggest::instead;
 use crate::{Error, Result};
 
 mod folder;
@@ -29,17 +31,6 @@ pub struct EncoderInfo {
     pub cols: usize,
 }
 
-/// Which parts of a data folder to take, where not all.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    /// Only these encoders, kept in the order of the data set.
-    pub encoders: Option<Vec<String>>,
-    /// The classes in this order, instead of those that the metadata hold.
-    pub classes: Option<Vec<String>>,
-    /// Whether the files are hashed while they are read, for [`Dataset::inputs`].
-    pub hash: bool,
-}
-
 /// An open data folder.
 #[derive(Debug)]
 pub struct Dataset {
@@ -49,13 +40,13 @@ pub struct Dataset {
     pub encoders: Vec<EncoderInfo>,
     /// Classes in the order of every target.
     pub classes: Classes,
-    /// The training part; every clip is labelled.
+    /// The training split; every clip is labelled.
     pub train: Split,
-    /// The test part without its labels, where the folder has one.
+    /// The test split without its labels, if the folder has one.
     pub test: Option<Split>,
 }
 
-/// One part of a data set: clips, and for each encoder the row of each clip.
+/// One split of a data set: clips, and for each encoder the row of each clip.
 #[derive(Debug)]
 pub struct Split {
     /// Clips in the order of the metadata.
@@ -72,11 +63,11 @@ impl Dataset {
             .flatten()
     }
 
-    /// What the test clips show, where their metadata say it: to score predictions, once nothing is
-    /// trained any more. Empty without a test part.
+    /// The labels of the test clips, if their metadata have them: for scoring predictions after training.
+    /// Empty without a test split.
     ///
     /// # Errors
-    /// As [`Metadata::read_against`]; [`Error::Data`] if the table lists other clips by now.
+    /// As [`Metadata::read_against`]; [`Error::Data`] if the table now lists other clips.
     pub fn test_truths(&self) -> Result<Vec<Option<Blend>>> {
         let Some(test) = &self.test else {
             return Ok(Vec::new());
@@ -87,7 +78,7 @@ impl Dataset {
             (names(&labelled.clips), names(&test.clips));
         if now != opened {
             return Err(Error::Data(format!(
-                "{}: lists other clips than when the data set was opened; start again",
+                "{}: its clips changed after the data set was opened; start again",
                 test.metadata.display()
             )));
         }
@@ -104,29 +95,45 @@ impl Dataset {
 
     /// Opens a folder with `train_metadata.csv`, `features/train/NAME.npz` and, optionally,
     /// `test_metadata.csv`, `features/test/NAME.npz` and `encoders.toml`; with `subset`, only the
-    /// encoders named. Of the test metadata only the clips' names are read: whoever trains must not
-    /// know more.
+    /// encoders named. Of the test metadata only the clips' names are read: training must not depend on
+    /// anything else.
     ///
     /// # Errors
-    /// One that names the file, clip or encoder at fault: anything missing or malformed, an encoder
-    /// of the training part that the test part lacks or holds in another width, a clip that no
+    /// An error that names the file, clip or encoder: anything missing or malformed, an encoder
+    /// of the training split that the test split lacks or has with another width, a clip that no
     /// encoder has, NaN or infinite features in a row that is used.
     pub fn open(path: &Path, subset: Option<&[String]>) -> Result<Dataset> {
-        let selection = Selection {
+        let config = DataConfig {
             encoders: subset.map(<[String]>::to_vec),
-            ..Selection::default()
+            ..DataConfig::default()
         };
-        Dataset::open_with(path, &selection)
+        Dataset::load(path, &config, false)
     }
 
-    /// As [`Dataset::open`], with classes of one's own where wanted.
+    /// As [`Dataset::open`], with the encoders, classes and neutral class of a configuration. The files
+    /// are hashed while they are read, for [`Dataset::inputs`].
     ///
     /// # Errors
-    /// As [`Dataset::open`].
-    pub fn open_with(path: &Path, selection: &Selection) -> Result<Dataset> {
+    /// As [`Dataset::open`]; [`Error::Config`] for a neutral class that is not one of the classes.
+    pub fn open_configured(path: &Path, config: &DataConfig) -> Result<Dataset> {
+        let mut dataset = Dataset::load(path, config, true)?;
+        if let Some(name) = &config.neutral {
+            let classes = dataset.classes.clone();
+            dataset.classes = classes.with_neutral_named(name).ok_or_else(|| {
+                let names = dataset.classes.names().iter().map(String::as_str);
+                Error::Config {
+                    field: "data.neutral".into(),
+                    reason: format!("there is no class {name:?}{}", instead(name, names)),
+                }
+            })?;
+        }
+        Ok(dataset)
+    }
+
+    fn load(path: &Path, config: &DataConfig, hash: bool) -> Result<Dataset> {
         let table = path.join("train_metadata.csv");
         check_data_folder(path)?;
-        let train = Metadata::read(&table, selection.classes.as_deref())?;
+        let train = Metadata::read(&table, config.classes.as_deref())?;
         let test_table = path.join("test_metadata.csv");
         let test = test_table
             .exists()
@@ -135,22 +142,22 @@ impl Dataset {
 
         let folder = path.join("features").join("train");
         let names = arrange(feature_files(&folder)?, &path.join("encoders.toml"))?;
-        let names = select(names, selection.encoders.as_deref(), &folder)?;
+        let names = select(names, config.encoders.as_deref(), &folder)?;
         let classes = train.classes.clone();
         let files = |part: &str| -> Vec<PathBuf> {
             let folder = path.join("features").join(part);
             let file = |(name, _): &(String, Modality)| folder.join(format!("{name}.npz"));
             names.iter().map(file).collect()
         };
-        let train = Split::load(train, &files("train"), selection.hash)?;
+        let train = Split::load(train, &files("train"), hash)?;
         let test = match test {
             Some(test) => {
                 let files = files("test");
                 check_test_files(&files, &test)?;
-                if selection.encoders.is_none() {
+                if config.encoders.is_none() {
                     check_untrained(&files)?;
                 }
-                let test = Split::load(test, &files, selection.hash)?;
+                let test = Split::load(test, &files, hash)?;
                 same_widths(&train, &test)?;
                 Some(test)
             }
@@ -195,7 +202,7 @@ impl Split {
                 let rows: Vec<Option<u32>> = clips.iter().map(row).collect();
                 if features.rows() > 0 && rows.iter().all(Option::is_none) {
                     return Err(Error::Data(format!(
-                        "{}: has none of the {} clips of {}: its filenames look like {:?}, those there like {:?}",
+                        "{}: has none of the {} clips of {}: its filenames look like {:?}, those of the metadata like {:?}",
                         features.path().display(),
                         clips.len(),
                         metadata.path.display(),
@@ -207,7 +214,7 @@ impl Split {
                 Ok((features.without_names(), rows))
             })
             .collect();
-        // In order, so that the same fault is reported whatever thread met one first.
+        // In order, so that the reported error does not depend on the threads.
         let mut split = Split {
             clips: Vec::new(),
             metadata: metadata.path,
@@ -248,8 +255,8 @@ impl Split {
         self.features.iter().try_for_each(Features::check_unchanged)
     }
 
-    /// Gives the pages of mapped features back to the system until they are read again: whoever goes
-    /// over clips once holds no more than a batch of them.
+    /// Releases the pages of mapped features until they are read again, so that a single pass over the
+    /// clips keeps no more than a batch in memory.
     pub fn release(&self) {
         self.features.iter().for_each(Features::release);
     }
@@ -259,7 +266,7 @@ impl Split {
         &self.metadata
     }
 
-    /// How many clips.
+    /// Number of clips.
     pub fn len(&self) -> usize {
         self.clips.len()
     }
@@ -284,12 +291,12 @@ impl Split {
         &self.rows[encoder]
     }
 
-    /// Encoders.
+    /// Number of encoders.
     pub fn encoders(&self) -> usize {
         self.features.len()
     }
 
-    /// The place of a clip by name, with or without a media extension.
+    /// The index of a clip by name, with or without a media extension.
     pub fn clip(&self, name: &str) -> Option<usize> {
         let key = clip_key(name);
         self.clips

@@ -55,7 +55,7 @@ fn a_subset_keeps_the_order_and_an_unknown_encoder_names_the_nearest() {
     assert_eq!(names(open(&["beta", "alpha"]).unwrap()), ["alpha", "beta"]);
     let message = open(&["bota"]).unwrap_err().to_string();
     assert!(message.contains("did you mean beta?"), "{message}");
-    // Without alpha nobody has the second clip.
+    // Without alpha, no encoder has the second clip.
     let message = open(&["beta"]).unwrap_err().to_string();
     assert!(
         message.contains("line 3") && message.contains("A1_mix_hap_sad_70_30_ver1"),
@@ -145,7 +145,7 @@ fn a_bad_value_counts_only_in_a_row_that_is_used() {
     assert!(Dataset::open(folder.path(), None).is_ok());
 }
 
-/// Scoring comes after training, and asks for the labels then.
+/// Scoring comes after training, and reads the labels then.
 #[test]
 fn labels_of_the_test_part_are_read_when_asked_for() {
     let folder = fixture::folder();
@@ -160,11 +160,11 @@ fn labels_of_the_test_part_are_read_when_asked_for() {
     assert!(truths.iter().all(Option::is_some) && truths[0] != truths[1]);
     std::fs::write(&metadata, "filename\ntest_0001.mov\n").unwrap();
     let message = data.test_truths().unwrap_err().to_string();
-    assert!(message.contains("lists other clips"), "{message}");
+    assert!(message.contains("its clips changed"), "{message}");
 }
 
-/// Of the test part training sees names and features: whatever labels it has, impossible ones too,
-/// change neither what is read nor the record of what was read.
+/// Training sees only names and features of the test split: its labels, even impossible ones, change
+/// neither what is read nor the record of the inputs.
 #[test]
 fn labels_of_the_test_part_are_not_read() {
     let opened = |table: &str| {

@@ -1,4 +1,4 @@
-//! The feature files of a folder, one at a time, each told apart by its own faults.
+//! Inspection of the feature files of a folder, one at a time.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,39 +15,39 @@ use crate::data::registry::{Modality, arrange};
 use crate::data::standardise::ColumnStats;
 use crate::error::{Error, Result};
 
-/// The names of the parts in their paths.
-const PARTS: [&str; 2] = ["train", "test"];
+/// The names of the splits in paths.
+const SPLITS: [&str; 2] = ["train", "test"];
 
-/// A feature file that could be read, without its values.
+/// The report of a readable feature file, without its values.
 struct Told {
     cols: usize,
     dtype: &'static str,
     constant_columns: Option<usize>,
     report: FileReport,
-    /// For each clip whether it is there.
+    /// For each clip, whether the file has it.
     has: Vec<bool>,
     problem: Option<String>,
 }
 
-/// The files of one encoder, and how far apart they lie.
+/// The files of one encoder, and the shift between them.
 struct Files {
     parts: [Option<Result<Told>>; 2],
     shift: Option<Shift>,
-    /// Test clips whose rows equal those of training clips, the first two named.
+    /// Number of test clips whose rows equal those of training clips, and the first such pair.
     twins: Option<(usize, String, String)>,
 }
 
 impl Inspection {
-    /// Reads every feature file of both parts; `clips` are those of the metadata, where readable.
+    /// Reads every feature file of both splits; `clips` are those of the metadata, if readable.
     pub(super) fn features(&mut self, path: &Path, clips: [Option<Vec<Clip>>; 2], has_test: bool) {
-        let folders = PARTS.map(|part| path.join("features").join(part));
+        let folders = SPLITS.map(|part| path.join("features").join(part));
         let Some(names) = self.note(feature_files(&folders[0])) else {
             return;
         };
         let listing = path.join("encoders.toml");
         let arranged = match self.note(arrange(names.clone(), &listing)) {
             Some(arranged) => arranged,
-            // The built-in order serves where the folder's own listing is at fault.
+            // If the folder's own listing is invalid, the built-in order is used.
             None => arrange(names, &listing.join("none")).unwrap_or_default(),
         };
         let file = |(name, _): &(String, Modality)| folders[1].join(format!("{name}.npz"));
@@ -63,14 +63,14 @@ impl Inspection {
                     if part == 1 && source.kind() == std::io::ErrorKind::NotFound =>
                 {
                     Err(Error::Data(format!(
-                        "{}: not there, but the training part has this encoder; add the file or leave the encoder out (data.encoders)",
+                        "{}: missing, but the training split has this encoder; add the file or leave the encoder out (data.encoders)",
                         path.display()
                     )))
                 }
                 read => read,
             }
         };
-        // Encoder by encoder and not all at once: a folder larger than memory can be inspected.
+        // One encoder after another, so that a folder larger than memory can be inspected.
         let files: Vec<Files> = arranged
             .par_iter()
             .map(|encoder| {
@@ -123,7 +123,7 @@ impl Inspection {
             ));
         }
         if complete {
-            for ((part, clips), has) in PARTS.iter().zip(&clips).zip(has) {
+            for ((part, clips), has) in SPLITS.iter().zip(&clips).zip(has) {
                 self.clips_nowhere(part, clips.as_deref(), has);
             }
         }
@@ -133,7 +133,7 @@ impl Inspection {
         let Some(file) = train else { return };
         if file.constant_columns == Some(file.cols) {
             self.warnings.push(format!(
-                "encoder {name}: every column is constant in the training part; it tells nothing"
+                "encoder {name}: every column is constant in the training split, so it carries no information"
             ));
         }
     }
@@ -158,7 +158,7 @@ impl Inspection {
     }
 }
 
-/// The actors of all clips by number.
+/// The actors of all clips, as numbers.
 struct Actors([Vec<Option<usize>>; 2]);
 
 impl Actors {
@@ -175,7 +175,7 @@ impl Actors {
         }))
     }
 
-    /// Those of some clips of a part; none are known where there are no metadata.
+    /// Those of some clips of a split; unknown without metadata.
     fn pick(&self, part: usize, clips: &[usize]) -> Vec<Option<usize>> {
         let of = |&clip: &usize| self.0[part].get(clip).copied().flatten();
         clips.iter().map(of).collect()
@@ -185,7 +185,7 @@ impl Actors {
 /// A feature file with its values.
 struct Open {
     features: Features,
-    /// The places of the clips that it has, and their rows; all rows where no clips are known.
+    /// The indices of the clips that it has, and their rows; all rows if no clips are known.
     clips: Vec<usize>,
     used: Vec<u32>,
     has: Vec<bool>,
@@ -209,7 +209,7 @@ impl Open {
         let none = !wanted.is_empty() && used.is_empty();
         let problem = if none {
             Some(format!(
-                "{}: has none of the {} clips of the metadata: its filenames look like {:?}, those there like {:?}",
+                "{}: has none of the {} clips in the metadata: its filenames look like {:?}, those of the metadata like {:?}",
                 path.display(),
                 wanted.len(),
                 features.names()[0],
@@ -257,7 +257,7 @@ impl Open {
     }
 }
 
-/// Looks at both files of an encoder, each beside itself and one beside the other.
+/// Inspects both files of an encoder, each by itself and compared with each other.
 fn look(train: Result<Open>, test: Option<Result<Open>>, actors: &Actors) -> Files {
     let train = match train {
         Ok(train) => train,

@@ -1,4 +1,4 @@
-//! What the clips of a part show.
+//! Statistics of the labels of a split.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::ClassCount;
 use crate::data::label::Classes;
 use crate::data::metadata::Clip;
 
-/// How often each class is shown, and how many blends of two have each proportion.
+/// The number of clips of each class, and the number of blends of two with each proportion.
 pub(super) fn count(clips: &[Clip], classes: &Classes) -> (Vec<ClassCount>, Vec<(String, usize)>) {
     let mut proportions: BTreeMap<String, usize> = BTreeMap::new();
     let names = classes.names().iter().enumerate();

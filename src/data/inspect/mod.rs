@@ -1,4 +1,4 @@
-//! What a data folder holds and what is wrong with it, without stopping at the first fault.
+//! Inspection of a data folder: its contents and its errors, without stopping at the first one.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -18,30 +18,30 @@ mod shift;
 
 pub use shift::Shift;
 
-/// What was found.
+/// The results of an inspection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Inspection {
     /// The folder.
     pub path: PathBuf,
-    /// Whether training can use the folder as it is: there are no problems.
+    /// Whether the folder can be used for training: there are no problems.
     pub usable: bool,
-    /// Faults that stop training, each in one line.
+    /// Errors that prevent training, one line each.
     pub problems: Vec<String>,
-    /// What stops nothing but should be known before results are believed.
+    /// Things to know before trusting results, one line each.
     pub warnings: Vec<String>,
-    /// Classes of the training part, in the order of every probability vector.
+    /// Classes of the training split, in the order of every probability vector.
     pub classes: Vec<ClassCount>,
-    /// How many blends of exactly two emotions of the training part have each proportion, larger share first.
+    /// Number of training blends of exactly two emotions with each proportion, larger share first.
     pub proportions: Vec<(String, usize)>,
-    /// The training part; none where its metadata are unreadable.
-    pub train: Option<PartReport>,
-    /// The test part; none where there is none or its metadata are unreadable.
-    pub test: Option<PartReport>,
+    /// The training split; `None` if its metadata are unreadable.
+    pub train: Option<SplitReport>,
+    /// The test split; `None` if it does not exist or its metadata are unreadable.
+    pub test: Option<SplitReport>,
     /// Folds, ascending.
     pub folds: Vec<FoldReport>,
-    /// Training clips without a fold; they always train.
+    /// Number of clips without a fold; they are in every training set.
     pub clips_without_fold: usize,
-    /// Actors that stand in both parts.
+    /// Actors in both splits.
     pub actors_in_both_parts: Vec<String>,
     /// Encoders in the order of the network's inputs.
     pub encoders: Vec<EncoderReport>,
@@ -54,30 +54,30 @@ pub struct ClassCount {
     pub name: String,
     /// Whether it is the neutral class.
     pub neutral: bool,
-    /// Clips that show it alone.
+    /// Number of clips that show it alone.
     pub alone: usize,
-    /// Clips that show it with others.
+    /// Number of clips that show it with others.
     pub in_blends: usize,
 }
 
-/// One part of the data.
+/// One split of the data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PartReport {
-    /// Clips of the metadata.
+pub struct SplitReport {
+    /// Number of clips in the metadata.
     pub clips: usize,
-    /// Those with a label.
+    /// Number of labelled clips.
     pub labelled: usize,
-    /// Those that show exactly two emotions, over which ACC_salience runs.
+    /// Number of clips with exactly two emotions, which ACC_salience is computed on.
     pub blends: usize,
-    /// Those that show more than two.
+    /// Number of clips with more than two emotions.
     pub mixtures: usize,
-    /// Different actors.
+    /// Number of different actors.
     pub actors: usize,
-    /// Clips whose actor is not known.
+    /// Number of clips whose actor is unknown.
     pub clips_without_actor: usize,
-    /// How often its clips show each class.
+    /// Number of clips of each class.
     pub classes: Vec<ClassCount>,
-    /// How many of its blends of exactly two have each proportion, larger share first.
+    /// Number of blends of exactly two emotions with each proportion, larger share first.
     pub proportions: Vec<(String, usize)>,
 }
 
@@ -86,13 +86,13 @@ pub struct PartReport {
 pub struct FoldReport {
     /// Its number.
     pub fold: usize,
-    /// Its clips.
+    /// Number of clips.
     pub clips: usize,
-    /// Its clips that show exactly two emotions.
+    /// Number of clips with exactly two emotions.
     pub blends: usize,
-    /// Its actors.
+    /// Number of actors.
     pub actors: usize,
-    /// Actors that also stand in the clips trained on when this fold validates.
+    /// Actors that are also in the training set of this fold.
     pub shared_actors: Vec<String>,
 }
 
@@ -101,19 +101,19 @@ pub struct FoldReport {
 pub struct EncoderReport {
     /// Name of its files.
     pub name: String,
-    /// What it looks at.
+    /// Its modality.
     pub modality: String,
-    /// Columns of its training file.
+    /// Number of columns of its training file.
     pub width: Option<usize>,
-    /// Precision of its training file, as numpy spells it.
+    /// Data type of its training file, in NumPy's notation.
     pub dtype: Option<String>,
-    /// Columns with one value in all training rows; unknown where values are not finite.
+    /// Number of columns that are constant over the training rows; `None` if values are non-finite.
     pub constant_columns: Option<usize>,
-    /// Its training file, where readable.
+    /// Its training file, if readable.
     pub train: Option<FileReport>,
-    /// Its test file, where readable.
+    /// Its test file, if readable.
     pub test: Option<FileReport>,
-    /// How far the test part lies from the training part; none where it cannot be told.
+    /// The shift between training and test split; `None` if it cannot be computed.
     pub shift: Option<Shift>,
 }
 
@@ -122,30 +122,30 @@ pub struct EncoderReport {
 pub struct FileReport {
     /// Its size on disk.
     pub bytes: u64,
-    /// Rows of the file.
+    /// Number of rows.
     pub rows: usize,
-    /// Clips of the metadata that it lacks.
+    /// Number of clips in the metadata that it lacks.
     pub missing_clips: usize,
-    /// The same as a share of the clips, 0 to 1.
+    /// The share of clips that it lacks, 0 to 1.
     pub missing_share: f64,
-    /// Rows that no clip of the metadata uses.
+    /// Number of rows that are not in the metadata.
     pub unused_rows: usize,
-    /// NaN and infinite values in rows that are used.
+    /// Number of NaN and infinite values in used rows.
     pub non_finite: usize,
-    /// Columns with such a value.
+    /// Number of columns with such a value.
     pub non_finite_columns: usize,
-    /// Used rows that equal an earlier one.
+    /// Number of used rows that equal an earlier one.
     pub duplicate_rows: usize,
-    /// The first of these, and the clip that it equals.
+    /// The first of these clips, and the clip that it equals.
     pub first_duplicate: Option<[String; 2]>,
-    /// Used rows whose length after standardisation has a modified z-score beyond 3.5 (Iglewicz and
-    /// Hoaglin 1993).
+    /// Number of used rows whose norm after standardisation has a modified z-score above 3.5 (Iglewicz
+    /// and Hoaglin 1993).
     pub norm_outliers: usize,
-    /// The clip that is farthest off among these.
+    /// The most extreme clip among these.
     pub farthest_clip: Option<String>,
 }
 
-/// Inspects a folder. Whatever can be read is reported; the rest stands in `problems`.
+/// Inspects a folder. Everything readable is reported; errors are listed in `problems`.
 pub fn inspect(path: &Path) -> Inspection {
     let mut found = Inspection {
         path: path.to_path_buf(),
@@ -163,7 +163,7 @@ pub fn inspect(path: &Path) -> Inspection {
             Some(classes) => Metadata::read_against(&test_table, classes),
             None => Metadata::read_against(&test_table, &Classes::new(Vec::<String>::new())),
         };
-        // Without the training part its labels cannot be understood; that is no fault of its own.
+        // Without the training split its labels cannot be interpreted, which is not an additional error.
         if train.is_some() {
             found.note(read)
         } else {
@@ -224,7 +224,7 @@ impl Inspection {
         let leaking: Vec<String> = leaking.map(|fold| fold.fold.to_string()).collect();
         if !leaking.is_empty() {
             self.warnings.push(format!(
-                "actors stand in both training and validation of fold {}: scores there will flatter",
+                "actors are in both training and validation of fold {}: its scores will be optimistically biased",
                 leaking.join(", ")
             ));
         }
@@ -237,7 +237,7 @@ impl Inspection {
         self.actors_in_both_parts = both.collect();
         if !self.actors_in_both_parts.is_empty() {
             self.warnings.push(format!(
-                "{} of {} test actors stand in the training part too: test scores will flatter",
+                "{} of {} test actors are in the training split too: test scores will be optimistically biased",
                 self.actors_in_both_parts.len(),
                 in_test.len()
             ));
@@ -253,11 +253,11 @@ impl Inspection {
     }
 }
 
-fn part(metadata: &Metadata) -> PartReport {
+fn part(metadata: &Metadata) -> SplitReport {
     let clips = &metadata.clips;
     let all: Vec<&Clip> = clips.iter().collect();
     let (classes, proportions) = labels::count(clips, &metadata.classes);
-    PartReport {
+    SplitReport {
         classes,
         proportions,
         clips: clips.len(),

@@ -1,4 +1,4 @@
-//! What the rows of one feature file look like beside each other: equal ones, and far-off ones.
+//! Comparison of the rows of one feature file: duplicates and outliers.
 
 use std::collections::HashMap;
 
@@ -8,27 +8,27 @@ use crate::data::standardise::ColumnStats;
 /// Modified z-scores above this are outliers (Iglewicz and Hoaglin, "How to Detect and Handle
 /// Outliers", 1993).
 const OUTLYING: f64 = 3.5;
-/// The standard normal distribution's third quartile: it makes a median deviation a standard
-/// deviation.
+/// The third quartile of the standard normal distribution, which converts a median absolute deviation
+/// into a standard deviation.
 const QUARTILE: f64 = 0.6745;
 
-/// A feature file's rows, told apart.
+/// The rows of a feature file, classified.
 pub(super) struct Rows {
-    /// The rows that clips use and that are finite.
+    /// The used rows that are finite.
     pub finite: Vec<u32>,
     /// Rows by the hash of their values.
     by_hash: HashMap<u64, Vec<u32>>,
-    /// Rows that equal an earlier one, each with that one.
+    /// Rows that equal an earlier row, each with that row.
     pub duplicates: Vec<(u32, u32)>,
-    /// Rows whose length is far from the others', with their scores, farthest first.
+    /// Rows with outlying norms, with their scores, most extreme first.
     pub outliers: Vec<(u32, f64)>,
-    /// Columns with a value that is not finite.
+    /// Number of columns with a non-finite value.
     pub non_finite_columns: usize,
 }
 
 impl Rows {
-    /// Looks at the given rows. Lengths are those of the standardised rows, by `stats`; without it
-    /// there are no outliers.
+    /// Inspects the given rows. Norms are those of the rows standardised by `stats`; without it, there
+    /// are no outliers.
     pub fn look(features: &Features, used: &[u32], stats: Option<&ColumnStats>) -> Rows {
         let source = features.source();
         let is_finite = |&row: &u32| features.non_finite([row]).is_none();
@@ -74,7 +74,7 @@ impl Rows {
         rows
     }
 
-    /// Rows of another file that equal one of this file, each with that one.
+    /// Rows of another file that equal a row of this file, each with that row.
     pub fn twins(&self, features: &Features, other: &Features, rows: &[u32]) -> Vec<(u32, u32)> {
         if features.cols() != other.cols() {
             return Vec::new();
@@ -89,12 +89,11 @@ impl Rows {
     }
 }
 
-/// Equal for equal rows, nearly always different for others; [`equal`] makes sure. A sum, so that no
-/// step waits for the one before.
+/// A hash of a row; [`equal`] rules out collisions. It is a sum, so that the steps are independent.
 fn hash(values: &[f32]) -> u64 {
     let factors = (0..).map(|n: u64| (2 * n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let terms = values.iter().zip(factors).map(|(&value, factor)| {
-        // Both zeros are equal.
+        // +0 and −0 are equal.
         u64::from((value + 0.0).to_bits()).wrapping_mul(factor)
     });
     terms.fold(0, u64::wrapping_add)
@@ -125,7 +124,7 @@ fn length(values: &[f32], stats: &ColumnStats) -> f64 {
     (squares.iter().sum::<f64>() / values.len() as f64).sqrt()
 }
 
-/// Distances from the median in units of the median distance; 0 where that is 0.
+/// Modified z-scores: distances from the median in units of the median distance; 0 if that is 0.
 fn modified_z(lengths: &[f64]) -> Vec<f64> {
     let middle = median(lengths);
     let distances: Vec<f64> = lengths.iter().map(|x| (x - middle).abs()).collect();

@@ -1,4 +1,4 @@
-//! How far the test part lies from the training part as one encoder sees them.
+//! The shift between training and test split in the features of one encoder.
 //!
 //! The measure is the energy coefficient of Székely and Rizzo ("Energy statistics: A class of
 //! statistics based on distances", Journal of Statistical Planning and Inference 143, 2013): with X
@@ -6,13 +6,13 @@
 //!
 //! H = (2 E|X − Y| − E|X − X'| − E|Y − Y'|) / (2 E|X − Y|),
 //!
-//! 0 where the two distributions are the same and 1 where each part is a single point; |·| is the
-//! Euclidean distance over all columns. Means run over pairs of different clips, so that H does not
-//! depend on how many there are (and may come out a little below 0).
+//! 0 if the two distributions are the same and 1 if each split is a single point; |·| is the
+//! Euclidean distance over all columns. Means are over pairs of different clips, so that H does not
+//! depend on their number (and may be slightly negative).
 //!
-//! New people alone shift features. How far, tell random divisions of the training clips by actor:
-//! H of the clips of as many actors as the test part has (a fifth of the training actors where it
-//! is not known, at most half of them) against the rest.
+//! New actors alone shift features. Random divisions of the training clips by actor show by how much:
+//! H of the clips of as many actors as the test split has (a fifth of the training actors if unknown,
+//! at most half of them) against the rest.
 
 use serde::Serialize;
 
@@ -22,45 +22,44 @@ use crate::kernels::pack::StoredRows;
 use crate::kernels::view::{MatMut, MatRef};
 use crate::rng::{Purpose, Stream};
 
-/// Clips of each part that are compared at most, evenly over the part.
+/// Most clips of each split that are compared, evenly spaced.
 const MAX_CLIPS: usize = 512;
 /// Columns standardised at a time.
 const COLUMNS: usize = 2048;
-/// Rows whose products with all before them are one matrix product.
+/// Rows per matrix product with all previous rows.
 const ROWS: usize = 128;
 /// Random divisions of the training actors.
 const DIVISIONS: usize = 999;
-/// The stream item of these divisions.
+/// The stream item of the divisions.
 const ITEM: usize = 1;
-/// Fewer training actors than this tell nothing.
+/// Minimum number of training actors.
 const MIN_ACTORS: usize = 4;
 
-/// How far apart the parts lie.
+/// The shift between the splits.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Shift {
     /// The energy coefficient H of training and test clips, at most 1.
     pub energy: f64,
-    /// The same, mean over random divisions of the training actors; none where fewer than four are
-    /// known.
+    /// Mean H over random divisions of the training actors; `None` if fewer than four are known.
     pub new_actors: Option<f64>,
     /// Its 95th percentile.
     pub new_actors_95: Option<f64>,
-    /// How rarely such a division shifts as much as the test part does: (1 + count) / 1,000.
+    /// The share of divisions with at least the shift of the test split: (1 + count) / 1,000.
     pub p_value: Option<f64>,
-    /// Clips compared, of training and test.
+    /// Number of training and test clips compared.
     pub clips: [usize; 2],
 }
 
-/// Clips of one part.
+/// Clips of one split.
 pub(super) struct Sample<'a> {
     pub source: StoredRows<'a>,
     /// Their rows.
     pub rows: &'a [u32],
-    /// The number of each clip's actor, where known.
+    /// The actor of each clip as a number, if known.
     pub actors: &'a [Option<usize>],
 }
 
-/// Measures the shift; none where a part has fewer than two clips.
+/// Measures the shift; `None` if a split has fewer than two clips.
 pub(super) fn measure(train: &Sample<'_>, test: &Sample<'_>, stats: &ColumnStats) -> Option<Shift> {
     let (from, to) = (evenly(train.rows.len()), evenly(test.rows.len()));
     if from.len() < 2 || to.len() < 2 {
@@ -93,7 +92,7 @@ pub(super) fn measure(train: &Sample<'_>, test: &Sample<'_>, stats: &ColumnStats
     })
 }
 
-/// At most [`MAX_CLIPS`] places, evenly over so many.
+/// At most [`MAX_CLIPS`] indices, evenly spaced over `count`.
 fn evenly(count: usize) -> Vec<usize> {
     let picked = count.min(MAX_CLIPS);
     (0..picked).map(|n| n * count / picked).collect()
@@ -116,7 +115,7 @@ fn distances(rows: &[(StoredRows<'_>, u32)], stats: &ColumnStats) -> Vec<f64> {
             }
         }
         let all = MatRef::row_major(block, n, width);
-        // Only on and below the diagonal: the rest is its mirror image.
+        // Only on and below the diagonal: the matrix is symmetric.
         for first in (0..n).step_by(ROWS) {
             let rows = first..n.min(first + ROWS);
             let below = &mut products[first * n..rows.end * n];
@@ -138,8 +137,8 @@ fn distances(rows: &[(StoredRows<'_>, u32)], stats: &ColumnStats) -> Vec<f64> {
     distances
 }
 
-/// Sums of distances over pairs of different clips, and how many there are: within the first
-/// group, within the second, and between them.
+/// Sums of distances over pairs of different clips, and the number of pairs: within the first group,
+/// within the second, and between them.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     sums: [f64; 3],
@@ -147,7 +146,7 @@ struct Sums {
 }
 
 impl Sums {
-    /// Of all clips, those that are `second` against the others.
+    /// The sums over all clips, with `second` marking the second group.
     fn of(distances: &[f64], second: &[bool]) -> Sums {
         let n = second.len();
         let mut sums = Sums::default();
@@ -165,7 +164,7 @@ impl Sums {
         sums
     }
 
-    /// The energy coefficient; 0 where all distances between the groups are.
+    /// The energy coefficient; 0 if all distances between the groups are 0.
     fn energy(&self) -> f64 {
         let [within_first, within_second, between] =
             std::array::from_fn(|kind| self.sums[kind] / self.pairs[kind].max(1.0));
@@ -187,10 +186,10 @@ fn divisions(distances: &[f64], n: usize, actors: &[Option<usize>], held_out: us
     if groups < MIN_ACTORS {
         return Vec::new();
     }
-    // One name for all test clips names a series, not a person.
+    // A single name for all test clips need not be an actor.
     let wanted = if held_out > 1 { held_out } else { groups / 5 };
     let wanted = wanted.clamp(1, groups / 2);
-    // Sums between actors, so that a division costs little.
+    // Sums between actors make a division cheap.
     let mut sums = vec![0.0; groups * groups];
     let mut sizes = vec![0.0; groups];
     let places: Vec<Option<usize>> = actors

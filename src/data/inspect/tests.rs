@@ -9,7 +9,7 @@ fn found(change: impl FnOnce(&Path)) -> Inspection {
     let folder = fixture::folder();
     change(folder.path());
     let found = inspect(folder.path());
-    // What one refuses the other must not call usable.
+    // A folder that `open` refuses must not be reported as usable.
     assert_eq!(found.usable, Dataset::open(folder.path(), None).is_ok());
     for line in found.problems.iter().chain(&found.warnings) {
         assert!(!line.contains('\n'), "{line}");
@@ -153,6 +153,6 @@ fn rows_that_stand_in_both_parts_are_told() {
     let beta = &found.encoders[1];
     assert!(beta.train.as_ref().unwrap().bytes > 0);
     assert!((beta.train.as_ref().unwrap().missing_share - 1.0 / 6.0).abs() < 1e-12);
-    // One test clip is no distribution.
+    // A single test clip is not a distribution.
     assert_eq!(beta.shift, None);
 }

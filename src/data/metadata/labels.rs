@@ -1,10 +1,12 @@
-//! The two forms in which a metadata table holds labels.
+//! The two forms of labels in a metadata table.
 
-use super::RESERVED;
 use crate::Result;
 use crate::data::label::Classes;
-use crate::formats::csv::table::{Row, Table};
+use crate::formats::csv::table::{CsvRow, CsvTable};
 use crate::suggest::meant;
+
+/// Columns that are never classes.
+const RESERVED: [&str; 4] = ["filename", "fold", "actor", "split"];
 
 /// Slack of proportions that should sum to 1.
 const PROPORTION_SLACK: f64 = 1e-3;
@@ -12,16 +14,16 @@ const PROPORTION_SLACK: f64 = 1e-3;
 /// Slack of saliences that should sum to 100: rounding to two digits, as in 33.33 and 66.66.
 const SALIENCE_SLACK: f64 = 0.011;
 
-/// Where a table has its labels.
+/// The label columns of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Form {
     /// The challenge's: `emotion_1` alone, or a blend of two with saliences in percent.
     Emotions(EmotionColumns),
-    /// One column per class, holding proportions.
+    /// One column of proportions per class.
     Proportions(Vec<usize>),
 }
 
-/// Places of the challenge's columns.
+/// Indices of the challenge's columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmotionColumns {
     mix: Option<usize>,
@@ -30,12 +32,12 @@ pub struct EmotionColumns {
 }
 
 impl Form {
-    /// The form of a table whose classes are not known yet, or set by the user; `None` without any
+    /// The form of a table whose classes are not known yet, or given by the user; `None` without any
     /// label column.
     ///
     /// # Errors
     /// [`crate::Error::Csv`] if some of the label columns are missing.
-    pub fn detect(table: &Table, classes: Option<&[String]>) -> Result<Option<Form>> {
+    pub fn detect(table: &CsvTable, classes: Option<&[String]>) -> Result<Option<Form>> {
         if let Some(form) = emotions(table)? {
             return Ok(Some(form));
         }
@@ -55,7 +57,7 @@ impl Form {
     ///
     /// # Errors
     /// As [`Form::detect`].
-    pub fn detect_optional(table: &Table, classes: &Classes) -> Result<Option<Form>> {
+    pub fn detect_optional(table: &CsvTable, classes: &Classes) -> Result<Option<Form>> {
         match emotions(table)? {
             Some(form) => Ok(Some(form)),
             None => proportions(table, classes.names()),
@@ -63,7 +65,7 @@ impl Form {
     }
 
     /// The name of the first label column, for messages.
-    pub fn first_column<'a>(&self, table: &'a Table) -> &'a str {
+    pub fn first_column<'a>(&self, table: &'a CsvTable) -> &'a str {
         let column = match self {
             Form::Emotions(columns) => columns.emotions[0],
             Form::Proportions(columns) => columns.first().copied(),
@@ -73,12 +75,17 @@ impl Form {
 
     /// The soft label of a row, `(classes)`, summing to 1; `None` if all its label cells are empty.
     ///
-    /// Proportions stay as they are given; only where their sum is off by more than rounding of
-    /// `f64` (and at most 1e-3) are they divided by it.
+    /// Proportions are not changed, unless their sum is off by more than rounding of `f64` (and at most
+    /// 1e-3); then they are divided by it.
     ///
     /// # Errors
     /// [`crate::Error::Csv`] with line and column.
-    pub fn label(&self, table: &Table, row: &Row, classes: &Classes) -> Result<Option<Vec<f64>>> {
+    pub fn label(
+        &self,
+        table: &CsvTable,
+        row: &CsvRow,
+        classes: &Classes,
+    ) -> Result<Option<Vec<f64>>> {
         match self {
             Form::Emotions(columns) => columns.label(table, row, classes),
             Form::Proportions(columns) => proportions_of(table, row, columns, classes),
@@ -86,7 +93,7 @@ impl Form {
     }
 }
 
-fn emotions(table: &Table) -> Result<Option<Form>> {
+fn emotions(table: &CsvTable) -> Result<Option<Form>> {
     let columns = EmotionColumns {
         mix: table.column("mix"),
         emotions: [table.column("emotion_1"), table.column("emotion_2")],
@@ -105,7 +112,7 @@ fn emotions(table: &Table) -> Result<Option<Form>> {
     Ok(Some(Form::Emotions(columns)))
 }
 
-fn proportions(table: &Table, classes: &[String]) -> Result<Option<Form>> {
+fn proportions(table: &CsvTable, classes: &[String]) -> Result<Option<Form>> {
     let columns: Vec<Option<usize>> = classes.iter().map(|class| table.column(class)).collect();
     if columns.iter().all(Option::is_none) {
         return Ok(None);
@@ -123,11 +130,11 @@ fn proportions(table: &Table, classes: &[String]) -> Result<Option<Form>> {
     )))
 }
 
-/// The emotions that a table names, each once, in order of appearance.
+/// The emotions in a table, each once, in order of appearance.
 ///
 /// # Errors
 /// As [`Form::label`], for the cells that say whether a row is a blend.
-pub fn names(table: &Table, columns: &EmotionColumns) -> Result<Vec<String>> {
+pub fn names(table: &CsvTable, columns: &EmotionColumns) -> Result<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     for row in table.rows() {
         let count = if columns.is_blend(table, row)? { 2 } else { 1 };
@@ -142,12 +149,12 @@ pub fn names(table: &Table, columns: &EmotionColumns) -> Result<Vec<String>> {
 }
 
 impl EmotionColumns {
-    fn is_blend(&self, table: &Table, row: &Row) -> Result<bool> {
+    fn is_blend(&self, table: &CsvTable, row: &CsvRow) -> Result<bool> {
         let cell = self.mix.map_or("", |column| row.cell(column));
         match cell.to_ascii_lowercase().as_str() {
             "0" | "0.0" | "false" | "no" => Ok(false),
             "1" | "1.0" | "true" | "yes" => Ok(true),
-            // Not said: a blend is what names a second emotion.
+            // Unspecified: a row with a second emotion is a blend.
             "" => Ok(self.emotions[1].is_some_and(|column| !row.cell(column).is_empty())),
             _ => Err(table.fault(
                 Some(row.line),
@@ -157,7 +164,7 @@ impl EmotionColumns {
         }
     }
 
-    fn label(&self, table: &Table, row: &Row, classes: &Classes) -> Result<Option<Vec<f64>>> {
+    fn label(&self, table: &CsvTable, row: &CsvRow, classes: &Classes) -> Result<Option<Vec<f64>>> {
         let cell = |column: Option<usize>| column.map_or("", |column| row.cell(column));
         if self.emotions.iter().all(|&column| cell(column).is_empty()) {
             return Ok(None);
@@ -186,7 +193,7 @@ impl EmotionColumns {
         let fault = |column: &str, reason| table.fault(Some(row.line), Some(column), reason);
         if first == second {
             let reason = format!(
-                "{:?} is emotion_1 too; a blend has two emotions",
+                "{:?} is also emotion_1; a blend has two different emotions",
                 classes.name(first)
             );
             return Err(fault(EMOTION_NAMES[1], reason));
@@ -197,7 +204,7 @@ impl EmotionColumns {
             saliences[which] = number(text)
                 .filter(|percent| *percent > 0.0 && *percent < 100.0)
                 .ok_or_else(|| {
-                    let reason = format!("{text:?} is no salience of a blend; expected percent, above 0 and below 100");
+                    let reason = format!("{text:?} is not a salience of a blend; expected a percentage, above 0 and below 100");
                     fault(SALIENCE_NAMES[which], reason)
                 })?;
         }
@@ -220,8 +227,8 @@ const EMOTION_NAMES: [&str; 2] = ["emotion_1", "emotion_2"];
 const SALIENCE_NAMES: [&str; 2] = ["emotion_1_salience", "emotion_2_salience"];
 
 fn proportions_of(
-    table: &Table,
-    row: &Row,
+    table: &CsvTable,
+    row: &CsvRow,
     columns: &[usize],
     classes: &Classes,
 ) -> Result<Option<Vec<f64>>> {
@@ -234,7 +241,7 @@ fn proportions_of(
         let share = number(cell).filter(|share| (0.0..=1.0 + PROPORTION_SLACK).contains(share));
         let (Some(class), Some(share)) = (classes.index(name), share) else {
             let reason = format!(
-                "{cell:?} is no proportion; expected a number from 0 to 1 (every column other than \
+                "{cell:?} is not a proportion; expected a number from 0 to 1 (every column other than \
                  {} is a class)",
                 RESERVED.join(", ")
             );
@@ -255,7 +262,7 @@ fn proportions_of(
     Ok(Some(target))
 }
 
-/// A finite number; an empty cell is none.
+/// A finite number; `None` for an empty cell.
 fn number(cell: &str) -> Option<f64> {
     cell.parse().ok().filter(|value: &f64| value.is_finite())
 }

@@ -1,4 +1,4 @@
-//! Metadata tables: which clips there are, their fold, actor and labels.
+//! Metadata tables: the clips with their folds, actors and labels.
 
 mod labels;
 
@@ -8,23 +8,20 @@ use std::path::{Path, PathBuf};
 use super::filename::clip_key;
 use super::label::{Blend, CHALLENGE_CLASSES, Classes};
 use crate::Result;
-use crate::formats::csv::table::{Row, Table};
+use crate::formats::csv::table::{CsvRow, CsvTable};
 use crate::suggest::instead;
 use labels::Form;
-
-/// Columns that are never classes.
-pub(super) const RESERVED: [&str; 4] = ["filename", "fold", "actor", "split"];
 
 /// One clip of a metadata table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clip {
-    /// Its name as the table has it.
+    /// Its name as in the table.
     pub filename: String,
-    /// Its cross-validation fold; `None` where the cell is empty or there is no such column.
+    /// Its cross-validation fold; `None` if the cell is empty or there is no such column.
     pub fold: Option<usize>,
-    /// Who is seen: the `actor` cell, else the name up to its first `_`, else unknown.
+    /// The person shown: the `actor` cell, else the name up to its first `_`, else unknown.
     pub actor: Option<String>,
-    /// What it shows, with saliences in percent; `None` where the table has no label.
+    /// The true emotions, with saliences in percent; `None` if the table has no label.
     pub truth: Option<Blend>,
     /// The soft label `(classes)`, summing to 1; present exactly where `truth` is.
     pub target: Option<Vec<f64>>,
@@ -46,17 +43,17 @@ pub struct Metadata {
 impl Metadata {
     /// Reads a table in which every clip must have a label.
     ///
-    /// With `classes`, labels must be among these, in this order (and in the form of one column per
-    /// class, other columns are ignored). Without, the classes are what the table holds: in the
-    /// challenge's order where all of them are the challenge's, else in the order of the columns
-    /// where there is one per class, else alphabetical.
+    /// With `classes`, labels must be among these, in this order (and if there is one column per
+    /// class, other columns are ignored). Without, the classes are those in the table: in the
+    /// challenge's order if all of them are the challenge's, else in the order of the columns
+    /// if there is one per class, else alphabetical.
     ///
     /// # Errors
     /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] with line and column for a
     /// malformed table, a missing or impossible label (saliences that do not sum to 100,
-    /// proportions that do not sum to 1 within 1e-3), or a clip that stands twice.
+    /// proportions that do not sum to 1 within 1e-3), or a clip that is listed twice.
     pub fn read(path: &Path, classes: Option<&[String]>) -> Result<Metadata> {
-        let table = Table::read(path)?;
+        let table = CsvTable::read(path)?;
         let form = Form::detect(&table, classes)?.ok_or_else(|| {
             let class_columns = "one column per class with proportions";
             table.fault(
@@ -80,7 +77,7 @@ impl Metadata {
             return Err(table.fault(
                 None,
                 None,
-                "has no clips with labels; expected at least one".into(),
+                "has no labelled clips; expected at least one".into(),
             ));
         }
         let clips = clips(&table, Some(&form), &classes, true)?;
@@ -91,13 +88,13 @@ impl Metadata {
         })
     }
 
-    /// Reads a table against known classes (those of the training part); labels are optional, in
+    /// Reads a table with known classes (those of the training split); labels are optional, in
     /// either form, for all clips or for some.
     ///
     /// # Errors
     /// As [`Metadata::read`]; a label outside `classes` is refused.
     pub fn read_against(path: &Path, classes: &Classes) -> Result<Metadata> {
-        let table = Table::read(path)?;
+        let table = CsvTable::read(path)?;
         let form = Form::detect_optional(&table, classes)?;
         let clips = clips(&table, form.as_ref(), classes, false)?;
         Ok(Metadata {
@@ -107,14 +104,14 @@ impl Metadata {
         })
     }
 
-    /// Reads the clips' names alone, as the unlabelled target of a training: no cell outside the
-    /// column `filename` is looked at, so whatever labels stand there change nothing.
+    /// Reads only the clips' names, for the unlabelled target split: no cell outside the column
+    /// `filename` is read, so labels in the table have no effect.
     ///
     /// # Errors
     /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] for a malformed table, or a clip
-    /// that has no name or stands twice.
+    /// that has no name or is listed twice.
     pub fn read_names(path: &Path, classes: &Classes) -> Result<Metadata> {
-        let table = Table::read(path)?.only("filename");
+        let table = CsvTable::read(path)?.select("filename");
         let clips = clips(&table, None, classes, false)?;
         Ok(Metadata {
             path: path.to_path_buf(),
@@ -123,7 +120,7 @@ impl Metadata {
         })
     }
 
-    /// The clips' truths by [`clip_key`]; clips without a label are left out.
+    /// The clips' true emotions by [`clip_key`]; clips without a label are left out.
     pub fn truths(&self) -> HashMap<&str, &Blend> {
         let labelled = |clip: &'_ Clip| clip.truth.is_some();
         self.clips
@@ -146,7 +143,7 @@ fn order(mut names: Vec<String>, alphabetical: bool) -> Classes {
 }
 
 fn clips(
-    table: &Table,
+    table: &CsvTable,
     form: Option<&Form>,
     classes: &Classes,
     required: bool,
@@ -173,7 +170,7 @@ fn clips(
         }
         if let Some(first) = lines.insert(key, row.line) {
             return Err(fault(format!(
-                "{name:?} stands on line {first} already; expected one line per clip"
+                "{name:?} is already on line {first}; expected one line per clip"
             )));
         }
         let target = match form {
@@ -199,8 +196,8 @@ fn clips(
     Ok(clips)
 }
 
-/// A whole number; pandas writes `2.0` where some cells of a column are empty.
-fn parse_fold(table: &Table, row: &Row, column: usize) -> Result<Option<usize>> {
+/// An integer; pandas writes `2.0` if some cells of a column are empty.
+fn parse_fold(table: &CsvTable, row: &CsvRow, column: usize) -> Result<Option<usize>> {
     let cell = row.cell(column);
     let digits = cell.strip_suffix(".0").unwrap_or(cell);
     if digits.is_empty() {
@@ -210,7 +207,7 @@ fn parse_fold(table: &Table, row: &Row, column: usize) -> Result<Option<usize>> 
         table.fault(
             Some(row.line),
             Some("fold"),
-            format!("{cell:?} is no fold; expected a whole number, or nothing"),
+            format!("{cell:?} is not a fold; expected a whole number, or an empty cell"),
         )
     })
 }

@@ -95,7 +95,10 @@ fn names_line_and_column_of_every_fault() {
         ("a,0,1,ang,sad,0.7,0.3\n", &["sum to 1;", "100"]),
         ("a,0,1,ang,sad,,\n", &["emotion_1_salience", "percent"]),
         ("a,0,1,ang,sad,nan,30\n", &["emotion_1_salience"]),
-        ("a,0,1,ang,ang,70,30\n", &["emotion_2", "two emotions"]),
+        (
+            "a,0,1,ang,ang,70,30\n",
+            &["emotion_2", "two different emotions"],
+        ),
         ("a,0,1,ang,,70,30\n", &["emotion_2", "is empty"]),
         ("a,0,2,ang,,,\n", &["column mix", "\"2\""]),
         (
@@ -109,7 +112,7 @@ fn names_line_and_column_of_every_fault() {
         ("a,-1,0,ang,,,\n", &["column fold"]),
         (
             "a,0,0,ang,,,\na.mov,0,0,sad,,,\n",
-            &["line 3", "line 2 already"],
+            &["line 3", "already on line 2"],
         ),
         (",0,0,ang,,,\n", &["column filename", "is empty"]),
         ("a,0,0\n", &["line 2", "has 3 cells; expected 7"]),
@@ -124,7 +127,7 @@ fn names_line_and_column_of_every_fault() {
         ("filename,mix\na,0\n", "emotion_1 is missing"),
         ("filename,fold\na,0\n", "has no labels"),
         ("filename;fold\na;0\n", "commas"),
-        ("filename,fold,fold\na,0,0\n", "stands twice"),
+        ("filename,fold,fold\na,0,0\n", "is listed twice"),
         ("filename,happy,sad\na,0.5,0.4\n", "sum to 0.9; expected 1"),
         ("filename,happy,sad\na,1.5,-0.5\n", "is no proportion"),
         ("filename,happy,note\na,1,good\n", "every column other than"),

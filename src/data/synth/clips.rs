@@ -1,4 +1,4 @@
-//! Who plays what: actors, folds, clips and their names, as in BlEmoRE.
+//! The cast: actors, folds, clips and their names, as in BlEmoRE.
 
 use rand_distr::{Distribution, StandardNormal};
 
@@ -10,13 +10,13 @@ pub const TRAIN_ACTORS: usize = 47;
 pub const TEST_ACTORS: usize = 11;
 const FOLDS: usize = 5;
 const CLASSES: usize = CHALLENGE_CLASSES.len();
-/// The class of no emotion, the last.
+/// The neutral class, the last one.
 const NEUTRAL: usize = CLASSES - 1;
 /// Each emotion at four intensities, neutral in four situations, each pair in three proportions.
 const TAKES: usize = 4;
 const PROPORTIONS: [(u8, u8); 3] = [(50, 50), (70, 30), (30, 70)];
 
-/// What a stream of synthetic data draws; each has numbers of its own.
+/// The kinds of random streams of synthetic data; they are independent.
 #[derive(Clone, Copy)]
 pub enum Draw {
     /// Which clips there are, and the folds.
@@ -25,7 +25,7 @@ pub enum Draw {
     Clip,
     /// The families of encoders, the domain shift, and how actors look to a family.
     World,
-    /// Noise that a family shares on a clip.
+    /// Noise that a family shares for a clip.
     Shared,
     /// Which encoders see nothing.
     Blind,
@@ -37,7 +37,7 @@ pub enum Draw {
     Row,
 }
 
-/// The stream of one kind, at one step.
+/// The stream of a kind, at a step.
 pub fn stream(seed: u64, draw: Draw, step: usize) -> Stream {
     Stream::new(seed, Purpose::Synth, draw as usize, step)
 }
@@ -47,7 +47,7 @@ pub fn normal(stream: &mut Stream) -> f64 {
     StandardNormal.sample(stream)
 }
 
-/// What may stand between a clip and some of the encoders.
+/// Obstructions that make a clip invisible to some of the encoders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// Nothing.
@@ -59,7 +59,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// As the ground truth has it.
+    /// The name in the ground truth.
     pub fn name(self) -> &'static str {
         match self {
             Condition::Clear => "clear",
@@ -69,7 +69,7 @@ impl Condition {
     }
 }
 
-/// What a clip is meant to show.
+/// The emotions that a clip is meant to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Script {
     /// An emotion at an intensity from 0, or neutral in a situation.
@@ -146,42 +146,42 @@ impl Script {
     }
 }
 
-/// One clip with everything that its features follow from.
+/// One clip with everything that determines its features.
 #[derive(Clone, Debug)]
 pub struct SynthClip {
     /// Its name in metadata and feature files.
     pub name: String,
     /// Its name in the challenge's form, which a test clip hides.
     pub full_name: String,
-    /// Who plays it.
+    /// The index of the actor.
     pub actor: usize,
     /// The actor's name.
     pub actor_name: String,
-    /// The fold of its actor; test clips have none.
+    /// The fold of its actor; `None` for test clips.
     pub fold: Option<usize>,
-    /// What it is meant to show.
+    /// The emotions it is meant to show.
     pub script: Script,
-    /// What stands in the way.
+    /// The obstruction.
     pub condition: Condition,
-    /// What is actually shown of each class: the script's mixture, imperfectly played, at the
-    /// clip's intensity.
+    /// The actual strength of each class: the script's mixture, imperfectly acted, at the clip's
+    /// intensity.
     pub shown: [f64; CLASSES],
-    /// Its number among all clips, the key of its streams.
+    /// Its number among all clips: the key of its streams.
     pub number: usize,
 }
 
 /// All clips.
 #[derive(Clone, Debug)]
 pub struct Cast {
-    /// Of the training actors.
+    /// Clips of the training actors.
     pub train: Vec<SynthClip>,
-    /// Of the test actors.
+    /// Clips of the test actors.
     pub test: Vec<SynthClip>,
 }
 
 impl Cast {
-    /// Draws clips: each actor plays the scripts in an order of their own, and actors take turns,
-    /// so any number of clips is spread evenly; once all are played, second versions follow.
+    /// Draws clips. Each actor plays the scripts in a random order, and actors take turns, so that any
+    /// number of clips is spread evenly; once all scripts are played, second versions follow.
     pub fn draw(options: &SynthOptions) -> Cast {
         let mut stream = stream(options.seed, Draw::Cast, 0);
         let mut folds: Vec<usize> = (0..TRAIN_ACTORS).map(|actor| actor % FOLDS).collect();
@@ -208,7 +208,7 @@ impl Cast {
             clip.fold = Some(folds[clip.actor]);
         }
         train.sort_by(|a, b| a.full_name.cmp(&b.full_name));
-        // Hidden names in an order that tells nothing.
+        // Anonymous names in a random order.
         stream.shuffle(&mut test);
         for (n, clip) in test.iter_mut().enumerate() {
             clip.name = format!("test_{:04}.mov", n + 1);
@@ -241,7 +241,7 @@ impl SynthClip {
             Script::Single { take, .. } => 0.7 + 0.2 * take as f64,
             Script::Mix { .. } => 1.1,
         };
-        // Nobody plays 70 to 30 exactly, nor one emotion without a trace of others.
+        // Acting is imperfect: 70 to 30 is not exact, and single emotions have traces of others.
         let shown = script
             .mixture()
             .map(|share| (intensity * (share + 0.05 * normal(&mut stream))).max(0.0));

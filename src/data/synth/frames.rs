@@ -1,5 +1,5 @@
-//! Frames of synthetic clips, from which the columns of [`super::signal`] could have come: one
-//! `.npy` `(T, d)` a clip and encoder.
+//! Frames of synthetic clips, which aggregate to about the columns of [`super::signal`]: one `.npy`
+//! `(T, d)` per clip and encoder.
 
 use std::fs::File;
 use std::io::Write;
@@ -16,21 +16,21 @@ use crate::formats::npz::write::npy_header;
 use crate::rng::{Purpose, stream_key};
 use crate::{Error, Result};
 
-/// Stream items of frames begin here, after those of rows.
+/// The first stream item of frames, after those of rows.
 const FRAMES: usize = Draw::Row as usize + 4 * REGISTRY.len();
 
-/// Frames of a clip as an encoder of the registry sees it: from half the mean to one and a half
-/// times it, at least 1.
+/// The number of frames of a clip for an encoder of the registry: from half to one and a half times the
+/// mean, at least 1.
 pub fn count(seed: u64, mean: usize, index: usize, clip: &SynthClip) -> usize {
     let item = FRAMES + REGISTRY.len() + index;
     let key = stream_key(seed, Purpose::Synth, item, clip.number);
     let low = mean.div_ceil(2).max(1);
-    // The high half of a product of 32-bit numbers: uniform but for 2⁻³² of the range.
+    // The high half of a product of 32-bit numbers: uniform up to 2⁻³² of the range.
     low + ((u64::from(key.word(0)) * (mean as u64 + 1)) >> 32) as usize
 }
 
-/// Writes the clips of one encoder into a folder, clip by clip on all threads; gives the bytes of
-/// their values. Each thread holds one clip as bytes.
+/// Writes the clips of one encoder into a folder, on all threads; returns the size of their values in
+/// bytes. Each thread has one clip in memory.
 ///
 /// # Errors
 /// [`Error::Write`].

@@ -1,10 +1,10 @@
-//! Synthetic data with the shape of BlEmoRE and a known truth.
+//! Synthetic data with the shape of BlEmoRE and a known ground truth.
 //!
-//! Clips show one emotion or a blend of two; encoders belong to families that share what they see
-//! of it (module `signal`), some of them see nothing at all, and some are useful only for some
+//! Clips show one emotion or a blend of two. Encoders belong to families that see the same aspects of
+//! a clip (module `signal`); some see nothing at all, and some are useful only for some
 //! clips. Everything is drawn from streams keyed by clip, actor and encoder, so the same seed gives
-//! the same bytes for any number of threads, and a row is made when it is written: no file is ever
-//! whole in memory.
+//! the same bytes for any number of threads. Rows are generated as they are written: no file is ever
+//! in memory as a whole.
 
 mod clips;
 mod frames;
@@ -26,7 +26,8 @@ pub use scenario::Scenario;
 use clips::{Cast, SynthClip};
 use signal::{Encoder, World};
 
-/// Encoders of a reduced set: few, but of every family. All others follow in the registry's order.
+/// The first encoders of a reduced set, which cover every family. The others follow in the registry's
+/// order.
 const FIRST: [&str; 12] = [
     "clip",
     "wavlm_large",
@@ -42,39 +43,39 @@ const FIRST: [&str; 12] = [
     "hubert_large",
 ];
 
-/// A size to start from.
+/// Preset sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
-    /// Seconds: 6 narrow encoders, 470 training and 110 test clips.
+    /// 6 narrow encoders, 470 training and 110 test clips.
     Tiny,
-    /// A minute: 12 encoders at a sixteenth of their width, all clips.
+    /// 12 encoders at a sixteenth of their width, 2,456 training and 594 test clips.
     Small,
-    /// The paper's: 36 encoders at their usual widths, 2,456 training and 594 test clips.
+    /// The paper's 36 encoders at their usual widths, 2,456 training and 594 test clips.
     Paper,
 }
 
-/// What to write.
+/// Options of a synthetic data set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SynthOptions {
-    /// Everything follows from it.
+    /// Random seed.
     pub seed: u64,
-    /// Clips of the 47 training actors.
+    /// Number of clips of the 47 training actors.
     pub train_clips: usize,
-    /// Clips of the 11 test actors.
+    /// Number of clips of the 11 test actors.
     pub test_clips: usize,
-    /// How many of the paper's encoders, 1 to 36.
+    /// Number of the paper's encoders, 1 to 36.
     pub encoders: usize,
     /// Frame sizes are divided by this (but not below 2), at least 1.
     pub width_divisor: usize,
     /// Precision of the feature files.
     pub precision: Precision,
-    /// Share of clips that each encoder lacks, in [0, 1); every clip keeps at least one encoder.
+    /// Share of clips missing from each encoder, in [0, 1); every clip keeps at least one encoder.
     pub missing: f64,
-    /// Whether the test metadata carry the labels, which the challenge hides.
+    /// Whether the test metadata contain the labels, which the challenge hides.
     pub test_labels: bool,
-    /// Write frames, about so many a clip, instead of aggregated features.
+    /// Write frames, on average this many per clip, instead of aggregated features.
     pub frames: Option<usize>,
-    /// What encoders see.
+    /// How well encoders see the clips.
     pub scenario: Scenario,
 }
 
@@ -152,22 +153,22 @@ impl SynthOptions {
     }
 }
 
-/// What was written.
+/// The summary of what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
-    /// Training clips.
+pub struct SynthSummary {
+    /// Number of training clips.
     pub train_clips: usize,
-    /// Test clips.
+    /// Number of test clips.
     pub test_clips: usize,
     /// Encoders, in registry order, with the columns of each after aggregation.
     pub encoders: Vec<(&'static str, usize)>,
     /// Bytes of all feature values.
     pub bytes: u64,
-    /// Metadata of the test part with its labels, for scoring.
+    /// Metadata of the test split with its labels, for scoring.
     pub test_truth: PathBuf,
 }
 
-/// Bytes of feature values that [`write()`] will write, to show progress against.
+/// Bytes of feature values that [`write()`] will write, for progress bars.
 ///
 /// # Errors
 /// [`Error::Config`] for options out of range.
@@ -192,12 +193,12 @@ pub fn planned_bytes(options: &SynthOptions) -> Result<u64> {
 }
 
 /// Writes a data folder: feature files, metadata, `ground_truth.json`, `ground_truth_clips.csv`
-/// and `ground_truth_test.csv` (the test metadata with labels). `progress` gets the bytes of each
-/// row as it is written, from any thread. The training metadata come last, so that a folder that
-/// opens is complete.
+/// and `ground_truth_test.csv` (the test metadata with labels). `progress` is called with the bytes of
+/// each row as it is written, from any thread. The training metadata are written last, so that a folder
+/// that can be opened is complete.
 ///
-/// With [`SynthOptions::frames`] it writes `frames/ENCODER/CLIP.npy`, each `(T, d)`, of both parts,
-/// instead of feature files; aggregated, they make the feature files of the same folder.
+/// With [`SynthOptions::frames`] it writes `frames/ENCODER/CLIP.npy`, each `(T, d)`, for both splits,
+/// instead of feature files.
 ///
 /// # Errors
 /// [`Error::Config`] for options out of range; [`Error::Data`] if `path` is a file or a folder that
@@ -206,7 +207,7 @@ pub fn write(
     path: &Path,
     options: &SynthOptions,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Summary> {
+) -> Result<SynthSummary> {
     options.check()?;
     empty_folder(path)?;
     let failed = |path: &Path| {
@@ -219,13 +220,13 @@ pub fn write(
     let features = path.join("features");
     let made: &[PathBuf] = match options.frames {
         None => &["train", "test"].map(|part| features.join(part)),
-        // Empty, for what becomes of the frames.
+        // Empty, for the output of `aggregate`.
         Some(_) => &[features],
     };
     for folder in made {
         std::fs::create_dir_all(folder).map_err(failed(folder))?;
     }
-    // Widest first, so that no thread is left alone with the largest file at the end.
+    // Widest first, so that the largest file is not the last one.
     let mut jobs: Vec<(usize, bool)> = (0..encoders.len())
         .flat_map(|place| [(place, false), (place, true)])
         .collect();
@@ -265,7 +266,7 @@ pub fn write(
         .collect();
     let bytes = written.into_iter().sum::<Result<u64>>()?;
     let test_truth = truth::write(path, options, &cast, &world, &encoders)?;
-    Ok(Summary {
+    Ok(SynthSummary {
         train_clips: cast.train.len(),
         test_clips: cast.test.len(),
         encoders: encoders
@@ -277,7 +278,7 @@ pub fn write(
     })
 }
 
-/// Places in the registry of the encoders to write, ascending.
+/// Registry indices of the encoders to write, ascending.
 fn chosen(options: &SynthOptions) -> Vec<usize> {
     let mut order: Vec<usize> = FIRST.iter().filter_map(|name| find(name)).collect();
     order.extend((0..REGISTRY.len()).filter(|index| !FIRST.contains(&REGISTRY[*index].name)));
@@ -319,7 +320,7 @@ fn rows(options: &SynthOptions, clips: &[SynthClip], test: bool, place: usize) -
     );
     let kept = |clip: &usize| {
         let lost = stream.uniform() < options.missing;
-        // One encoder in turn keeps each clip, so that none is left without any.
+        // Each clip is kept by at least one encoder.
         !lost || clip % options.encoders == place
     };
     let mut rows: Vec<usize> = (0..clips.len()).filter(kept).collect();
@@ -333,7 +334,7 @@ fn empty_folder(path: &Path) -> Result<()> {
     }
     let refuse = |found: &str| {
         Err(Error::Data(format!(
-            "{}: expected a new or an empty folder to write to; it {found}",
+            "{}: expected a new or empty folder to write to; it {found}",
             path.display()
         )))
     };

@@ -1,32 +1,32 @@
-//! What is hard about a synthetic data set.
+//! The difficulty of a synthetic data set.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// Settings of what encoders see; the defaults are those of every preset.
+/// How well encoders see the clips; the defaults are those of every preset.
 ///
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|
-/// | `blind` | one in six, at least one from four on | encoders that see nothing of the emotion | below the number of encoders |
+/// | `blind` | one in six, at least one of four or more | number of encoders that see nothing of the emotion | below the number of encoders |
 /// | `hidden` | 0.2 | share of clips whose face is hidden, and share of clips whose voice is masked | [0, 0.5] |
-/// | `lost` | 0 | share of clips on which each other encoder sees nothing, clip by clip | [0, 1) |
-/// | `distraction` | 0 | how strongly a family that is blinded sees another emotion instead | [0, 2] |
-/// | `domain_shift` | 0.4 | length of the shift of the whole test part in each family's factors | [0, 10] |
+/// | `lost` | 0 | share of clips on which each other encoder sees nothing, drawn clip by clip | [0, 1) |
+/// | `distraction` | 0 | how strongly an obstructed family sees another emotion instead | [0, 2] |
+/// | `domain_shift` | 0.4 | length of the shift of the whole test split in each family's factors | [0, 10] |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
-    /// Encoders that see nothing of the emotion; none: one in six.
+    /// Number of encoders that see nothing of the emotion; `None`: one in six.
     pub blind: Option<usize>,
     /// Share of clips whose face is hidden, and share of clips whose voice is masked.
     pub hidden: f64,
     /// Share of clips on which each encoder that is not blind sees nothing.
     pub lost: f64,
-    /// How strongly a family that is blinded sees another emotion instead: somebody else's face, another
-    /// voice. In units of what it would have seen; where it is above 0, the family does not notice that
-    /// it is blinded, while all other families do.
+    /// How strongly an obstructed family sees another emotion instead: another person's face or voice. In
+    /// units of what it would have seen. If it is above 0, the obstructed family carries no sign of the
+    /// obstruction, but all other families do.
     pub distraction: f64,
-    /// Length of the shift of the test part. A class of full usefulness has length 3.6, an actor's look
-    /// a spread of 0.5 in each of eight factors (0.7 of test actors).
+    /// Length of the shift of the test split. A class of full usefulness has length 3.6, an actor's
+    /// appearance a spread of 0.5 in each of eight factors (0.7 for test actors).
     pub domain_shift: f64,
 }
 
@@ -43,7 +43,7 @@ impl Default for Scenario {
 }
 
 impl Scenario {
-    /// How many of so many encoders are blind.
+    /// The number of blind encoders among `encoders`.
     pub fn blind_of(&self, encoders: usize) -> usize {
         match self.blind {
             Some(count) => count,
@@ -52,7 +52,7 @@ impl Scenario {
         }
     }
 
-    /// Refuses what cannot be generated.
+    /// Checks the ranges.
     ///
     /// # Errors
     /// [`Error::Config`] naming the value.
@@ -67,7 +67,7 @@ impl Scenario {
             return fault(
                 "blind",
                 format!(
-                    "found {}, expected fewer than the {encoders} encoders: somebody has to see something",
+                    "found {}, expected fewer than the {encoders} encoders: at least one must see something",
                     self.blind.unwrap_or_default()
                 ),
             );

@@ -1,8 +1,8 @@
-//! What encoders see of a clip.
+//! The features of a clip as seen by each encoder.
 //!
 //! Each family of encoders has latent factors z (K) of a clip: the emotions shown, as far as the
-//! family can tell them apart and the clip's condition lets it; who plays; a domain shift of the
-//! test part; and noise that the whole family shares. An encoder sees its family's factors, scaled
+//! family can distinguish them under the clip's condition; the actor; a domain shift of the
+//! test split; and noise that the whole family shares. An encoder sees its family's factors, scaled
 //! by its quality, and private noise. For frame feature j it draws a mean mⱼ = Aⱼ·z and a spread
 //! sⱼ = exp(Bⱼ·z), and its columns are those of the seven temporal statistics: mⱼ, sⱼ and the
 //! percentiles mⱼ + q sⱼ of a normal distribution, each with measurement noise.
@@ -24,13 +24,13 @@ const FACTORS: usize = SHARED + PRIVATE;
 /// Quantiles of the standard normal distribution at 10, 25, 50, 75 and 90 percent.
 const QUANTILES: [f64; 5] = [-1.281_552, -0.674_490, 0.0, 0.674_490, 1.281_552];
 
-/// Spread of an actor's look and voice, of training and of test actors.
+/// Spread of an actor's appearance and voice, for training and test actors.
 const ACTOR_SPREAD: [f64; 2] = [0.5, 0.7];
-/// Length of the sign by which an encoder shows that it sees nothing.
+/// Length of the sign of an encoder that sees nothing.
 const NOTICED: f64 = 1.5;
 /// Noise that a family shares.
 const SHARED_NOISE: f64 = 0.55;
-/// Item of the streams that draw whose emotion a blinded family sees: after those of all encoders.
+/// Stream item of the other emotion that an obstructed family sees, after those of all encoders.
 const DISTRACTOR: usize = Draw::Row as usize + 3 * REGISTRY.len();
 /// Spread of each factor of an encoder that sees nothing.
 const BLIND_NOISE: f64 = 1.2;
@@ -42,9 +42,9 @@ const COLUMN_NOISE: f64 = 0.8;
 pub struct Family {
     /// Its name in the ground truth.
     pub name: &'static str,
-    /// How well it tells each class, in class order.
+    /// How well it distinguishes each class, in class order.
     pub usefulness: [f64; CLASSES],
-    /// What is left of that where the face is hidden, and where the voice is masked.
+    /// The remaining share of that if the face is hidden, and if the voice is masked.
     pub left: [f64; 2],
 }
 
@@ -99,7 +99,7 @@ fn family_of(name: &str) -> usize {
     }
 }
 
-/// What all encoders share.
+/// The random quantities that all encoders share.
 pub struct World {
     seed: u64,
     lost: f64,
@@ -111,9 +111,9 @@ pub struct World {
 struct Factors {
     /// Of each class, of equal length.
     classes: [[f64; SHARED]; CLASSES],
-    /// Of a hidden face and of a masked voice: a family notices that it is blind.
+    /// Of a hidden face and of a masked voice: the sign of an obstructed family.
     conditions: [[f64; SHARED]; 2],
-    /// Of the test part.
+    /// Of the test split.
     domain: [f64; SHARED],
 }
 
@@ -156,7 +156,7 @@ impl World {
         let steps = FAMILIES.len();
         let mut actor = stream(self.seed, Draw::World, (1 + clip.actor) * steps + family);
         let mut noise = stream(self.seed, Draw::Shared, clip.number * steps + family);
-        // The same distractor for all families: it is seen, or heard, where the clip is not.
+        // The same distractor for all families: it is seen or heard instead of the clip.
         let distractor =
             Stream::new(self.seed, Purpose::Synth, DISTRACTOR, clip.number).below(CLASSES);
         std::array::from_fn(|k| {
@@ -183,7 +183,7 @@ impl World {
     }
 }
 
-/// Which of so many encoders see nothing of the emotion.
+/// Which of the encoders see nothing of the emotion.
 pub fn blind(options: &SynthOptions, encoders: usize) -> Vec<bool> {
     let count = options.scenario.blind_of(encoders);
     let mut order: Vec<usize> = (0..encoders).collect();
@@ -199,7 +199,7 @@ pub struct Encoder {
     family: usize,
     blind: bool,
     quality: f64,
-    /// Its factors, on average, where it sees nothing of a clip.
+    /// The mean of its factors if it sees nothing of a clip.
     noticed: [f64; SHARED],
     features: Vec<FrameFeature>,
 }
@@ -213,7 +213,7 @@ struct FrameFeature {
 }
 
 impl Encoder {
-    /// Draws the weights of the registry's encoder `index` with so many features of a frame.
+    /// Draws the weights of the registry's encoder `index` with `frame_size` features per frame.
     pub fn draw(seed: u64, index: usize, frame_size: usize, blind: bool) -> Encoder {
         let mut stream = stream(seed, Draw::Weights, index);
         let quality = if blind {
@@ -242,7 +242,7 @@ impl Encoder {
         }
     }
 
-    /// Its place in the registry.
+    /// Its index in the registry.
     pub fn index(&self) -> usize {
         self.index
     }
@@ -262,7 +262,7 @@ impl Encoder {
         FAMILIES[self.family]
     }
 
-    /// How much of its family's factors it sees, 0 for one that sees nothing.
+    /// The scale of its family's factors; 0 if it sees nothing.
     pub fn quality(&self) -> f64 {
         self.quality
     }
@@ -272,7 +272,7 @@ impl Encoder {
         self.blind
     }
 
-    /// Whether it sees nothing of this clip, although it is not blind.
+    /// Whether it is not blind but sees nothing of this clip.
     pub fn loses(&self, world: &World, clip: &SynthClip) -> bool {
         let item = Draw::Row as usize + 2 * REGISTRY.len() + self.index;
         let mut stream = Stream::new(world.seed, Purpose::Synth, item, clip.number);
@@ -299,7 +299,7 @@ impl Encoder {
         let z: [f64; FACTORS] = std::array::from_fn(|k| match shared.get(k) {
             Some(_) if lost => self.noticed[k] + BLIND_NOISE * normal(&mut private),
             Some(&seen) if !self.blind => self.quality * seen,
-            // A blind encoder has strong factors too, but nobody else's.
+            // A blind encoder has strong factors too, but shares them with no other.
             Some(_) => BLIND_NOISE * normal(&mut private),
             None => 0.7 * normal(&mut private),
         });
@@ -320,7 +320,7 @@ impl Encoder {
 }
 
 /// Noise of unit variance, symmetric and triangular: a thousand million of these are drawn at the
-/// paper's size, so one random word each and no logarithm.
+/// full size, so one random word each and no logarithm.
 pub struct Noise {
     key: StreamKey,
     block: u64,
@@ -329,7 +329,7 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// From its beginning.
+    /// Starts a stream.
     pub fn new(key: StreamKey) -> Self {
         Self {
             key,

@@ -33,7 +33,7 @@ fn bytes_of(path: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-fn written(options: &SynthOptions, threads: usize) -> (tempfile::TempDir, Summary) {
+fn written(options: &SynthOptions, threads: usize) -> (tempfile::TempDir, SynthSummary) {
     let folder = tempfile::tempdir().unwrap();
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -142,7 +142,7 @@ fn missing_rows_leave_every_clip_with_an_encoder_and_bytes_are_planned() {
     let present: usize = (0..6)
         .map(|e| data.train.rows(e).iter().flatten().count())
         .sum();
-    // One in turn stays whatever is drawn: 1/6 + 5/6 of a tenth.
+    // One encoder per clip always keeps it: 1/6 + 5/6 of a tenth.
     let share = present as f64 / (6.0 * 188.0);
     assert!((share - 0.25).abs() < 0.06, "{share}");
     let table = folder.path().join("test_metadata.csv");
@@ -157,7 +157,7 @@ fn nothing_is_written_over_and_impossible_options_are_refused() {
     std::fs::write(&file, "mine").unwrap();
     for path in [folder.path(), &file] {
         let message = write(path, &tiny(), &|_| {}).unwrap_err().to_string();
-        assert!(message.contains("new or an empty folder"), "{message}");
+        assert!(message.contains("new or empty folder"), "{message}");
     }
     assert_eq!(bytes_of(folder.path()).len(), 1);
     for options in [

@@ -22,7 +22,7 @@ const LABELS: [&str; 5] = [
 ];
 
 /// Writes `ground_truth.json`, `ground_truth_clips.csv`, `ground_truth_test.csv` and the metadata;
-/// gives the path of the test truth.
+/// returns the path of the test labels.
 pub fn write(
     path: &Path,
     options: &SynthOptions,
@@ -125,8 +125,8 @@ fn clips(
     table(path, &header, rows)
 }
 
-/// The challenge's metadata; without labels only names are left. Names of test clips hide the actor,
-/// who has a column where `actors` asks for it.
+/// The challenge's metadata; without labels, only names. Names of test clips hide the actor; with
+/// `actors`, there is a column for it.
 fn metadata(path: &Path, clips: &[SynthClip], labels: bool, actors: bool) -> Result<()> {
     let mut header = vec!["filename"];
     if labels {

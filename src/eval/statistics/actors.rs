@@ -113,7 +113,7 @@ impl ActorScores {
         };
         let scored: Vec<bool> = first.iter().map(|actor| actor.clips > 0).collect();
         if !scored.contains(&true) {
-            return Err(Error::Data("statistics: no clip with a truth".into()));
+            return Err(Error::Data("statistics: no labelled clips".into()));
         }
         let denominators = |of: &[Accuracy]| -> Vec<(usize, usize)> {
             of.iter().map(|actor| (actor.clips, actor.blends)).collect()

@@ -82,7 +82,7 @@ pub fn compare(
     Ok(Comparison {
         presence,
         salience,
-        average: average.ok_or_else(|| Error::Data("statistics: no clip with a truth".into()))?,
+        average: average.ok_or_else(|| Error::Data("statistics: no labelled clips".into()))?,
         test: sign_flip_test(&differences(first, second), resampling),
         unit: first.unit(),
         actors: first.actors(),
@@ -158,13 +158,13 @@ impl Comparison {
     fn caveat(&self) -> String {
         let mut caveats = Vec::new();
         if self.seeds.contains(&1) {
-            caveats.push("one seed: the noise of training is not in it");
+            caveats.push("one seed: training noise is not included");
         }
         if self.unit != Unit::Actor {
-            caveats.push("clips of an unknown actor are taken as independent");
+            caveats.push("clips of unknown actors are treated as independent");
         }
         if self.actors < FEW_ACTORS {
-            caveats.push("few to draw from: a rough interval");
+            caveats.push("small sample: a rough interval");
         }
         match caveats.is_empty() {
             true => String::new(),

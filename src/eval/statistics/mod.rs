@@ -6,7 +6,7 @@
 //! the training itself: an interval tells how the score of these models would vary over other actors
 //! like these, and where there are several seeds over other seeds, but not how other training clips
 //! would have changed the models. In cross-validation the thresholds are chosen on the clips that are
-//! scored, so that absolute scores flatter a little; a comparison of two configurations does not care.
+//! scored, so that absolute scores are slightly optimistic; this does not affect a comparison of two configurations.
 
 mod actors;
 mod bootstrap;

@@ -97,7 +97,7 @@ impl FromStr for Parameter {
                         .fold(&assignment, |table, part| &table[part])
                         .clone();
                     if list.contains(&value) {
-                        return Err(fault(format!("{text} stands there twice")));
+                        return Err(fault(format!("{text} is listed twice")));
                     }
                     list.push(value);
                 }
@@ -133,15 +133,17 @@ fn range(low: &str, rest: &str, integer: bool) -> std::result::Result<Values, St
     };
     let (low, high) = (number(low)?, number(high)?);
     if low >= high {
-        return Err(format!("found {low}..{high}, expected the lower end first"));
+        return Err(format!(
+            "found {low}..{high}, expected the lower bound first"
+        ));
     }
     if log && low <= 0.0 {
         return Err(format!(
-            "a logarithmic range must begin above 0, found {low}"
+            "a logarithmic range must start above 0, found {low}"
         ));
     }
     if integer && (low.fract() != 0.0 || high.fract() != 0.0 || low < 0.0) {
-        return Err("the key takes whole numbers only".into());
+        return Err("this key takes whole numbers only".into());
     }
     Ok(Values::Range {
         low,
@@ -290,11 +292,11 @@ pub fn check(parameters: &[Parameter]) -> Result<()> {
             })
         };
         if parameters[..at].iter().any(|p| p.key == parameter.key) {
-            return fault("the key is given twice; give all its values at once");
+            return fault("this key is given twice; give all its values in one --param");
         }
         if parameter.key == "train.seed" {
             return fault(
-                "seeds are no setting to choose; --seeds N trains everything with N seeds",
+                "the seed is not a parameter to choose; --seeds N trains everything with N seeds",
             );
         }
     }
@@ -382,10 +384,10 @@ mod tests {
         for (text, part) in [
             ("model.topk=1,2", "did you mean model.top_k?"),
             ("model.top_k", "expected KEY="),
-            ("model.top_k=2,2", "stands there twice"),
+            ("model.top_k=2,2", "is listed twice"),
             ("model.top_k=1.5..3", "whole numbers"),
             ("train.lr=0..1:log", "above 0"),
-            ("train.lr=2..1", "lower end first"),
+            ("train.lr=2..1", "lower bound first"),
             ("train.lr=1..2:sqrt", "expected :log"),
             ("train.lr=1..2/1", "2 or more steps"),
         ] {

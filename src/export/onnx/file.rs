@@ -1,5 +1,5 @@
-//! The file: messages around constants whose values are streamed, so that no second copy of a model's
-//! weights is ever in memory.
+//! Writing the file: protobuf messages around constants whose values are streamed, so that memory never
+//! contains a second copy of the model's weights.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::proto::{GraphProto, ModelProto};
 use crate::files::atomic_file;
 use crate::{Error, Result};
 
-/// The largest message that protobuf allows, and so the largest ONNX file without others beside it.
+/// The largest message that protobuf allows, and so the largest ONNX file without external data.
 pub(super) const LARGEST: u64 = i32::MAX as u64;
 
 // Fields that are written around streamed bytes; the numbers are those of proto.rs.
@@ -19,12 +19,12 @@ const MODEL_GRAPH: u8 = 7;
 const GRAPH_INITIALIZER: u8 = 5;
 const TENSOR_RAW_DATA: u8 = 9;
 
-/// The key of a field that holds a message or bytes. One byte, for the numbers are below 16.
+/// The key of a length-delimited field. One byte, because the field numbers are below 16.
 const fn key(field: u8) -> u8 {
     field << 3 | 2
 }
 
-/// Bytes of such a field with its key and length.
+/// The size in bytes of such a field, with key and length.
 fn field_len(content: u64) -> u64 {
     1 + length_delimiter_len(content as usize) as u64 + content
 }
@@ -35,8 +35,8 @@ fn begin_field(out: &mut impl Write, field: u8, content: u64) -> std::io::Result
     out.write_all(&start)
 }
 
-/// Writes `model`, which has no graph yet, with `graph`; gives the bytes of the file. The same model
-/// gives the same bytes.
+/// Writes `model`, which has no graph yet, with `graph`; returns the size of the file in bytes. The same
+/// model gives the same bytes.
 ///
 /// # Errors
 /// [`Error::Data`] if the file would be larger than `largest`, before anything is written;
@@ -72,7 +72,7 @@ pub(super) fn write(
     if file_len > largest {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         return Err(Error::Data(format!(
-            "{}: the model would take {:.0} MiB, and an ONNX file ends at {:.0} MiB; train with fewer encoders or a smaller model.projection_dim",
+            "{}: the model would take {:.0} MiB, but an ONNX file is limited to {:.0} MiB; train with fewer encoders or a smaller model.projection_dim",
             path.display(),
             mib(file_len),
             mib(largest)
@@ -104,7 +104,7 @@ mod tests {
         let graph = || {
             let mut graph = Graph::default();
             graph.input("x", 3, "in words".into()).unwrap();
-            // Longer than one byte of length tells.
+            // Longer than a one-byte length allows.
             graph.vector("v", &[0.5; 1000]).unwrap();
             graph.whole("w", &[2, -1]).unwrap();
             graph.node("Add", "y", &["x", "v"], vec![]).unwrap();
@@ -125,10 +125,10 @@ mod tests {
         assert_eq!(read.initializer[0].dims, [1000]);
         assert_eq!(read.initializer[0].raw_data.as_ref().unwrap().len(), 4000);
         assert_eq!(read.initializer[1].name.as_deref(), Some("w"));
-        // One byte too many is refused, and leaves what stood there.
+        // One byte too many is refused, and the existing file is kept.
         let refused = write(&path, &model, graph(), length - 1).unwrap_err();
         assert!(matches!(refused, Error::Data(_)), "{refused}");
-        assert!(refused.to_string().contains("an ONNX file ends at"));
+        assert!(refused.to_string().contains("an ONNX file is limited to"));
         assert_eq!(std::fs::read(&path).unwrap(), bytes);
         assert!(graph().node("Add", "x", &[], vec![]).is_err());
     }

@@ -1,5 +1,5 @@
-//! A graph that is being put together: nodes, inputs and outputs, and constants that are turned into
-//! bytes only on their way to the file.
+//! A graph under construction: nodes, inputs and outputs, and constants that are serialised only when
+//! the file is written.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -12,10 +12,10 @@ use crate::kernels::layout::PANEL;
 use crate::nn::Folded;
 use crate::{Error, Result};
 
-/// The name of the axis whose length each call chooses.
+/// The name of the dynamic batch axis.
 pub(super) const BATCH_AXIS: &str = "batch";
 
-/// A graph; names of values are unique in it.
+/// A graph. Its value names are unique.
 #[derive(Debug, Default)]
 pub(super) struct Graph<'a> {
     pub(super) nodes: Vec<NodeProto>,
@@ -34,7 +34,7 @@ pub(super) struct Constant<'a> {
     values: Values<'a>,
 }
 
-/// Where a constant's values come from.
+/// The source of a constant's values.
 #[derive(Debug)]
 pub(super) enum Values<'a> {
     Bytes(Vec<u8>),
@@ -51,23 +51,23 @@ impl<'a> Graph<'a> {
             return Ok(());
         }
         Err(Error::Data(format!(
-            "encoder {name}: the exported graph has a value of this name already; rename its feature files and train again"
+            "encoder {name}: the exported graph already has a value with this name; rename its feature files and train again"
         )))
     }
 
-    /// Adds an input `(batch, width)` of single precision.
+    /// Adds a single-precision input `(batch, width)`.
     pub(super) fn input(&mut self, name: &str, width: usize, doc: String) -> Result<()> {
         self.take_name(name)?;
         self.inputs.push(value_info(name, width, doc));
         Ok(())
     }
 
-    /// Declares the value `name (batch, width)`, which a node gives, an output.
+    /// Declares the value `name` `(batch, width)` of a node as an output.
     pub(super) fn output(&mut self, name: &str, width: usize, doc: String) {
         self.outputs.push(value_info(name, width, doc));
     }
 
-    /// Adds a node whose one output is called `name`, as the node itself is; gives that name.
+    /// Adds a node with one output; both are named `name`, which is returned.
     pub(super) fn node(
         &mut self,
         op: &str,
@@ -79,7 +79,7 @@ impl<'a> Graph<'a> {
         Ok(name.to_owned())
     }
 
-    /// Adds a node of several outputs, called as the first is.
+    /// Adds a node with several outputs, named after the first.
     pub(super) fn node_of(
         &mut self,
         op: &str,
@@ -101,7 +101,7 @@ impl<'a> Graph<'a> {
         Ok(())
     }
 
-    /// Adds a constant; gives its name.
+    /// Adds a constant; returns its name.
     fn constant(
         &mut self,
         name: &str,
@@ -131,26 +131,26 @@ impl<'a> Graph<'a> {
         self.constant(name, dims, data_type::FLOAT, values)
     }
 
-    /// Adds a vector of single precision.
+    /// Adds a single-precision vector.
     pub(super) fn vector(&mut self, name: &str, values: &[f32]) -> Result<String> {
         let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         let dims = vec![values.len()];
         self.constant(name, dims, data_type::FLOAT, Values::Bytes(bytes))
     }
 
-    /// Adds a number of single precision.
+    /// Adds a single-precision number.
     pub(super) fn number(&mut self, name: &str, value: f32) -> Result<String> {
         let bytes = value.to_le_bytes().to_vec();
         self.constant(name, vec![], data_type::FLOAT, Values::Bytes(bytes))
     }
 
-    /// Adds a number of double precision.
+    /// Adds a double-precision number.
     pub(super) fn double(&mut self, name: &str, value: f64) -> Result<String> {
         let bytes = value.to_le_bytes().to_vec();
         self.constant(name, vec![], data_type::DOUBLE, Values::Bytes(bytes))
     }
 
-    /// Adds a list of whole numbers: axes, shapes and counts.
+    /// Adds a list of integers: axes, shapes and counts.
     pub(super) fn whole(&mut self, name: &str, values: &[i64]) -> Result<String> {
         let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         let dims = vec![values.len()];
@@ -169,7 +169,7 @@ impl Constant<'_> {
         }
     }
 
-    /// Bytes of the values.
+    /// The size of the values in bytes.
     pub(super) fn len(&self) -> u64 {
         match &self.values {
             Values::Bytes(bytes) => bytes.len() as u64,
@@ -177,10 +177,10 @@ impl Constant<'_> {
         }
     }
 
-    /// Writes the values; of a matrix, some rows at a time, each value rounded once.
+    /// Writes the values; a matrix in blocks of rows, each value rounded once.
     ///
     /// # Errors
-    /// Those of `out`, and one for a folded weight that single precision cannot hold.
+    /// Those of `out`, and one for a folded weight out of the range of single precision.
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let (layer, columns) = match &self.values {
             Values::Bytes(bytes) => return out.write_all(bytes),
@@ -199,7 +199,7 @@ impl Constant<'_> {
                     let folded = (scale * f64::from(w) * column) as f32;
                     if !folded.is_finite() {
                         return Err(io::Error::other(format!(
-                            "{}: a weight times what is folded into it leaves the range of single precision; the column's standard deviation is too small",
+                            "{}: a weight times what is folded into it exceeds the range of single precision; the column's standard deviation is too small",
                             self.name
                         )));
                     }
@@ -212,7 +212,7 @@ impl Constant<'_> {
     }
 }
 
-/// A whole number as a setting.
+/// An integer attribute.
 pub(super) fn int(name: &str, value: i64) -> AttributeProto {
     AttributeProto {
         name: Some(name.to_owned()),
@@ -222,7 +222,7 @@ pub(super) fn int(name: &str, value: i64) -> AttributeProto {
     }
 }
 
-/// Whole numbers as a setting.
+/// An attribute with a list of integers.
 pub(super) fn ints(name: &str, values: &[i64]) -> AttributeProto {
     AttributeProto {
         name: Some(name.to_owned()),

@@ -1,6 +1,6 @@
-//! A trained model as an ONNX file: one graph from raw features to both heads, their alignment and
-//! the encoders' weights, for ONNX Runtime in any language and in browsers. `docs/onnx.md` describes
-//! the file to those who run it.
+//! Export of a trained model to ONNX: one graph from raw features to both heads, their alignment and
+//! the gate weights, for ONNX Runtime in any language and in browsers. `docs/onnx.md` describes the file
+//! for its users.
 
 use std::path::Path;
 
@@ -17,9 +17,10 @@ pub mod proto;
 
 use proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 
-/// The version of ONNX's operators: the newest whose `ReduceMax` and kin every runtime in use takes.
+/// The version of the ONNX operator set: the newest whose `ReduceMax` and similar operators all current
+/// runtimes support.
 pub const OPSET: i64 = 17;
-/// The version of the format that came with these operators.
+/// The IR version that was released with this operator set.
 pub const IR_VERSION: i64 = 8;
 
 /// The output with p `(batch, C)`.
@@ -33,16 +34,17 @@ pub const WEIGHTS: &str = "weights";
 /// The output with ã `(batch, M)`, after selection.
 pub const KEPT: &str = "kept";
 
-/// The outputs in their order.
+/// All outputs, in order.
 pub const OUTPUTS: [&str; 5] = [PRESENCE, SALIENCE, ALIGNED, WEIGHTS, KEPT];
 
-/// Writes the model's inference graph; gives the bytes of the file. The same model gives the same
-/// bytes. Weights are folded and written some rows at a time: beside the model itself little memory
-/// is taken.
+/// Writes the model's inference graph; returns the size of the file in bytes. The same model gives the
+/// same bytes. Weights are folded and written in blocks of rows, which takes little memory in addition
+/// to the model.
 ///
 /// # Errors
-/// [`Error::Data`](crate::Error::Data) for a model past the 2 GiB of an ONNX file, or an encoder with the name of an
-/// output; [`Error::Write`](crate::Error::Write), also for a weight that folding takes out of range.
+/// [`Error::Data`](crate::Error::Data) for a model over the 2 GiB of an ONNX file, or an encoder with the
+/// name of an output; [`Error::Write`](crate::Error::Write), also for a weight that folding takes out of
+/// range.
 pub fn write(path: &Path, model: &Predictor) -> Result<u64> {
     let inference = model.net().inference();
     let graph = network::build(model, &inference)?;
@@ -51,7 +53,7 @@ pub fn write(path: &Path, model: &Predictor) -> Result<u64> {
         producer_name: Some("blendfuse".into()),
         producer_version: Some(env!("CARGO_PKG_VERSION").into()),
         doc_string: Some(
-            "Blended emotion recognition: presence and salience of each emotion from the features of several encoders. The metadata say how to decode.".into(),
+            "Blended emotion recognition: presence and salience of each emotion from the features of several encoders. The metadata describe how to decode.".into(),
         ),
         graph: None,
         opset_import: vec![OperatorSetIdProto {
@@ -63,7 +65,7 @@ pub fn write(path: &Path, model: &Predictor) -> Result<u64> {
     file::write(path, &described, graph, file::LARGEST)
 }
 
-/// What whoever serves the model has to know, by key.
+/// The metadata for users of the model, by key.
 fn metadata(model: &Predictor) -> Vec<StringStringEntryProto> {
     let description = model.description();
     let (config, chosen) = (&description.config, description.thresholds);
@@ -84,7 +86,7 @@ fn metadata(model: &Predictor) -> Vec<StringStringEntryProto> {
         ("thresholds_searched", chosen.searched.to_string()),
         ("decode_rules", rules_name(&config.decode).into()),
         ("decoding", decoding_in_words(&config.decode)),
-        ("missing", "a row of an input that holds NaN says that the clip lacks this encoder; a clip that lacks them all gets NaN".into()),
+        ("missing", "a row of an input that contains NaN means that the encoder is missing for the clip; a clip without any encoder gets NaN".into()),
         ("top_k", config.model.top_k.min(encoders.len()).to_string()),
     ];
     if let Some(temperature) = model.net().temperature() {
@@ -105,25 +107,25 @@ fn rules_name(config: &DecodeConfig) -> &'static str {
     }
 }
 
-/// How `aligned` becomes emotions, for whoever decodes without this program.
+/// How to decode `aligned` into emotions without this program.
 fn decoding_in_words(config: &DecodeConfig) -> String {
     let rules = match config.rules {
         DecodeRules::Paper => {
             let beaten = match config.neutral {
-                NeutralRule::Drop => "drop neutral and go on with the others",
-                NeutralRule::KeepOne => "keep that other one alone",
+                NeutralRule::Drop => "drop neutral and continue with the others",
+                NeutralRule::KeepOne => "keep only that other one",
             };
             format!(
-                "Leave out every emotion below presence_threshold. None left: the highest alone, 100. \
-                 If neutral is left with others and above the highest of them: neutral alone, 100; else {beaten}. \
-                 One left: it alone, 100. Otherwise take the two highest i and j, r = aligned_i / (aligned_i + aligned_j): \
-                 50/50 where |r - 0.5| <= salience_threshold, else 70/30, the higher first."
+                "Leave out every emotion below presence_threshold. If none is left: only the highest, 100. \
+                 If neutral is left with others and above the highest of them: only neutral, 100; else {beaten}. \
+                 If one is left: only that, 100. Otherwise take the two highest i and j, r = aligned_i / (aligned_i + aligned_j): \
+                 50/50 if |r - 0.5| <= salience_threshold, else 70/30, the higher first."
             )
         }
         DecodeRules::Challenge => {
-            "Only the two highest count. The highest below presence_threshold: it alone, 100; else leave out those below. \
-             One left: it alone, 100. Neutral among the two: the other one alone if it is at least as high, else neutral alone. \
-             Otherwise 50/50 where their difference is at most salience_threshold, else 70/30, the higher first."
+            "Only the two highest count. If the highest is below presence_threshold: only that, 100; else leave out those below. \
+             If one is left: only that, 100. If neutral is one of the two: only the other one if it is at least as high, else only neutral. \
+             Otherwise 50/50 if their difference is at most salience_threshold, else 70/30, the higher first."
                 .to_owned()
         }
     };

@@ -1,8 +1,8 @@
-//! The network as a graph: what `model::inference` computes, operation by operation.
+//! The network as a graph: the computation of `model::inference`, operation by operation.
 //!
-//! Names of values follow those of the weights file. The heads' last steps run in double precision:
-//! they are tiny, and single-precision sigmoids of runtimes lose the digits of small probabilities
-//! that the alignment divides by each other.
+//! Value names follow those of the weights file. The last steps of the heads run in double precision:
+//! they are cheap, and the single-precision sigmoids of runtimes lose digits of small probabilities,
+//! whose ratios matter in the alignment.
 
 use super::graph::{Graph, int, ints};
 use super::proto::data_type;
@@ -14,27 +14,27 @@ use crate::nn::Folded;
 use crate::predict::Predictor;
 use crate::{Error, Result};
 
-// Constants that several nodes take.
+// Constants that several nodes share.
 const ZERO: &str = "constants/zero";
 const ONE: &str = "constants/one";
 const NAN: &str = "constants/nan";
 const COLUMNS: &str = "constants/columns_axis";
 
-/// Puts the whole network together. `inference` is that of the model's network.
+/// Builds the graph of the whole network. `inference` is that of the model's network.
 ///
 /// # Errors
-/// [`Error::Data`](crate::Error::Data) for an encoder whose name the graph needs itself.
+/// [`Error::Data`](crate::Error::Data) for an encoder whose name the graph uses for another value.
 pub(super) fn build<'a>(model: &'a Predictor, inference: &'a Inference<'_>) -> Result<Graph<'a>> {
     let mut graph = Graph::default();
     for encoder in &model.description().encoders {
         if OUTPUTS.contains(&encoder.name.as_str()) {
             return Err(Error::Data(format!(
-                "encoder {}: an output of the exported graph has this name; rename its feature files and train again",
+                "encoder {}: an output of the exported graph has the same name; rename its feature files and train again",
                 encoder.name
             )));
         }
         let doc = format!(
-            "Features of encoder {} ({}), one row a clip, as they stand in its feature file: not standardised. A row that holds NaN says that the clip lacks this encoder.",
+            "Features of encoder {} ({}), one row per clip, as in its feature file: not standardised. A row that contains NaN means that the encoder is missing for the clip.",
             encoder.name, encoder.modality
         );
         graph.input(&encoder.name, encoder.width, doc)?;
@@ -54,24 +54,24 @@ pub(super) fn build<'a>(model: &'a Predictor, inference: &'a Inference<'_>) -> R
     Ok(graph)
 }
 
-/// The projections side by side.
+/// The concatenated projections.
 struct Joined {
-    /// `(batch, M, P)`, 0 where a clip lacks an encoder.
+    /// `(batch, M, P)`, 0 where an encoder is missing.
     projections: String,
-    /// The shape `(batch, M P)`, as Reshape takes it.
+    /// The shape `(batch, M·P)`, for Reshape.
     flat: String,
-    /// `(batch, M)`: 1 where the clip has the encoder, else 0.
+    /// `(batch, M)`: 1 where the encoder is present, else 0.
     present: String,
-    /// `(batch, M)`: whether the clip lacks the encoder.
+    /// `(batch, M)`: whether the encoder is missing.
     absent: String,
-    /// `(batch, 1)`: how many encoders the clip has.
+    /// `(batch, 1)`: the number of encoders present.
     count: String,
-    /// `(batch, 1)`: whether it has none.
+    /// `(batch, 1)`: whether all encoders are missing.
     none: String,
 }
 
-/// Every projection, eq. 1, with standardisation and batch norm in its weights. The mean alone is
-/// subtracted on its own: folded into the bias, a column far from 0 would cost its digits.
+/// All projections, eq. 1, with standardisation and batch norm folded into the weights. Only the mean is
+/// subtracted separately: folded into the bias, it would cost digits of columns far from 0.
 fn join<'a>(
     graph: &mut Graph<'a>,
     model: &'a Predictor,
@@ -113,7 +113,7 @@ fn join<'a>(
 
     let side = inference.projections()[0].outputs() as i64;
     let m = encoders.len() as i64;
-    // 0: as long as that axis is.
+    // 0 keeps the length of the axis.
     let cube = graph.whole("encoders/shape", &[0, m, side])?;
     let flat = graph.whole("encoders/flat_shape", &[0, m * side])?;
     let joined = side_by_side(graph, "encoders/joined", &embeddings)?;
@@ -131,7 +131,7 @@ fn join<'a>(
     })
 }
 
-/// What the gate decides, each `(batch, M)`.
+/// The gate's outputs, each `(batch, M)`.
 struct Gate {
     weights: String,
     kept: String,
@@ -165,7 +165,7 @@ fn gate<'a>(
     let masked = graph.node("Where", "gate/masked", &masked, vec![])?;
     let along = || int("axis", 1);
     let softmax = graph.node("Softmax", "gate/softmax", &[&masked], vec![along()])?;
-    // Runtimes give a logit of −∞ a weight near 0, not always 0 itself.
+    // Runtimes may give a logit of −∞ a weight near 0 instead of 0.
     let softmax = [softmax.as_str(), &joined.present];
     let weights = graph.node("Mul", "gate/weights", &softmax, vec![])?;
 
@@ -189,7 +189,7 @@ fn gate<'a>(
         None => shares,
         Some(places) => {
             let shape = graph.node("Shape", "gate/shape", &[&weights], vec![])?;
-            // Its value is 0 where none is given.
+            // Its default value is 0.
             let blank = graph.node("ConstantOfShape", "gate/blank", &[&shape], vec![])?;
             let scattered = [blank.as_str(), places, &shares];
             graph.node("ScatterElements", "gate/kept", &scattered, vec![along()])?
@@ -249,15 +249,15 @@ fn heads<'a>(
     let p = graph.node("Reciprocal", "presence/double", &[&p], vec![])?;
     let classes = || vec![int("axis", 1)];
     let s = graph.node("Softmax", "salience/double", &[&salience], classes())?;
-    // Both as the program has them, in single precision, before they are aligned.
+    // Both are rounded to single precision before the alignment, as in the program.
     let p = graph.node("Cast", "presence/single", &[&p], to(data_type::FLOAT))?;
     let s = graph.node("Cast", "salience/single", &[&s], to(data_type::FLOAT))?;
     for (name, value) in [(PRESENCE, &p), (SALIENCE, &s)] {
         graph.node("Where", name, &[none, NAN, value], vec![])?;
     }
 
-    // f = softmax(log p + α log(s + ε)) is eq. 14 without its underflows. Where every p is 0, all count
-    // as equally present.
+    // f = softmax(log p + α log(s + ε)) is eq. 14 without underflow. If every p is 0, all count as
+    // equally present.
     let p = graph.node("Cast", "aligned/presence", &[&p], to(data_type::DOUBLE))?;
     let s = graph.node("Cast", "aligned/salience", &[&s], to(data_type::DOUBLE))?;
     let over_classes = vec![ints("axes", &[1]), int("keepdims", 1)];
@@ -282,8 +282,8 @@ fn heads<'a>(
 fn outputs(graph: &mut Graph<'_>, model: &Predictor) {
     let description = model.description();
     let listed = description.classes.join(", ");
-    let by_class = format!("one column a class: {listed}");
-    let by_encoder = "one column an encoder, in the order of the inputs";
+    let by_class = format!("one column per class: {listed}");
+    let by_encoder = "one column per encoder, in the order of the inputs";
     let (classes, encoders) = (description.classes.len(), description.encoders.len());
     let docs = [
         (
@@ -300,19 +300,19 @@ fn outputs(graph: &mut Graph<'_>, model: &Predictor) {
             ALIGNED,
             classes,
             format!(
-                "Aligned distribution f of presence and salience, summing to 1: what is decoded; {by_class}."
+                "Aligned distribution f of presence and salience, summing to 1: the scores to decode; {by_class}."
             ),
         ),
         (
             WEIGHTS,
             encoders,
-            format!("Importance of each encoder before selection, summing to 1; {by_encoder}."),
+            format!("Gate weight of each encoder before selection, summing to 1; {by_encoder}."),
         ),
         (
             KEPT,
             encoders,
             format!(
-                "Weight of each encoder after selection, 0 where it was not selected; {by_encoder}."
+                "Gate weight of each encoder after selection, 0 if it was not selected; {by_encoder}."
             ),
         ),
     ];
@@ -321,8 +321,8 @@ fn outputs(graph: &mut Graph<'_>, model: &Predictor) {
     }
 }
 
-/// `scale · (W x) + shift` of a layer, and ReLU if wanted. The scale goes into the weights, and a
-/// factor of each column as well.
+/// `scale · (W x) + shift` of a layer, with optional ReLU. The scale is folded into the weights, as is a
+/// factor per column.
 fn dense<'a>(
     graph: &mut Graph<'a>,
     name: &str,

@@ -1,5 +1,5 @@
-//! The part of ONNX's messages (`onnx.proto`, IR version 8) that a model of this program needs, with
-//! their field numbers. Readers skip fields that they do not know, so a part is enough for both ways.
+//! The subset of ONNX's messages (`onnx.proto`, IR version 8) that a model of this program needs, with
+//! their field numbers. Readers skip unknown fields, so a subset is enough for reading and writing.
 
 use prost::Message;
 
@@ -7,9 +7,9 @@ use prost::Message;
 pub mod data_type {
     /// Single precision.
     pub const FLOAT: i32 = 1;
-    /// Whole numbers of 64 bits.
+    /// 64-bit integer.
     pub const INT64: i32 = 7;
-    /// True or false.
+    /// Boolean.
     pub const BOOL: i32 = 9;
     /// Double precision.
     pub const DOUBLE: i32 = 11;
@@ -17,11 +17,11 @@ pub mod data_type {
 
 /// `AttributeProto.AttributeType` of the attributes in use.
 pub mod attribute_type {
-    /// A whole number.
+    /// An integer.
     pub const INT: i32 = 2;
     /// A tensor.
     pub const TENSOR: i32 = 4;
-    /// Several whole numbers.
+    /// A list of integers.
     pub const INTS: i32 = 7;
 }
 
@@ -37,7 +37,7 @@ pub struct ModelProto {
     /// That program's version.
     #[prost(string, optional, tag = "3")]
     pub producer_version: Option<String>,
-    /// What it is, in words.
+    /// A description.
     #[prost(string, optional, tag = "6")]
     pub doc_string: Option<String>,
     /// The network.
@@ -46,7 +46,7 @@ pub struct ModelProto {
     /// Versions of the operators.
     #[prost(message, repeated, tag = "8")]
     pub opset_import: Vec<OperatorSetIdProto>,
-    /// What whoever serves the model has to know.
+    /// Metadata for users of the model.
     #[prost(message, repeated, tag = "14")]
     pub metadata_props: Vec<StringStringEntryProto>,
 }
@@ -54,7 +54,7 @@ pub struct ModelProto {
 /// The version of a set of operators.
 #[derive(Clone, PartialEq, Message)]
 pub struct OperatorSetIdProto {
-    /// Empty for the standard's own.
+    /// Empty for the standard operators.
     #[prost(string, optional, tag = "1")]
     pub domain: Option<String>,
     /// Its version.
@@ -73,7 +73,7 @@ pub struct StringStringEntryProto {
     pub value: Option<String>,
 }
 
-/// Nodes in an order in which they can run, with the constants that they take.
+/// Nodes in topological order, with their constants.
 #[derive(Clone, PartialEq, Message)]
 pub struct GraphProto {
     /// The nodes.
@@ -85,10 +85,10 @@ pub struct GraphProto {
     /// Weights and other constants.
     #[prost(message, repeated, tag = "5")]
     pub initializer: Vec<TensorProto>,
-    /// What is fed.
+    /// The inputs.
     #[prost(message, repeated, tag = "11")]
     pub input: Vec<ValueInfoProto>,
-    /// What comes out.
+    /// The outputs.
     #[prost(message, repeated, tag = "12")]
     pub output: Vec<ValueInfoProto>,
 }
@@ -96,10 +96,10 @@ pub struct GraphProto {
 /// One operation.
 #[derive(Clone, PartialEq, Message)]
 pub struct NodeProto {
-    /// Names of the values that it takes.
+    /// Names of its inputs.
     #[prost(string, repeated, tag = "1")]
     pub input: Vec<String>,
-    /// Names of the values that it gives.
+    /// Names of its outputs.
     #[prost(string, repeated, tag = "2")]
     pub output: Vec<String>,
     /// Its own name.
@@ -108,27 +108,27 @@ pub struct NodeProto {
     /// The operator.
     #[prost(string, optional, tag = "4")]
     pub op_type: Option<String>,
-    /// The operator's settings.
+    /// The operator's attributes.
     #[prost(message, repeated, tag = "5")]
     pub attribute: Vec<AttributeProto>,
 }
 
-/// A setting of an operator.
+/// An attribute of an operator.
 #[derive(Clone, PartialEq, Message)]
 pub struct AttributeProto {
     /// Its name.
     #[prost(string, optional, tag = "1")]
     pub name: Option<String>,
-    /// A whole number.
+    /// An integer.
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
     /// A tensor.
     #[prost(message, optional, tag = "5")]
     pub t: Option<TensorProto>,
-    /// Several whole numbers.
+    /// A list of integers.
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
-    /// Which of these it is, see [`attribute_type`].
+    /// Its type, see [`attribute_type`].
     #[prost(int32, optional, tag = "20")]
     pub r#type: Option<i32>,
 }
@@ -159,7 +159,7 @@ pub struct ValueInfoProto {
     /// Its type and shape.
     #[prost(message, optional, tag = "2")]
     pub r#type: Option<TypeProto>,
-    /// What it is, in words.
+    /// A description.
     #[prost(string, optional, tag = "3")]
     pub doc_string: Option<String>,
 }
@@ -167,7 +167,7 @@ pub struct ValueInfoProto {
 /// The type of a value.
 #[derive(Clone, PartialEq, Message)]
 pub struct TypeProto {
-    /// A tensor; the other kinds are not in use.
+    /// A tensor; other kinds are not used.
     #[prost(message, optional, tag = "1")]
     pub tensor_type: Option<TensorTypeProto>,
 }
@@ -186,7 +186,7 @@ pub struct TensorTypeProto {
 /// A shape.
 #[derive(Clone, PartialEq, Message)]
 pub struct TensorShapeProto {
-    /// One entry for each axis.
+    /// One entry per axis.
     #[prost(message, repeated, tag = "1")]
     pub dim: Vec<DimensionProto>,
 }
@@ -197,7 +197,7 @@ pub struct DimensionProto {
     /// A fixed length.
     #[prost(int64, optional, tag = "1")]
     pub dim_value: Option<i64>,
-    /// The name of a length that each call chooses.
+    /// The name of a dynamic length.
     #[prost(string, optional, tag = "2")]
     pub dim_param: Option<String>,
 }

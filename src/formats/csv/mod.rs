@@ -1,4 +1,4 @@
-//! CSV tables, with the position of every fault.
+//! CSV files, whole or row by row; every error names its line and column.
 
-pub(crate) mod rows;
+pub(crate) mod reader;
 pub(crate) mod table;

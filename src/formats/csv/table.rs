@@ -1,4 +1,4 @@
-//! A CSV table as spreadsheets, pandas and R write it, in bounded memory.
+//! A whole CSV table as spreadsheets, pandas and R write it, in bounded memory.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,36 +16,36 @@ pub(crate) const MAX_COLUMNS: usize = 10_000;
 
 /// A table: named columns, rows of trimmed cells.
 #[derive(Debug)]
-pub struct Table {
+pub struct CsvTable {
     path: PathBuf,
     columns: Vec<String>,
-    rows: Vec<Row>,
+    rows: Vec<CsvRow>,
 }
 
-/// One row.
+/// One row of a [`CsvTable`].
 #[derive(Debug)]
-pub struct Row {
-    /// Its first line in the file, the header being line 1.
+pub struct CsvRow {
+    /// Its first line in the file; the header is line 1.
     pub line: u64,
     cells: StringRecord,
 }
 
-impl Row {
+impl CsvRow {
     /// A cell without surrounding blanks.
     pub fn cell(&self, column: usize) -> &str {
         &self.cells[column]
     }
 }
 
-impl Table {
-    /// Reads a table: quoted cells, CRLF, a byte-order mark and blanks around cells are taken as
-    /// they come; blank lines are skipped.
+impl CsvTable {
+    /// Reads a table. Quoted cells, CRLF, a byte-order mark and blanks around cells are accepted;
+    /// blank lines are skipped.
     ///
     /// # Errors
     /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] if it is empty, not UTF-8, has
     /// a row with more or fewer cells than the header, a column twice, a line longer than 1 MiB,
     /// more than 10,000 columns or more than 128 MiB in all.
-    pub fn read(path: &Path) -> Result<Table> {
+    pub fn read(path: &Path) -> Result<CsvTable> {
         let failed = |source| Error::Read {
             path: path.to_path_buf(),
             source,
@@ -54,7 +54,7 @@ impl Table {
         let file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
-            return Err(fault(None, "is no file; expected a CSV table".into()));
+            return Err(fault(None, "is not a file; expected a CSV table".into()));
         }
         if metadata.len() > MAX_BYTES {
             let reason = format!(
@@ -73,7 +73,7 @@ impl Table {
             let reason = format!("has more than {MAX_LINE} bytes");
             return Err(fault(Some(line as u64 + 1), reason));
         }
-        let mut lines = Lines::new(text);
+        let mut lines = LineNumbers::new(text);
         let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text);
         let header = reader.headers();
         let header = header.map_err(|error| explain(path, &error, &mut lines))?;
@@ -83,31 +83,31 @@ impl Table {
         for record in reader.into_records() {
             let cells = record.map_err(|error| explain(path, &error, &mut lines))?;
             let line = lines.at(cells.position());
-            rows.push(Row { line, cells });
+            rows.push(CsvRow { line, cells });
         }
         if rows.is_empty() {
-            return Err(fault(None, "has no rows below its header".into()));
+            return Err(fault(None, "has no rows after its header".into()));
         }
-        Ok(Table {
+        Ok(CsvTable {
             path: path.to_path_buf(),
             columns,
             rows,
         })
     }
 
-    /// The table with one of its columns alone; unchanged if it has no such column.
-    pub fn only(self, name: &str) -> Table {
+    /// The table with only this column; unchanged if it has no such column.
+    pub fn select(self, name: &str) -> CsvTable {
         let Some(kept) = self.column(name) else {
             return self;
         };
-        let only = |row: Row| Row {
+        let select = |row: CsvRow| CsvRow {
             line: row.line,
             cells: StringRecord::from(vec![row.cell(kept)]),
         };
-        Table {
+        CsvTable {
             path: self.path,
             columns: vec![name.to_string()],
-            rows: self.rows.into_iter().map(only).collect(),
+            rows: self.rows.into_iter().map(select).collect(),
         }
     }
 
@@ -116,17 +116,17 @@ impl Table {
         &self.columns
     }
 
-    /// The place of a column.
+    /// Index of the column with this name.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|known| known == name)
     }
 
     /// All rows in order.
-    pub fn rows(&self) -> &[Row] {
+    pub fn rows(&self) -> &[CsvRow] {
         &self.rows
     }
 
-    /// An error that names this table and, where they are at fault, a line and a column.
+    /// An error that names this table and, if given, a line and a column.
     pub fn fault(&self, line: Option<u64>, column: Option<&str>, reason: String) -> Error {
         Error::csv(&self.path, line, column, reason)
     }
@@ -149,21 +149,21 @@ fn check_columns(columns: &[String]) -> Result<(), String> {
             "its cells seem to be separated by ';' or tabs; save the table with commas".into(),
         );
     }
-    let mut places = HashMap::new();
-    for (place, name) in columns.iter().enumerate() {
-        // Unnamed columns are left by spreadsheets and by pandas' index; nothing refers to them.
-        if let Some(first) = places.insert(name, place).filter(|_| !name.is_empty()) {
+    let mut indices = HashMap::new();
+    for (index, name) in columns.iter().enumerate() {
+        // Spreadsheets and pandas' index leave unnamed columns; nothing refers to them.
+        if let Some(first) = indices.insert(name, index).filter(|_| !name.is_empty()) {
             return Err(format!(
-                "the column {name:?} stands twice, as number {} and {}; keep one",
+                "column {name:?} appears twice, as number {} and {}; keep one",
                 first + 1,
-                place + 1
+                index + 1
             ));
         }
     }
     Ok(())
 }
 
-fn explain(path: &Path, error: &csv::Error, lines: &mut Lines<'_>) -> Error {
+fn explain(path: &Path, error: &csv::Error, lines: &mut LineNumbers<'_>) -> Error {
     let line = error.position().map(|at| lines.at(Some(at)));
     let reason = match error.kind() {
         csv::ErrorKind::UnequalLengths {
@@ -178,19 +178,19 @@ fn explain(path: &Path, error: &csv::Error, lines: &mut Lines<'_>) -> Error {
     Error::csv(path, line, None, reason)
 }
 
-/// Line numbers by place in a text without byte order mark, asked for in ascending order. The CSV
-/// reader's own are off where lines end in CRLF or are blank.
-pub(crate) struct Lines<'a> {
+/// Line numbers by position in a text without byte-order mark, requested in ascending order. Those of
+/// the CSV reader are wrong after CRLF and blank lines.
+pub(crate) struct LineNumbers<'a> {
     text: &'a [u8],
-    place: usize,
+    index: usize,
     line: u64,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LineNumbers<'a> {
     pub(crate) fn new(text: &'a [u8]) -> Self {
         Self {
             text,
-            place: 0,
+            index: 0,
             line: 1,
         }
     }
@@ -198,11 +198,11 @@ impl<'a> Lines<'a> {
     /// The line of the first record at or after a position.
     pub(crate) fn at(&mut self, position: Option<&csv::Position>) -> u64 {
         let start = position.map_or(0, |at| at.byte() as usize);
-        while let Some(&byte) = self.text.get(self.place)
-            && (self.place < start || matches!(byte, b'\r' | b'\n'))
+        while let Some(&byte) = self.text.get(self.index)
+            && (self.index < start || matches!(byte, b'\r' | b'\n'))
         {
             self.line += u64::from(byte == b'\n');
-            self.place += 1;
+            self.index += 1;
         }
         self.line
     }

@@ -5,9 +5,9 @@
 pub enum Dtype {
     /// One byte, 0 or 1.
     Bool,
-    /// A signed integer of so many bytes.
+    /// A signed integer of this many bytes.
     Int(usize),
-    /// An unsigned integer of so many bytes.
+    /// An unsigned integer of this many bytes.
     Uint(usize),
     /// Half precision.
     F16,
@@ -15,9 +15,9 @@ pub enum Dtype {
     F32,
     /// Double precision.
     F64,
-    /// Text of at most so many UTF-32 code points.
+    /// Text of at most this many UTF-32 code points.
     Unicode(usize),
-    /// Text of at most so many bytes.
+    /// Text of at most this many bytes.
     Bytes(usize),
 }
 
@@ -40,7 +40,7 @@ impl Dtype {
     }
 }
 
-/// The element type and whether its highest byte comes first.
+/// The element type and whether it is big-endian, from numpy's notation such as `<f4`.
 pub(crate) fn parse_descr(descr: &str) -> Result<(Dtype, bool), String> {
     const KNOWN: &str = "expected f2, f4, f8, an integer or bool for numbers, U or S for names";
     let refuse = |why: &str| Err(format!("type {}{why}; {KNOWN}", quote(descr)));
@@ -72,7 +72,7 @@ pub(crate) fn parse_descr(descr: &str) -> Result<(Dtype, bool), String> {
         ('f', 2) => Dtype::F16,
         ('f', 4) => Dtype::F32,
         ('f', 8) => Dtype::F64,
-        // Wider than any header can be honest about: refused here so that sizes cannot overflow.
+        // Longer text is implausible, and its size could overflow.
         ('U' | 'S', 0..=0x0fff_ffff) if kind == 'U' => Dtype::Unicode(size),
         ('U' | 'S', 0..=0x0fff_ffff) => Dtype::Bytes(size),
         _ => return refuse(" is unknown"),
@@ -86,7 +86,7 @@ pub(crate) fn parse_descr(descr: &str) -> Result<(Dtype, bool), String> {
     }
 }
 
-/// A piece of foreign text, short and on one line.
+/// The beginning of untrusted text, escaped onto one line.
 pub(crate) fn quote(text: &str) -> String {
     format!("{:?}", text.chars().take(40).collect::<String>())
 }

@@ -1,47 +1,46 @@
-//! The header of an `.npy` array: element type, order and shape, checked against the bytes that
-//! are there before anything is allocated.
+//! The header of an `.npy` array: element type, order and shape, checked against the bytes that are
+//! present before anything is allocated.
 //!
-//! The parser is our own and takes exactly what numpy writes: one flat dictionary with the keys
-//! `descr`, `fortran_order` and `shape`. The crate we would have taken, npyz 0.9, allocates a
-//! header of the length it claims (up to 4 GiB) before it looks at the file, accepts shapes that
-//! the file cannot hold, and answers a malformed header with kilobytes of it.
+//! The parser accepts what numpy writes: one flat dictionary with the keys `descr`, `fortran_order`
+//! and `shape`. It runs in time linear in the header and never recurses. `docs/dependencies.md` says
+//! why npyz does not do this.
 
 use std::io::Read;
 
 use super::dtype::{Dtype, parse_descr, quote};
 
-/// Longest header that is read, in bytes; numpy's own limit.
+/// Longest header accepted, in bytes; numpy's own limit.
 const MAX_HEADER: u64 = 10_000;
 
-/// Most axes that numpy allows.
+/// Maximum number of axes in numpy.
 const MAX_AXES: usize = 64;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
-/// What an array's header says.
+/// An array's element type, order and shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Element type.
     pub dtype: Dtype,
-    /// The type as numpy spells it, such as `<f4`.
+    /// The type in numpy's notation, such as `<f4`.
     pub descr: String,
-    /// Whether elements are stored with the highest byte first.
+    /// Whether elements are big-endian.
     pub big_endian: bool,
     /// Whether the first axis varies fastest.
     pub fortran: bool,
     /// Length of each axis; empty for a single value.
     pub shape: Vec<usize>,
-    /// Where the elements begin, in bytes from the magic.
+    /// Offset of the elements from the magic, in bytes.
     pub data_start: u64,
 }
 
 impl Header {
-    /// Elements; cannot overflow, the header was checked.
+    /// Number of elements; cannot overflow, as the header has been checked.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Bytes that the elements take.
+    /// Size of all elements in bytes.
     pub fn data_bytes(&self) -> u64 {
         (self.elements() * self.dtype.size()) as u64
     }
@@ -50,8 +49,8 @@ impl Header {
     /// leaves the reader at the first element.
     ///
     /// # Errors
-    /// The reason, when this is no header that numpy writes, when its type holds no features and
-    /// no names, or when the array would need more or fewer bytes than `available`.
+    /// The reason, if this is not a header that numpy writes, if its type is neither a number nor
+    /// text, or if the array needs more or fewer bytes than `available`.
     pub fn read(reader: &mut dyn Read, available: u64) -> Result<Header, String> {
         let mut start = [0; 8];
         fill(reader, &mut start)?;
@@ -91,7 +90,7 @@ impl Header {
         Ok(header)
     }
 
-    /// The product of the axes, and the bytes that are there for it.
+    /// Compares the size that the shape implies with the bytes that are present.
     fn check_size(&self, available: u64) -> Result<(), String> {
         let elements = self
             .shape
@@ -101,11 +100,11 @@ impl Header {
             .and_then(|elements| elements.checked_mul(self.dtype.size()))
             .filter(|&bytes| bytes <= isize::MAX as usize)
             .ok_or_else(|| format!("shape {:?} is too large for any file", self.shape))?;
-        let there = available - self.data_start;
-        if bytes as u64 != there {
+        let present = available - self.data_start;
+        if bytes as u64 != present {
             return Err(format!(
-                "shape {:?} of type {} needs {bytes} bytes, the file holds {there}: it is damaged \
-                 or was cut off, write it again",
+                "shape {:?} of type {} needs {bytes} bytes, the file has {present}: it is damaged or \
+                 truncated, write it again",
                 self.shape, self.descr
             ));
         }
@@ -113,18 +112,18 @@ impl Header {
     }
 }
 
-/// Fills the buffer; the end of the data is a fault like any other.
+/// Fills the buffer; reaching the end of the data is an error like any other.
 pub(crate) fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> Result<(), String> {
     reader.read_exact(buffer).map_err(|error| {
         if error.kind() == std::io::ErrorKind::UnexpectedEof {
-            "ends too early: the file was cut off, write it again".to_string()
+            "ends too early: the file is truncated, write it again".to_string()
         } else {
             format!("cannot be read ({error}): the file is damaged, write it again")
         }
     })
 }
 
-/// A reader of the header's dictionary; goes forward only and never recurses.
+/// A parser of the header's dictionary; goes forward only and never recurses.
 struct Parser<'a> {
     rest: &'a str,
 }

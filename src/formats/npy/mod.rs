@@ -10,9 +10,9 @@ use std::path::Path;
 
 use half::f16;
 
-use super::npy::dtype::Dtype;
-use super::npy::header::{Header, fill};
-use super::npy::order::to_c_order;
+use self::dtype::Dtype;
+use self::header::{Header, fill};
+use self::order::to_c_order;
 use crate::kernels::pack::RowValues;
 use crate::{Error, Result};
 
@@ -32,7 +32,7 @@ pub enum Values {
 }
 
 impl Values {
-    /// How many.
+    /// Number of values.
     pub fn len(&self) -> usize {
         match self {
             Values::F16(values) => values.len(),
@@ -41,7 +41,7 @@ impl Values {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -64,30 +64,6 @@ impl Values {
         }
     }
 
-    /// The memory, if it is of this type.
-    fn halves(self) -> Vec<f16> {
-        match self {
-            Values::F16(values) => values,
-            _ => Vec::new(),
-        }
-    }
-
-    /// The memory, if it is of this type.
-    fn singles(self) -> Vec<f32> {
-        match self {
-            Values::F32(values) => values,
-            _ => Vec::new(),
-        }
-    }
-
-    /// The memory, if it is of this type.
-    fn doubles(self) -> Vec<f64> {
-        match self {
-            Values::F64(values) => values,
-            _ => Vec::new(),
-        }
-    }
-
     /// The type's name as numpy spells it: `f2`, `f4` or `f8`.
     pub fn type_name(&self) -> &'static str {
         match self {
@@ -99,7 +75,7 @@ impl Values {
 }
 
 impl Default for Values {
-    /// None.
+    /// No values.
     fn default() -> Self {
         Values::F32(Vec::new())
     }
@@ -117,73 +93,51 @@ pub struct Array {
 /// Reads the numbers that follow a header, in C order whatever the file's order.
 ///
 /// # Errors
-/// The reason, when the elements are text, when they end too early or when memory runs out.
+/// The reason, if the elements are text, end too early or do not fit into memory.
 pub fn read_numbers(reader: &mut dyn Read, header: &Header) -> Result<Values, String> {
     read_numbers_into(reader, header, Values::default())
 }
 
-/// As [`read_numbers`], into the memory of old values where their type is the same.
+/// As [`read_numbers`], into the buffer of old values if they have the same type.
 ///
 /// # Errors
 /// As [`read_numbers`].
 pub fn read_numbers_into(
     reader: &mut dyn Read,
     header: &Header,
-    memory: Values,
+    buffer: Values,
 ) -> Result<Values, String> {
+    // Little-endian bytes of one element to the type that it is kept in.
+    macro_rules! read {
+        ($kept:ident, $decode:expr) => {{
+            let buffer = match buffer {
+                Values::$kept(values) => values,
+                _ => Vec::new(),
+            };
+            elements(reader, header, buffer, $decode).map(Values::$kept)
+        }};
+    }
     match header.dtype {
-        Dtype::F16 => {
-            elements(reader, header, memory.halves(), f16::from_le_bytes).map(Values::F16)
-        }
-        Dtype::F32 => {
-            elements(reader, header, memory.singles(), f32::from_le_bytes).map(Values::F32)
-        }
-        Dtype::F64 => {
-            elements(reader, header, memory.doubles(), f64::from_le_bytes).map(Values::F64)
-        }
-        Dtype::Bool => elements(reader, header, memory.singles(), |[x]: [u8; 1]| {
-            f32::from(u8::from(x != 0))
-        })
-        .map(Values::F32),
-        Dtype::Int(1) => elements(reader, header, memory.singles(), |x| {
-            f32::from(i8::from_le_bytes(x))
-        })
-        .map(Values::F32),
-        Dtype::Int(2) => elements(reader, header, memory.singles(), |x| {
-            f32::from(i16::from_le_bytes(x))
-        })
-        .map(Values::F32),
-        Dtype::Int(4) => elements(reader, header, memory.doubles(), |x| {
-            f64::from(i32::from_le_bytes(x))
-        })
-        .map(Values::F64),
-        Dtype::Int(_) => elements(reader, header, memory.doubles(), |x| {
-            i64::from_le_bytes(x) as f64
-        })
-        .map(Values::F64),
-        Dtype::Uint(1) => elements(reader, header, memory.singles(), |x| {
-            f32::from(u8::from_le_bytes(x))
-        })
-        .map(Values::F32),
-        Dtype::Uint(2) => elements(reader, header, memory.singles(), |x| {
-            f32::from(u16::from_le_bytes(x))
-        })
-        .map(Values::F32),
-        Dtype::Uint(4) => elements(reader, header, memory.doubles(), |x| {
-            f64::from(u32::from_le_bytes(x))
-        })
-        .map(Values::F64),
-        Dtype::Uint(_) => elements(reader, header, memory.doubles(), |x| {
-            u64::from_le_bytes(x) as f64
-        })
-        .map(Values::F64),
+        Dtype::F16 => read!(F16, f16::from_le_bytes),
+        Dtype::F32 => read!(F32, f32::from_le_bytes),
+        Dtype::F64 => read!(F64, f64::from_le_bytes),
+        Dtype::Bool => read!(F32, |[x]: [u8; 1]| f32::from(u8::from(x != 0))),
+        Dtype::Int(1) => read!(F32, |x| f32::from(i8::from_le_bytes(x))),
+        Dtype::Int(2) => read!(F32, |x| f32::from(i16::from_le_bytes(x))),
+        Dtype::Int(4) => read!(F64, |x| f64::from(i32::from_le_bytes(x))),
+        Dtype::Int(_) => read!(F64, |x| i64::from_le_bytes(x) as f64),
+        Dtype::Uint(1) => read!(F32, |x| f32::from(u8::from_le_bytes(x))),
+        Dtype::Uint(2) => read!(F32, |x| f32::from(u16::from_le_bytes(x))),
+        Dtype::Uint(4) => read!(F64, |x| f64::from(u32::from_le_bytes(x))),
+        Dtype::Uint(_) => read!(F64, |x| u64::from_le_bytes(x) as f64),
         Dtype::Unicode(_) | Dtype::Bytes(_) => Err(format!(
-            "holds text (type {}); expected numbers, e.g. f4",
+            "contains text (type {}); expected numbers, e.g. f4",
             header.descr
         )),
     }
 }
 
+/// Decodes the elements chunk by chunk, so that the file's bytes are never in memory as a whole.
 fn elements<const N: usize, T: Copy + Default>(
     reader: &mut dyn Read,
     header: &Header,
@@ -211,15 +165,15 @@ fn elements<const N: usize, T: Copy + Default>(
     Ok(values)
 }
 
-/// Reads the text elements that follow a header; trailing NULs are padding, as for numpy.
+/// Reads the text elements that follow a header; trailing NULs are padding, as in numpy.
 ///
 /// # Errors
-/// The reason, when the elements are numbers, end too early, or one is not valid Unicode (its row
-/// is named).
+/// The reason, if the elements are numbers, end too early, or one of them is not valid Unicode (the
+/// message names its row).
 pub fn read_names(reader: &mut dyn Read, header: &Header) -> Result<Vec<String>, String> {
     if header.dtype.is_number() {
         return Err(format!(
-            "holds numbers (type {}); expected names, e.g. np.array(names, dtype='U')",
+            "contains numbers (type {}); expected names, e.g. np.array(names, dtype='U')",
             header.descr
         ));
     }
@@ -257,8 +211,7 @@ fn unicode(bytes: &[u8], big_endian: bool) -> Option<String> {
 /// Reads an `.npy` file of numbers, of any number of axes.
 ///
 /// # Errors
-/// [`Error::Read`] if the file cannot be opened; [`Error::Npz`] if it is no array of real numbers
-/// or does not hold exactly the bytes that its header announces.
+/// As [`with_file`], and [`Error::Npz`] if the elements are not real numbers.
 pub fn read_file(path: &Path) -> Result<Array> {
     with_file(path, |reader, header| {
         let values = read_numbers(reader, &header)?;
@@ -269,15 +222,12 @@ pub fn read_file(path: &Path) -> Result<Array> {
     })
 }
 
-/// Reads an `.npy` file of names, flattened.
+/// Opens an `.npy` file, reads its header and has `read` read the elements.
 ///
 /// # Errors
-/// As [`read_file`]; the elements must be text.
-pub fn read_names_file(path: &Path) -> Result<Vec<String>> {
-    with_file(path, |reader, header| read_names(reader, &header))
-}
-
-pub(crate) fn with_file<T>(
+/// [`Error::Read`] if the file cannot be opened; [`Error::Npz`] if it is not an array of numbers or
+/// text, has more or fewer bytes than its header says, or `read` fails.
+pub fn with_file<T>(
     path: &Path,
     read: impl FnOnce(&mut BufReader<File>, Header) -> Result<T, String>,
 ) -> Result<T> {
@@ -285,12 +235,12 @@ pub(crate) fn with_file<T>(
         path: path.to_path_buf(),
         source,
     };
-    // Asked before it is opened: opening a pipe would wait for someone to write.
+    // Checked before opening: opening a pipe blocks until someone writes to it.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
         return Err(Error::Npz {
             path: path.to_path_buf(),
             array: None,
-            reason: "is no file; expected an .npy array".into(),
+            reason: "is not a file; expected an .npy array".into(),
         });
     }
     let file = File::open(path).map_err(failed)?;
@@ -366,6 +316,6 @@ mod tests {
     fn data_that_ends_early_is_refused() {
         let fault =
             read_numbers(&mut &[0u8; 7][..], &header(Dtype::F32, &[2], false, false)).unwrap_err();
-        assert!(fault.contains("cut off"), "{fault}");
+        assert!(fault.contains("truncated"), "{fault}");
     }
 }

@@ -1,11 +1,11 @@
-//! Fortran order becomes C order.
+//! Conversion from Fortran to C order.
 
-/// Columns that are read side by side: as many lines of the first-level cache as can be kept.
+/// Columns read side by side: the number of cache lines that stay in the L1 cache.
 const WIDTH: usize = 16;
 
-/// From first axis fastest to last axis fastest.
+/// Reorders elements from first axis fastest to last axis fastest.
 pub(crate) fn to_c_order<T: Copy + Default>(values: &[T], shape: &[usize]) -> Vec<T> {
-    // Axes of length 1 change no order; what is left is mostly a matrix.
+    // Axes of length 1 do not affect the order; without them most arrays are matrices.
     let long: Vec<usize> = shape.iter().copied().filter(|&axis| axis != 1).collect();
     if let [rows, cols] = long[..] {
         return transposed(values, rows, cols);
@@ -16,24 +16,24 @@ pub(crate) fn to_c_order<T: Copy + Default>(values: &[T], shape: &[usize]) -> Ve
         strides[axis] = strides[axis + 1] * shape[axis + 1];
     }
     let mut out = vec![T::default(); values.len()];
-    let (mut place, mut at) = (vec![0; shape.len()], 0);
+    let (mut index, mut at) = (vec![0; shape.len()], 0);
     for &value in values {
         out[at] = value;
         for axis in 0..shape.len() {
-            place[axis] += 1;
+            index[axis] += 1;
             at += strides[axis];
-            if place[axis] < shape[axis] {
+            if index[axis] < shape[axis] {
                 break;
             }
             at -= strides[axis] * shape[axis];
-            place[axis] = 0;
+            index[axis] = 0;
         }
     }
     out
 }
 
-/// A matrix `(rows, cols)` whose columns are contiguous, row by row. Some columns at a time are read
-/// along, so that each row gets whole cache lines and none is written twice.
+/// Transposes a column-major matrix `(rows, cols)`. [`WIDTH`] columns are read side by side, so that
+/// whole cache lines of each row are written at once.
 fn transposed<T: Copy + Default>(values: &[T], rows: usize, cols: usize) -> Vec<T> {
     let mut out = vec![T::default(); values.len()];
     if values.is_empty() {
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn matrices_of_any_size_are_turned_whatever_axes_of_one_they_have() {
+    fn matrices_of_any_size_are_transposed_with_any_axes_of_length_one() {
         for (rows, cols) in [
             (2, 3),
             (5, 16),

@@ -1,4 +1,4 @@
-//! Reading `.npz` archives: what is announced is checked against the file before it is allocated.
+//! Reading `.npz` archives: every claimed size is checked against the file before it is allocated.
 
 pub(crate) mod stored;
 pub mod write;
@@ -16,25 +16,25 @@ use super::npy::header::Header;
 use super::npy::{Array, Values, read_names, read_numbers_into};
 use crate::{Error, Result};
 
-/// Members beyond which no archive of arrays goes.
+/// Maximum number of members of an archive.
 const MAX_MEMBERS: usize = 100_000;
 
-/// A member may inflate to this size whatever its ratio.
+/// Size in bytes up to which a member may have any compression ratio.
 const SMALL_MEMBER: u64 = 16 << 20;
 
-/// Above [`SMALL_MEMBER`], more than this ratio means almost nothing but zeros.
+/// Maximum compression ratio above [`SMALL_MEMBER`]: more is possible only for almost constant data.
 const MAX_RATIO: u64 = 200;
 
-/// Where an array stands in its file, uncompressed.
+/// Location of an uncompressed array in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The bytes of the whole member, header included.
+pub struct Location {
+    /// Byte range of the whole member, header included.
     pub member: Range<u64>,
-    /// Where its elements begin; they end with the member.
+    /// Offset of its elements, which end with the member.
     pub elements: u64,
     /// CRC-32 of the member.
     pub checksum: u32,
-    /// What its header says.
+    /// Its header.
     pub header: Header,
 }
 
@@ -51,8 +51,8 @@ impl Npz {
     /// Opens an archive and checks its directory.
     ///
     /// # Errors
-    /// [`Error::Read`] if the file cannot be opened; [`Error::Npz`] if it is no intact zip archive,
-    /// holds two members of one name, or a name that points outside the archive.
+    /// [`Error::Read`] if the file cannot be opened; [`Error::Npz`] if it is not an intact zip archive,
+    /// has two members of the same name, or a name that points outside the archive.
     pub fn open(path: &Path) -> Result<Npz> {
         let failed = |source| Error::Read {
             path: path.to_path_buf(),
@@ -66,7 +66,7 @@ impl Npz {
         let mut file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
-            return Err(fault("is no file; expected an .npz archive".into()));
+            return Err(fault("is not a file; expected an .npz archive".into()));
         }
         let mut start = Vec::new();
         (&mut file)
@@ -87,25 +87,28 @@ impl Npz {
         let archive =
             ZipArchive::new(BufReader::with_capacity(1 << 16, file)).map_err(|error| {
                 fault(format!(
-                    "is no intact .npz archive ({}): it is damaged or was cut off, write it again",
+                    "is not an intact .npz archive ({}): it is damaged or truncated, write it again",
                     explain(&error)
                 ))
             })?;
         if archive.has_duplicate_names() {
             return Err(fault(
-                "holds two members of the same name; write it again with np.savez".into(),
+                "contains two members with the same name; write it again with np.savez".into(),
             ));
         }
         if archive.len() > MAX_MEMBERS {
             return Err(fault(format!(
-                "holds {} members; expected at most {MAX_MEMBERS}",
+                "contains {} members; expected at most {MAX_MEMBERS}",
                 archive.len()
             )));
         }
         let names = archive.file_names_raw();
-        if let Some(name) = names.map(String::from_utf8_lossy).find(|name| leaves(name)) {
+        if let Some(name) = names
+            .map(String::from_utf8_lossy)
+            .find(|name| escapes(name))
+        {
             return Err(fault(format!(
-                "holds a member with the path {name:?}; expected plain array names"
+                "contains a member with the path {name:?}; expected plain array names"
             )));
         }
         let bytes = metadata.len();
@@ -122,10 +125,10 @@ impl Npz {
         &self.path
     }
 
-    /// The same open file, whatever stands under its name by now.
+    /// The same open file, even if another one has replaced it under its name.
     ///
     /// # Errors
-    /// If the system has no further handle to give.
+    /// If the system cannot duplicate the handle.
     pub fn file(&self) -> std::io::Result<File> {
         self.file.try_clone()
     }
@@ -141,7 +144,7 @@ impl Npz {
     /// An array's header, without its elements.
     ///
     /// # Errors
-    /// [`Error::Npz`] if there is no such array, it is encrypted or compressed in an unknown or
+    /// [`Error::Npz`] if the array is missing, encrypted, or compressed in an unknown or
     /// implausible way, or its header does not fit its size.
     pub fn header(&mut self, array: &str) -> Result<Header> {
         self.with(array, |_, header| Ok(header))
@@ -155,13 +158,13 @@ impl Npz {
         self.numbers_into(array, Values::default())
     }
 
-    /// As [`Npz::numbers`], into the memory of old values where their type is the same.
+    /// As [`Npz::numbers`], into the buffer of old values if they have the same type.
     ///
     /// # Errors
     /// As [`Npz::numbers`].
-    pub fn numbers_into(&mut self, array: &str, memory: Values) -> Result<Array> {
+    pub fn numbers_into(&mut self, array: &str, buffer: Values) -> Result<Array> {
         self.with(array, |reader, header| {
-            let values = read_numbers_into(reader, &header, memory)?;
+            let values = read_numbers_into(reader, &header, buffer)?;
             finished(reader)?;
             Ok(Array {
                 shape: header.shape,
@@ -170,16 +173,16 @@ impl Npz {
         })
     }
 
-    /// Where an array's elements stand in the file, if they stand there as they are: the member is
-    /// not compressed. Whether they are intact, [`Place::checksum`] tells.
+    /// Location of an array in the file; `None` if it is compressed. The elements are not read:
+    /// compare [`Location::checksum`] to see whether they are intact.
     ///
     /// # Errors
     /// As [`Npz::header`].
-    pub fn place(&mut self, array: &str) -> Result<Option<Place>> {
+    pub fn location(&mut self, array: &str) -> Result<Option<Location>> {
         let found = self.member(array, |member, header| {
             let stored = member.compression() == CompressionMethod::Stored;
             let start = member.data_start().filter(|_| stored);
-            Ok(start.map(|start| Place {
+            Ok(start.map(|start| Location {
                 member: start..start + member.size(),
                 elements: start + header.data_start,
                 checksum: member.crc32(),
@@ -201,7 +204,7 @@ impl Npz {
         })
     }
 
-    /// An error that names this file and, where one is at fault, the array.
+    /// An error that names this file and, if given, the array.
     pub fn fault(&self, array: Option<&str>, reason: impl Into<String>) -> Error {
         Error::Npz {
             path: self.path.clone(),
@@ -227,18 +230,18 @@ impl Npz {
         let suffixed = self.archive.index_for_name(&format!("{array}.npy"));
         let index = match (suffixed, self.archive.index_for_name(array)) {
             (Some(_), Some(_)) => {
-                return Err(format!("both {array} and {array}.npy are there; keep one"));
+                return Err(format!("contains both {array} and {array}.npy; keep one"));
             }
             (Some(index), None) | (None, Some(index)) => index,
             (None, None) => {
-                let mut there = self.arrays();
-                there.truncate(8);
+                let mut present = self.arrays();
+                present.truncate(8);
                 return Err(format!(
-                    "not there; found: {}",
-                    if there.is_empty() {
+                    "missing; found: {}",
+                    if present.is_empty() {
                         "nothing".into()
                     } else {
-                        there.join(", ")
+                        present.join(", ")
                     }
                 ));
             }
@@ -253,7 +256,7 @@ impl Npz {
             CompressionMethod::Stored | CompressionMethod::Deflated
         ) {
             return Err(format!(
-                "is compressed by zip's method {:?}; stored and deflated can be read, as np.savez \
+                "uses the zip method {:?}; only stored and deflated can be read, as np.savez \
                  and np.savez_compressed write",
                 member.compression()
             ));
@@ -263,7 +266,7 @@ impl Npz {
             || (member.compression() == CompressionMethod::Stored && packed != size)
         {
             return Err(format!(
-                "announces {packed} bytes, stored as {size}, in a file of {}: it is damaged",
+                "claims {packed} bytes, stored as {size}, in a file of {}: it is damaged",
                 self.bytes
             ));
         }
@@ -278,17 +281,17 @@ impl Npz {
     }
 }
 
-/// Reads on to the end, where the checksum is compared.
+/// Reads to the end, where the archive reader compares the checksum.
 fn finished(reader: &mut dyn Read) -> Result<(), String> {
     match reader.read(&mut [0; 1]) {
         Ok(0) => Ok(()),
-        Ok(_) => Err("holds more bytes than its header says: the file is damaged".into()),
+        Ok(_) => Err("contains more bytes than its header says: the file is damaged".into()),
         Err(error) => Err(format!("is damaged ({error}); write the file again")),
     }
 }
 
-/// Whether a member's name would leave a folder that it is unpacked into.
-fn leaves(name: &str) -> bool {
+/// Whether a member's name points outside the folder that it would be extracted to.
+fn escapes(name: &str) -> bool {
     name.contains('\\') || name.starts_with('/') || name.split('/').any(|part| part == "..")
 }
 

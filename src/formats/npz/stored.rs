@@ -1,8 +1,8 @@
-//! The elements of a feature file where they lie: in a map of the file, or in memory.
+//! The elements of a feature matrix: memory-mapped where possible, else read into memory.
 
 use std::ops::Range;
 
-use super::{Npz, Place};
+use super::{Location, Npz};
 use crate::Result;
 use crate::formats::npy::Values;
 use crate::formats::npy::dtype::Dtype;
@@ -12,9 +12,9 @@ use crate::kernels::pack::StoredValues;
 /// Numbers in C order.
 #[derive(Debug)]
 pub(crate) enum Stored {
-    /// Read, because the file has them compressed, in another order or of another type.
+    /// Read, because they are compressed, in another order or of another type in the file.
     Memory(Values),
-    /// Used where they stand in the file.
+    /// Used in place, in the file.
     Mapped(Mapped),
 }
 
@@ -22,9 +22,9 @@ pub(crate) enum Stored {
 #[derive(Debug)]
 pub(crate) struct Mapped {
     pub(crate) map: FileMap,
-    /// The array's member of the archive, in bytes of the file.
+    /// Byte range of the array's archive member in the file.
     pub(crate) member: Range<usize>,
-    /// The elements, the last part of the member.
+    /// Byte range of the elements, the last part of the member.
     pub(crate) elements: Range<usize>,
     /// CRC-32 of the member.
     pub(crate) checksum: u32,
@@ -32,20 +32,20 @@ pub(crate) struct Mapped {
 }
 
 impl Stored {
-    /// The numbers of an array, mapped where possible, else read. Mapped bytes are not looked at.
+    /// Maps the numbers of an array if possible, else reads them. Mapped bytes are not verified.
     ///
     /// # Errors
     /// As [`Npz::numbers`].
     pub(crate) fn open(npz: &mut Npz, array: &str) -> Result<Stored> {
-        if let Some(place) = npz.place(array)?
-            && let Some(mapped) = Mapped::open(npz, place)
+        if let Some(location) = npz.location(array)?
+            && let Some(mapped) = Mapped::open(npz, location)
         {
             return Ok(Stored::Mapped(mapped));
         }
         Ok(Stored::Memory(npz.numbers(array)?.values))
     }
 
-    /// As the kernels take them.
+    /// The numbers in the form that the kernels take.
     pub(crate) fn values(&self) -> StoredValues<'_> {
         let mapped = match self {
             Stored::Memory(values) => return StoredValues::Memory(values.as_rows()),
@@ -59,14 +59,14 @@ impl Stored {
         }
     }
 
-    /// Gives mapped pages back to the system until they are read again.
+    /// Returns mapped pages to the system; reading them again loads them again.
     pub(crate) fn release(&self) {
         if let Stored::Mapped(mapped) = self {
             mapped.map.release(mapped.elements.clone());
         }
     }
 
-    /// The type as numpy spells it: `f2`, `f4` or `f8`.
+    /// The type in numpy's notation: `f2`, `f4` or `f8`.
     pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Stored::Memory(values) => values.type_name(),
@@ -80,21 +80,21 @@ impl Stored {
 }
 
 impl Mapped {
-    /// `None` where the elements cannot be used as they stand, or the system cannot map the file.
-    fn open(npz: &Npz, place: Place) -> Option<Mapped> {
-        let header = place.header;
+    /// `None` if the elements cannot be used in place, or the system cannot map the file.
+    fn open(npz: &Npz, location: Location) -> Option<Mapped> {
+        let header = location.header;
         let float = matches!(header.dtype, Dtype::F16 | Dtype::F32 | Dtype::F64);
         if !float || header.big_endian || header.fortran {
             return None;
         }
         let map = FileMap::new(npz.file().ok()?).ok()?;
-        let at = |place: u64| usize::try_from(place).ok().filter(|&at| at <= map.len());
-        let (start, end) = (at(place.member.start)?, at(place.member.end)?);
-        let elements = at(place.elements)?..end;
+        let at = |offset: u64| usize::try_from(offset).ok().filter(|&at| at <= map.len());
+        let (start, end) = (at(location.member.start)?, at(location.member.end)?);
+        let elements = at(location.elements)?..end;
         (elements.len() as u64 == header.data_bytes()).then_some(Mapped {
             member: start..end,
             elements,
-            checksum: place.checksum,
+            checksum: location.checksum,
             dtype: header.dtype,
             map,
         })

@@ -1,5 +1,4 @@
-//! Writing `.npz` archives that numpy reads: stored, aligned for memory mapping, the same bytes for
-//! the same values.
+//! Writing `.npz` archives for numpy: uncompressed, aligned for memory mapping, deterministic.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -12,10 +11,10 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use crate::Result;
 use crate::files::atomic_file;
 
-/// Elements begin at a multiple of this many bytes, in the array and in the file.
+/// Alignment of the elements in bytes, in the array and in the file.
 const ALIGNMENT: usize = 64;
 
-/// The precision that numbers are written in; each value is rounded to the nearest.
+/// Precision of written numbers; each value is rounded to the nearest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// Half.
@@ -36,7 +35,7 @@ impl Precision {
         }
     }
 
-    /// The type as numpy spells it.
+    /// The type in numpy's notation.
     pub(crate) fn descr(self) -> &'static str {
         match self {
             Precision::F16 => "<f2",
@@ -45,8 +44,8 @@ impl Precision {
         }
     }
 
-    /// Appends values in little-endian order. Halves are rounded by way of `f32`, which every
-    /// machine does alike.
+    /// Appends values in little-endian order. Half precision is rounded via `f32`: that is the same
+    /// on every processor.
     pub(crate) fn encode(self, values: &[f64], out: &mut Vec<u8>) {
         let start = out.len();
         out.resize(start + values.len() * self.size(), 0);
@@ -82,7 +81,7 @@ impl Precision {
     }
 }
 
-/// Writes an archive through `fill`, whole or not at all.
+/// Writes an archive atomically; `fill` writes its arrays.
 ///
 /// # Errors
 /// [`crate::Error::Write`], with nothing left behind.
@@ -100,17 +99,17 @@ pub fn write(
     })
 }
 
-/// An archive that is being written.
+/// Writer of the arrays of an archive.
 pub struct NpzWriter<'a, 'b> {
     zip: ZipWriter<&'a mut BufWriter<&'b File>>,
 }
 
 impl NpzWriter<'_, '_> {
-    /// Writes an array `(rows, cols)` row by row: `fill` gets the number of each row and a buffer
-    /// `(cols)` of zeros for it. Only one row is in memory.
+    /// Writes an array `(rows, cols)` row by row: `fill` gets the index of each row and a zeroed buffer
+    /// `(cols)` for it. Only one row is in memory.
     ///
     /// # Errors
-    /// If the file cannot be written, or an array of this name is there already.
+    /// If the file cannot be written, or the archive already has an array of this name.
     pub fn rows(
         &mut self,
         array: &str,
@@ -143,7 +142,7 @@ impl NpzWriter<'_, '_> {
     /// As [`NpzWriter::rows`].
     pub fn names<S: AsRef<str>>(&mut self, array: &str, names: &[S]) -> io::Result<()> {
         let chars = names.iter().map(|name| name.as_ref().chars().count()).max();
-        // numpy has no text of length 0.
+        // numpy has no text type of length 0.
         let chars = chars.unwrap_or(0).max(1);
         let bytes = 4 * chars as u64 * names.len() as u64;
         self.begin(
@@ -168,7 +167,7 @@ impl NpzWriter<'_, '_> {
 
     fn begin(&mut self, array: &str, descr: &str, shape: &str, bytes: u64) -> io::Result<()> {
         let header = npy_header(descr, shape);
-        // No clock: the same values give the same file.
+        // A fixed time: the same values give the same file.
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .last_modified_time(DateTime::default())
@@ -180,7 +179,8 @@ impl NpzWriter<'_, '_> {
     }
 }
 
-/// Format 1.0, padded with blanks to a multiple of 64 bytes as numpy does.
+/// A header of format 1.0, padded with blanks to a multiple of 64 bytes as numpy does. Its bytes are
+/// numpy's, on which the checksums of feature files in trial names depend.
 pub(crate) fn npy_header(descr: &str, shape: &str) -> Vec<u8> {
     let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
     let length = (10 + text.len() + 1).next_multiple_of(ALIGNMENT) - 10;

@@ -1,4 +1,4 @@
-//! Frames that extractors saved with numpy: a folder of `.npy` and `.npz` files, or one `.npz`.
+//! Frames saved with NumPy: a folder of `.npy` and `.npz` files, or one `.npz`.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,21 +12,21 @@ use crate::kernels::pack::RowSource;
 use crate::suggest::path_instead;
 use crate::{Error, Result};
 
-/// What of a folder is frames, and how its clips are called.
-pub struct Selection<'a> {
-    /// Whether folders inside are looked into.
+/// Which files of a folder are frames, and how its clips are named.
+pub struct FrameSelection<'a> {
+    /// Whether subfolders are searched.
     pub recursive: bool,
-    /// Whether a clip in a folder inside is named with its path from `FRAMES`, with `/`.
+    /// Whether a clip in a subfolder is named by its path relative to `FRAMES`, with `/`.
     pub folders_in_names: bool,
-    /// The clip that a file of this name holds; `None` leaves the file out. See [`stem`].
+    /// The clip of a file, by the file's name; `None` leaves the file out. See [`stem`].
     pub clip: &'a dyn Fn(&str) -> Option<String>,
-    /// The array to take of each `.npz`, whose clip then has the name of its file.
+    /// The array to read of each `.npz`; its clip is then named after the file.
     pub array: Option<&'a str>,
-    /// Files that are no frames though they may lie among them: those that are going to be written.
+    /// Files to ignore, even in this folder: the output files.
     pub except: &'a [PathBuf],
 }
 
-/// The usual names: of `clip.npy` and `clip.npz` the part before the ending, in any case.
+/// The default name: `clip` for `clip.npy` and `clip.npz`, with the extension in any case.
 pub fn stem(file: &str) -> Option<String> {
     let (stem, ending) = file.rsplit_once('.')?;
     let known = ["npy", "npz"].iter();
@@ -36,10 +36,10 @@ pub fn stem(file: &str) -> Option<String> {
     (known && !stem.is_empty()).then(|| stem.to_owned())
 }
 
-/// Clips of a folder, sorted by name; hidden files and folders (`.…`) are left out.
+/// Clips of a folder, sorted by name; hidden files and folders (`.…`) are ignored.
 ///
-/// Each `.npy` holds one clip. An `.npz` holds one clip too, if one array is in it or one was asked
-/// for; otherwise each of its arrays is a clip and has that array's name.
+/// Each `.npy` is one clip. An `.npz` is one clip too, if it contains a single array or an array is
+/// selected; otherwise each of its arrays is a clip, named after the array.
 #[derive(Debug)]
 pub struct FrameFolder {
     clips: Vec<String>,
@@ -61,12 +61,12 @@ enum Place {
 }
 
 impl FrameFolder {
-    /// Looks for frames. No elements are read, but archives are opened to see their arrays; what
-    /// cannot be opened stays as a clip that will be refused when it is read.
+    /// Finds the frames. No values are read, but archives are opened to list their arrays; one that cannot
+    /// be opened becomes a clip that is refused when it is read.
     ///
     /// # Errors
     /// [`Error::Read`] if a folder cannot be listed; [`Error::Data`] if there are no frames.
-    pub fn open(path: &Path, selection: &Selection<'_>) -> Result<FrameFolder> {
+    pub fn open(path: &Path, selection: &FrameSelection<'_>) -> Result<FrameFolder> {
         let except = selection.except.iter();
         let mut search = Search {
             selection,
@@ -88,7 +88,7 @@ impl FrameFolder {
                     "{}: expected a folder of .npy or .npz files, or one .npz; {}",
                     path.display(),
                     if path.exists() {
-                        "it is neither".to_owned()
+                        "it is neither of these".to_owned()
                     } else {
                         format!("there is nothing{}", path_instead(path))
                     }
@@ -112,20 +112,20 @@ fn is_archive(file: &str) -> bool {
 }
 
 struct Search<'a> {
-    selection: &'a Selection<'a>,
+    selection: &'a FrameSelection<'a>,
     clips: Vec<(String, Place)>,
-    /// Folders that were entered, by their true path: a link may lead back.
+    /// Canonical paths of the folders that were entered: links can form cycles.
     seen: HashSet<PathBuf>,
-    /// True paths of the files to leave out.
+    /// Canonical paths of the files to ignore.
     except: HashSet<PathBuf>,
-    /// Folders that were not entered.
+    /// Number of subfolders that were not entered.
     folders: usize,
-    /// Files that are no frames.
+    /// Number of files that are not frames.
     others: usize,
 }
 
 impl Search<'_> {
-    /// `prefix` stands in front of the names of its clips.
+    /// Searches a folder; `prefix` is prepended to the names of its clips.
     fn folder(&mut self, path: &Path, prefix: &str) -> Result<()> {
         let failed = |source| Error::Read {
             path: path.to_path_buf(),
@@ -164,7 +164,7 @@ impl Search<'_> {
                 }
                 continue;
             }
-            // The ending says how to read a file, whatever the selection calls its clip.
+            // The extension decides how to read a file, whatever its clip is named.
             let clip = stem(name).and_then(|_| (self.selection.clip)(name));
             match clip {
                 None => self.others += 1,
@@ -203,7 +203,7 @@ impl Search<'_> {
         };
         match arrays.pop() {
             None => {
-                let reason = "holds no array; expected frames [T, d]".into();
+                let reason = "contains no array; expected frames [T, d]".into();
                 self.clips.push((clip, Place::Damaged { archive, reason }));
             }
             Some(array) if arrays.is_empty() => {
@@ -228,7 +228,7 @@ impl Search<'_> {
         if self.folders > 0 {
             let folders = self.folders;
             let s = if folders == 1 { "" } else { "s" };
-            found.push(format!("{folders} folder{s}, which --recursive looks into"));
+            found.push(format!("{folders} folder{s}, which --recursive searches"));
         }
         if found.is_empty() {
             found.push("nothing".into());
@@ -266,7 +266,7 @@ impl FrameSource for FrameFolder {
 struct Reader<'a> {
     folder: &'a FrameFolder,
     values: Values,
-    /// The archive that was read last.
+    /// The most recently read archive.
     open: Option<Npz>,
 }
 
@@ -303,7 +303,7 @@ impl FrameReader for Reader<'_> {
     }
 }
 
-/// An error without its path, which the clip's origin names.
+/// An error without its path, which the clip's origin already gives.
 fn reason(error: Error) -> String {
     match error {
         Error::Npz { reason, .. } => reason,

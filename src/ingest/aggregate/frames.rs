@@ -1,34 +1,34 @@
-//! Where frames come from.
+//! Sources of frames.
 
 use crate::formats::npy::Values;
 use crate::kernels::pack::RowSource;
 
-/// Clips whose frames can be read one by one, in any order, on several threads at once.
+/// Clips whose frames can be read in any order, from several threads at once.
 pub trait FrameSource: Sync {
     /// Names of the clips; rows are written in this order.
     fn clips(&self) -> &[String];
 
-    /// Where a clip's frames come from, as messages name it.
+    /// The source of a clip's frames, for messages.
     fn origin(&self, clip: usize) -> String;
 
-    /// A reader for the use of one thread.
+    /// A reader for one thread.
     fn reader(&self) -> Box<dyn FrameReader + '_>;
 }
 
-/// Reads frames into memory of its own, which it uses again for the next clip.
+/// Reads frames into a buffer that is reused for the next clip.
 pub trait FrameReader {
-    /// Frames `(T, d)` of a clip; T and d are at least 1, values may be anything.
+    /// Frames `(T, d)` of a clip; T and d are at least 1, values may be non-finite.
     ///
     /// # Errors
-    /// The reason, in words that follow the clip's origin and a colon.
+    /// The reason, worded to follow the clip's origin and a colon.
     fn read(&mut self, clip: usize) -> Result<RowSource<'_>, String>;
 }
 
-/// `[T, d]` of an array of frames, of which one axis more with length 1 may stand in front of
-/// either: `(1, T, d)` and `(T, 1, d)` are what models give for a batch of one.
+/// `[T, d]` of an array of frames. An additional axis of length 1 is accepted: models return
+/// `(1, T, d)` or `(T, 1, d)` for a batch of one.
 ///
 /// # Errors
-/// The reason, for any other shape, and where there is no frame or no column.
+/// The reason, for any other shape, and if there are no frames or columns.
 pub fn frames_shape(shape: &[usize]) -> Result<[usize; 2], String> {
     let (&[frames, cols] | &[1, frames, cols] | &[frames, 1, cols]) = shape else {
         return Err(format!(
@@ -36,15 +36,15 @@ pub fn frames_shape(shape: &[usize]) -> Result<[usize; 2], String> {
         ));
     };
     if frames == 0 {
-        return Err("holds no frame; expected at least one".into());
+        return Err("contains no frames; expected at least one".into());
     }
     if cols == 0 {
-        return Err("its frames hold no value; expected at least one column".into());
+        return Err("its frames contain no values; expected at least one column".into());
     }
     Ok([frames, cols])
 }
 
-/// The first value that is not finite, in words; `None` if all are.
+/// A description of the first non-finite value; `None` if all are finite.
 pub(super) fn non_finite(frames: RowSource<'_>) -> Option<String> {
     use crate::kernels::pack::RowValues;
     fn find<T: Copy>(values: &[T], widen: fn(T) -> f64) -> Option<(usize, f64)> {
@@ -59,11 +59,11 @@ pub(super) fn non_finite(frames: RowSource<'_>) -> Option<String> {
     let kind = if value.is_nan() { "NaN" } else { "infinite" };
     let (frame, column) = (at / frames.cols, at % frames.cols);
     Some(format!(
-        "frame {frame}, column {column} (both from 0) is {kind}; repair the frames or leave them out"
+        "frame {frame}, column {column} (both from 0) is {kind}; fix the frames or leave them out"
     ))
 }
 
-/// Borrows values as frames.
+/// Views values as frames.
 pub(super) fn as_frames(values: &Values, cols: usize) -> RowSource<'_> {
     RowSource {
         values: values.as_rows(),

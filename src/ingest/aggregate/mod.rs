@@ -1,9 +1,10 @@
-//! Frames become features: each clip's frames `(T, d)` one row `(S d)` of S statistics over time.
+//! Aggregation of frames into features: each clip's frames `(T, d)` become one row `(S·d)` of S statistics
+//! over time.
 //!
-//! Any [`FrameSource`] will do: [`folder::FrameFolder`] reads what extractors save with numpy. Clips
-//! are read one by one on every thread and their rows spooled into a temporary file, so that memory
-//! holds one clip per thread however many there are. Nothing is written before every clip was read:
-//! only then is it known which of them can be used.
+//! Frames come from any [`FrameSource`], such as [`folder::FrameFolder`], which reads NumPy files. Each
+//! thread reads one clip at a time, and rows are spooled into a temporary file, so that memory contains
+//! one clip per thread for any number of clips. Outputs are written after all clips have been read,
+//! because only then is it known which of them are usable.
 
 pub mod folder;
 pub mod frames;
@@ -32,87 +33,87 @@ pub use output::{sidecar, write_skipped};
 
 /// How to aggregate.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct AggregationOptions {
     /// The statistics, in the order of the columns.
     pub aggregation: Aggregation,
-    /// Precision of `X`, half or single; `None`: that of the file that is continued, else single.
+    /// Precision of `X`, half or single; `None`: that of the file being appended to, else single.
     pub precision: Option<Precision>,
-    /// Whether a file that is there already keeps its rows, and clips that it has are not read.
+    /// Whether an existing file keeps its rows, and the clips in it are not read.
     pub append: bool,
-    /// Whether clips that cannot be used are left out, and listed beside the output.
+    /// Whether unusable clips are left out and listed beside the output, instead of being an error.
     pub skip_bad: bool,
 }
 
-/// A file to write, and the clips that it is for.
+/// A file to write, with its clips.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// The `.npz`; its folder is made if need be.
+pub struct OutputFile {
+    /// The `.npz`; its folder is created if needed.
     pub path: PathBuf,
-    /// Numbers of the source's clips, ascending.
+    /// Indices of the source's clips, ascending.
     pub clips: Vec<usize>,
 }
 
-/// A clip that cannot be used.
+/// An unusable clip.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BadClip {
     /// The clip's name.
     pub clip: String,
-    /// Where its frames should come from.
+    /// The source of its frames.
     pub file: String,
-    /// What is wrong.
+    /// Why it is unusable.
     pub reason: String,
 }
 
-/// A file that was written, or that had nothing to gain.
+/// A file that was written or is already complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Written {
     /// The `.npz`.
     pub path: PathBuf,
-    /// Its rows.
+    /// Number of rows.
     pub clips: usize,
-    /// Rows that it did not have before.
+    /// Number of new rows.
     pub new_clips: usize,
-    /// Its columns `S d`.
+    /// Number of columns, S·d.
     pub columns: usize,
     /// The list of clips that were skipped, with `skip_bad`.
     pub sidecar: Option<PathBuf>,
 }
 
-/// What became of it.
+/// The result of an aggregation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The files; none where clips are bad and must not be skipped.
+pub struct AggregationOutcome {
+    /// The files; empty if there are bad clips that must not be skipped.
     pub written: Vec<Written>,
-    /// Clips that cannot be used, in the source's order.
+    /// Unusable clips, in the source's order.
     pub bad: Vec<BadClip>,
-    /// Clips that were read, bad ones too.
+    /// Number of clips that were read, including bad ones.
     pub clips: usize,
-    /// Frames of the clips that can be used.
+    /// Number of frames of the usable clips.
     pub frames: u64,
 }
 
-/// Reads the targets' clips and writes the files, each whole or not at all. `progress` hears of each
-/// clip, from any thread.
+/// Reads the targets' clips and writes the files, each atomically. `progress` is called for each clip,
+/// from any thread.
 ///
 /// # Errors
-/// [`Error::Data`] if two clips of a target are the same, or none can be used; [`Error::Read`] or
-/// [`Error::Npz`] if a file that is to be continued is damaged or holds something else;
-/// [`Error::Write`]. Clips that cannot be read are no error: see [`Outcome::bad`].
+/// [`Error::Data`] if two clips of a target are the same, or none is usable; [`Error::Read`] or
+/// [`Error::Npz`] if a file to append to is damaged or contains something else;
+/// [`Error::Write`]. Clips that cannot be read are not an error: see [`AggregationOutcome::bad`].
 pub fn aggregate(
     source: &dyn FrameSource,
-    targets: &[Target],
-    options: &Options,
+    targets: &[OutputFile],
+    options: &AggregationOptions,
     progress: &(dyn Fn() + Sync),
-) -> Result<Outcome> {
+) -> Result<AggregationOutcome> {
     let existing = targets.iter().map(|target| {
         let existing = options.append && target.path.exists();
         let open = || Existing::open(&target.path, options);
         existing.then(open).transpose()
     });
     let existing = existing.collect::<Result<Vec<Option<Existing>>>>()?;
-    // A part that is new is written as the one that is there.
+    // A new split gets the precision of the existing one.
     let precision = existing.iter().flatten().map(Existing::precision).next();
-    let options = &Options {
+    let options = &AggregationOptions {
         precision: options.precision.or(precision),
         ..options.clone()
     };
@@ -147,7 +148,7 @@ pub fn aggregate(
     spool.fill(source, &todo, progress)?;
     spool.require_frame_size(widths.first().copied(), source.clips().len());
     let bad = bad_clips(source, &spool);
-    let mut outcome = Outcome {
+    let mut outcome = AggregationOutcome {
         written: Vec::new(),
         bad: bad.into_iter().map(|(_, clip)| clip).collect(),
         clips: todo.len(),
@@ -169,7 +170,7 @@ pub fn aggregate(
     Ok(outcome)
 }
 
-/// Clips that cannot be used, with their numbers, ascending.
+/// Unusable clips with their indices, ascending.
 fn bad_clips(source: &dyn FrameSource, spool: &Spool<'_>) -> Vec<(usize, BadClip)> {
     let bad = spool.bad().map(|(number, reason)| {
         let clip = BadClip {
@@ -182,7 +183,7 @@ fn bad_clips(source: &dyn FrameSource, spool: &Spool<'_>) -> Vec<(usize, BadClip
     bad.collect()
 }
 
-/// Refuses two clips of one name: it would be open which one counts.
+/// Refuses two clips with the same name, because they would be ambiguous.
 fn check_names(source: &dyn FrameSource, clips: &[usize]) -> Result<()> {
     let mut seen = HashMap::with_capacity(clips.len());
     for &clip in clips {
@@ -193,7 +194,7 @@ fn check_names(source: &dyn FrameSource, clips: &[usize]) -> Result<()> {
         }
         if let Some(first) = seen.insert(key, clip) {
             return Err(Error::Data(format!(
-                "{} and {} both hold the clip {key:?}; expected one of them, or other names \
+                "{} and {} both contain the clip {key:?}; expected one of them, or other names \
                  (`--names path` keeps folders in them, `--array` picks one array of each .npz)",
                 source.origin(first),
                 source.origin(clip)
@@ -203,13 +204,13 @@ fn check_names(source: &dyn FrameSource, clips: &[usize]) -> Result<()> {
     Ok(())
 }
 
-/// The folder of a file; `.` where the path names none.
+/// The folder of a file; `.` if the path has none.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     folder.unwrap_or(Path::new("."))
 }
 
-/// Makes a folder and those above it.
+/// Creates a folder and its parents.
 pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|source| Error::Write {
         path: folder.to_path_buf(),

@@ -1,4 +1,4 @@
-//! The files that aggregation writes, and those that it continues.
+//! The files that aggregation writes or appends to.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::frames::FrameSource;
 use super::spool::Spool;
-use super::{BadClip, Options, Target, Written, folder_of, make_folder, statistics};
+use super::{AggregationOptions, BadClip, OutputFile, Written, folder_of, make_folder, statistics};
 use crate::data::features::Features;
 use crate::files::atomic_file;
 use crate::formats::npz::Npz;
@@ -15,7 +15,7 @@ use crate::formats::npz::write;
 use crate::formats::npz::write::Precision;
 use crate::{Error, Result};
 
-/// The array that says how the columns were made, for a later run to continue.
+/// The array with the names of the statistics, for appending later.
 const STATISTICS: &str = "statistics";
 
 /// A file whose rows are kept.
@@ -26,24 +26,24 @@ pub(super) struct Existing {
 }
 
 impl Existing {
-    /// Opens a file that holds the same statistics.
+    /// Opens a file with the same statistics.
     ///
     /// # Errors
-    /// As [`Features::open`]; [`Error::Npz`] if the file was made otherwise than `options` ask.
-    pub(super) fn open(path: &Path, options: &Options) -> Result<Existing> {
+    /// As [`Features::open`]; [`Error::Npz`] if the file was made with other options.
+    pub(super) fn open(path: &Path, options: &AggregationOptions) -> Result<Existing> {
         let features = Features::open(path)?;
         let mut npz = Npz::open(path)?;
         let precision = match features.type_name() {
             "f2" => Precision::F16,
             "f4" => Precision::F32,
             other => {
-                let reason = format!("holds {other}; only files of f2 or f4 can be continued");
+                let reason = format!("contains {other}; --append works with f2 and f4 only");
                 return Err(npz.fault(Some("X"), reason));
             }
         };
         if options.precision.is_some_and(|asked| asked != precision) {
             let reason = format!(
-                "holds {}; a file is continued in its own precision: leave out --dtype",
+                "contains {}; --append keeps the precision of the file: leave out --dtype",
                 features.type_name()
             );
             return Err(npz.fault(Some("X"), reason));
@@ -53,7 +53,7 @@ impl Existing {
             let there = npz.names(STATISTICS)?;
             if there != names {
                 let reason = format!(
-                    "was made with --stats {}; continue it with the same, not with {}",
+                    "was made with --stats {}; append with the same, not with {}",
                     there.join(","),
                     names.join(",")
                 );
@@ -62,7 +62,7 @@ impl Existing {
         }
         if !features.cols().is_multiple_of(names.len()) {
             let reason = format!(
-                "has {} columns, which is no multiple of {} statistics",
+                "has {} columns, which is not a multiple of {} statistics",
                 features.cols(),
                 names.len()
             );
@@ -99,21 +99,21 @@ impl Existing {
     }
 }
 
-/// Where the clips that were skipped are listed: `NAME.skipped.json` beside `NAME.npz`.
+/// The list of skipped clips: `NAME.skipped.json` beside `NAME.npz`.
 pub fn sidecar(path: &Path) -> PathBuf {
     path.with_extension("skipped.json")
 }
 
-/// Writes one target; `None` where there is no row for it.
+/// Writes one target; `None` if there are no rows for it.
 ///
 /// # Errors
-/// [`Error::Write`], or [`Error::Npz`] if the file that is continued changes meanwhile.
+/// [`Error::Write`], or [`Error::Npz`] if the file being appended to changes meanwhile.
 pub(super) fn write(
     source: &dyn FrameSource,
-    target: &Target,
+    target: &OutputFile,
     existing: Option<&Existing>,
     spool: &mut Spool<'_>,
-    options: &Options,
+    options: &AggregationOptions,
 ) -> Result<Option<Written>> {
     let path = &target.path;
     let clips = target.clips.iter().copied();
@@ -152,7 +152,7 @@ pub(super) fn write(
             }
             npz.names("filenames", &names)?;
             npz.names(STATISTICS, &statistics::names(&options.aggregation))?;
-            // Before the file takes the place of the one that it was made from.
+            // Before the new file replaces the one that it was made from.
             let unchanged = existing.map_or(Ok(()), |existing| existing.features.check_unchanged());
             unchanged.map_err(|error| io::Error::other(error.to_string()))
         })?;
@@ -170,11 +170,11 @@ pub(super) fn write(
     }))
 }
 
-/// Lists a target's bad clips.
+/// Writes the list of a target's bad clips.
 fn write_list(
     path: &Path,
     source: &dyn FrameSource,
-    target: &Target,
+    target: &OutputFile,
     spool: &Spool<'_>,
 ) -> Result<()> {
     let bad = super::bad_clips(source, spool);
@@ -183,7 +183,7 @@ fn write_list(
     write_skipped(path, &bad.collect::<Vec<BadClip>>())
 }
 
-/// Lists clips that were skipped.
+/// Writes the list of skipped clips.
 ///
 /// # Errors
 /// [`Error::Write`].

@@ -1,54 +1,54 @@
-//! Which clips are for training and which for test.
+//! Assignment of clips to the training and test splits.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::Target;
+use super::OutputFile;
 use crate::data::filename::clip_key;
-use crate::formats::csv::table::Table;
+use crate::formats::csv::table::CsvTable;
 use crate::{Error, Result};
 
-/// The parts of a data folder, as their folders and tables are called.
-pub const PARTS: [&str; 2] = ["train", "test"];
+/// The splits of a data folder, as in the names of their folders and tables.
+pub const SPLITS: [&str; 2] = ["train", "test"];
 
 /// `DIR/PART/NAME.npz` for `DIR/NAME.npz`.
-pub fn part_path(path: &Path, part: &str) -> PathBuf {
+pub fn split_path(path: &Path, part: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default();
     path.with_file_name(part).join(name)
 }
 
-/// The part of each clip.
+/// The split of each clip.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PartOfClip {
-    /// Place in [`PARTS`] by clip.
-    parts: HashMap<String, usize>,
+pub struct SplitOfClip {
+    /// Index in [`SPLITS`] by clip.
+    splits: HashMap<String, usize>,
 }
 
-/// Clips, shared out.
+/// Clips, divided into splits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shared {
-    /// One for each part that has a clip: `DIR/train/NAME.npz` and `DIR/test/NAME.npz`.
-    pub targets: Vec<Target>,
-    /// Clips that no table lists.
+pub struct Divided {
+    /// One per split that has a clip: `DIR/train/NAME.npz` and `DIR/test/NAME.npz`.
+    pub targets: Vec<OutputFile>,
+    /// Number of clips that no table lists.
     pub unlisted: usize,
-    /// Clips of the tables that are not among them.
+    /// Number of listed clips that are not among the clips.
     pub absent: usize,
 }
 
-impl PartOfClip {
+impl SplitOfClip {
     /// Reads `train_metadata.csv` and `test_metadata.csv` of a data folder (one may be absent), or
-    /// one table with the columns `filename` and `split`, which says `train` or `test`.
+    /// one table with the columns `filename` and `split` (`train` or `test`).
     ///
     /// # Errors
-    /// [`Error::Read`], or [`Error::Csv`] for a malformed table, another word, or a clip that is
+    /// [`Error::Read`], or [`Error::Csv`] for a malformed table, another value, or a clip that is
     /// listed twice; [`Error::Data`] for a folder without either table.
-    pub fn read(path: &Path) -> Result<PartOfClip> {
-        let mut found = PartOfClip::default();
+    pub fn read(path: &Path) -> Result<SplitOfClip> {
+        let mut found = SplitOfClip::default();
         if !path.is_dir() {
-            found.add(&Table::read(path)?, None)?;
+            found.add(&CsvTable::read(path)?, None)?;
             return Ok(found);
         }
-        let tables = PARTS.map(|part| path.join(format!("{part}_metadata.csv")));
+        let tables = SPLITS.map(|part| path.join(format!("{part}_metadata.csv")));
         if !tables.iter().any(|table| table.is_file()) {
             return Err(Error::Data(format!(
                 "{}: expected train_metadata.csv or test_metadata.csv in it, or the name of a table \
@@ -58,13 +58,13 @@ impl PartOfClip {
         }
         for (part, table) in tables.iter().enumerate() {
             if table.is_file() {
-                found.add(&Table::read(table)?, Some(part))?;
+                found.add(&CsvTable::read(table)?, Some(part))?;
             }
         }
         Ok(found)
     }
 
-    fn add(&mut self, table: &Table, part: Option<usize>) -> Result<()> {
+    fn add(&mut self, table: &CsvTable, part: Option<usize>) -> Result<()> {
         let column = |name: &str| {
             let advice = if name == "split" {
                 "; or name a data folder with train_metadata.csv and test_metadata.csv"
@@ -86,7 +86,7 @@ impl PartOfClip {
                 (None, split) => {
                     let word = split.map_or("", |split| row.cell(split));
                     let known = |part: &str| part.eq_ignore_ascii_case(word);
-                    PARTS.iter().position(|part| known(part)).ok_or_else(|| {
+                    SPLITS.iter().position(|part| known(part)).ok_or_else(|| {
                         let reason = format!(
                             "{word:?}; expected train or test (validation clips are training \
                              clips with a fold)"
@@ -96,7 +96,7 @@ impl PartOfClip {
                 }
             };
             let key = clip_key(row.cell(filename));
-            if key.is_empty() || self.parts.insert(key.to_owned(), place).is_some() {
+            if key.is_empty() || self.splits.insert(key.to_owned(), place).is_some() {
                 let reason = if key.is_empty() {
                     "is empty".to_owned()
                 } else {
@@ -108,15 +108,15 @@ impl PartOfClip {
         Ok(())
     }
 
-    /// Shares out clips by their names; `path` is `DIR/NAME.npz`.
-    pub fn share(&self, clips: &[String], path: &Path) -> Shared {
-        let mut targets = PARTS.map(|part| Target {
-            path: part_path(path, part),
+    /// Divides clips by their names; `path` is `DIR/NAME.npz`.
+    pub fn divide(&self, clips: &[String], path: &Path) -> Divided {
+        let mut targets = SPLITS.map(|part| OutputFile {
+            path: split_path(path, part),
             clips: Vec::new(),
         });
         let (mut unlisted, mut listed) = (0, HashSet::new());
         for (number, clip) in clips.iter().enumerate() {
-            match self.parts.get_key_value(clip_key(clip)) {
+            match self.splits.get_key_value(clip_key(clip)) {
                 Some((key, part)) => {
                     targets[*part].clips.push(number);
                     listed.insert(key);
@@ -125,10 +125,10 @@ impl PartOfClip {
             }
         }
         let targets = targets.into_iter();
-        Shared {
+        Divided {
             targets: targets.filter(|target| !target.clips.is_empty()).collect(),
             unlisted,
-            absent: self.parts.len() - listed.len(),
+            absent: self.splits.len() - listed.len(),
         }
     }
 }

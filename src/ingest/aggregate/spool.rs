@@ -1,4 +1,4 @@
-//! Aggregated rows in a temporary file, until it is known which of them are wanted.
+//! Aggregated rows in a temporary file, until it is known which of them are needed.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -15,15 +15,14 @@ use crate::kernels::aggregate::{Aggregation, Scratch};
 use crate::kernels::pack::RowValues;
 use crate::{Error, Result};
 
-/// Rows of clips. Their order in the file is that in which threads were done; nothing that is
-/// written later depends on it.
+/// Rows of clips. Their order in the file depends on the threads, but no output does.
 pub(super) struct Spool<'a> {
     aggregation: &'a Aggregation,
     /// Whether values must fit into half precision.
     half: bool,
     folder: PathBuf,
     file: File,
-    /// By the source's number of the clip.
+    /// By the source's index of the clip.
     rows: HashMap<usize, Result<Row, String>>,
     bytes: Vec<u8>,
 }
@@ -36,7 +35,7 @@ struct Row {
     cols: usize,
 }
 
-/// What threads share.
+/// State shared by the threads.
 struct Shared {
     file: File,
     end: u64,
@@ -45,7 +44,7 @@ struct Shared {
 }
 
 impl<'a> Spool<'a> {
-    /// An empty one, in a file without a name that is gone with the process.
+    /// An empty spool, in an unnamed file that disappears with the process.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -64,7 +63,7 @@ impl<'a> Spool<'a> {
         })
     }
 
-    /// Reads and aggregates clips on all threads; `progress` hears of each.
+    /// Reads and aggregates clips on all threads; `progress` is called for each.
     ///
     /// # Errors
     /// [`Error::Write`] if the disk is full.
@@ -86,8 +85,8 @@ impl<'a> Spool<'a> {
         });
         let next = AtomicUsize::new(0);
         let threads = rayon::current_num_threads().min(clips.len());
-        // One long task per thread, which takes the next clip when it is done with one: buffers are
-        // used again, and neighbouring clips of one archive are read by one opening.
+        // One long task per thread, which takes one clip after another: buffers are reused, and
+        // neighbouring clips of an archive are read without reopening it.
         (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
             let mut worker = Worker {
                 aggregation: self.aggregation,
@@ -113,8 +112,8 @@ impl<'a> Spool<'a> {
         shared.failed.map_or(Ok(()), |error| Err(failed(error)))
     }
 
-    /// Takes away rows whose frames have another number of columns than `required`, or else than
-    /// most clips have (of equals: the first clip).
+    /// Rejects rows whose frames do not have `required` columns, or by default as many as most clips
+    /// (ties go to the first clip).
     pub(super) fn require_frame_size(&mut self, required: Option<usize>, clips: usize) {
         // Number of clips and first clip of each size.
         let mut sizes: HashMap<usize, (usize, usize)> = HashMap::new();
@@ -133,7 +132,7 @@ impl<'a> Spool<'a> {
             return;
         };
         let (expected, whose) = match required {
-            Some(cols) => (cols, "as the file that is continued".to_owned()),
+            Some(cols) => (cols, "as the file being appended to".to_owned()),
             None => (expected, format!("as {count} of {good} clips have")),
         };
         for row in self.rows.values_mut() {
@@ -147,7 +146,7 @@ impl<'a> Spool<'a> {
         }
     }
 
-    /// Clips that cannot be used and why, ascending.
+    /// Unusable clips with the reasons, ascending.
     pub(super) fn bad(&self) -> impl Iterator<Item = (usize, &str)> {
         let bad = |(clip, row): (&usize, &'_ Result<Row, String>)| match row {
             Ok(_) => None,
@@ -163,13 +162,13 @@ impl<'a> Spool<'a> {
             })
     }
 
-    /// Frames of all clips that can be used.
+    /// Number of frames of all usable clips.
     pub(super) fn frames(&self) -> u64 {
         let good = self.rows.values().flatten();
         good.map(|row| row.frames as u64).sum()
     }
 
-    /// Columns of a clip's row; `None` for a clip that was not read or cannot be used.
+    /// Columns of a clip's row; `None` for a clip that was not read or is unusable.
     pub(super) fn columns(&self, clip: usize) -> Option<usize> {
         let row = self.rows.get(&clip)?.as_ref().ok()?;
         Some(self.aggregation.output_len(row.cols))
@@ -178,7 +177,7 @@ impl<'a> Spool<'a> {
     /// Reads a row back.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's error.
     pub(super) fn read(&mut self, clip: usize, out: &mut [f64]) -> std::io::Result<()> {
         let Some(Ok(row)) = self.rows.get(&clip) else {
             return Err(std::io::Error::other("a clip without a row"));
@@ -210,7 +209,7 @@ impl Shared {
     }
 }
 
-/// What one thread works with.
+/// The buffers of one thread.
 struct Worker<'a> {
     aggregation: &'a Aggregation,
     half: bool,
@@ -221,7 +220,7 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Leaves a clip's row in `bytes`; gives its `[T, d]`.
+    /// Writes a clip's row to `bytes`; returns its `[T, d]`.
     fn aggregate(&mut self, clip: usize) -> Result<[usize; 2], String> {
         let frames = self.reader.read(clip)?;
         self.row
@@ -230,7 +229,7 @@ impl Worker<'_> {
             .aggregation
             .run(frames, &mut self.scratch, &mut self.row);
         run.map_err(|error| error.to_string())?;
-        // An infinity may hide between two percentiles; no mean hides one.
+        // Percentiles can miss an infinity; the mean cannot.
         let all = self.row.iter().all(|x| x.is_finite());
         let seen = self.aggregation.statistics().iter().any(|statistic| {
             use crate::kernels::aggregate::Statistic;
@@ -245,9 +244,15 @@ impl Worker<'_> {
         let beyond = self.row.iter().position(|x| !x.is_finite() || !fits(x));
         if let Some(at) = beyond {
             let (largest, advice) = if self.half && self.row[at].is_finite() {
-                ("65504, the largest half", "write with --dtype f32")
+                (
+                    "65504, the largest half-precision number",
+                    "write with --dtype f32",
+                )
             } else {
-                ("3.4e38, the largest single", "scale the frames")
+                (
+                    "3.4e38, the largest single-precision number",
+                    "scale the frames",
+                )
             };
             let column = at % frames.cols;
             return Err(format!(

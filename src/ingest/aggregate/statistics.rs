@@ -20,16 +20,16 @@ pub fn names(aggregation: &Aggregation) -> Vec<String> {
     statistics.map(|statistic| name(*statistic)).collect()
 }
 
-/// Statistics from their names with commas between; `median` is `p50`.
+/// Parses names of statistics separated by commas; `median` is `p50`.
 ///
 /// # Errors
-/// The reason, for an unknown name, a percentile outside [0, 100], one that stands twice, or none.
+/// The reason, for an unknown name, a percentile outside [0, 100], one that is listed twice, or none.
 pub fn parse(text: &str) -> Result<Aggregation, String> {
     let mut statistics: Vec<Statistic> = Vec::new();
     for word in text.split(',').map(str::trim) {
         let statistic = statistic(word)?;
         if statistics.contains(&statistic) {
-            return Err(format!("{word} stands twice"));
+            return Err(format!("{word} is listed twice"));
         }
         statistics.push(statistic);
     }
@@ -49,7 +49,7 @@ fn statistic(word: &str) -> Result<Statistic, String> {
             let plain = number.chars().all(|c| c.is_ascii_digit() || c == '.');
             match number.parse::<f64>() {
                 Ok(q) if plain && q <= 100.0 => Ok(Statistic::Percentile(q)),
-                Ok(_) if plain => Err(format!("{word:?}: percentiles lie between 0 and 100")),
+                Ok(_) if plain => Err(format!("{word:?}: percentiles are between 0 and 100")),
                 _ => {
                     let meant = meant(word, ["mean", "std", "min", "max", "median"]);
                     Err(format!("{word:?} is unknown; {expected}{meant}"))
@@ -83,7 +83,7 @@ mod tests {
             ("p", "unknown"),
             ("pinf", "unknown"),
             ("p-1", "unknown"),
-            ("p50,median", "median stands twice"),
+            ("p50,median", "median is listed twice"),
             ("", "unknown"),
         ] {
             let reason = parse(text).unwrap_err();

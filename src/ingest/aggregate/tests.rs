@@ -1,9 +1,9 @@
-//! Sources of frames that are not files.
+//! Tests with frames from memory.
 
 use std::path::Path;
 
 use super::frames::{FrameReader, FrameSource, as_frames};
-use super::{Options, Outcome, Target, aggregate};
+use super::{AggregationOptions, AggregationOutcome, OutputFile, aggregate};
 use crate::data::features::Features;
 use crate::formats::npy::Values;
 use crate::kernels::aggregate::{Aggregation, SEVEN, reference};
@@ -51,12 +51,12 @@ fn doubles(values: &[f64], cols: usize) -> Option<(Values, usize)> {
     Some((Values::F64(values.to_vec()), cols))
 }
 
-fn run(source: &Memory, folder: &Path, skip_bad: bool) -> crate::Result<Outcome> {
-    let targets = ["a.npz", "new/b.npz"].map(|name| Target {
+fn run(source: &Memory, folder: &Path, skip_bad: bool) -> crate::Result<AggregationOutcome> {
+    let targets = ["a.npz", "new/b.npz"].map(|name| OutputFile {
         path: folder.join(name),
         clips: (0..source.names.len()).collect(),
     });
-    let options = Options {
+    let options = AggregationOptions {
         aggregation: Aggregation::default(),
         precision: None,
         append: false,
@@ -68,7 +68,7 @@ fn run(source: &Memory, folder: &Path, skip_bad: bool) -> crate::Result<Outcome>
 #[test]
 fn any_source_will_do_and_each_clip_is_read_once_for_all_targets() {
     let folder = tempfile::tempdir().unwrap();
-    // Doubles that are the same singles: their deviation is in the digits beyond.
+    // Equal in single precision: their deviation is only visible in double precision.
     let clip = [1.0, 5.0, 1.0 + 1e-9, 5.0, 1.0 + 4e-9, 5.0];
     let source = Memory::new([
         ("y", doubles(&clip, 2)),

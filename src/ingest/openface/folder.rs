@@ -1,37 +1,37 @@
-//! A folder of such files, each a clip, as the rows of one encoder.
+//! A folder with one file per clip, aggregated into the rows of one encoder.
 
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Counts, FaceFrames, Options, Tool, read};
+use super::{Counts, FaceFrames, FaceOptions, Tool, read};
 use crate::ingest::aggregate::BadClip;
-use crate::ingest::clip_files::{ClipFile, Files, list};
+use crate::ingest::clip_files::{ClipFile, ClipFiles, list};
 use crate::ingest::encoder_file::EncoderRows;
 use crate::kernels::aggregate::{Aggregation, Scratch};
 use crate::kernels::pack::{RowSource, RowValues};
 use crate::{Error, Result};
 
-/// What OpenFace 3 puts before the name of a clip.
+/// OpenFace 3's prefix of file names.
 const OPENFACE3_PREFIX: &str = "face_analysis_";
 
-/// A folder that was aggregated.
+/// An aggregated folder.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Folder {
-    /// Names of the columns of a frame; each stands in the rows once for every statistic.
+pub struct FaceFeatures {
+    /// Names of the columns of a frame; the rows have each once per statistic.
     pub columns: Vec<String>,
-    /// One row for each clip with at least one good frame.
+    /// One row per clip with at least one good frame.
     pub rows: EncoderRows,
-    /// What became of each clip, by name.
+    /// The outcome for each clip, by name.
     pub clips: Vec<ClipReport>,
 }
 
-impl Folder {
-    /// The clips whose files cannot be used.
+impl FaceFeatures {
+    /// The clips with unusable files.
     pub fn bad(&self) -> Vec<BadClip> {
         let bad = self.clips.iter().filter_map(|clip| match &clip.outcome {
-            Outcome::Bad(reason) => Some(BadClip {
+            ClipOutcome::Bad(reason) => Some(BadClip {
                 clip: clip.clip.clone(),
                 file: clip.file.display().to_string(),
                 reason: reason.clone(),
@@ -42,51 +42,51 @@ impl Folder {
     }
 }
 
-/// What became of a clip.
+/// The outcome for a clip.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClipReport {
     /// Its name.
     pub clip: String,
     /// Its file.
     pub file: PathBuf,
-    /// Who wrote it, where readable.
+    /// The program that wrote it, if readable.
     pub tool: Option<Tool>,
-    /// Its frames, where readable.
+    /// Its frames, if readable.
     pub frames: Option<Counts>,
     /// Whether it has a row.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: ClipOutcome,
 }
 
 /// Whether a clip has a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", content = "reason", rename_all = "lowercase")]
-pub enum Outcome {
-    /// It has.
+pub enum ClipOutcome {
+    /// It has a row.
     Row,
-    /// No frame is good: the encoder lacks the clip.
+    /// No frame is good: the encoder is missing for the clip.
     Missing,
-    /// Its file cannot be used; why.
+    /// Its file is unusable, for this reason.
     Bad(String),
 }
 
-/// Aggregates the `.csv` files of a folder, on all threads, each by `aggregation`. `progress` gets
-/// the number of clips after each of them, from any thread. Frames are in memory for one clip a thread, rows for
-/// all clips.
+/// Aggregates the `.csv` files of a folder, on all threads, each by `aggregation`. `progress` is called
+/// with the total number of clips after each of them, from any thread. Memory contains the frames of one
+/// clip per thread, and the rows of all clips.
 ///
-/// All clips must have the columns that most of them have; files that cannot be used are reported,
-/// and the caller decides whether that is a fault.
+/// All clips must have the columns that most of them have. Unusable files are reported; the caller
+/// decides whether they are an error.
 ///
 /// # Errors
 /// [`Error::Read`] if the folder cannot be read; [`Error::Data`] if it holds no such file or two
 /// of one clip.
 pub fn aggregate_folder(
     folder: &Path,
-    files: &Files<'_>,
-    options: &Options,
+    files: &ClipFiles<'_>,
+    options: &FaceOptions,
     aggregation: &Aggregation,
     progress: &(dyn Fn(usize) + Sync),
-) -> Result<Folder> {
+) -> Result<FaceFeatures> {
     let mut files = list(folder, "csv", files)?;
     for file in &mut files {
         if let Some(clip) = file.clip.strip_prefix(OPENFACE3_PREFIX) {
@@ -102,7 +102,7 @@ pub fn aggregate_folder(
         })
         .collect();
     let (columns, tool) = most_have(&read).unwrap_or((Vec::new(), Tool::OpenFace2));
-    let mut found = Folder {
+    let mut found = FaceFeatures {
         rows: EncoderRows::new(aggregation.output_len(columns.len())),
         columns,
         clips: Vec::new(),
@@ -113,10 +113,10 @@ pub fn aggregate_folder(
             file: path,
             tool: None,
             frames: None,
-            outcome: Outcome::Missing,
+            outcome: ClipOutcome::Missing,
         };
         match read {
-            Err(error) => report.outcome = Outcome::Bad(error.to_string()),
+            Err(error) => report.outcome = ClipOutcome::Bad(error.to_string()),
             Ok(Clip { face, row }) => {
                 report.tool = Some(face.tool);
                 report.frames = Some(face.counts);
@@ -124,10 +124,10 @@ pub fn aggregate_folder(
                     report.outcome = match difference(&found.columns, tool, &face) {
                         None => {
                             found.rows.push(report.clip.clone(), &row);
-                            Outcome::Row
+                            ClipOutcome::Row
                         }
                         Some(difference) => {
-                            Outcome::Bad(format!("{}: {difference}", report.file.display()))
+                            ClipOutcome::Bad(format!("{}: {difference}", report.file.display()))
                         }
                     };
                 }
@@ -138,7 +138,7 @@ pub fn aggregate_folder(
     Ok(found)
 }
 
-/// The columns that most clips have; those of the earlier clip where two are equally frequent.
+/// The columns that most clips have; ties go to the earlier clip.
 fn most_have(read: &[Result<Clip>]) -> Option<(Vec<String>, Tool)> {
     let mut kinds: Vec<(&FaceFrames, usize)> = Vec::new();
     for clip in read.iter().flatten().filter(|clip| !clip.row.is_empty()) {
@@ -152,16 +152,16 @@ fn most_have(read: &[Result<Clip>]) -> Option<(Vec<String>, Tool)> {
     first.map(|(face, _)| (face.columns.clone(), face.tool))
 }
 
-/// A clip that was read: without its values, with its row.
+/// A clip that was read: its row, without the frames.
 struct Clip {
     face: FaceFrames,
-    /// Empty where no frame is good.
+    /// Empty if no frame is good.
     row: Vec<f32>,
 }
 
 fn one(
     file: &ClipFile,
-    options: &Options,
+    options: &FaceOptions,
     aggregation: &Aggregation,
     scratch: &mut Scratch,
 ) -> Result<Clip> {

@@ -1,4 +1,4 @@
-//! Groups of columns, told apart by their names.
+//! Groups of columns, recognised by their names.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub enum Group {
     Eyes,
     /// Parameters of the point distribution model: `p_scale` … `p_33`.
     Shape,
-    /// Emotions as the analyser sees them; OpenFace 3's class is spread over eight columns of 0 and 1.
+    /// Emotions according to the program; OpenFace 3's class becomes eight columns of 0 and 1.
     Emotion,
     /// py-feat's `valence` and `arousal`.
     Affect,
@@ -35,7 +35,7 @@ pub enum Group {
     BlendShapes,
 }
 
-/// Every group with its name.
+/// All groups with their names.
 const NAMES: [(Group, &str); 12] = [
     (Group::Au, "au"),
     (Group::Gaze, "gaze"),
@@ -55,7 +55,7 @@ const NAMES: [(Group, &str); 12] = [
 const DEFAULT: [Group; 4] = [Group::Landmarks, Group::Au, Group::Gaze, Group::Pose];
 
 /// The columns of the challenge's own OpenFace features, in its order: 17 intensities of action
-/// units, head rotation and place, gaze. These are the 31 of the registry.
+/// units, head rotation and position, gaze. These are the 31 of the registry.
 pub const CHALLENGE_COLUMNS: [&str; 31] = [
     "AU01_r",
     "AU02_r",
@@ -172,8 +172,8 @@ impl fmt::Display for Group {
 
 /// Which columns to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Selection {
-    /// Landmarks, action units, gaze and head pose, as far as the file has them.
+pub enum ColumnSelection {
+    /// Those of landmarks, action units, gaze and head pose that the file has.
     #[default]
     Paper,
     /// [`CHALLENGE_COLUMNS`].
@@ -182,15 +182,15 @@ pub enum Selection {
     Groups(Vec<Group>),
 }
 
-impl Selection {
-    /// Reads `paper`, `challenge`, or names of groups with commas between them.
+impl ColumnSelection {
+    /// Parses `paper`, `challenge`, or group names separated by commas.
     ///
     /// # Errors
-    /// [`Error::Data`] for a name that is no group, or one that stands twice.
-    pub fn parse(text: &str) -> Result<Selection> {
+    /// [`Error::Data`] for an unknown group, or one that is listed twice.
+    pub fn parse(text: &str) -> Result<ColumnSelection> {
         match text.trim() {
-            "paper" => return Ok(Selection::Paper),
-            "challenge" => return Ok(Selection::Challenge),
+            "paper" => return Ok(ColumnSelection::Paper),
+            "challenge" => return Ok(ColumnSelection::Challenge),
             _ => {}
         }
         let mut groups = Vec::new();
@@ -201,22 +201,22 @@ impl Selection {
                 let all = names.into_iter().chain(["paper", "challenge"]);
                 let names = names.join(", ");
                 return Err(Error::Data(format!(
-                    "--groups: no group of columns is called {name:?}; expected paper, challenge, or some of {names}{}",
+                    "--groups: no such group of columns: {name:?}; expected paper, challenge, or some of {names}{}",
                     meant(name, all)
                 )));
             };
             if groups.contains(&group) {
-                return Err(Error::Data(format!("the group {name} stands twice")));
+                return Err(Error::Data(format!("group {name} is listed twice")));
             }
             groups.push(group);
         }
-        Ok(Selection::Groups(groups))
+        Ok(ColumnSelection::Groups(groups))
     }
 
     /// The groups to look for.
     pub(super) fn groups(&self) -> &[Group] {
         match self {
-            Selection::Groups(groups) => groups,
+            ColumnSelection::Groups(groups) => groups,
             _ => &DEFAULT,
         }
     }

@@ -1,52 +1,52 @@
-//! Where a file has what, and how its cells become numbers.
+//! The layout of a file: which columns contain what, and how cells become numbers.
 
-use super::{CHALLENGE_COLUMNS, Group, Selection, Tool};
+use super::{CHALLENGE_COLUMNS, ColumnSelection, Group, Tool};
 use crate::Result;
-use crate::formats::csv::rows::CsvRows;
+use crate::formats::csv::reader::CsvReader;
 
 /// Classes of OpenFace 3's emotion, from 0 (AffectNet's order).
 const OPENFACE3_EMOTIONS: [&str; 8] = [
     "neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt",
 ];
 
-/// How cells become numbers.
+/// The format of cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// One number.
+    /// A number.
     Number,
     /// A list of numbers, nested or not.
     List,
     /// A list of points: all x, then all y.
     Points,
-    /// The number of a class, spread over columns of 0 and 1.
+    /// A class number, which becomes columns of 0 and 1.
     Class,
 }
 
-/// The columns of a file that matter.
+/// The columns of a file that are used.
 pub(super) struct Layout {
     pub tool: Tool,
-    /// What tells frames apart; without it all rows are faces of one image.
+    /// The frame number; without it all rows are faces of one image.
     frame: Option<usize>,
-    /// The cell that says whether a face was found.
+    /// Whether a face was detected.
     found: Option<usize>,
     confidence: Option<usize>,
     fields: Vec<(usize, Form)>,
 }
 
-/// What a row says about its face, values apart.
+/// The detection of a row's face.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Detection {
     pub found: bool,
-    /// 1 where the file has no such column.
+    /// 1 if the file has no such column.
     pub confidence: f64,
 }
 
 impl Layout {
-    /// Finds the columns by the names of the header.
+    /// Finds the columns by their names in the header.
     ///
     /// # Errors
-    /// [`crate::Error::Csv`] if the file is of no known program, or lacks what was asked for.
-    pub fn of(rows: &CsvRows, selection: &Selection) -> Result<Layout> {
+    /// [`crate::Error::Csv`] if the file is not from a known program, or lacks selected columns.
+    pub fn of(rows: &CsvReader, selection: &ColumnSelection) -> Result<Layout> {
         let column = |name: &str| rows.column(name);
         let missing = |reason: String| Err(rows.fault(Some(1), None, reason));
         let (tool, frame, found, confidence) = if let Some(face) = column("face_detection") {
@@ -63,16 +63,16 @@ impl Layout {
             (Tool::OpenFace2, column("frame"), success, confidence)
         } else {
             return missing(
-                "is no output of OpenFace 2 (which has a column success or confidence), OpenFace 3 (face_detection) or py-feat (FaceScore)"
+                "is not an output of OpenFace 2 (which has a column success or confidence), OpenFace 3 (face_detection) or py-feat (FaceScore)"
                     .into(),
             );
         };
         let mut fields = Vec::new();
-        if *selection == Selection::Challenge {
+        if *selection == ColumnSelection::Challenge {
             for name in CHALLENGE_COLUMNS {
                 let Some(column) = column(name) else {
                     return missing(format!(
-                        "has no column {name}, one of the challenge's 31; choose other groups"
+                        "has no column {name}, one of the challenge's 31; choose different groups"
                     ));
                 };
                 fields.push((column, Form::Number));
@@ -85,7 +85,7 @@ impl Layout {
                         fields.push((column, form(tool, name)));
                     }
                 }
-                if fields.len() == before && *selection != Selection::Paper {
+                if fields.len() == before && *selection != ColumnSelection::Paper {
                     return missing(format!("has no columns of the group {group}"));
                 }
             }
@@ -97,7 +97,7 @@ impl Layout {
             let name = &rows.columns()[column];
             let same = |&&(other, _): &&(usize, Form)| rows.columns()[other] == *name;
             if fields[..at].iter().any(|field| same(&field)) {
-                return missing(format!("the column {name} stands twice; keep one"));
+                return missing(format!("column {name} appears twice; keep one"));
             }
         }
         Ok(Layout {
@@ -114,19 +114,19 @@ impl Layout {
         self.confidence.is_some()
     }
 
-    /// The frame of a row; none where all rows are of one image.
+    /// The frame of a row; `None` if all rows are of one image.
     ///
     /// # Errors
     /// [`crate::Error::Csv`] if the cell is not UTF-8.
-    pub fn frame<'a>(&self, rows: &'a CsvRows) -> Result<Option<&'a str>> {
+    pub fn frame<'a>(&self, rows: &'a CsvReader) -> Result<Option<&'a str>> {
         self.frame.map(|column| rows.cell(column)).transpose()
     }
 
-    /// Whether a row has a face, and how sure its program was.
+    /// Whether a row has a face, and with which confidence.
     ///
     /// # Errors
-    /// [`crate::Error::Csv`] for cells that are no numbers.
-    pub fn detection(&self, rows: &CsvRows) -> Result<Detection> {
+    /// [`crate::Error::Csv`] for cells that are not numbers.
+    pub fn detection(&self, rows: &CsvReader) -> Result<Detection> {
         if let (Tool::OpenFace3, Some(column)) = (self.tool, self.found) {
             if rows.cell(column)?.is_empty() {
                 return Ok(Detection {
@@ -157,17 +157,17 @@ impl Layout {
         let confidence = match number(self.confidence)? {
             None => 1.0,
             Some(Some(confidence)) if !confidence.is_nan() => confidence,
-            // Less than any threshold.
+            // Below any threshold.
             Some(_) => f64::NEG_INFINITY,
         };
         Ok(Detection { found, confidence })
     }
 
-    /// Appends the values of a row; false, with nothing appended, where a cell is empty.
+    /// Appends the values of a row; if a cell is empty, appends nothing and returns false.
     ///
     /// # Errors
-    /// [`crate::Error::Csv`] for cells that are no numbers, or not finite.
-    pub fn values(&self, rows: &CsvRows, out: &mut Vec<f64>) -> Result<bool> {
+    /// [`crate::Error::Csv`] for cells that are not finite numbers.
+    pub fn values(&self, rows: &CsvReader, out: &mut Vec<f64>) -> Result<bool> {
         let before = out.len();
         for &(column, form) in &self.fields {
             let start = out.len();
@@ -202,11 +202,11 @@ impl Layout {
         Ok(true)
     }
 
-    /// Names of the values of a row; lists have as many as the present row.
+    /// Names of the values of a row; lists are as long as in the current row.
     ///
     /// # Errors
     /// As [`Layout::values`].
-    pub fn names(&self, rows: &CsvRows) -> Result<Vec<String>> {
+    pub fn names(&self, rows: &CsvReader) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for &(column, form) in &self.fields {
             let name = &rows.columns()[column];
@@ -229,8 +229,8 @@ impl Layout {
         Ok(names)
     }
 
-    /// Names of the values where no list is among them.
-    pub fn fixed_names(&self, rows: &CsvRows) -> Option<Vec<String>> {
+    /// Names of the values, if none of them is a list.
+    pub fn fixed_names(&self, rows: &CsvReader) -> Option<Vec<String>> {
         let fixed = self.fields.iter().all(|(_, form)| *form == Form::Number);
         let names = self.fields.iter();
         fixed.then(|| {
@@ -240,8 +240,8 @@ impl Layout {
         })
     }
 
-    /// Appends the numbers of a list as Python prints it, nested or not.
-    fn list(&self, rows: &CsvRows, column: usize, out: &mut Vec<f64>) -> Result<()> {
+    /// Appends the numbers of a list as printed by Python, nested or not.
+    fn list(&self, rows: &CsvReader, column: usize, out: &mut Vec<f64>) -> Result<()> {
         let text = rows.cell(column)?;
         let numbers = serde_json::from_str(text).ok().and_then(|value| {
             let mut numbers = Vec::new();

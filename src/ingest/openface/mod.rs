@@ -1,22 +1,22 @@
-//! Frame-level output of face analysers: OpenFace 2 (FeatureExtraction, FaceLandmarkVidMulti,
+//! Frame-level output of face-analysis programs: OpenFace 2 (FeatureExtraction, FaceLandmarkVidMulti,
 //! FaceLandmarkImg), OpenFace 3 and py-feat.
 //!
 //! # Which frames are kept
-//! Those in which a face was found: `success` is 1 (OpenFace 2; FaceLandmarkImg has no such column
-//! and writes faces only), `face_detection` is filled (OpenFace 3), `FaceScore` is filled
-//! (py-feat); with a least confidence, those that reach it (`confidence`, the fifth number of
-//! `face_detection`, `FaceScore`). Of several faces in one frame (rows that follow each other with
-//! the same `frame`) the one found with the highest confidence counts, the first where they are equal.
-//! For OpenFace 3 and py-feat, which leave cells of a lost face empty, a frame that lacks a value
-//! that was asked for counts as one without a face.
+//! Those with a detected face: `success` is 1 (OpenFace 2; FaceLandmarkImg has no such column
+//! and writes faces only), `face_detection` is not empty (OpenFace 3), `FaceScore` is not empty
+//! (py-feat); with a minimum confidence, those that reach it (`confidence`, the fifth number of
+//! `face_detection`, `FaceScore`). If a frame has several faces (consecutive rows with
+//! the same `frame`), the one with the highest confidence counts, the first one in case of ties.
+//! For OpenFace 3 and py-feat, which leave the cells of a lost face empty, a frame that lacks a
+//! selected value counts as one without a face.
 //!
 //! # Interpolation
-//! [`Options::interpolate`] is the rule of the challenge's own script (BlEmoRe, `openface2npy.py`),
-//! with a threshold of 0.85 for the confidence unless another is given: frames are bad where no face
-//! was found or the confidence is too low. If the share of frames with a face, or that of frames
-//! with enough confidence, is at least 0.85 and below 1, bad frames are interpolated linearly
-//! between good ones, those before the first are dropped, those after the last repeat it. Otherwise
-//! *all* frames that have values are taken as they stand, bad ones too.
+//! [`FaceOptions::interpolate`] is the rule of the challenge's own script (BlEmoRe, `openface2npy.py`),
+//! with a default confidence threshold of 0.85: frames are bad if they have no face or a confidence
+//! below the threshold. If the share of frames with a face, or that of frames
+//! with sufficient confidence, is at least 0.85 and below 1, bad frames are interpolated linearly
+//! between good ones; those before the first good one are dropped, those after the last one repeat it.
+//! Otherwise *all* frames that have values are used unchanged, including bad ones.
 
 mod folder;
 mod group;
@@ -25,20 +25,20 @@ mod read;
 
 use serde::Serialize;
 
-pub use folder::{ClipReport, Folder, Outcome, aggregate_folder};
-pub use group::{CHALLENGE_COLUMNS, Group, Selection};
+pub use folder::{ClipOutcome, ClipReport, FaceFeatures, aggregate_folder};
+pub use group::{CHALLENGE_COLUMNS, ColumnSelection, Group};
 pub use read::read;
 
-/// The confidence below which the challenge's script takes a frame as bad, and the share of good
-/// frames from which on it interpolates.
+/// The confidence below which the challenge's script considers a frame bad, and the share of good frames
+/// from which it interpolates.
 pub const CHALLENGE_THRESHOLD: f64 = 0.85;
 
 /// How to read a clip.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Options {
-    /// Which columns.
-    pub selection: Selection,
-    /// Least confidence of a frame, in [0, 1].
+pub struct FaceOptions {
+    /// The columns to read.
+    pub selection: ColumnSelection,
+    /// Minimum confidence of a frame, in [0, 1].
     pub min_confidence: Option<f64>,
     /// Whether bad frames are interpolated by the challenge's rule.
     pub interpolate: bool,
@@ -56,32 +56,32 @@ pub enum Tool {
     PyFeat,
 }
 
-/// Frames of a clip, and what became of each.
+/// Frames of a clip by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Frames of the file.
+    /// Frames in the file.
     pub frames: usize,
-    /// Those that are kept, interpolated ones too.
+    /// Frames kept, including interpolated ones.
     pub kept: usize,
-    /// Those dropped because no face was found.
+    /// Frames dropped because they have no face.
     pub no_face: usize,
-    /// Those dropped because the face was found with too little confidence.
+    /// Frames dropped because of low confidence.
     pub low_confidence: usize,
     /// Kept frames whose values were interpolated.
     pub interpolated: usize,
-    /// Further faces in the same frames; they are left out.
+    /// Additional faces in the same frames; they are ignored.
     pub other_faces: usize,
 }
 
 /// The kept frames of a clip.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaceFrames {
-    /// Who wrote the file.
+    /// The program that wrote the file.
     pub tool: Tool,
     /// Names of the columns, in order.
     pub columns: Vec<String>,
-    /// Values `(kept, columns)`, row-major, as the file has them.
+    /// Values `(kept, columns)`, row-major, as in the file.
     pub values: Vec<f64>,
-    /// What became of the frames.
+    /// Frames by outcome.
     pub counts: Counts,
 }

@@ -3,34 +3,34 @@
 use std::path::Path;
 
 use super::layout::{Detection, Layout};
-use super::{CHALLENGE_THRESHOLD, Counts, FaceFrames, Options, Tool};
+use super::{CHALLENGE_THRESHOLD, Counts, FaceFrames, FaceOptions, Tool};
 use crate::Result;
-use crate::formats::csv::rows::CsvRows;
+use crate::formats::csv::reader::CsvReader;
 
-/// Values of one clip that are held at most: 1 GiB.
+/// Most values of one clip in memory: 1 GiB.
 const MAX_VALUES: usize = 1 << 27;
 
-/// What is kept of the rows of one frame: its best face.
+/// The best face of a frame.
 struct Frame {
     detection: Detection,
-    /// Empty where the face is not needed.
+    /// Empty if the face is not needed.
     values: Vec<f64>,
 }
 
-/// Reads the output of a face analyser for one clip, in memory bounded by one line and the kept
+/// Reads the output of a face-analysis program for one clip, in memory bounded by one line and the kept
 /// values.
 ///
-/// A clip without one good frame gives no values and is no error: the encoder lacks that clip.
+/// A clip without any good frame gives no values and is not an error: the encoder is missing for it.
 ///
 /// # Errors
 /// [`crate::Error::Read`] if the file cannot be opened; [`crate::Error::Csv`] with line and column
-/// if it is of no known program, lacks columns that were asked for, is malformed, or holds a value
-/// in a kept frame that is not finite.
-pub fn read(path: &Path, options: &Options) -> Result<FaceFrames> {
-    let mut rows = CsvRows::open(path)?;
+/// if it is not from a known program, lacks selected columns, is malformed, or contains a non-finite
+/// value in a kept frame.
+pub fn read(path: &Path, options: &FaceOptions) -> Result<FaceFrames> {
+    let mut rows = CsvReader::open(path)?;
     let layout = Layout::of(&rows, &options.selection)?;
     if (options.min_confidence.is_some() || options.interpolate) && !layout.has_confidence() {
-        let reason = "has no column confidence to choose frames by".into();
+        let reason = "has no column confidence to select frames by".into();
         return Err(rows.fault(Some(1), None, reason));
     }
     let mut clip = Clip::new(options);
@@ -43,8 +43,9 @@ pub fn read(path: &Path, options: &Options) -> Result<FaceFrames> {
             last = Some(frame.unwrap_or_default().to_owned());
         }
         if clip.held > MAX_VALUES {
-            let reason =
-                format!("has more than {MAX_VALUES} values; cut the clip, or choose fewer groups");
+            let reason = format!(
+                "has more than {MAX_VALUES} values; shorten the clip, or choose fewer groups"
+            );
             return Err(rows.fault(Some(rows.line()), None, reason));
         }
     }
@@ -77,17 +78,17 @@ struct Clip {
     threshold: Option<f64>,
     columns: Option<Vec<String>>,
     frame: Option<Frame>,
-    /// Of the kept frames.
+    /// Values of the kept frames.
     values: Vec<f64>,
-    /// All frames, where they may be interpolated.
+    /// All frames, if they may be interpolated.
     all: Vec<Frame>,
-    /// Values in memory.
+    /// Number of values in memory.
     held: usize,
     counts: Counts,
 }
 
 impl Clip {
-    fn new(options: &Options) -> Self {
+    fn new(options: &FaceOptions) -> Self {
         let fallback = options.interpolate.then_some(CHALLENGE_THRESHOLD);
         Self {
             interpolate: options.interpolate,
@@ -106,8 +107,8 @@ impl Clip {
             .is_none_or(|least| detection.confidence >= least)
     }
 
-    /// Takes the present row, of the frame at hand or of the next.
-    fn row(&mut self, rows: &CsvRows, layout: &Layout, same_frame: bool) -> Result<()> {
+    /// Processes the current row, of the same frame as before or of the next.
+    fn row(&mut self, rows: &CsvReader, layout: &Layout, same_frame: bool) -> Result<()> {
         let mut detection = layout.detection(rows)?;
         if same_frame {
             self.counts.other_faces += 1;
@@ -133,12 +134,12 @@ impl Clip {
                     .as_ref()
                     .is_some_and(|names| names.len() != values.len())
             {
-                let reason = "its lists are longer or shorter than in earlier frames".into();
+                let reason = "its lists differ in length from those of earlier frames".into();
                 return Err(rows.fault(Some(rows.line()), None, reason));
             }
             detection.found = complete;
         } else if self.interpolate && layout.tool == Tool::OpenFace2 {
-            // What cannot be read stays out, and counts only where it would be needed.
+            // Unreadable values only matter if they are needed.
             if !layout.values(rows, &mut values).unwrap_or(false) {
                 values.clear();
             }
@@ -149,7 +150,7 @@ impl Clip {
         Ok(())
     }
 
-    /// Whether a face takes the place of the frame's best so far.
+    /// Whether a face is better than the frame's best so far.
     fn is_better(&self, new: Detection) -> bool {
         let rank = |face: Detection| (face.found, face.confidence);
         match &self.frame {
@@ -158,7 +159,7 @@ impl Clip {
         }
     }
 
-    /// Counts the frame at hand and keeps its values.
+    /// Counts the current frame and keeps its values.
     fn end_frame(&mut self) {
         let Some(frame) = self.frame.take() else {
             return;
@@ -179,14 +180,14 @@ impl Clip {
         frame.detection.found && self.is_sure(frame.detection)
     }
 
-    /// Fills the frames that are bad, or takes all as they stand; module docs.
+    /// Interpolates the bad frames, or uses all frames unchanged; see the module docs.
     fn by_the_challenges_rule(&mut self) {
         let all = std::mem::take(&mut self.all);
         let goods: Vec<usize> = (0..all.len())
             .filter(|&at| self.is_good(&all[at]))
             .collect();
         let (Some(&first), Some(&last)) = (goods.first(), goods.last()) else {
-            // No face at all: the encoder lacks the clip, where the script takes what stands there.
+            // No face at all: the encoder is missing for the clip. (The script uses the values anyway.)
             all.iter().for_each(|frame| self.counts.drop(frame));
             return;
         };

@@ -7,26 +7,30 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::{Options, Vectors, table};
+use super::{VectorOptions, Vectors, table};
 use crate::formats::npy::header::Header;
 use crate::formats::npy::read_numbers;
 use crate::ingest::aggregate::BadClip;
-use crate::ingest::clip_files::{ClipFile, Files, holds, list};
+use crate::ingest::clip_files::{ClipFile, ClipFiles, holds, list};
 use crate::ingest::encoder_file::EncoderRows;
 use crate::{Error, Result};
 
 /// Longest vector; the paper's longest has 57,344 values.
 const MAX_LENGTH: usize = 1 << 24;
 
-/// A vector, and the names of its values where the file has them.
+/// A vector, and the names of its values if the file has them.
 type Named = (Vec<f32>, Option<Vec<String>>);
 
 /// Reads a folder of `.npy` files, or else of `.csv` files.
-pub(super) fn read(folder: &Path, files: &Files<'_>, options: &Options) -> Result<Vectors> {
+pub(super) fn read(
+    folder: &Path,
+    files: &ClipFiles<'_>,
+    options: &VectorOptions,
+) -> Result<Vectors> {
     let (npy, csv) = (holds(folder, "npy", files)?, holds(folder, "csv", files)?);
     if npy && csv {
         return Err(Error::Data(format!(
-            "{}: has .npy and .csv files; expected one kind, one file a clip",
+            "{}: has .npy and .csv files; expected only one kind, one file per clip",
             folder.display()
         )));
     }
@@ -65,7 +69,7 @@ pub(super) fn read(folder: &Path, files: &Files<'_>, options: &Options) -> Resul
                 )
             }
             Ok((_, names)) if names != vectors.columns => format!(
-                "{shown}: its columns have other names, or another order, than those of most files"
+                "{shown}: the names or order of its columns differ from those of most files"
             ),
             Ok((row, _)) => {
                 vectors.rows.push(clip, &row);
@@ -97,7 +101,7 @@ fn read_npy(path: &Path) -> Result<Vec<f32>> {
         [length] | [1, length] => length,
         _ => {
             return Err(fault(format!(
-                "expected one vector, (D) or (1, D), found shape {:?}; frames are for aggregate",
+                "expected one vector, (D) or (1, D), found shape {:?}; for frames use aggregate",
                 header.shape
             )));
         }

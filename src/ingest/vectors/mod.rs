@@ -1,7 +1,7 @@
-//! Features that are one vector a clip already, such as openSMILE's functionals: no aggregation.
+//! Features that are already one vector per clip, such as openSMILE functionals: no aggregation.
 //!
-//! A table has one row a clip; a folder one file a clip, either `.npy` with one vector `(D)` or
-//! `(1, D)`, or `.csv` with one row below its header.
+//! A table has one row per clip; a folder has one file per clip, either `.npy` with one vector `(D)` or
+//! `(1, D)`, or `.csv` with one row after its header.
 
 mod folder;
 mod table;
@@ -9,20 +9,20 @@ mod table;
 use std::path::Path;
 
 use super::aggregate::BadClip;
-use super::clip_files::Files;
+use super::clip_files::ClipFiles;
 use super::encoder_file::EncoderRows;
 use crate::Result;
 
 /// How to read vectors.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// The column with the clips' names; otherwise the first of [`NAME_COLUMNS`] that is there.
+pub struct VectorOptions {
+    /// The column with the clip names; by default the first of [`NAME_COLUMNS`] that exists.
     pub name_column: Option<String>,
-    /// Columns to leave out, beside [`NO_FEATURES`].
+    /// Columns to leave out, in addition to [`NO_FEATURES`].
     pub drop: Vec<String>,
 }
 
-/// Columns that name the clip, in the order in which they are looked for.
+/// Columns that can contain the clip names, in order of priority.
 pub const NAME_COLUMNS: [&str; 6] = ["filename", "file", "clip", "name", "video", "audio"];
 
 /// Columns that are never features: openSMILE's times, metadata, and columns without a name.
@@ -44,21 +44,21 @@ pub const NO_FEATURES: [&str; 12] = [
 /// Vectors that were read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vectors {
-    /// One row a clip.
+    /// One row per clip.
     pub rows: EncoderRows,
-    /// Names of the columns, where the files have names.
+    /// Names of the columns, if the files have them.
     pub columns: Option<Vec<String>>,
-    /// What could not be used; reasons name their place.
+    /// Unusable rows and files; the reasons give their position.
     pub bad: Vec<BadClip>,
 }
 
-/// Reads a table, or of a folder these files.
+/// Reads a table, or the selected files of a folder.
 ///
 /// # Errors
 /// [`crate::Error::Read`] if it cannot be opened; [`crate::Error::Csv`] or [`crate::Error::Data`]
-/// if it is malformed, names no clips, or names one twice. Single rows and files that cannot be
-/// used (text, NaN, another width than most) are reported in [`Vectors::bad`].
-pub fn read(path: &Path, files: &Files<'_>, options: &Options) -> Result<Vectors> {
+/// if it is malformed, has no clip names, or names a clip twice. Single unusable rows and files (text,
+/// NaN, another width than most) are reported in [`Vectors::bad`].
+pub fn read(path: &Path, files: &ClipFiles<'_>, options: &VectorOptions) -> Result<Vectors> {
     if path.is_dir() {
         folder::read(path, files, options)
     } else {
@@ -66,7 +66,7 @@ pub fn read(path: &Path, files: &Files<'_>, options: &Options) -> Result<Vectors
     }
 }
 
-/// A clip's name as tools write it: quoted, or with the folders before it.
+/// A clip name without the quotes and folders that some programs write.
 fn clip_name(text: &str) -> &str {
     let bare = text.trim_matches(['\'', '"']);
     let name = bare.rsplit(['/', '\\']).next().unwrap_or(bare);

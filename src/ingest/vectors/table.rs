@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{NAME_COLUMNS, NO_FEATURES, Options, Vectors, clip_name};
-use crate::formats::csv::rows::CsvRows;
+use super::{NAME_COLUMNS, NO_FEATURES, VectorOptions, Vectors, clip_name};
+use crate::formats::csv::reader::CsvReader;
 use crate::ingest::aggregate::BadClip;
 use crate::ingest::encoder_file::EncoderRows;
 use crate::suggest::meant;
 use crate::{Error, Result};
 
-/// Reads a table with one row a clip.
-pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
-    let mut table = CsvRows::open(path)?;
+/// Reads a table with one row per clip.
+pub(super) fn read(path: &Path, options: &VectorOptions) -> Result<Vectors> {
+    let mut table = CsvReader::open(path)?;
     let name = match &options.name_column {
         Some(name) => table
             .column(name)
@@ -22,7 +22,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
             .find_map(|name| table.column(name))
             .ok_or_else(|| {
                 let reason = format!(
-                    "has no column with names of clips ({}); name one with --name-column",
+                    "has no column with clip names ({}); choose one with --name-column",
                     NAME_COLUMNS.join(", ")
                 );
                 table.fault(Some(1), None, reason)
@@ -40,7 +40,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
         }
         if let Some(first) = lines.insert(clip.clone(), table.line()) {
             let reason =
-                format!("names the clip {clip:?}, as line {first} does; expected one row a clip");
+                format!("names the clip {clip:?}, as line {first} does; expected one row per clip");
             return Err(table.cell_fault(name, reason));
         }
         match fill(&table, &features, &mut row) {
@@ -59,9 +59,9 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Vectors> {
     })
 }
 
-/// Reads a file with one row, that of its clip, and the names of its columns.
-pub(super) fn read_one(path: &Path, options: &Options) -> Result<(Vec<f32>, Vec<String>)> {
-    let mut table = CsvRows::open(path)?;
+/// Reads a file with the one row of its clip, and the names of its columns.
+pub(super) fn read_one(path: &Path, options: &VectorOptions) -> Result<(Vec<f32>, Vec<String>)> {
+    let mut table = CsvReader::open(path)?;
     let named = options
         .name_column
         .as_deref()
@@ -69,19 +69,18 @@ pub(super) fn read_one(path: &Path, options: &Options) -> Result<(Vec<f32>, Vec<
     let features = features(&table, options, named)?;
     let mut row = vec![0.0; features.len()];
     if !table.advance()? {
-        return Err(table.fault(None, None, "has no row below its header".into()));
+        return Err(table.fault(None, None, "has no rows after its header".into()));
     }
     fill(&table, &features, &mut row)?;
     if table.advance()? {
-        let reason =
-            "a second row; expected one, that of the file's clip (frames are for aggregate)";
+        let reason = "has a second row; expected one per file (for frames use aggregate)";
         return Err(table.fault(Some(table.line()), None, reason.into()));
     }
     Ok((row, names(&table, &features)))
 }
 
-/// The error for a column that was named but does not exist.
-fn no_column(table: &CsvRows, name: &str, purpose: &str) -> Error {
+/// The error for a requested column that does not exist.
+fn no_column(table: &CsvReader, name: &str, purpose: &str) -> Error {
     let meant = meant(name, table.columns().iter().map(String::as_str));
     table.fault(
         Some(1),
@@ -91,7 +90,7 @@ fn no_column(table: &CsvRows, name: &str, purpose: &str) -> Error {
 }
 
 /// The columns that are features, in order.
-fn features(table: &CsvRows, options: &Options, name: Option<usize>) -> Result<Vec<usize>> {
+fn features(table: &CsvReader, options: &VectorOptions, name: Option<usize>) -> Result<Vec<usize>> {
     for dropped in &options.drop {
         if table.column(dropped).is_none() {
             return Err(no_column(table, dropped, " to leave out"));
@@ -113,28 +112,28 @@ fn features(table: &CsvRows, options: &Options, name: Option<usize>) -> Result<V
             return Err(table.fault(
                 Some(1),
                 None,
-                format!("the column {title} stands twice; keep one"),
+                format!("column {title} appears twice; keep one"),
             ));
         }
     }
     Ok(features)
 }
 
-fn names(table: &CsvRows, features: &[usize]) -> Vec<String> {
+fn names(table: &CsvReader, features: &[usize]) -> Vec<String> {
     let title = |&column: &usize| table.columns()[column].clone();
     features.iter().map(title).collect()
 }
 
-fn fill(table: &CsvRows, features: &[usize], row: &mut [f32]) -> Result<()> {
+fn fill(table: &CsvReader, features: &[usize], row: &mut [f32]) -> Result<()> {
     for (out, &column) in row.iter_mut().zip(features) {
         let value = table.number(column)?;
-        // In the precision of the file that is written.
+        // In the precision of the output file.
         let value = value
             .map(|value| value as f32)
             .filter(|value| value.is_finite());
         *out = value.ok_or_else(|| {
             let reason =
-                "expected a finite number; repair the row, or leave the column out with --drop";
+                "expected a finite number; fix the row, or leave the column out with --drop";
             table.cell_fault(column, reason.into())
         })?;
     }

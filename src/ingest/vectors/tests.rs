@@ -2,15 +2,15 @@
 
 use super::*;
 
-fn table(text: &str, options: &Options) -> Result<Vectors> {
+fn table(text: &str, options: &VectorOptions) -> Result<Vectors> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
     std::fs::write(&path, text).unwrap();
-    read(&path, &Files::default(), options)
+    read(&path, &ClipFiles::default(), options)
 }
 
-fn options(name: Option<&str>, drop: &[&str]) -> Options {
-    Options {
+fn options(name: Option<&str>, drop: &[&str]) -> VectorOptions {
+    VectorOptions {
         name_column: name.map(str::to_owned),
         drop: drop.iter().map(|name| name.to_string()).collect(),
     }
@@ -19,14 +19,14 @@ fn options(name: Option<&str>, drop: &[&str]) -> Options {
 #[test]
 fn tables_of_every_tool_are_read() {
     for text in [
-        // openSMILE's own program.
+        // The SMILExtract program.
         "name;frameTime;F0;loudness\n'a.wav';0.000000;1.5;2\n'b';0.0;-3;4e-1\n",
-        // Its Python package.
+        // The opensmile Python package.
         "file,start,end,F0,loudness\n/data/x/a.wav,0 days,0 days 00:00:01.5,1.5,2\nC:\\x\\b.wav,0 days,0 days,-3,0.4\n",
-        // pandas with its index, and metadata beside.
+        // pandas with its index and metadata columns.
         ",filename,fold,F0,loudness\n0,a.mov,1,1.5,2.0\n1,b.mov,2,-3.0,0.4\n",
     ] {
-        let vectors = table(text, &Options::default()).unwrap();
+        let vectors = table(text, &VectorOptions::default()).unwrap();
         assert_eq!(vectors.rows.names(), ["a", "b"]);
         assert_eq!(vectors.rows.row(0), [1.5, 2.0]);
         assert_eq!(vectors.rows.row(1), [-3.0, 0.4]);
@@ -44,7 +44,7 @@ fn tables_of_every_tool_are_read() {
 #[test]
 fn bad_rows_are_told_and_the_others_kept() {
     let text = "name,x,y\na,1,2\nb,nan,2\nc,1,loud\nd,,1\ne,1e300,1\nf,3,4\n";
-    let vectors = table(text, &Options::default()).unwrap();
+    let vectors = table(text, &VectorOptions::default()).unwrap();
     assert_eq!(vectors.rows.names(), ["a", "f"]);
     assert_eq!(vectors.bad.len(), 4);
     for (bad, place) in vectors.bad.iter().zip([
@@ -63,7 +63,7 @@ fn tables_that_name_no_clip_or_one_twice_are_refused() {
         (
             "a,b\n1,2\n",
             options(None, &[]),
-            "no column with names of clips",
+            "no column with clip names",
         ),
         ("a,b\n1,2\n", options(Some("c"), &[]), "has no column c"),
         (
@@ -79,7 +79,7 @@ fn tables_that_name_no_clip_or_one_twice_are_refused() {
         (
             "name,x,x\na,1,2\n",
             options(None, &[]),
-            "the column x stands twice",
+            "column x appears twice",
         ),
         (
             "name,x\n,2\n",
@@ -121,7 +121,12 @@ fn a_folder_has_one_file_a_clip() {
     put("f.npy", b"junk");
     put("g.npy", &npy("<f4", "(0,)", b""));
     put("notes.txt", b"");
-    let vectors = read(folder.path(), &Files::default(), &Options::default()).unwrap();
+    let vectors = read(
+        folder.path(),
+        &ClipFiles::default(),
+        &VectorOptions::default(),
+    )
+    .unwrap();
     assert_eq!(vectors.rows.names(), ["a", "b"]);
     assert_eq!(vectors.rows.row(0), [3.0, 4.0]);
     assert_eq!(vectors.columns, None);
@@ -134,8 +139,16 @@ fn a_folder_has_one_file_a_clip() {
         );
     }
     put("h.csv", b"x\n1\n");
-    let both = read(folder.path(), &Files::default(), &Options::default()).unwrap_err();
-    assert!(both.to_string().contains("expected one kind"), "{both}");
+    let both = read(
+        folder.path(),
+        &ClipFiles::default(),
+        &VectorOptions::default(),
+    )
+    .unwrap_err();
+    assert!(
+        both.to_string().contains("expected only one kind"),
+        "{both}"
+    );
 }
 
 #[test]
@@ -150,13 +163,18 @@ fn a_folder_of_tables_takes_names_from_its_files() {
         "name;frameTime;x;y\n'unknown';0;3;4\n'unknown';1;3;4\n",
     );
     put("e.csv", "name;frameTime;x;y\n");
-    let vectors = read(folder.path(), &Files::default(), &Options::default()).unwrap();
+    let vectors = read(
+        folder.path(),
+        &ClipFiles::default(),
+        &VectorOptions::default(),
+    )
+    .unwrap();
     assert_eq!(vectors.rows.names(), ["a", "b"]);
     assert_eq!(vectors.rows.row(1), [3.0, 4.0]);
     for (bad, expected) in vectors
         .bad
         .iter()
-        .zip(["another order", "a second row", "no row"])
+        .zip(["names or order", "a second row", "no row"])
     {
         assert!(bad.reason.contains(expected), "{bad:?}");
     }

@@ -55,7 +55,7 @@ impl Attempt<'_> {
         let work = || pool.install(|| self.train(epoch));
         // A fault of ours in one trial must not take the others with it.
         let result = catch_unwind(AssertUnwindSafe(work))
-            .unwrap_or_else(|_| Err(Error::Data("internal fault, please report it".into())));
+            .unwrap_or_else(|_| Err(Error::Data("internal error, please report it".into())));
         self.log(match &result {
             Ok(_) => Event::Finished {
                 trial: id.clone(),

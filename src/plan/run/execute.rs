@@ -14,9 +14,9 @@ use crate::plan::data_folder::Opened;
 use crate::plan::planned::Planned;
 use crate::plan::result::TrialResult;
 use crate::plan::trial::{BaselineKind, FORMAT_VERSION, TrialKind};
+use crate::predict::Predictor;
 use crate::predict::clip_scores::{ClipScores, ScoreRows};
 use crate::predict::score::MeanLosses;
-use crate::predict::{Predictor, decoding};
 use crate::train::run::PROGRAM;
 use crate::train::{Observer, Options, Run, Stop};
 
@@ -88,7 +88,7 @@ fn baseline(
         parameters: outcome.parameters,
         epochs: outcome.epochs,
         best_epoch: outcome.best_epoch,
-        stopped: "the most epochs were done".to_owned(),
+        stopped: "reached max_epochs".to_owned(),
         losses: None,
         kl: outcome.loss,
         thresholds: outcome.thresholds,
@@ -145,13 +145,8 @@ fn fusion(
     let (mut scores, mut accuracy) = (None, None);
     if !held_out.is_empty() {
         let found = score(&dataset.train, &held_out)?;
-        let thresholds = manifest.thresholds;
-        let aligned = found.rows.aligned(thresholds.alpha)?;
-        let decided = decoding::rules(&config.decode).decode_rows(
-            aligned.view(),
-            &dataset.classes,
-            thresholds.as_thresholds(),
-        )?;
+        let decoder = manifest.thresholds.decoder(&config.decode);
+        let decided = found.rows.decoded(&decoder, &dataset.classes)?;
         let truths = held_out
             .iter()
             .map(|&clip| dataset.train.clips[clip].truth.as_ref());

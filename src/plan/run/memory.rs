@@ -1,4 +1,4 @@
-//! How much memory a trial takes, and how much there is.
+//! Estimates of the memory that a trial takes, and the memory available.
 
 use crate::baseline::{BaselineModel, BaselineSpec};
 use crate::config::Config;
@@ -9,13 +9,13 @@ use crate::predict::score::BATCH;
 /// Bytes that a parameter takes while it trains: itself, two moments, and a copy on the way to a file.
 const BYTES_PER_PARAMETER: u64 = 16;
 
-/// What every trial takes besides.
+/// Additional memory of every trial.
 const BASE: u64 = 32 << 20;
 
 /// The part of the free memory that trials may take.
 const SHARE: f64 = 0.8;
 
-/// What a trial asks of the machine.
+/// The resources that a trial needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Demand {
     /// Memory at its peak, in bytes.
@@ -54,7 +54,7 @@ fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
         BaselineModel::Linear => columns * classes,
         BaselineModel::Mlp { width } => (columns + classes) * *width as u64,
     };
-    // The held-out clips, or at the end those of the test part, stay gathered; the best epoch's
+    // The held-out clips, or at the end those of the test split, stay gathered; the best epoch's
     // classifier is a copy.
     let test = dataset.test.as_ref().map_or(0, |test| test.len());
     let rows = dataset.train.len().max(test) as u64;
@@ -72,7 +72,7 @@ fn fusion(config: &Config, data: &Opened) -> Demand {
     let columns: u64 = dataset.encoders.iter().map(|e| e.cols as u64).sum();
     let model = &config.model;
     let (projection, shared) = (model.projection_dim as u64, model.shared_dim as u64);
-    // Gate and fusion stand on the concatenation of all projections; everything else is small.
+    // Gate and fusion depend on the concatenation of all projections; everything else is small.
     let parameters =
         columns * projection + encoders * projection * (model.gate_hidden as u64 + shared);
     let rows = config.train.batch_size as u64 * if config.uda.enabled { 2 } else { 1 };
@@ -87,7 +87,7 @@ fn fusion(config: &Config, data: &Opened) -> Demand {
     }
 }
 
-/// Memory that trials may take; none where the system does not tell.
+/// Memory that trials may take; `None` if the system does not report it.
 pub(crate) fn budget() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     available(&text).map(|bytes| (bytes as f64 * SHARE) as u64)
@@ -97,7 +97,7 @@ fn available(meminfo: &str) -> Option<u64> {
     field(meminfo, "MemAvailable:")
 }
 
-/// What this process holds now and held at most, in bytes; none where the system does not tell.
+/// Current and peak memory of this process in bytes; `None` if the system does not report it.
 pub(crate) fn held() -> Option<Held> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     Some(Held {
@@ -106,7 +106,7 @@ pub(crate) fn held() -> Option<Held> {
     })
 }
 
-/// What a process holds, in bytes.
+/// Memory of a process in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) now: u64,

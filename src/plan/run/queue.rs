@@ -1,4 +1,4 @@
-//! Which trial is next, when memory allows it, and with how many threads.
+//! The queue of waiting trials: which one is next, when memory allows it, and with how many threads.
 
 use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use super::memory::Demand;
 /// A trial that a worker has taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken {
-    /// Its place in the plan.
+    /// Its index in the plan.
     pub(crate) index: usize,
     /// Threads that it may use.
     pub(crate) threads: usize,
@@ -21,14 +21,14 @@ pub(crate) struct Taken {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Places in the plan with what they ask, those that take longest first.
+    /// Indices in the plan with their demands, the longest first.
     waiting: Vec<(usize, Demand)>,
     running: Vec<Taken>,
     /// Cost of the trials that ended, and the seconds that they took.
     done: (f64, f64),
     /// The most memory that running trials were expected to take together.
     expected: u64,
-    /// How much more than that they were seen to take; at least 1.
+    /// The ratio of the memory actually taken to that; at least 1.
     excess: f64,
     /// Whether more may come.
     open: bool,
@@ -69,13 +69,13 @@ impl Queue {
                 ..State::default()
             }),
             changed: Condvar::new(),
-            // Who says how many takes the memory into account.
+            // A user who sets the number is responsible for the memory.
             budget: budget.filter(|_| jobs.is_none()),
             threads,
         }
     }
 
-    /// Trials side by side.
+    /// Trials in parallel.
     pub(crate) fn jobs(&self) -> usize {
         self.jobs
     }

@@ -1,23 +1,23 @@
-//! What Slurm's queue says of jobs.
+//! The state of jobs in Slurm's queue.
 
 use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::error::{Error, Result};
 
-/// A task of an array in the queue, or a job that is no array.
+/// A task of an array in the queue, or a job that is not an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// Slurm's word: `RUNNING`, `PENDING`, `COMPLETED`, `CANCELLED`, `OUT_OF_MEMORY`, …
+    /// Slurm's state: `RUNNING`, `PENDING`, `COMPLETED`, `CANCELLED`, `OUT_OF_MEMORY`, …
     pub state: String,
     /// Where it runs, or why it waits.
     pub reason: String,
 }
 
-/// What the queue says of some jobs. Slurm forgets a job minutes after its end.
+/// The queue's entries for some jobs. Slurm forgets a job minutes after its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Jobs {
-    /// By job and task; task 0 for a job that is no array.
+    /// By job and task; task 0 for a job that is not an array.
     tasks: BTreeMap<(u64, usize), Job>,
 }
 
@@ -34,12 +34,12 @@ const ALIVE: [&str; 8] = [
 ];
 
 impl Jobs {
-    /// Asks the queue; none where Slurm's commands are not installed or do not answer.
+    /// Queries the queue; `None` if Slurm's commands are not installed or do not respond.
     pub fn of(ids: &[u64]) -> Option<Self> {
         if ids.is_empty() {
             return Some(Self::default());
         }
-        // Each by itself: Slurm refuses the whole list for a job that it has forgotten.
+        // One at a time: Slurm refuses the whole list if it has forgotten one of the jobs.
         let mut found = Self::default();
         for id in ids {
             let output = Command::new("squeue")
@@ -72,12 +72,12 @@ impl Jobs {
         }
     }
 
-    /// A task of an array; a job that is no array is its task 0.
+    /// A task of an array; a job that is not an array is its task 0.
     pub fn task(&self, job: u64, task: usize) -> Option<&Job> {
         self.tasks.get(&(job, task))
     }
 
-    /// The jobs of which something waits or runs.
+    /// The jobs that have waiting or running tasks.
     pub fn alive(&self) -> Vec<u64> {
         let alive = self.tasks.iter().filter(|(_, job)| job.is_alive());
         let mut jobs: Vec<u64> = alive.map(|((job, _), _)| *job).collect();
@@ -93,17 +93,17 @@ impl Job {
     }
 }
 
-/// The most tasks that Slurm takes in one array, counted from 1.
+/// The most tasks that Slurm accepts in one array, counted from 1.
 pub(super) fn longest_array() -> Result<usize> {
     let output = Command::new("scontrol").args(["show", "config"]).output();
     let output = output.map_err(|error| {
         Error::Data(format!(
-            "scontrol: {error}; --executor slurm runs where Slurm's commands are installed"
+            "scontrol: {error}; --executor slurm needs Slurm's commands"
         ))
     })?;
     if !output.status.success() {
         return Err(Error::Data(format!(
-            "Slurm does not answer: {}",
+            "Slurm does not respond: {}",
             String::from_utf8_lossy(&output.stderr)
                 .trim()
                 .replace('\n', " ")

@@ -134,7 +134,7 @@ impl Slurm {
         };
         if before.number - self.series.first_round >= MOST_ROUNDS {
             return Err(Error::Data(format!(
-                "{MOST_ROUNDS} rounds were submitted to Slurm and {} trainings have no result; see the outputs of the tasks in {}",
+                "{MOST_ROUNDS} rounds were submitted to Slurm and {} trials still have no result; see the outputs of the tasks in {}",
                 trials.len(),
                 files.root().with_file_name("slurm").display()
             )));
@@ -300,7 +300,7 @@ pub fn check_idle(folder: &Path) -> Result<()> {
     }
     let alive: Vec<String> = alive.iter().map(u64::to_string).collect();
     Err(Error::Data(format!(
-        "{}: its trainings are still in Slurm's queue, job {}; wait for them (blendfuse status {}), or end them with: scancel {}",
+        "{}: its trials are still in Slurm's queue, job {}; wait for them (blendfuse status {}), or cancel them with: scancel {}",
         folder.display(),
         alive.join(", job "),
         folder.display(),

@@ -7,18 +7,18 @@ use super::round::place;
 use crate::error::{Error, Result};
 use crate::plan::store::description::PlanDescription;
 
-/// What all scripts of a plan share.
+/// The parts that all scripts of a plan share.
 #[derive(Debug)]
 pub(super) struct Script {
     /// The plan's command, for the names of the jobs.
     pub(super) command: String,
     /// `slurm` in the plan's folder.
     place: PathBuf,
-    /// How every script begins.
+    /// The first lines of every script.
     head: String,
-    /// The program that jobs run, as a shell takes it.
+    /// The program that jobs run, shell-quoted.
     program: String,
-    /// The plan's folder, as a shell takes it.
+    /// The plan's folder, shell-quoted.
     folder: String,
 }
 
@@ -48,7 +48,7 @@ impl Script {
         let list = folder.join("tasks");
         write(&list, tasks)?;
         let script = folder.join("task.sh");
-        // The program takes the shell's place, so that it hears Slurm's signals and saves its state.
+        // `exec` replaces the shell, so that the program gets Slurm's signals and saves its state.
         write(
             &script,
             &format!(
@@ -76,17 +76,17 @@ impl Script {
     }
 }
 
-/// A path as Slurm's file patterns take it, and what comes after it.
+/// A path escaped for Slurm's file patterns, with a suffix.
 fn pattern(path: &Path, end: &str) -> String {
     path.display().to_string().replace('%', "%%") + end
 }
 
-/// A path as a shell takes it.
+/// A shell-quoted path.
 fn quoted(path: &Path) -> Result<String> {
     let text = path.to_string_lossy();
     let quoted = shlex::try_quote(&text).map_err(|error| {
         Error::Data(format!(
-            "{}: no shell takes this path ({error})",
+            "{}: this path cannot be quoted for a shell ({error})",
             path.display()
         ))
     })?;
@@ -108,7 +108,7 @@ pub(super) fn sbatch(options: &[String], of_user: &[String], script: &Path) -> R
         .arg(script);
     let output = command.output().map_err(|error| {
         Error::Data(format!(
-            "sbatch: {error}; --executor slurm runs where Slurm's commands are installed"
+            "sbatch: {error}; --executor slurm needs Slurm's commands"
         ))
     })?;
     let told = String::from_utf8_lossy(&output.stdout);

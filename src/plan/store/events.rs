@@ -1,5 +1,5 @@
-//! What happened to a plan and to each of its trials, and when: files of one JSON object a line, only
-//! ever appended to. A trial's file is written by whoever runs it and by nobody else.
+//! Event logs of a plan and of each of its trials: files with one JSON object per line, append-only.
+//! Only the process that runs a trial writes the trial's log.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -14,20 +14,20 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// A process begins to work on a plan of so many trials.
+    /// A process starts to run a plan.
     Plan {
         /// Trials of the plan.
         trials: usize,
-        /// Those that have results already.
+        /// Those that already have results.
         reused: usize,
-        /// Trials side by side.
+        /// Trials in parallel.
         jobs: usize,
     },
-    /// A trial begins, or goes on from its saved state.
+    /// A trial starts, or resumes from its saved state.
     Begun {
         /// The trial.
         trial: String,
-        /// What people call it.
+        /// Its label.
         label: String,
         /// Threads that it uses.
         threads: usize,
@@ -40,7 +40,7 @@ pub enum Event {
     Finished {
         /// The trial.
         trial: String,
-        /// Since it began, or last went on.
+        /// Seconds since it started or was last resumed.
         seconds: f64,
         /// The most memory that the process has held so far, in MiB.
         peak_mib: Option<u64>,
@@ -48,7 +48,7 @@ pub enum Event {
         #[serde(default)]
         alone: bool,
     },
-    /// A trial was asked to stop; it goes on from its saved state.
+    /// A trial was stopped; it can be resumed from its saved state.
     Interrupted {
         /// The trial.
         trial: String,
@@ -59,13 +59,13 @@ pub enum Event {
         trial: String,
         /// Why.
         reason: String,
-        /// Whether it may go well the next time, as where a disk was full.
+        /// Whether the failure may be temporary, such as a full disk.
         #[serde(default)]
         may_pass: bool,
     },
 }
 
-/// An event and when it happened.
+/// An event with its time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// Seconds since 1970.
@@ -81,7 +81,7 @@ pub(crate) fn now() -> f64 {
     since.map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// Appends a line in one write, so that no kill leaves a part of one.
+/// Appends a line in one write, so that a kill leaves no partial line.
 ///
 /// # Errors
 /// [`Error::Write`].

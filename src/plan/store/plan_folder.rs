@@ -251,24 +251,26 @@ fn known(path: &Path, command: &str, resume: bool) -> Result<Option<PlanDescript
     let refuse = |reason: String| Err(Error::Data(format!("{}: {reason}", path.display())));
     if let Some(file) = path.ancestors().find(|on_the_way| on_the_way.is_file()) {
         return refuse(format!(
-            "{} is a file; expected a new or an empty folder",
+            "{} is a file; expected a new or empty folder",
             file.display()
         ));
     }
     let known = PlanDescription::read_if_any(path)?;
     match &known {
         None if holds_anything(path) => {
-            return refuse("holds files but no plan (no plan.json); choose another --out".into());
+            return refuse(
+                "contains files but no plan (no plan.json); choose another --out".into(),
+            );
         }
         Some(known) if known.command != command => {
             return refuse(format!(
-                "holds a plan of `{}`, not of `{command}`; choose another --out",
+                "contains a plan of `{}`, not of `{command}`; choose another --out",
                 known.command
             ));
         }
         Some(_) if !resume => {
             return refuse(
-                "holds a plan already; --resume goes on with it and repeats no finished trial, or choose another --out"
+                "already contains a plan; use --resume to continue it without repeating finished trials, or choose another --out"
                     .into(),
             );
         }

@@ -69,7 +69,7 @@ impl TrialSpec {
                     path,
                     key: None,
                     reason: format!(
-                        "not the specification of a trial ({error}); plan the trials again"
+                        "not a trial file of this program ({error}); plan the trials again"
                     ),
                 }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -93,14 +93,14 @@ impl TrialSpec {
         let kernel = kernel_name().map_err(|error| Error::Data(error.to_string()))?;
         if plan.kernel != kernel {
             return refuse(format!(
-                "planned for the kernel {}, and this process uses {kernel}; set BLENDFUSE_KERNEL={}, or where this processor lacks it, plan with BLENDFUSE_KERNEL={kernel}",
+                "planned for the kernel {}, and this process uses {kernel}; set BLENDFUSE_KERNEL={}, or, if this processor lacks it, plan with BLENDFUSE_KERNEL={kernel}",
                 plan.kernel, plan.kernel
             ));
         }
         let data = data.open(&self.data)?;
         if self.trial.id(&data.digest)? != id {
             return refuse(format!(
-                "the data in {} are not those that it was planned with; plan the trials again",
+                "the data in {} differ from those of the plan; plan the trials again",
                 plan.data_folder.display()
             ));
         }

@@ -18,7 +18,7 @@ const SPEC: &str = ".order.json";
 pub(super) const WEIGHTS: &str = "weights.safetensors";
 
 /// The folder `trials` of a plan. Its subfolders are named by the first two digits of the trials' names,
-/// so that none of them holds more than a 256th of all.
+/// so that each has about 1/256 of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrialFiles {
     root: PathBuf,
@@ -52,7 +52,7 @@ impl TrialFiles {
         self.shard(id).join(format!("{id}.json"))
     }
 
-    /// What happened to a trial and when.
+    /// The event log of a trial.
     pub fn log(&self, id: &str) -> PathBuf {
         self.shard(id).join(format!("{id}.log.jsonl"))
     }
@@ -120,20 +120,20 @@ impl TrialFiles {
         Ok(())
     }
 
-    /// The trials that have a result, in no order; only names of files are read.
-    pub fn finished(&self) -> impl Iterator<Item = String> {
-        self.ids_of(".json")
-    }
-
     /// The run folders that hold a model, in no order.
     pub fn models(&self) -> impl Iterator<Item = PathBuf> {
         // An earlier version had them all in one folder.
-        let folders = self.shards().flat_map(|shard| entries(&shard));
-        let runs = folders.chain(entries(&self.root)).filter(|path| {
+        let shards = entries(&self.root).into_iter();
+        let runs = shards.flat_map(|shard| [entries(&shard), vec![shard]].concat());
+        runs.filter(|path| {
             let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(is_id)
-        });
-        runs.filter(|run| run.join(WEIGHTS).is_file())
+            name.is_some_and(is_id) && path.join(WEIGHTS).is_file()
+        })
+    }
+
+    /// The trials that have a result, in no order; only names of files are read.
+    pub fn finished(&self) -> impl Iterator<Item = String> {
+        self.ids_of(".json")
     }
 
     /// The subfolders.

@@ -1,4 +1,4 @@
-//! Figures with a row for each encoder or group.
+//! Figures with one row per encoder or group.
 
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE};
 use super::frame::{Frame, signed};
@@ -40,7 +40,7 @@ pub fn importance(found: &Analysis) -> Figure {
     for group in groups {
         let ink = modality_ink(&group.modality);
         let label = format!(
-            "{}: {:.1} % of the weight ({:.1} % if all were equal)",
+            "{}: {:.1} % of the weight ({:.1} % with equal weights)",
             group.modality,
             100.0 * group.importance,
             100.0 * group.uniform
@@ -77,10 +77,10 @@ pub fn importance(found: &Analysis) -> Figure {
         }
     }
     let caption = format!(
-        "Dot: mean over {} clips; thick line: middle half of the clips; thin line: 5th to 95th percentile; dashed: all {} encoders weighing the same ({uniform:.2} %). {}",
+        "Dot: mean over {} clips; thick line: middle half of the clips; thin line: 5th to 95th percentile; dashed: equal weights for all {} encoders ({uniform:.2} %). {}",
         found.observations.len(),
         found.encoders.len(),
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new(
         "figure_3_importance",
@@ -90,13 +90,13 @@ pub fn importance(found: &Analysis) -> Figure {
     )
 }
 
-/// Which clips a number is over.
-pub fn whose_clips(found: &Analysis) -> String {
+/// The sentence on the clips behind a number.
+pub fn clips_note(found: &Analysis) -> String {
     let held_out = found.run.models.iter().all(|model| model.fold().is_some());
     match (held_out, found.run.models.len()) {
         (true, 1) => "Clips of the held-out fold.".into(),
-        (true, _) => "Every clip is seen by the model that did not train on it.".into(),
-        _ => "All clips, which the model trained on.".into(),
+        (true, _) => "Every clip is scored by the model that did not train on it.".into(),
+        _ => "All clips, which the model was trained on.".into(),
     }
 }
 
@@ -126,10 +126,10 @@ pub fn selection(found: &Analysis) -> Figure {
     let always = rows.iter().filter(|(_, share)| *share >= 99.95).count();
     let never = rows.iter().filter(|(_, share)| *share < 0.05).count();
     let caption = format!(
-        "Share of {} clips that keep the encoder under top-{} selection; {always} encoders are always kept, {never} never. Dashed: what a choice by chance would give. {}",
+        "Share of {} clips that keep the encoder under top-{} selection; {always} encoders are always kept, {never} never. Dashed: random selection. {}",
         found.observations.len(),
         found.top_k,
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new(
         "figure_4_selection",
@@ -139,7 +139,7 @@ pub fn selection(found: &Analysis) -> Figure {
     )
 }
 
-/// What each encoder is worth when a trained model has to do without it.
+/// The change of the score when a trained model has to do without an encoder.
 pub fn removal(found: &Analysis) -> Figure {
     let whole = found.accuracy.average();
     let mut rows: Vec<(usize, f64)> = found
@@ -164,10 +164,10 @@ pub fn removal(found: &Analysis) -> Figure {
     let mut canvas = encoder_bars(found, &rows, title, ends, 2);
     canvas.mark(0.0, "");
     let caption = format!(
-        "Average accuracy without the encoder at prediction time, minus {:.2} % with all; nothing is trained again. Spearman correlation of importance with how far the scores move: {}. {}",
+        "Average accuracy without the encoder at prediction time, minus {:.2} % with all encoders; without retraining. Spearman correlation of importance and change of the scores: {}. {}",
         100.0 * whole,
         rho.map_or("undefined".into(), |rho| format!("{rho:.2}")),
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new(
         "leave_one_out",
@@ -188,7 +188,7 @@ impl Bars {
     }
 }
 
-/// A bar from 0 for each encoder, in the order of `rows`, with its value beside it.
+/// A bar from 0 per encoder, in the order of `rows`, with its value beside it.
 fn encoder_bars(
     found: &Analysis,
     rows: &[(usize, f64)],
@@ -225,7 +225,7 @@ fn encoder_bars(
     Bars { canvas, frame }
 }
 
-/// Salience error by true ratio; nothing without blends.
+/// Salience error by true ratio; `None` without blends.
 pub fn salience_error(found: &Analysis) -> Option<Figure> {
     let rows: Vec<_> = found
         .by_ratio
@@ -256,7 +256,7 @@ pub fn salience_error(found: &Analysis) -> Option<Figure> {
             modality_ink("video"),
         );
         let right = 100.0 * row.correct as f64 / row.clips.max(1) as f64;
-        let label = format!("{right:.0} % right of {}", row.clips);
+        let label = format!("{right:.0} % correct of {}", row.clips);
         canvas.text(
             [ONE_COLUMN - 74.0, y + 13.0],
             &label,
@@ -272,7 +272,7 @@ pub fn salience_error(found: &Analysis) -> Option<Figure> {
         LABEL,
         INK,
     );
-    let caption = "Distance of the predicted share of the stronger emotion from the truth, for the true pair of emotions; at the right the share of clips with pair and saliences right.";
+    let caption = "Difference between predicted and true share of the stronger emotion, for the true pair of emotions; on the right, the share of clips with correct pair and saliences.";
     Some(Figure::new(
         "salience_error",
         "Salience error by true ratio",

@@ -1,31 +1,31 @@
-//! Writes SVG: a handful of shapes and text that stays text. Lengths are in points (1/72 inch).
+//! An SVG writer: a few shapes, and text that stays text. Lengths are in points (1/72 inch).
 //!
-//! Colours stand as attributes, which every program that reads SVG knows, and beside them a class, by
-//! which the report's style sheet gives them their dark form.
+//! Colours are attributes, which every SVG reader supports; a class on each lets the report's style
+//! sheet replace them in dark mode.
 
 use std::fmt::Write;
 
 /// Width of one column of a paper.
 pub const ONE_COLUMN: f64 = 252.0;
-/// Width of two columns.
+/// Width of two columns of a paper.
 pub const TWO_COLUMNS: f64 = 516.0;
 /// Size of labels.
 pub const LABEL: f64 = 7.0;
 /// Size of axis titles and direct labels.
 pub const TITLE: f64 = 8.0;
 
-/// Where text stands relative to its place.
+/// The horizontal alignment of text at its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anchor {
-    /// It begins there.
+    /// Starts there.
     Start,
-    /// It is centred there.
+    /// Centred there.
     Middle,
-    /// It ends there.
+    /// Ends there.
     End,
 }
 
-/// A colour with the class that the report's style sheet knows it by.
+/// A colour, with its class in the report's style sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ink {
     /// `#rrggbb`.
@@ -39,17 +39,17 @@ pub const INK: Ink = Ink {
     colour: "#1a1a1a",
     class: "ink",
 };
-/// What stands back.
+/// Secondary elements.
 pub const MUTED: Ink = Ink {
     colour: "#5c5c5c",
     class: "muted",
 };
-/// Lines to read values by.
+/// Grid lines.
 pub const GRID: Ink = Ink {
     colour: "#d9d9d9",
     class: "grid",
 };
-/// The ground.
+/// The background.
 pub const PAPER: Ink = Ink {
     colour: "#ffffff",
     class: "paper",
@@ -58,15 +58,15 @@ pub const PAPER: Ink = Ink {
 /// A drawing of fixed size.
 #[derive(Clone, Debug)]
 pub struct Canvas {
-    /// Points.
+    /// In points.
     pub width: f64,
-    /// Points.
+    /// In points.
     pub height: f64,
     body: String,
 }
 
 impl Canvas {
-    /// An empty one.
+    /// An empty drawing.
     pub fn new(width: f64, height: f64) -> Self {
         Self {
             width,
@@ -80,7 +80,7 @@ impl Canvas {
         self.turned_text([x, y], text, anchor, size, ink, 0.0);
     }
 
-    /// Text turned by degrees, clockwise.
+    /// Text rotated clockwise by degrees.
     pub fn turned_text(
         &mut self,
         [x, y]: [f64; 2],
@@ -150,14 +150,14 @@ impl Canvas {
         ));
     }
 
-    /// A cell of a heat map, in a colour that is a value and stays the same on a dark ground.
+    /// A cell of a heat map. Its colour encodes a value, so it is the same in dark mode.
     pub fn cell(&mut self, [x, y]: [f64; 2], [width, height]: [f64; 2], colour: &str) {
         self.push(format_args!(
             "<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width:.2}\" height=\"{height:.2}\" fill=\"{colour}\"/>\n"
         ));
     }
 
-    /// Text on a cell, in a colour that fits the cell's.
+    /// Text on a cell, in a colour that contrasts with the cell's.
     pub fn cell_text(&mut self, [x, y]: [f64; 2], text: &str, size: f64, colour: &str) {
         self.push(format_args!(
             "<text x=\"{x:.2}\" y=\"{y:.2}\" font-size=\"{size}\" text-anchor=\"middle\" fill=\"{colour}\">{}</text>\n",
@@ -173,7 +173,7 @@ impl Canvas {
         ));
     }
 
-    /// The whole drawing. `title` and `description` are for those who hear it.
+    /// The complete SVG. `title` and `description` are for screen readers.
     pub fn svg(&self, name: &str, title: &str, description: &str) -> String {
         let (width, height) = (self.width, self.height);
         format!(
@@ -205,7 +205,7 @@ fn dashes(dash: &str) -> String {
     }
 }
 
-/// Text as it stands in SVG and HTML.
+/// Text escaped for SVG and HTML.
 pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -215,7 +215,7 @@ pub fn escaped(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            // No XML file may hold other control characters.
+            // XML allows no other control characters.
             c if c.is_control() && !matches!(c, '\n' | '\t') => safe.push('\u{fffd}'),
             c => safe.push(c),
         }
@@ -223,7 +223,7 @@ pub fn escaped(text: &str) -> String {
     safe
 }
 
-/// About how wide text is in the usual sans-serif fonts, a little on the wide side.
+/// The approximate width of text in common sans-serif fonts, slightly overestimated.
 pub fn text_width(text: &str, size: f64) -> f64 {
     let width = |c: char| match c {
         'i' | 'j' | 'l' | 'f' | 't' | 'I' | '.' | ',' | ':' | ' ' | '(' | ')' | '-' | '/' => 0.33,

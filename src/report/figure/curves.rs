@@ -9,9 +9,9 @@ use super::{Figure, modality_ink};
 use crate::analysis::Analysis;
 use crate::artifact::history::EpochRecord;
 
-/// Figure 2: the score against k; nothing where the plan has one k only.
-pub fn kept_curve(found: &Analysis) -> Option<Figure> {
-    let curve = &found.kept_curve;
+/// Figure 2: the score against k; `None` if the plan has only one k.
+pub fn top_k_curve(found: &Analysis) -> Option<Figure> {
+    let curve = &found.top_k_curve;
     if curve.scores.len() < 2 {
         return None;
     }
@@ -29,7 +29,7 @@ pub fn kept_curve(found: &Analysis) -> Option<Figure> {
         .scores
         .iter()
         .map(|score| (score.kept as f64, score.kept.to_string()));
-    // Neighbouring labels must not touch.
+    // Neighbouring labels must not overlap.
     let mut last = f64::NEG_INFINITY;
     let ticks: Vec<(f64, String)> = ticks
         .filter(|(value, label)| {
@@ -48,7 +48,7 @@ pub fn kept_curve(found: &Analysis) -> Option<Figure> {
         let height = frame.y.at(100.0 * score.mean);
         let line = [[36.0, height], [ONE_COLUMN - 10.0, height]];
         canvas.line(line, modality_ink("audio"), 1.1, "4 2");
-        // At the lower right no score comes near.
+        // The lower right is free of points.
         let (y, label) = (
             146.0,
             format!("uniform fusion, {:.1} %", 100.0 * score.mean),
@@ -105,7 +105,7 @@ pub fn kept_curve(found: &Analysis) -> Option<Figure> {
     ))
 }
 
-/// Loss and accuracy over epochs, a thin line for each model.
+/// Loss and accuracy over epochs, one thin line per model.
 pub fn learning(found: &Analysis) -> Figure {
     let mut canvas = Canvas::new(TWO_COLUMNS, 176.0);
     let models = &found.run.models;
@@ -187,6 +187,6 @@ pub fn learning(found: &Analysis) -> Figure {
             MUTED,
         );
     }
-    let caption = "A line for each model; dots mark the epoch whose weights are kept. Training loss is with dropout, validation loss without.";
+    let caption = "One line per model; dots mark the epoch whose weights are kept. Training loss is with dropout, validation loss without.";
     Figure::new("learning_curves", "Learning curves", caption.into(), canvas)
 }

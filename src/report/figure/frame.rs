@@ -1,4 +1,4 @@
-//! A plot's frame: axes with ticks, titles and light lines to read values by.
+//! A plot's frame: axes with ticks, titles and grid lines.
 
 use super::canvas::{Anchor, Canvas, GRID, INK, LABEL, MUTED, TITLE, text_width};
 use super::scale::Scale;
@@ -8,9 +8,9 @@ use super::scale::Scale;
 pub struct Frame {
     /// Left, right, top and bottom edge.
     pub edges: [f64; 4],
-    /// From values to places across.
+    /// Horizontal scale.
     pub x: Scale,
-    /// From values to places upwards.
+    /// Vertical scale.
     pub y: Scale,
 }
 
@@ -25,12 +25,12 @@ impl Frame {
         }
     }
 
-    /// The place of a pair of values.
+    /// The position of a pair of values.
     pub fn at(&self, x: f64, y: f64) -> [f64; 2] {
         [self.x.at(x), self.y.at(y)]
     }
 
-    /// The axis below, with light lines upwards.
+    /// The bottom axis, with vertical grid lines.
     pub fn x_axis(&self, canvas: &mut Canvas, title: &str, ticks: usize) {
         let (values, digits) = self.x.ticks(ticks);
         let labels = values.iter().map(|x| (*x, signed(*x, digits)));
@@ -46,7 +46,7 @@ impl Frame {
             canvas.text([x, bottom + 10.0], label, Anchor::Middle, LABEL, INK);
         }
         canvas.line([[left, bottom], [right, bottom]], INK, 0.6, "");
-        // Centred below the plot where that is wide enough, otherwise inside the drawing.
+        // Centred below the plot if it is wide enough, otherwise shifted into the drawing.
         let half = text_width(title, TITLE) / 2.0;
         let middle = ((left + right) / 2.0)
             .min(canvas.width - 4.0 - half)
@@ -54,7 +54,7 @@ impl Frame {
         canvas.text([middle, bottom + 22.0], title, Anchor::Middle, TITLE, INK);
     }
 
-    /// The axis at the left, with light lines across.
+    /// The left axis, with horizontal grid lines.
     pub fn y_axis(&self, canvas: &mut Canvas, title: &str, ticks: usize) {
         let [left, right, top, bottom] = self.edges;
         let (values, digits) = self.y.ticks(ticks);
@@ -77,7 +77,7 @@ impl Frame {
     }
 }
 
-/// A number with the minus sign that print has.
+/// A number with a typographic minus sign.
 pub fn signed(value: f64, digits: usize) -> String {
     format!("{value:.digits$}").replace('-', "−")
 }

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::bars::whose_clips;
+use super::bars::clips_note;
 use super::canvas::{Anchor, Canvas, GRID, INK, LABEL, ONE_COLUMN, TITLE, TWO_COLUMNS, text_width};
 use super::heat::{ROW, colour_bar};
 use super::scale::{diverging, sequential, text_on};
@@ -10,11 +10,11 @@ use super::{Figure, by_modality_order, encoder_title, modality_ink, widest};
 use crate::analysis::Analysis;
 use crate::analysis::importance::GroupReliance;
 
-/// Importance by true emotion against the mean over all clips.
+/// Importance by true emotion, relative to the mean over all clips.
 pub fn by_emotion(found: &Analysis) -> Figure {
     let caption = format!(
-        "Mean gate weight on clips that show the emotion (alone or blended), against the mean over all clips: blue above, orange below. {}",
-        whose_clips(found)
+        "Mean gate weight on clips that show the emotion (alone or blended), relative to the mean over all clips: blue above, orange below. {}",
+        clips_note(found)
     );
     relative(
         found,
@@ -28,8 +28,8 @@ pub fn by_emotion(found: &Analysis) -> Figure {
 /// Importance by true emotion set.
 pub fn by_set(found: &Analysis) -> Figure {
     let caption = format!(
-        "Mean gate weight on clips with exactly this set of emotions, against the mean over all clips: blue above, orange below. {}",
-        whose_clips(found)
+        "Mean gate weight on clips with exactly this set of emotions, relative to the mean over all clips: blue above, orange below. {}",
+        clips_note(found)
     );
     relative(
         found,
@@ -124,7 +124,7 @@ fn relative(
     Figure::new(name, title, caption, canvas)
 }
 
-/// The confusion matrix over emotion sets, as the challenge draws it.
+/// The confusion matrix over emotion sets, as drawn in the challenge.
 pub fn confusion(found: &Analysis) -> Figure {
     let labels = &found.confusion.labels;
     let counts: &Array2<usize> = &found.confusion.counts;
@@ -175,10 +175,10 @@ pub fn confusion(found: &Analysis) -> Figure {
     let below = [label + side / 2.0, top + side + label - 4.0];
     canvas.text(below, "Predicted emotions", Anchor::Middle, TITLE, INK);
     let caption = format!(
-        "Clips by true (rows) and predicted (columns) set of emotions; colour is the share of the row. {} of {} sets are right. {}",
+        "Clips by true (rows) and predicted (columns) set of emotions; colour is the share of the row. {} of {} sets are correct. {}",
         found.accuracy.presence_correct,
         found.accuracy.clips,
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new("confusion", "Confusion over emotion sets", caption, canvas)
 }

@@ -1,4 +1,4 @@
-//! Figures with a coloured cell for each pair.
+//! Heat maps.
 
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, PAPER, TITLE, TWO_COLUMNS};
 use super::scale::{Scale, sequential, text_on};
@@ -9,7 +9,7 @@ use crate::analysis::stability::mean_of;
 /// Height of a row.
 pub const ROW: f64 = 10.0;
 
-/// A bar of colours with its ends, from the left.
+/// A horizontal colour bar with labelled ends.
 pub fn colour_bar(
     canvas: &mut Canvas,
     [x, y]: [f64; 2],
@@ -22,7 +22,7 @@ pub fn colour_bar(
     let step = width / f64::from(steps);
     for i in 0..steps {
         let share = (f64::from(i) + 0.5) / f64::from(steps);
-        // A little wider than a step, so that no seam shows.
+        // Slightly wider than a step, so that no seam is visible.
         canvas.cell(
             [x + f64::from(i) * step, y],
             [step + 0.2, 6.0],
@@ -185,12 +185,12 @@ pub fn cka(found: &Analysis) -> Figure {
         sequential,
     );
     let caption = format!(
-        "Linear centred kernel alignment of the projected embeddings of every two encoders over the training clips, mean over {}. White lines part modalities: video, audio and multimodal stand in the colours of the other figures.",
+        "Linear centred kernel alignment of the projected embeddings of each pair of encoders over the training clips, mean over {}. White lines separate modalities: video, audio and multimodal have the colours of the other figures.",
         models(found)
     );
     Figure::new(
         "figure_7_cka",
-        "How alike the encoders' embeddings are",
+        "Similarity of the encoders' embeddings",
         caption,
         canvas,
     )
@@ -227,7 +227,7 @@ pub fn cka_clustered(found: &Analysis) -> Figure {
         .fold(0.0, f64::max);
     let start = label + side + 4.0;
     let x = Scale::new([0.0, farthest.max(1e-9)], [start, start + branch]);
-    // Where each cluster's branch ends: across and down.
+    // The end of each cluster's branch: x, y.
     let mut ends: Vec<[f64; 2]> = vec![[start, 0.0]; order.len()];
     for (i, &leaf) in order.iter().enumerate() {
         ends[leaf][1] = top + (i as f64 + 0.5) * cell;
@@ -256,10 +256,10 @@ pub fn cka_clustered(found: &Analysis) -> Figure {
         LABEL,
         MUTED,
     );
-    let caption = "Linear CKA as before, encoders in the order of an average-linkage tree on 1 − CKA; branches join at the mean distance of their members.";
+    let caption = "The same linear CKA, with encoders in the order of an average-linkage tree on 1 − CKA; branches merge at the mean distance of their members.";
     Figure::new(
         "figure_7_cka_clustered",
-        "Groups of alike encoders",
+        "Groups of similar encoders",
         caption.into(),
         canvas,
     )

@@ -1,8 +1,8 @@
 //! Figures as SVG, in one visual language: a palette that is safe for colour blindness (Okabe and Ito),
 //! direct labels, units on the axes, and fonts of 7 and 8 points at the width of one or two columns.
 //!
-//! The writer is our own: what is drawn is a few shapes, and text must stay text, carry the classes
-//! that the report's dark form needs, and read the same in every program.
+//! The SVG writer is our own: there are only a few shapes, and text must stay text, have the classes
+//! that the report's dark mode needs, and look the same in every program.
 
 mod bars;
 pub mod canvas;
@@ -21,14 +21,14 @@ use crate::data::registry::{REGISTRY, find};
 use crate::error::Result;
 use canvas::{Canvas, Ink};
 
-/// A drawing with its words.
+/// A figure: a drawing with name, title and caption.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    /// File name without ending, also the anchor in the report.
+    /// File name without extension, also the anchor in the report.
     pub name: String,
-    /// What it shows.
+    /// The title.
     pub title: String,
-    /// How to read it, and what it found; also the text alternative.
+    /// How to read it, and the result; also the text alternative.
     pub caption: String,
     canvas: Canvas,
 }
@@ -43,7 +43,7 @@ impl Figure {
         }
     }
 
-    /// As SVG.
+    /// The SVG text.
     pub fn svg(&self) -> String {
         self.canvas.svg(&self.name, &self.title, &self.caption)
     }
@@ -69,12 +69,11 @@ impl Figure {
     }
 }
 
-/// All figures that the analysis has the numbers for: those of the paper in its order, then the
-/// others.
+/// All figures for which the analysis has data: those of the paper in its order, then the others.
 pub fn figures(found: &Analysis) -> Vec<Figure> {
     let folds = found.by_model.len() > 1;
     let drawn = [
-        curves::kept_curve(found),
+        curves::top_k_curve(found),
         Some(bars::importance(found)),
         Some(bars::selection(found)),
         folds.then(|| heat::by_fold(found)),
@@ -93,7 +92,7 @@ pub fn figures(found: &Analysis) -> Vec<Figure> {
     drawn.into_iter().flatten().collect()
 }
 
-/// An encoder as the paper calls it; one that the paper does not know by its own name.
+/// The name of an encoder in the paper, or else its own name.
 pub fn encoder_title(name: &str) -> String {
     find(name).map_or_else(|| name.to_owned(), |at| REGISTRY[at].title.to_owned())
 }
@@ -109,7 +108,7 @@ fn modality_ink(modality: &str) -> Ink {
     Ink { colour, class }
 }
 
-/// The widest of some labels.
+/// The width of the widest label.
 fn widest<'a>(labels: impl IntoIterator<Item = &'a String>, size: f64) -> f64 {
     let widths = labels
         .into_iter()
@@ -117,7 +116,7 @@ fn widest<'a>(labels: impl IntoIterator<Item = &'a String>, size: f64) -> f64 {
     widths.fold(0.0, f64::max)
 }
 
-/// The modalities in use, as a line of direct labels, which ends before the drawing does.
+/// The key: a line with the modalities in use, moved left if it would not fit.
 fn modality_key(canvas: &mut Canvas, found: &Analysis, [left, y]: [f64; 2]) {
     let width = |name: &str| 18.5 + canvas::text_width(name, canvas::LABEL);
     let whole: f64 = found
@@ -140,7 +139,7 @@ fn modality_key(canvas: &mut Canvas, found: &Analysis, [left, y]: [f64; 2]) {
     }
 }
 
-/// Encoders by modality, and within it in the order of the model.
+/// Encoders by modality, and in the order of the model within each.
 fn by_modality_order(found: &Analysis) -> Vec<usize> {
     let mut order: Vec<usize> = Vec::new();
     for group in &found.by_modality {

@@ -1,6 +1,6 @@
-//! From values to places and colours.
+//! Scales from values to positions and colours.
 
-/// A straight scale.
+/// A linear scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
     from: [f64; 2],
@@ -8,7 +8,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// Values `from` to places `to`; a range of no width is widened.
+    /// Maps the values `from` to the positions `to`; an empty range is widened.
     pub fn new(mut from: [f64; 2], to: [f64; 2]) -> Self {
         if !(from[1] - from[0]).is_normal() {
             let middle = if from[0].is_finite() { from[0] } else { 0.0 };
@@ -17,13 +17,13 @@ impl Scale {
         Self { from, to }
     }
 
-    /// The place of a value.
+    /// The position of a value.
     pub fn at(&self, value: f64) -> f64 {
         let share = (value - self.from[0]) / (self.from[1] - self.from[0]);
         self.to[0] + share * (self.to[1] - self.to[0])
     }
 
-    /// Round values inside, about so many, with the digits that they need.
+    /// About `about` round values in the range, and the digits that they need.
     pub fn ticks(&self, about: usize) -> (Vec<f64>, usize) {
         let [low, high] = self.from;
         let raw = (high - low) / about.max(1) as f64;
@@ -42,7 +42,7 @@ impl Scale {
     }
 }
 
-/// A range that holds all values and some air, from 0 if `with_zero`.
+/// A range that contains all values with a margin, from 0 if `with_zero`.
 pub fn range(values: impl IntoIterator<Item = f64>, with_zero: bool) -> [f64; 2] {
     let finite = values.into_iter().filter(|x| x.is_finite());
     let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
@@ -59,8 +59,8 @@ pub fn range(values: impl IntoIterator<Item = f64>, with_zero: bool) -> [f64; 2]
     }
 }
 
-/// Blue on white: more is darker. `share` is in [0, 1]. Lightness falls evenly, so that it reads in
-/// grey and by colour-blind eyes.
+/// Blue on white: more is darker. `share` is in [0, 1]. Lightness decreases evenly, so that it works in
+/// greyscale and for colour-blind readers.
 pub fn sequential(share: f64) -> String {
     const STOPS: [[f64; 3]; 5] = [
         [247.0, 251.0, 255.0],
@@ -98,7 +98,7 @@ fn mixed(stops: &[[f64; 3]; 5], share: f64) -> String {
     format!("#{:02x}{:02x}{:02x}", channel(0), channel(1), channel(2))
 }
 
-/// Black or white, whichever reads better on a cell.
+/// Black or white, whichever has more contrast with a cell's colour.
 pub fn text_on(colour: &str) -> &'static str {
     let channel = |at: usize| {
         let digits = colour.get(at..at + 2).unwrap_or("00");
@@ -110,7 +110,7 @@ pub fn text_on(colour: &str) -> &'static str {
         }
     };
     let luminance = 0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5);
-    // Where contrast with black and white is equal (WCAG 2).
+    // The luminance of equal contrast with black and white (WCAG 2).
     if luminance > 0.179 {
         "#000000"
     } else {

@@ -1,6 +1,6 @@
-//! Figures with a point for each pair or bin.
+//! Scatter plots.
 
-use super::bars::whose_clips;
+use super::bars::clips_note;
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE};
 use super::frame::Frame;
 use super::scale::range;
@@ -54,15 +54,15 @@ pub fn co_selection(found: &Analysis) -> Figure {
         &format!("independent selection: r = {null}"),
     );
     let caption = format!(
-        "{} pairs of encoders. Pearson r {pearson}, Spearman ρ {}; 95 % intervals from a bootstrap over encoders. Dashed: the trend if encoders with these selection frequencies were kept independently of each other; correlation of CKA with what exceeds it: Spearman ρ {}. {}",
+        "{} pairs of encoders. Pearson r {pearson}, Spearman ρ {}; 95 % intervals from a bootstrap over encoders. Dashed: the trend if encoders with these selection frequencies were kept independently of each other; correlation of CKA with the excess over it: Spearman ρ {}. {}",
         pairs.len(),
         r(&found.co_selection.spearman),
         r(&found.co_selection.excess_spearman),
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new(
         "figure_8_co_selection",
-        "Alike encoders and joint selection",
+        "Similarity and joint selection of encoders",
         caption,
         canvas,
     )
@@ -127,7 +127,7 @@ pub fn calibration(found: &Analysis) -> Figure {
     }
     canvas.text(
         [ONE_COLUMN - 13.0, 196.0],
-        "number of pairs of clip and emotion",
+        "pairs of clip and emotion",
         Anchor::End,
         LABEL,
         MUTED,
@@ -145,10 +145,10 @@ pub fn calibration(found: &Analysis) -> Figure {
     );
     canvas.text([44.0, 22.0], &text, Anchor::Start, TITLE, INK);
     let caption = format!(
-        "How often an emotion is truly shown, by the presence probability that the model gives it, in ten bins; below, how many pairs of clip and emotion fall into each. Expected calibration error {:.3}, Brier score {:.3}. {}",
+        "How often an emotion is truly shown, by the model's presence probability, in ten bins; below, the pairs of clip and emotion in each bin. Expected calibration error {:.3}, Brier score {:.3}. {}",
         calibration.expected_error,
         calibration.brier,
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new("calibration", "Calibration of presence", caption, canvas)
 }

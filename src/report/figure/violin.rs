@@ -1,6 +1,6 @@
-//! Figure 6: how importance is distributed over clips.
+//! Figure 6: the distribution of importance over clips.
 
-use super::bars::whose_clips;
+use super::bars::clips_note;
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, PAPER};
 use super::frame::Frame;
 use super::scale::range;
@@ -9,7 +9,7 @@ use crate::analysis::Analysis;
 use crate::analysis::importance::percentile;
 use crate::experiments::score::sample_std;
 
-/// Places at which a density is taken.
+/// Number of points at which a density is evaluated.
 const PLACES: usize = 80;
 /// Height of a row.
 const ROW: f64 = 24.0;
@@ -27,7 +27,7 @@ pub fn distributions(found: &Analysis) -> Figure {
     let mut canvas = Canvas::new(ONE_COLUMN, bottom + 30.0);
     modality_key(&mut canvas, found, [left, 8.0]);
     let ends = chosen.iter().map(|&m| {
-        let mut values = found.observations.weights.column(m).to_vec();
+        let mut values = found.observations.gate_weights.column(m).to_vec();
         values.sort_by(f64::total_cmp);
         100.0 * percentile(&values, 99.5)
     });
@@ -46,7 +46,7 @@ pub fn distributions(found: &Analysis) -> Figure {
     for (i, (&m, title)) in chosen.iter().zip(&titles).enumerate() {
         let middle = top + (i as f64 + 0.5) * ROW;
         let ink = modality_ink(&found.modalities[m]);
-        let mut values = found.observations.weights.column(m).to_vec();
+        let mut values = found.observations.gate_weights.column(m).to_vec();
         values.sort_by(f64::total_cmp);
         let density = density(&values);
         let most = density
@@ -74,9 +74,9 @@ pub fn distributions(found: &Analysis) -> Figure {
         canvas.text([left - 4.0, middle + 2.5], title, Anchor::End, LABEL, INK);
     }
     let caption = format!(
-        "Of each modality the most important encoder, the one in the middle and the least important one. Shape: kernel density over {} clips, each scaled to the same height; dot: median; bar: middle half; dashed: all encoders weighing the same. {}",
+        "The most, the middle and the least important encoder of each modality. Shape: kernel density over {} clips, each scaled to the same height; dot: median; bar: middle half; dashed: equal weights for all encoders. {}",
         found.observations.len(),
-        whose_clips(found)
+        clips_note(found)
     );
     Figure::new(
         "figure_6_distributions",

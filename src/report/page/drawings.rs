@@ -1,5 +1,5 @@
-//! The drawings of an analysis, for a page: read from their files, and refused if they do more than
-//! draw.
+//! The figures of an analysis, for the report page: read from their files, and refused if they contain
+//! active content.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::report::figure::canvas::escaped;
 /// All figures that an analysis lists, with their captions.
 ///
 /// # Errors
-/// [`Error::Read`]; [`Error::File`] for a drawing that could act.
+/// [`Error::Read`]; [`Error::File`] for a drawing with active content.
 pub fn figures(found: &Value, analysis: &Path) -> Result<String> {
     let mut html = "<div class=\"figures\">\n".to_owned();
     for figure in found["figures"].as_array().into_iter().flatten() {
@@ -22,7 +22,7 @@ pub fn figures(found: &Value, analysis: &Path) -> Result<String> {
             path: path.clone(),
             source,
         })?;
-        // The file may have been edited; what stands in a page must only draw.
+        // The file may have been edited; an embedded drawing must not contain scripts or links.
         let lower = svg.to_lowercase();
         let foreign = [
             "<script",
@@ -37,7 +37,7 @@ pub fn figures(found: &Value, analysis: &Path) -> Result<String> {
             return Err(Error::File {
                 path,
                 key: None,
-                reason: "not a figure as analyze draws it; run analyze again with --force".into(),
+                reason: "not a figure written by analyze; run analyze again with --force".into(),
             });
         }
         let wide = svg
@@ -59,12 +59,12 @@ pub fn figures(found: &Value, analysis: &Path) -> Result<String> {
     Ok(html + "</div>\n")
 }
 
-/// Whether a tag of the drawing (not its text) has this part.
+/// Whether a tag of the drawing (not its text) contains `part`.
 fn has_active(svg: &str, part: &str) -> bool {
     svg.split('<').skip(1).any(|tag| {
         let tag = tag.split('>').next().unwrap_or(tag);
         match part {
-            // An event handler is an attribute on…=.
+            // An event handler is an attribute `on…=`.
             " on" => tag.split(" on").skip(1).any(|rest| {
                 let name = rest.split('=').next().unwrap_or("");
                 rest.contains('=')

@@ -1,5 +1,5 @@
-//! A run on one page: an HTML file that needs nothing but itself. Its content security policy forbids
-//! every request.
+//! The report of a run: one self-contained HTML page. Its content security policy forbids every
+//! request.
 
 mod drawings;
 mod tables;
@@ -17,7 +17,7 @@ use crate::plan::store::trial_files::TrialFiles;
 use drawings::figures;
 use tables::{CsvTable, pairs};
 
-/// Tables that the commands write, with what they hold.
+/// The tables that the commands write, with their captions.
 const RESULTS: [(&str, &str); 6] = [
     ("summary.csv", "Cross-validation, summary"),
     ("folds.csv", "Cross-validation, every fold"),
@@ -39,13 +39,13 @@ const ANALYSIS: [&str; 8] = [
     "confusion",
 ];
 
-/// What the paper leaves open and what is done here.
+/// The page on what the paper leaves open.
 const ASSUMPTIONS: &str = include_str!("../../../docs/assumptions.md");
 
-/// The page of a run folder; what `analyze` found is taken from `RUN/analysis`, or from `analysis`.
+/// The page of a run folder, with the output of `analyze` in the folder `analysis`.
 ///
 /// # Errors
-/// [`Data`] if there is no run; [`Read`], [`File`] and [`Csv`] for faulty files.
+/// [`Data`] if there is no run; [`Read`], [`File`] and [`Csv`] for damaged files.
 ///
 /// [`Data`]: crate::error::Error::Data
 /// [`Read`]: crate::error::Error::Read
@@ -112,7 +112,7 @@ pub fn page(run: &Path, analysis: &Path) -> Result<String> {
     ))
 }
 
-/// The record of the first model of a plan that is still there.
+/// The manifest of the first model of a plan whose run folder exists.
 fn first_manifest(run: &Path) -> Result<Option<Value>> {
     let files = TrialFiles::of(run);
     for trial in listed(run)? {
@@ -173,21 +173,21 @@ fn summary(plan: Option<&Value>, manifest: Option<&Value>, found: Option<&Value>
     }
     match found {
         None => {
-            html += "<p class=\"note\">There are no figures yet: <code>blendfuse analyze RUN DATA</code> makes them, then the report has them.</p>\n"
+            html += "<p class=\"note\">There are no figures yet: run <code>blendfuse analyze RUN DATA</code>, then write the report again.</p>\n"
         }
         Some(found)
             if found["models"]
                 .as_array()
                 .is_some_and(|models| models.len() > 1) =>
         {
-            html += "<p class=\"note\">Accuracies: every clip by the model that did not train on it, all clips in one count, thresholds of each fold.</p>\n";
+            html += "<p class=\"note\">Accuracies: every clip by the model that did not train on it, all clips together, thresholds of each fold.</p>\n";
         }
         Some(_) => {}
     }
     html
 }
 
-/// Digits in groups of three.
+/// A number with digits in groups of three.
 fn grouped(digits: &str) -> String {
     let mut shown = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -274,7 +274,7 @@ fn data(manifest: &Value) -> String {
     html
 }
 
-/// Every leaf of a JSON value with its dotted key; a list stands in one cell.
+/// Every leaf of a JSON value with its dotted key; a list becomes one cell.
 fn flatten(key: &str, value: &Value, rows: &mut Vec<(String, String)>) {
     match value {
         Value::Object(map) => {
@@ -304,7 +304,7 @@ fn plain(value: &Value) -> String {
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Our own documentation; headings step down to stand below the section's.
+/// Renders our own documentation; headings are moved one level below the section's.
 fn markdown(text: &str) -> String {
     use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
     let lower = |level: HeadingLevel| match level {
@@ -319,7 +319,7 @@ fn markdown(text: &str) -> String {
             attrs: Vec::new(),
         })),
         Event::End(TagEnd::Heading(level)) => Some(Event::End(TagEnd::Heading(lower(level)))),
-        // Links to other files lead nowhere from here.
+        // Links to other files would be broken here.
         Event::Start(Tag::Link { .. }) | Event::End(TagEnd::Link) => None,
         other => Some(other),
     });
@@ -327,7 +327,7 @@ fn markdown(text: &str) -> String {
     html::push_html(&mut html, events);
     let mut parts = html.split("<table>");
     let mut found = parts.next().unwrap_or_default().to_owned();
-    // Each region that scrolls needs a name of its own.
+    // Each scrollable region needs a unique name.
     for (before, part) in parts.enumerate() {
         found += &format!(
             "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Assumptions, table {}\"><table>",

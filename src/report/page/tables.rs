@@ -5,9 +5,9 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::report::figure::canvas::escaped;
 
-/// Digits of a number that is shown; sorting goes by the number in full.
+/// Decimals that are shown; sorting uses the full number.
 const DIGITS: usize = 4;
-/// Columns that fit an upright page of paper.
+/// Number of columns that fit a page in portrait format.
 const UPRIGHT: usize = 12;
 
 /// A CSV file.
@@ -17,10 +17,10 @@ pub struct CsvTable {
 }
 
 impl CsvTable {
-    /// Reads a file; none if there is none.
+    /// Reads a file; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Csv`] if it is no table.
+    /// [`Error::Csv`] if it is not a table.
     pub fn read(path: &Path) -> Result<Option<Self>> {
         if !path.is_file() {
             return Ok(None);
@@ -51,8 +51,8 @@ impl CsvTable {
         }
     }
 
-    /// As HTML. A column `NAME_std` joins the one before it; `mark` names a column whose value each row
-    /// carries as `data-error`.
+    /// The HTML table. A column `NAME_std` is merged with the one before it; the column `mark` becomes
+    /// the attribute `data-error` of each row.
     pub fn html(&self, caption: &str, mark: Option<&str>) -> String {
         let joins =
             |at: usize| at > 0 && self.headings[at] == format!("{}_std", self.headings[at - 1]);
@@ -118,7 +118,7 @@ fn short(text: &str, value: f64) -> String {
     format!("{value:.DIGITS$}").replace('-', "−")
 }
 
-/// A column's name in words; the measures keep their names.
+/// A column heading in words; metrics keep their names.
 fn heading(column: &str) -> String {
     let mut words = column.replace('_', " ");
     for measure in ["ACC_presence", "ACC_salience"] {
@@ -128,7 +128,7 @@ fn heading(column: &str) -> String {
     words
 }
 
-/// Names and values as a table with a heading for each row.
+/// A table of names and values, with row headings.
 pub fn pairs(caption: &str, rows: &[(String, String)]) -> String {
     let caption = escaped(caption);
     let mut html = format!(

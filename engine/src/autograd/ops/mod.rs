@@ -1,0 +1,26 @@
+//! The operations, one file each. A new one is that file and its line here.
+
+pub mod add;
+pub mod batch_norm;
+pub mod binary_cross_entropy;
+pub mod concat;
+pub mod dropout;
+pub mod inner_product;
+pub mod linear;
+pub mod matmul;
+pub mod mean;
+pub mod mse;
+pub mod mul;
+pub mod norm_relu_dropout;
+pub mod relu;
+pub mod reverse_gradient;
+pub mod scale;
+pub mod sigmoid;
+pub mod slice_cols;
+pub mod soft_cross_entropy;
+pub mod softmax;
+pub mod take_rows;
+pub mod tanh;
+pub mod top_k_softmax;
+pub mod weighted_concat;
+pub mod weighted_sum;
