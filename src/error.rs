@@ -79,13 +79,13 @@ pub enum Error {
     /// Data that is well formed but cannot be used as asked (no such fold, a clip without features).
     #[error("{0}")]
     Data(String),
-    /// A folder that holds no trained model.
-    #[error("{}: holds no weights.safetensors; expected the folder of a trained model", path.display())]
+    /// A folder that contains no trained model.
+    #[error("{}: contains no weights.safetensors; expected the folder of a trained model", path.display())]
     NotAModel {
         /// The folder.
         path: PathBuf,
     },
-    /// Trainings of a plan that failed; the others went on.
+    /// Failed trials of a plan; the others were run.
     #[error(
         "{failed} of {total} trials failed: {reasons}; the others are kept, --resume retries these"
     )]
@@ -107,7 +107,7 @@ pub enum Error {
         /// Each different reason, with how many it concerns.
         reasons: String,
     },
-    /// A requested stop; the saved state lets the same work be resumed.
+    /// The work was interrupted; it can be resumed from the saved state.
     #[error("interrupted {0}")]
     Interrupted(String),
     /// A value that is not finite where the computation needs one.

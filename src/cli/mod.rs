@@ -110,7 +110,7 @@ fn in_full(error: &Error) -> String {
     }
 }
 
-/// The model that was meant by the folder of a study: its final one, or one of its trials'.
+/// The model that was meant by the folder of a plan: its final one, or one of its trials'.
 fn model_inside(folder: &Path) -> String {
     if let Some(model) = final_model(folder) {
         return format!("; did you mean {}?", model.display());

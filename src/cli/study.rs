@@ -148,7 +148,7 @@ impl<S: StudyReport> FollowedStudy<S> {
                 let tables = console::tables(&tables);
                 console::print(&match (incomplete, writes) {
                     (true, _) => format!(
-                        "INCOMPLETE: rows without all their trainings have no figures yet.\n\n{tables}"
+                        "INCOMPLETE: rows whose trials are not all finished have no values yet.\n\n{tables}"
                     ),
                     (false, false) => tables,
                     (false, true) => {
@@ -182,7 +182,7 @@ impl<S: StudyReport> FollowedStudy<S> {
 fn show_round(round: &Round, folder: &Path, output: Output) -> Result<()> {
     let jobs: Vec<String> = round.jobs().map(|job| job.to_string()).collect();
     let text = format!(
-        "round {}: {} trainings submitted to Slurm as {} tasks, job {} goes on when they have ended; blendfuse status {} tells how far they are, scancel {} ends them all",
+        "round {}: {} trials submitted to Slurm as {} tasks, job {} continues when they have ended; blendfuse status {} shows their progress, scancel {} cancels them all",
         round.number,
         round.arrays.iter().map(|array| array.trials).sum::<usize>(),
         round.arrays.iter().map(|array| array.tasks).sum::<usize>(),

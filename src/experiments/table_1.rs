@@ -1,4 +1,4 @@
-//! The baselines of the paper's Table I, as far as the data have their encoders.
+//! The baselines of the paper's Table I whose encoders the data have.
 
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ use super::store::trial_state::TrialState;
 use crate::artifact::history::read_json_lines;
 use crate::error::Result;
 
-/// Finished trials whose logs tell how long a trial takes.
+/// Number of finished trials whose logs are used to estimate durations.
 const TIMED: usize = 256;
 
 /// A trial that is being trained.

@@ -150,7 +150,7 @@ pub fn json(rows: &[Row]) -> Value {
     Value::Array(rows.collect())
 }
 
-/// Changes of a configuration in one cell, or which baseline it is.
+/// A cell with the changes of a configuration, or the name of a baseline.
 pub(super) fn changes(entry: &Entry) -> String {
     match &entry.candidate.kind {
         TrialKind::Baseline(baseline) => baseline.spec.to_string(),

@@ -161,7 +161,7 @@ pub fn summary(found: &CrossValidation) -> Table {
     table
 }
 
-/// Everything but the out-of-fold scores, as JSON.
+/// Everything except the out-of-fold scores, as JSON.
 pub fn json(found: &CrossValidation, significance: Option<&Significance>) -> Value {
     json!({
         "name": found.candidate.name,
@@ -227,7 +227,7 @@ pub fn write(
         table.write_csv(&path(format!("{stem}.csv")))?;
         table.write_npz(&path(format!("{stem}.npz")))?;
     }
-    // Written last: if it exists, everything does.
+    // Last: its presence marks the folder as complete.
     write_json(&path("summary.json".into()), &json(found, significance))?;
     Ok(written)
 }

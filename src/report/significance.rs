@@ -99,7 +99,7 @@ pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
     notes
 }
 
-/// What was drawn, and what that leaves out.
+/// What was resampled, and what that does not include.
 fn basis(significance: &Significance) -> String {
     let intervals = &significance.intervals;
     let mut text = format!(
@@ -116,7 +116,7 @@ fn basis(significance: &Significance) -> String {
     text + "."
 }
 
-/// One cross-validation's accuracies with their intervals.
+/// The accuracies of one cross-validation with their intervals.
 pub fn table(found: &CrossValidation, significance: &Significance) -> Table {
     let columns = [
         ("measure", "Measure"),

@@ -164,7 +164,7 @@ fn a_study_of_ones_own_comes_to_the_same_whoever_runs_its_trials() {
     assert!(
         error
             .to_string()
-            .contains("holds a plan of `halving`, not of `cv`"),
+            .contains("contains a plan of `halving`, not of `cv`"),
         "{error}"
     );
 }
@@ -328,14 +328,14 @@ fn a_plan_of_an_earlier_program_is_resumed_to_its_tables() {
     // Seen as it was left.
     let ran = portable(&place, &["status", "cv"]);
     assert!(
-        ran.stdout.starts_with("3 of 5 trainings done"),
+        ran.stdout.starts_with("3 of 5 trials done"),
         "{}",
         ran.stdout
     );
     let ran = portable(&place, &["collect", "cv"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("2 of 5 trainings have no result"),
+        ran.stderr.contains("2 of 5 trials have no result"),
         "{}",
         ran.stderr
     );

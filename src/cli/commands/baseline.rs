@@ -9,13 +9,13 @@ use crate::cli::flags::keys::Plain;
 use crate::cli::flags::plan::PlanArgs;
 use crate::experiments::CompareBaselines;
 
-/// The challenge's recipe for classifiers, changed or not.
+/// The challenge's recipe for classifiers, possibly modified.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct RecipeArgs {
     /// Classifier for the rows of Table I: linear, mlp-256, mlp-512 or any other width
     #[arg(long, value_name = "MODEL", default_value = "mlp-512", value_parser = Plain::<BaselineModel>::new())]
     baseline_model: BaselineModel,
-    /// Passes of a baseline's classifier over the training clips
+    /// Epochs of a baseline's classifier
     #[arg(long, value_name = "N", default_value_t = Recipe::default().epochs)]
     baseline_epochs: usize,
     /// Learning rate of a baseline's classifier (Adam) [default: 5e-6]

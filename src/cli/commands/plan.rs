@@ -137,7 +137,7 @@ fn list<S: StudyReport>(plan: &PlanArgs, study: S, print: bool) -> Result<()> {
     plan.executor.check_not_given()?;
     let mut study = FollowedStudy::new(plan.open(study, true)?);
     let waiting = study.release()?;
-    // Each line starts in whatever folder the engine likes, on whatever machine.
+    // The scheduler may start each line in any folder, on any machine.
     let out = std::path::absolute(&plan.out).unwrap_or_else(|_| plan.out.clone());
     let description = PlanDescription::read(&out)?;
     let command = |trial: &ListedTrial| work(&out, &description, trial);
@@ -160,16 +160,16 @@ fn list<S: StudyReport>(plan: &PlanArgs, study: S, print: bool) -> Result<()> {
     let most = waiting.iter().map(|trial| trial.memory_mib).max();
     console::note(&match (most, study.pending()) {
         (Some(most), _) => format!(
-            "{} of {} wait; one takes up to {} of memory",
+            "{} of {} are waiting; each needs up to {} of memory",
             waiting.len(),
-            counted(trials, "training"),
+            counted(trials, "trial"),
             bytes(most << 20)
         ),
         (None, 0) => format!(
             "nothing is left to train; the tables are in {}",
             quoted(&out)
         ),
-        (None, running) => format!("{} are running", counted(running, "training")),
+        (None, running) => format!("{} are running", counted(running, "trial")),
     });
     Ok(())
 }

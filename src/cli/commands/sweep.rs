@@ -16,7 +16,7 @@ use crate::files::atomic_file;
 use crate::report::StudyReport;
 use crate::{Error, Result};
 
-/// What is varied, and how.
+/// The parameters to vary, and how.
 #[derive(Args, Debug)]
 pub struct SweepArgs {
     /// Values of a configuration key: KEY=v1,v2,…, KEY=LOW..HIGH or KEY=LOW..HIGH:log; for a grid,
@@ -42,7 +42,7 @@ impl SweepArgs {
     }
 }
 
-/// Cross-validate the model with other values of any settings
+/// Cross-validate the model for several values of any parameters
 ///
 /// Tries all combinations of the given values, or a sample of them; each is cross-validated, and all
 /// are compared with the best one on the same clips. Sweeping model.top_k gives the paper's Table V
@@ -116,7 +116,7 @@ pub struct Tune {
     plan: PlanArgs,
     #[command(flatten)]
     options: TuneArgs,
-    /// Write the configuration here too
+    /// Also write the best configuration to this file
     #[arg(long, value_name = "FILE.toml")]
     write: Option<PathBuf>,
     #[command(flatten)]

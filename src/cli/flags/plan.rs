@@ -48,7 +48,7 @@ pub struct PlanArgs {
 }
 
 impl PlanArgs {
-    /// Runs a study as the flags say. Returns the files that it wrote; `None` if the work continues elsewhere.
+    /// Runs a study as the flags say. Gives the files that it wrote; `None` where it goes on elsewhere.
     ///
     /// # Errors
     /// Those of the library.
@@ -58,7 +58,7 @@ impl PlanArgs {
         let begins = run.folder().state == FolderState::New;
         if begins && self.resume && matches!(executor, Executor::Local) {
             console::note(&format!(
-                "--resume: {} is empty or new; the plan begins",
+                "--resume: there is nothing in {} yet; starting a new plan",
                 self.out.display()
             ));
         }
@@ -86,7 +86,7 @@ impl PlanArgs {
         let run = run.map_err(|error| as_flag("baseline", error))?;
         if run.folder().state == FolderState::Changed {
             console::note(
-                "data, configuration or flags differ from the plan in --out: trainings that are the same are reused, all others are trained",
+                "data, configuration or flags differ from the plan in --out: unchanged trials are reused, all others are run",
             );
         }
         Ok(run)

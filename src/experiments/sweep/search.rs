@@ -211,12 +211,12 @@ impl Searching {
             };
             if same != name {
                 let reason = if config.model.top_k > encoders {
-                    format!(" (the data have {encoders} encoders, and no more can be kept)")
+                    format!(" (the data have only {encoders} encoders)")
                 } else {
                     String::new()
                 };
                 self.same
-                    .push(format!("{name}: trains as {same} does{reason}"));
+                    .push(format!("{name}: equivalent to {same}{reason}"));
             }
         }
         Ok(())

@@ -292,11 +292,11 @@ pub fn check(parameters: &[Parameter]) -> Result<()> {
             })
         };
         if parameters[..at].iter().any(|p| p.key == parameter.key) {
-            return fault("the key is given twice; give all its values at once");
+            return fault("this key is given twice; give all its values in one --param");
         }
         if parameter.key == "train.seed" {
             return fault(
-                "seeds are no setting to choose; --seeds N trains everything with N seeds",
+                "the seed is not a parameter to choose; --seeds N trains everything with N seeds",
             );
         }
     }

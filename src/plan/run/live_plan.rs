@@ -135,7 +135,7 @@ impl LivePlan {
         self.looked_up = self.plan.trials().len();
         if without_weights > 0 {
             observer.warning(&format!(
-                "the weights of {without_weights} trained models were removed before and are not made again; their results are reused"
+                "the weights of {without_weights} trained models were removed earlier and are not restored; their results are reused"
             ));
         }
         Ok(added)

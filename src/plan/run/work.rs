@@ -109,7 +109,7 @@ impl Work<'_> {
         match ids.iter().find(|id| !known(id)) {
             None => Ok(()),
             Some(id) => Err(Error::Data(format!(
-                "{}: no trial {id} is planned here; `blendfuse plan {} DATA --out {} --print`, with the plan's other flags, lists those that wait",
+                "{}: no trial {id} is planned here; `blendfuse plan {} DATA --out {} --print`, with the plan's other flags, lists the waiting ones",
                 self.folder.display(),
                 plan.command,
                 self.folder.display()

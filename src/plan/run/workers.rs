@@ -288,7 +288,7 @@ impl Follower<'_, '_> {
         if self.interrupted {
             let live = &*self.driver.live;
             return Err(Error::Interrupted(format!(
-                "with {} of {} trainings done; they and the states of those that ran are saved in {}",
+                "with {} of {} trials done; their results and the state of running trials are saved in {}",
                 live.outcomes().ended(),
                 live.plan().trials().len(),
                 self.driver.folder.path().display()

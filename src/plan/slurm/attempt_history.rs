@@ -63,7 +63,7 @@ impl AttemptHistory {
                 "ended {tried} times without a result; the outputs of the tasks are in the plan's folder slurm/"
             )),
             _ if idle_rounds > retries => Some(format!(
-                "was submitted {idle_rounds} times in a row and never began; the outputs of the tasks are in the plan's folder slurm/"
+                "was submitted {idle_rounds} times in a row but never started; the outputs of the tasks are in the plan's folder slurm/"
             )),
             _ => None,
         }
@@ -92,7 +92,7 @@ mod tests {
         let history = || AttemptHistory::of(&files, id, 0.0).unwrap();
         assert_eq!(history(), AttemptHistory::default());
         assert_eq!(history().given_up(0, 0), None);
-        assert!(history().given_up(0, 1).unwrap().contains("never began"));
+        assert!(history().given_up(0, 1).unwrap().contains("never started"));
         for _ in 0..5 {
             add(begun());
             add(Event::Interrupted { trial: trial() });

@@ -16,7 +16,7 @@ pub(super) struct Script {
     place: PathBuf,
     /// The first lines of every script.
     head: String,
-    /// The program that jobs run, as a shell takes it.
+    /// The program that jobs run, shell-quoted.
     program: String,
     /// The plan's folder, shell-quoted.
     folder: String,

@@ -64,8 +64,8 @@ impl PlanDescription {
         let known = Self::read_if_any(folder)?;
         known.ok_or_else(|| {
             let found = match folder.is_dir() {
-                true => format!("it holds no {DESCRIPTION}"),
-                false => "there is no such folder".to_owned(),
+                true => format!("it contains no {DESCRIPTION}"),
+                false => "no such folder".to_owned(),
             };
             Error::Data(format!(
                 "{}: expected the folder of cv, sweep, tune, ablate, baseline or repro; {found}",
@@ -105,7 +105,7 @@ impl<S: Serialize + DeserializeOwned> PlanDescription<S> {
         let refuse = |reason: String| Error::Data(format!("{}: {reason}", folder.display()));
         if plan.command != command {
             return Err(refuse(format!(
-                "holds a plan of `{}`, not of `{command}`",
+                "contains a plan of `{}`, not of `{command}`",
                 plan.command
             )));
         }

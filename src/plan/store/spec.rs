@@ -69,7 +69,7 @@ impl TrialSpec {
                     path,
                     key: None,
                     reason: format!(
-                        "not the specification of a trial ({error}); plan the trials again"
+                        "not a trial file of this program ({error}); plan the trials again"
                     ),
                 }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -18,7 +18,7 @@ const SPEC: &str = ".order.json";
 pub(super) const WEIGHTS: &str = "weights.safetensors";
 
 /// The folder `trials` of a plan. Its subfolders are named by the first two digits of the trials' names,
-/// so that none of them holds more than a 256th of all.
+/// so that each has about 1/256 of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrialFiles {
     root: PathBuf,
@@ -123,17 +123,6 @@ impl TrialFiles {
     /// The trials that have a result, in no order; only names of files are read.
     pub fn finished(&self) -> impl Iterator<Item = String> {
         self.ids_of(".json")
-    }
-
-    /// The run folders that hold a model, in no order.
-    pub fn models(&self) -> impl Iterator<Item = PathBuf> {
-        // An earlier version had them all in one folder.
-        let folders = self.shards().flat_map(|shard| entries(&shard));
-        let runs = folders.chain(entries(&self.root)).filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(is_id)
-        });
-        runs.filter(|run| run.join(WEIGHTS).is_file())
     }
 
     /// The subfolders.

@@ -17,14 +17,14 @@ const STALE_AFTER: Duration = Duration::from_secs(15 * 60);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum TrialState {
-    /// It has not begun.
+    /// It has not started.
     Waiting,
     /// A process trains it.
     Running {
         /// On this machine.
         host: String,
     },
-    /// It was begun and continues from its saved state when it is run again.
+    /// It was started and stopped, and can be resumed from its saved state.
     Stopped,
     /// It failed.
     Failed {
@@ -36,9 +36,9 @@ pub enum TrialState {
 impl fmt::Display for TrialState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TrialState::Waiting => f.write_str("not begun"),
+            TrialState::Waiting => f.write_str("not started"),
             TrialState::Running { .. } => f.write_str("running"),
-            TrialState::Stopped => f.write_str("begun and stopped"),
+            TrialState::Stopped => f.write_str("started and stopped"),
             TrialState::Failed { reason } => write!(f, "failed ({reason})"),
         }
     }
@@ -69,7 +69,7 @@ impl TrialState {
     }
 }
 
-/// Whether a process of this program has this number on this machine.
+/// Whether a process of this program has this ID on this machine.
 fn is_alive(pid: u32) -> bool {
     let name = |process: &str| std::fs::read_to_string(format!("/proc/{process}/comm")).ok();
     let found = name(&pid.to_string());
