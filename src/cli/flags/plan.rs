@@ -48,7 +48,7 @@ pub struct PlanArgs {
 }
 
 impl PlanArgs {
-    /// Runs a study as the flags say. Gives the files that it wrote; `None` where it goes on elsewhere.
+    /// Runs a study as the flags say. Returns the files that it wrote; `None` if the work continues elsewhere.
     ///
     /// # Errors
     /// Those of the library.

@@ -125,6 +125,17 @@ impl TrialFiles {
         self.ids_of(".json")
     }
 
+    /// The run folders that hold a model, in no order.
+    pub fn models(&self) -> impl Iterator<Item = PathBuf> {
+        // An earlier version had them all in one folder.
+        let folders = self.shards().flat_map(|shard| entries(&shard));
+        let runs = folders.chain(entries(&self.root)).filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(is_id)
+        });
+        runs.filter(|run| run.join(WEIGHTS).is_file())
+    }
+
     /// The subfolders.
     pub(super) fn shards(&self) -> impl Iterator<Item = PathBuf> {
         entries(&self.root).into_iter().filter(|path| path.is_dir())
