@@ -49,7 +49,7 @@ impl Metadata {
     /// if there is one per class, else alphabetical.
     ///
     /// # Errors
-    /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] with line and column for a
+    /// [`crate::Error::Read`] if the file cannot be opened; [`crate::Error::Csv`] with line and column for a
     /// malformed table, a missing or impossible label (saliences that do not sum to 100,
     /// proportions that do not sum to 1 within 1e-3), or a clip that is listed twice.
     pub fn read(path: &Path, classes: Option<&[String]>) -> Result<Metadata> {
@@ -108,7 +108,7 @@ impl Metadata {
     /// `filename` is read, so labels in the table have no effect.
     ///
     /// # Errors
-    /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] for a malformed table, or a clip
+    /// [`crate::Error::Read`] if the file cannot be opened; [`crate::Error::Csv`] for a malformed table, or a clip
     /// that has no name or is listed twice.
     pub fn read_names(path: &Path, classes: &Classes) -> Result<Metadata> {
         let table = CsvTable::read(path)?.select("filename");
