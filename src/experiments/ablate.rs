@@ -102,7 +102,7 @@ fn of_the_paper() -> [(&'static str, Change, Option<f64>); 2] {
             Some(table_2::WITHOUT_ATTENTION),
         ),
         (
-            "also without dual heads (one head)",
+            "further without dual heads (one head)",
             |config| {
                 config.model.gate = Gate::Uniform;
                 config.model.heads = Heads::Single;

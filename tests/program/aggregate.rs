@@ -63,7 +63,7 @@ fn damaged(place: &Place) -> Vec<(usize, &'static str)> {
     vec![
         (0, "needs 24 bytes, the file has 23"),
         (40, "frame 0, column 2 (both from 0) is NaN"),
-        (77, "holds no frame"),
+        (77, "contains no frames"),
         (
             78,
             "its frames have 2 columns; expected 3, as 194 of 195 clips have",

@@ -1,7 +1,7 @@
 //! Bad input, one case per table of `bad_input.toml`: the change, the command, its exit code and its
 //! one-line message.
 //!
-//! `BLENDFUSE_BLESS=1 cargo test --test bad_input` rewrites the messages; review the diff before
+//! `BLENDFUSE_BLESS=1 cargo test --test program bad_input::` rewrites the messages; review the diff before
 //! committing it.
 
 use std::collections::BTreeSet;
@@ -273,9 +273,14 @@ fn each_bad_input_has_its_line_and_code_and_leaves_no_output() {
                 toml::Value::from(case.broken.as_str())
             ));
             let start = start.expect("the name is in the table");
-            let old = quoted(&case.says);
-            let at = start + blessed[start..].find(&old).expect("`says` after the name");
-            blessed.replace_range(at..at + old.len(), &quoted(&says));
+            let at = start
+                + blessed[start..]
+                    .find("says = ")
+                    .expect("`says` after the name");
+            let end = blessed[at..]
+                .find('\n')
+                .map_or(blessed.len(), |end| at + end);
+            blessed.replace_range(at..end, &quoted(&says));
         } else if says != case.says {
             wrong.push(format!(
                 "{}:\n  expected {}\n  found    {says}",

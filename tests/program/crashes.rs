@@ -130,7 +130,7 @@ fn a_second_process_in_a_run_folder_is_refused_with_the_number_of_the_first() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let error = place.refused(&train("run", &[&["--resume"], &long[..]].concat()));
-    let holder = format!("another process (pid {}) works in this folder", child.id());
+    let holder = format!("another process (pid {}) is using this folder", child.id());
     assert!(error.contains(&holder), "{error}");
     child.kill().unwrap();
     child.wait().unwrap();

@@ -210,7 +210,7 @@ fn a_file_that_is_truncated_while_training_ends_the_run_with_a_message() {
         ran.stderr
     );
     let said = [
-        "cut short by another program",
+        "truncated by another program",
         "was changed by another program",
     ];
     assert!(

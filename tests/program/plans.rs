@@ -244,7 +244,7 @@ fn folders_that_are_not_the_plans_are_refused() {
     let place = Place::with_data(&[]);
     place.ok(&plan("cv", "out", &[]));
     let error = place.refused(&plan("cv", "out", &[]));
-    assert!(error.contains("--resume goes on with it"), "{error}");
+    assert!(error.contains("--resume to continue it"), "{error}");
     let error = place.refused(&plan("ablate", "out", &["--resume"]));
     assert!(
         error.contains("contains a plan of `cv`, not of `ablate`"),
@@ -277,11 +277,7 @@ fn a_failed_trial_is_reported_and_the_others_are_kept() {
         ran.stderr
     );
     assert!(ran.stderr.contains(&lost), "{}", ran.stderr);
-    assert!(
-        ran.stderr.contains("4 of them done before"),
-        "{}",
-        ran.stderr
-    );
+    assert!(ran.stderr.contains("4 of them reused"), "{}", ran.stderr);
     fs::remove_file(&run).unwrap();
     place.ok(&plan("cv", "out", &["--resume"]));
     assert_eq!(finished(&place, "out"), all);

@@ -127,9 +127,9 @@ fn names_line_and_column_of_every_fault() {
         ("filename,mix\na,0\n", "emotion_1 is missing"),
         ("filename,fold\na,0\n", "has no labels"),
         ("filename;fold\na;0\n", "commas"),
-        ("filename,fold,fold\na,0,0\n", "is listed twice"),
+        ("filename,fold,fold\na,0,0\n", "appears twice"),
         ("filename,happy,sad\na,0.5,0.4\n", "sum to 0.9; expected 1"),
-        ("filename,happy,sad\na,1.5,-0.5\n", "is no proportion"),
+        ("filename,happy,sad\na,1.5,-0.5\n", "is not a proportion"),
         ("filename,happy,note\na,1,good\n", "every column other than"),
     ] {
         let message = refused(text);
