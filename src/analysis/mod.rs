@@ -1,5 +1,5 @@
 //! Analysis of trained models: which encoders they rely on, how stable that is, how similar the encoders
-//! are, and where the models are wrong. Only numbers; [`crate::report`] draws the figures.
+//! are, and where the models are wrong. Only numbers; `report` draws the figures.
 
 pub(crate) mod calibration;
 pub mod cka;

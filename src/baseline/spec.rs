@@ -178,7 +178,7 @@ impl BaselineSpec {
 
 /// The baselines that a name means in a data set. In addition to the names of [`BaselineSpec`],
 /// `MODEL:*` is one baseline per encoder, `MODEL:+` one on all encoders concatenated; and an encoder may
-/// have any name of the paper's encoders (see [`registry::find`]).
+/// have any name of the paper's encoders (see `registry::find`).
 ///
 /// # Errors
 /// [`Error::Config`] for an unknown name; [`Error::Data`] naming an encoder that the data lack.

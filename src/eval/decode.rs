@@ -34,8 +34,8 @@ impl Rules {
     /// [`Rules::decode`] for every row of `(clips, classes)`, in order.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the rows have not one value per class; [`Error::Config`] for thresholds
-    /// that are not finite; [`Error::Data`] naming the row (from 1) with a negative or non-finite value.
+    /// [`crate::Error::Shape`] if the rows have not one value per class; [`crate::Error::Config`] for thresholds
+    /// that are not finite; [`crate::Error::Data`] naming the row (from 1) with a negative or non-finite value.
     pub fn decode_rows(
         self,
         rows: ArrayView2<'_, f64>,

@@ -37,7 +37,7 @@ impl Evaluation {
     /// Of decoded predictions.
     ///
     /// # Errors
-    /// As [`join`].
+    /// As `join`.
     pub fn of(predictions: &[(String, Blend)], truths: &Truths, classes: &Classes) -> Result<Self> {
         let joined = join(predictions, &truths.clips)?;
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();

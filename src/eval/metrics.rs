@@ -8,7 +8,7 @@ use crate::data::label::{Blend, Part};
 ///
 /// Both accuracies are in [0, 1], over the clips that were counted: a clip left out of a
 /// prediction file is not in the denominator, as in the official code, so a caller shows what
-/// [`crate::eval::join`] reports as missing.
+/// `eval::join` reports as missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Clips counted.

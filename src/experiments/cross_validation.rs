@@ -52,7 +52,7 @@ impl Candidate {
     /// instead where one of them failed or has not run.
     ///
     /// # Errors
-    /// As [`OutOfFold::of`] and [`pooled`].
+    /// As `OutOfFold::of` and `pooled`.
     pub fn summarise(
         &self,
         protocol: &Protocol,

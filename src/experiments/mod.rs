@@ -2,7 +2,7 @@
 //!
 //! A [`study::Study`] says which trials it needs and what they come to; a [`study_run::StudyRun`] is a
 //! study with its folder, which runs the trials here, submits or lists them, or collects their results.
-//! [`crate::plan`] executes trials. Nothing here prints; [`crate::report`] makes tables of what studies
+//! [`crate::plan`] executes trials. Nothing here prints; `report` makes tables of what studies
 //! find.
 
 pub mod ablate;

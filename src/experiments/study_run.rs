@@ -62,7 +62,7 @@ impl<S: Study> StudyRun<S> {
     /// Goes on with the study that a folder holds, as its `plan.json` describes it.
     ///
     /// # Errors
-    /// As [`PlanDescription::read_study`] and [`StudyRun::create`].
+    /// As `PlanDescription::read_study` and [`StudyRun::create`].
     pub fn load(path: &Path) -> Result<Self> {
         let plan = PlanDescription::read_study(path, S::NAME)?;
         let setup = Setup::of(&plan)?;

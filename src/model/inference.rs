@@ -99,7 +99,7 @@ impl Inference<'_> {
     /// features lie and which rows to take; an encoder that a row lacks has zeros there.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the features do not fit the encoders.
+    /// [`Error::Shape`] if the features do not fit the encoders.
     pub fn project(&mut self, inputs: &[BatchRows<'_>]) -> Result<&PackedRows<f32>> {
         let encoders = self.projections.len();
         if inputs.len() != encoders {
@@ -137,7 +137,7 @@ impl Inference<'_> {
     /// meaningless result: the data layer refuses such clips by name.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the features do not fit the encoders.
+    /// [`Error::Shape`] if the features do not fit the encoders.
     pub fn run(&mut self, inputs: &[BatchRows<'_>]) -> Result<Evaluation> {
         self.project(inputs)?;
         let (rows, encoders) = (self.joined.rows(), self.projections.len());

@@ -97,8 +97,8 @@ impl<F: Scalar> FusionNet<F> {
     /// A network with initial weights from `config.train.seed`.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) if the configuration is out of range,
-    /// [`Error::Shape`](crate::Error::Shape) without encoders or classes.
+    /// [`Error::Config`] if the configuration is out of range,
+    /// [`Error::Shape`] without encoders or classes.
     pub fn new(config: &Config, encoders: &[EncoderShape], classes: usize) -> Result<Self> {
         Self::with_layout(config, encoders, classes, WeightLayout::Packed)
     }
@@ -246,8 +246,8 @@ impl<F: Scalar> FusionNet<F> {
     /// the data layer refuses such clips by name.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the batch does not fit the encoders;
-    /// [`Error::Engine`](crate::Error::Engine) if it holds products of other weights or other features
+    /// [`Error::Shape`] if the batch does not fit the encoders;
+    /// [`Error::Engine`] if it holds products of other weights or other features
     /// (see [`FusionNet::step`]).
     pub fn forward(
         &self,
@@ -309,7 +309,7 @@ impl<F: Scalar> FusionNet<F> {
     /// The losses of a batch whose first rows have the soft labels `targets (B, C)`.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit.
+    /// [`Error::Shape`] if the shapes do not fit.
     pub fn losses(
         &self,
         tape: &mut Tape<F>,
@@ -325,7 +325,7 @@ impl<F: Scalar> FusionNet<F> {
     /// loss.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit.
+    /// [`Error::Shape`] if the shapes do not fit.
     pub fn losses_of_logits(
         &self,
         tape: &mut Tape<F>,

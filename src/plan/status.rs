@@ -83,7 +83,7 @@ impl Status {
     /// result; no result.
     ///
     /// # Errors
-    /// As [`PlanDescription::read`].
+    /// As `PlanDescription::read`.
     pub fn of(folder: &Path) -> Result<Self> {
         let plan = PlanDescription::read(folder)?;
         let files = TrialFiles::of(folder);

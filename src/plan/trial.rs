@@ -127,7 +127,7 @@ impl Trial {
     }
 
     /// Its name: the first 16 hexadecimal digits of the SHA-256 of the trial, the digest of the input
-    /// files (see [`crate::data::fingerprint::digest`]), the program's version and the micro-kernel.
+    /// files (see `data::fingerprint::digest`), the program's version and the micro-kernel.
     ///
     /// # Errors
     /// [`Error::Data`] if the machine has no kernel, or for a configuration that JSON cannot hold.

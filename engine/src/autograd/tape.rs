@@ -126,7 +126,7 @@ impl<F: Scalar> Tape<F> {
         parts: Vec<T>,
         record: impl Fn(&mut Tape<F>, T) -> Result<(Var, R), E> + Sync,
     ) -> Result<Vec<(Var, R)>, E> {
-        let recorded: Vec<Result<(Tape<F>, Var, R), E>> = parts
+        let recorded: Vec<Result<_, E>> = parts
             .into_par_iter()
             .with_max_len(1)
             .map(|part| {

@@ -120,7 +120,7 @@ impl Metadata {
         })
     }
 
-    /// The clips' true emotions by [`clip_key`]; clips without a label are left out.
+    /// The clips' true emotions by `clip_key`; clips without a label are left out.
     pub fn truths(&self) -> HashMap<&str, &Blend> {
         let labelled = |clip: &'_ Clip| clip.truth.is_some();
         self.clips

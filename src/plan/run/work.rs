@@ -43,7 +43,7 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Before any training: [`Error::Data`] for a name that is not a trial of the plan; as
-    /// [`PlanDescription::read`]. [`Error::Interrupted`]; [`Error::Trials`] once all were tried, if any
+    /// `PlanDescription::read`. [`Error::Interrupted`]; [`Error::Trials`] once all were tried, if any
     /// failed.
     pub fn run(&self, ids: &[String], observer: &mut dyn WorkObserver) -> Result<usize> {
         let plan = PlanDescription::read(self.folder)?;

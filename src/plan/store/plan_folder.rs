@@ -123,7 +123,7 @@ impl PlanFolder {
     /// in it: nothing is locked, nothing is changed.
     ///
     /// # Errors
-    /// As [`PlanDescription::read`].
+    /// As `PlanDescription::read`.
     pub fn view(path: &Path) -> Result<Self> {
         Ok(Self {
             path: path.to_owned(),

@@ -112,7 +112,7 @@ impl<F: Scalar> Tape<F> {
     /// moments where they were used (biased variance; the running update wants the unbiased one).
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if shapes do not fit, or with fewer than two present rows
+    /// [`Error::Shape`] if shapes do not fit, or with fewer than two present rows
     /// to take statistics from.
     pub fn batch_norm(
         &mut self,

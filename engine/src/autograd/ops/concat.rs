@@ -12,7 +12,7 @@ impl<F: Scalar> Tape<F> {
     /// `(B, Dᵢ)` each → `(B, Σ Dᵢ)`.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if there is nothing to join or the rows differ.
+    /// [`Error::Shape`] if there is nothing to join or the rows differ.
     pub fn concat(&mut self, parts: &[Var]) -> Result<Var> {
         let Some(&first) = parts.first() else {
             return Err(Error::shape("concat", "at least one value", "none"));

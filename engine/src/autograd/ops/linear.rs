@@ -21,7 +21,7 @@ impl<F: Scalar> Tape<F> {
     /// `x (B, I)`, `weight (O, I)`, `bias (1, O)` → `(B, O)`.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit, or if `x` is a packed weight.
+    /// [`Error::Shape`] if the shapes do not fit, or if `x` is a packed weight.
     pub fn linear(&mut self, x: Var, weight: Var, bias: Option<Var>) -> Result<Var> {
         self.linear_precomputed(x, weight, bias, None)
     }

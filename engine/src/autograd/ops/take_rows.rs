@@ -11,7 +11,7 @@ impl<F: Scalar> Tape<F> {
     /// `x (B, D)` → its first `rows` rows `(rows, D)`.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if there are fewer.
+    /// [`Error::Shape`] if there are fewer.
     pub fn take_rows(&mut self, x: Var, rows: usize) -> Result<Var> {
         let (batch, _) = self.shape(x);
         if rows > batch {

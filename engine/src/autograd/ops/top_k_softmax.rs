@@ -23,7 +23,7 @@ impl<F: Scalar> Tape<F> {
     /// many non-zeros as are present, and is all 0 if none is.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if `k` is 0 or the shapes do not fit.
+    /// [`Error::Shape`] if `k` is 0 or the shapes do not fit.
     pub fn top_k_softmax(
         &mut self,
         logits: Var,
@@ -48,7 +48,7 @@ impl<F: Scalar> Tape<F> {
 /// and its `k` largest entries of each row, divided by their sum + 1e-12, the others 0.
 ///
 /// # Errors
-/// [`Error::Shape`](crate::Error::Shape) if the mask has another shape.
+/// [`Error::Shape`] if the mask has another shape.
 pub fn select<F: Scalar>(
     mut logits: Array2<F>,
     temperature: F,

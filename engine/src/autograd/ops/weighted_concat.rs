@@ -16,7 +16,7 @@ impl<F: Scalar> Tape<F> {
     /// `weights (B, M)` and M parts `(B, P)` → `(B, M P)`.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the number of parts is not M or their shapes differ.
+    /// [`Error::Shape`] if the number of parts is not M or their shapes differ.
     pub fn weighted_concat(&mut self, weights: Var, parts: &[Var]) -> Result<Var> {
         let (rows, count) = self.shape(weights);
         if count != parts.len() || count == 0 {
