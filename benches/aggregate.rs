@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use blendfuse::testing::bench::aggregate::Frames;
 use blendfuse::kernels::aggregate::{Aggregation, SEVEN, Scratch, reference};
+use blendfuse::testing::bench::aggregate::Frames;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Compares the first clip with the reference: both round an `f64` once, so that they differ by at most

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blendfuse::autograd::Tape;
-use blendfuse::testing::bench::predict::Workload;
 use blendfuse::kernels::layout::PackedRows;
 use blendfuse::kernels::pack::{Pick, gather_rows};
 use blendfuse::model::Inputs;
 use blendfuse::nn::Mode;
+use blendfuse::testing::bench::predict::Workload;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Compares the first clips with the tape's evaluation.
