@@ -143,12 +143,12 @@ pub fn summary(found: &CrossValidation) -> Table {
         ]
     };
     table.row(pooled(
-        "each fold's, all clips together",
+        "each fold's, all clips in one count",
         &found.accuracy(),
         None,
     ));
     table.row(pooled(
-        "pooled, chosen on all out-of-fold scores",
+        "one setting, chosen on all out-of-fold scores",
         &found.pooled_accuracy,
         Some(&found.pooled_thresholds),
     ));
