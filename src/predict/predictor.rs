@@ -169,7 +169,7 @@ impl Predictor {
     /// lack it. A clip gets the same bits alone and among others.
     ///
     /// ```no_run
-    /// use blendfuse::train::Predictor;
+    /// use blendfuse::predict::Predictor;
     /// use ndarray::{Array2, ArrayView2};
     ///
     /// # fn main() -> blendfuse::Result<()> {
