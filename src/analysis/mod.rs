@@ -23,6 +23,7 @@ use ndarray::Array2;
 
 use crate::data::dataset::Split;
 use crate::data::label::Classes;
+use crate::encoders::Modality;
 use crate::error::Result;
 use crate::eval::confusion::{Confusion, Detection, by_class, by_truth};
 use crate::eval::metrics::Accuracy;
@@ -57,7 +58,7 @@ pub struct Analysis {
     /// Encoder names, in the order of everything indexed by encoder.
     pub encoders: Vec<String>,
     /// Modality of each.
-    pub modalities: Vec<String>,
+    pub modalities: Vec<Modality>,
     /// Classes, in the order of every probability vector.
     pub classes: Classes,
     /// Encoders kept per clip, k.
@@ -124,11 +125,7 @@ pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) ->
         .iter()
         .map(|e| e.name.clone())
         .collect();
-    let modalities: Vec<String> = description
-        .encoders
-        .iter()
-        .map(|e| e.modality.clone())
-        .collect();
+    let modalities: Vec<Modality> = description.encoders.iter().map(|e| e.modality).collect();
     let top_k = description.config.model.top_k.min(encoders.len());
     let model_names: Vec<String> = run
         .models

@@ -9,6 +9,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, DecodeConfig};
+use crate::encoders::Encoder;
 use crate::error::{Error, Result};
 use crate::eval::decoder::Decoder;
 use crate::eval::rules::{Rules, Thresholds};
@@ -21,17 +22,6 @@ pub const FORMAT_VERSION: u32 = 1;
 /// The one metadata entry. One, because the format keeps entries in no order, and the same run must
 /// give the same bytes.
 pub(crate) const METADATA_KEY: &str = "blendfuse";
-
-/// An encoder as the weights file lists it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EncoderEntry {
-    /// Its name, as in the tensors' names and the feature file's.
-    pub name: String,
-    /// Its modality (video, audio, multimodal).
-    pub modality: String,
-    /// Columns of its feature file.
-    pub width: usize,
-}
 
 /// How scores became emotions on the validation fold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,7 +65,7 @@ pub struct Description {
     /// The program that wrote it.
     pub program: String,
     /// In the order of the network's inputs.
-    pub encoders: Vec<EncoderEntry>,
+    pub encoders: Vec<Encoder>,
     /// In the order of every probability vector.
     pub classes: Vec<String>,
     /// The neutral class, if there is one.

@@ -8,11 +8,12 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::data::registry::{KnownEncoder, REGISTRY};
+use crate::encoders::Encoder;
 use crate::error::{Error, Result};
 use crate::kernels::layout::{PackedRows, ROW_BLOCK};
 use crate::kernels::micro::{Kernel, select};
 use crate::kernels::peak::fma_peak_gflops;
-use crate::model::{EncoderShape, FusionNet, Inputs};
+use crate::model::{FusionNet, Inputs};
 use crate::nn::{Adam, AdamConfig, Mode};
 use crate::rng::{Purpose, Stream};
 use crate::train::step::{StepLosses, StepOptions, StepTimes, Stepped, train_step};
@@ -213,9 +214,10 @@ pub fn benchmark(
 }
 
 /// The paper's encoders with their widths divided.
-pub(crate) fn encoders(divisor: usize) -> Vec<EncoderShape> {
-    let shape = |encoder: &KnownEncoder| EncoderShape {
+pub(crate) fn encoders(divisor: usize) -> Vec<Encoder> {
+    let shape = |encoder: &KnownEncoder| Encoder {
         name: encoder.name.to_owned(),
+        modality: encoder.modality,
         width: (encoder.width() / divisor).max(1),
     };
     REGISTRY.iter().map(shape).collect()

@@ -10,4 +10,4 @@ pub mod network;
 pub(crate) mod projection;
 
 pub use inference::{Evaluation, Inference};
-pub use network::{EncoderShape, Forward, FusionNet, Inputs};
+pub use network::{Forward, FusionNet, Inputs};

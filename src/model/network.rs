@@ -13,18 +13,10 @@ use super::loss::{Losses, losses};
 use super::projection::Projection;
 use crate::autograd::{Gradients, Scalar, Tape, Var};
 use crate::config::{Config, Heads};
+use crate::encoders::Encoder;
 use crate::error::{Error, Result};
 use crate::nn::params::WeightLayout;
 use crate::nn::{Adam, Dropout, ForwardPass, Init, Mode, Params, Precomputed, RunningUpdate};
-
-/// An encoder as the network sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncoderShape {
-    /// Its name, part of its parameters' names.
-    pub name: String,
-    /// D_m, columns of its feature file.
-    pub width: usize,
-}
 
 /// One batch of inputs.
 #[derive(Clone, Debug)]
@@ -84,7 +76,7 @@ pub struct FusionNet<F> {
     /// Parameters and running statistics.
     pub params: Params<F>,
     config: Config,
-    encoders: Vec<EncoderShape>,
+    encoders: Vec<Encoder>,
     projections: Vec<Projection>,
     gate: Gate,
     fusion: Fusion,
@@ -99,7 +91,7 @@ impl<F: Scalar> FusionNet<F> {
     /// # Errors
     /// [`Error::Config`] if the configuration is out of range,
     /// [`Error::Shape`] without encoders or classes.
-    pub fn new(config: &Config, encoders: &[EncoderShape], classes: usize) -> Result<Self> {
+    pub fn new(config: &Config, encoders: &[Encoder], classes: usize) -> Result<Self> {
         Self::with_layout(config, encoders, classes, WeightLayout::Packed)
     }
 
@@ -109,7 +101,7 @@ impl<F: Scalar> FusionNet<F> {
     /// As [`FusionNet::new`].
     pub fn with_layout(
         config: &Config,
-        encoders: &[EncoderShape],
+        encoders: &[Encoder],
         classes: usize,
         layout: WeightLayout,
     ) -> Result<Self> {
@@ -124,7 +116,7 @@ impl<F: Scalar> FusionNet<F> {
     ///
     /// # Errors
     /// As [`FusionNet::new`].
-    pub fn blank(config: &Config, encoders: &[EncoderShape], classes: usize) -> Result<Self> {
+    pub fn blank(config: &Config, encoders: &[Encoder], classes: usize) -> Result<Self> {
         Self::with_params(config, encoders, classes, Params::new(), Init::Zeros)
     }
 
@@ -132,11 +124,7 @@ impl<F: Scalar> FusionNet<F> {
     ///
     /// # Errors
     /// As [`FusionNet::new`].
-    pub fn shapes_only(
-        config: &Config,
-        encoders: &[EncoderShape],
-        classes: usize,
-    ) -> Result<Params<F>> {
+    pub fn shapes_only(config: &Config, encoders: &[Encoder], classes: usize) -> Result<Params<F>> {
         let params = Params::new();
         Ok(Self::with_params(config, encoders, classes, params, Init::ShapesOnly)?.params)
     }
@@ -145,17 +133,13 @@ impl<F: Scalar> FusionNet<F> {
     ///
     /// # Errors
     /// As [`FusionNet::new`].
-    pub fn trainable_count(
-        config: &Config,
-        encoders: &[EncoderShape],
-        classes: usize,
-    ) -> Result<usize> {
+    pub fn trainable_count(config: &Config, encoders: &[Encoder], classes: usize) -> Result<usize> {
         Ok(Self::shapes_only(config, encoders, classes)?.trainable_count())
     }
 
     fn with_params(
         config: &Config,
-        encoders: &[EncoderShape],
+        encoders: &[Encoder],
         classes: usize,
         mut params: Params<F>,
         init: Init,
@@ -399,7 +383,7 @@ impl<F: Scalar> FusionNet<F> {
     }
 
     /// The encoders in the order of the inputs.
-    pub fn encoders(&self) -> &[EncoderShape] {
+    pub fn encoders(&self) -> &[Encoder] {
         &self.encoders
     }
 

@@ -312,7 +312,7 @@ impl Run<'_> {
         let description = Description {
             format_version: FORMAT_VERSION,
             program: PROGRAM.to_owned(),
-            encoders: self.encoder_entries(),
+            encoders: self.dataset.encoders.clone(),
             classes: classes.names().to_vec(),
             neutral: classes
                 .neutral()

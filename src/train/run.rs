@@ -19,7 +19,7 @@ use crate::data::fingerprint::InputFile;
 use crate::data::folds::{fold, shared_actors};
 use crate::data::standardise::{self, ColumnStats};
 use crate::error::{Error, Result};
-use crate::model::{EncoderShape, FusionNet};
+use crate::model::FusionNet;
 use crate::nn::{Adam, AdamConfig};
 
 /// Name and version of this program, as files record it.
@@ -130,16 +130,9 @@ impl<'a> Run<'a> {
             warnings::of_monitor(config.train.monitor, validation, &mut warnings);
         }
         warnings::of_classes(dataset, &train, validation.as_ref(), &mut warnings);
-        let shapes: Vec<EncoderShape> = dataset
-            .encoders
-            .iter()
-            .map(|encoder| EncoderShape {
-                name: encoder.name.clone(),
-                width: encoder.cols,
-            })
-            .collect();
-        memory::check(config, &shapes, dataset.classes.len())?;
-        let mut net = FusionNet::new(config, &shapes, dataset.classes.len())?;
+        let (encoders, classes) = (&dataset.encoders, dataset.classes.len());
+        memory::check(config, encoders, classes)?;
+        let mut net = FusionNet::new(config, encoders, classes)?;
         if let Some(path) = &options.init {
             Checkpoint::read(path)?.load_into(&mut net.params)?;
             net.clamp_temperature();

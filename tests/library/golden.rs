@@ -9,10 +9,11 @@ use std::sync::Arc;
 use blendfuse::autograd::{Scalar, Tape};
 use blendfuse::config::Config;
 use blendfuse::config::{Gate, Heads, PresenceLoss};
+use blendfuse::encoders::{Encoder, Modality};
 use blendfuse::eval::align::align;
 use blendfuse::kernels::MatRef;
 use blendfuse::kernels::layout::PackedRows;
-use blendfuse::model::{EncoderShape, FusionNet, Inputs};
+use blendfuse::model::{FusionNet, Inputs};
 use blendfuse::nn::params::WeightLayout;
 use blendfuse::nn::{Adam, AdamConfig, Mode};
 use blendfuse::testing::formats::npz::Npz;
@@ -80,12 +81,13 @@ impl<F: Scalar> Golden<F> {
         model.temperature_learned = settings.temperature_learned.unwrap_or(true);
         config.loss.presence = settings.presence.unwrap_or(config.loss.presence);
         config.uda.enabled = settings.uda;
-        let encoders: Vec<EncoderShape> = settings
+        let encoders: Vec<Encoder> = settings
             .dims
             .iter()
             .enumerate()
-            .map(|(m, &width)| EncoderShape {
+            .map(|(m, &width)| Encoder {
                 name: format!("enc{m}"),
+                modality: Modality::Other,
                 width,
             })
             .collect();

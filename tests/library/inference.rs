@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use blendfuse::autograd::Tape;
 use blendfuse::config::Config;
+use blendfuse::encoders::{Encoder, Modality};
 use blendfuse::kernels::inference::BatchRows;
 use blendfuse::kernels::layout::PackedRows;
 use blendfuse::kernels::pack::{Pick, RowSource, RowValues, Standardise, StoredRows, gather_rows};
-use blendfuse::model::{EncoderShape, Evaluation, FusionNet, Inputs};
+use blendfuse::model::{Evaluation, FusionNet, Inputs};
 use blendfuse::nn::Mode;
 use blendfuse::nn::params::WeightLayout;
 use blendfuse::rng::{Purpose, Stream};
@@ -87,8 +88,9 @@ fn network(form: &[&str], layout: WeightLayout) -> FusionNet<f32> {
         .map(|text| parse_assignment(text).unwrap())
         .collect();
     let config = Config::from_overrides(&assignments).unwrap();
-    let encoders = WIDTHS.iter().enumerate().map(|(m, &width)| EncoderShape {
+    let encoders = WIDTHS.iter().enumerate().map(|(m, &width)| Encoder {
         name: format!("e{m}"),
+        modality: Modality::Other,
         width,
     });
     let encoders: Vec<_> = encoders.collect();

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use blendfuse::autograd::Tape;
 use blendfuse::config::Config;
+use blendfuse::encoders::{Encoder, Modality};
 use blendfuse::kernels::MatRef;
 use blendfuse::kernels::layout::PackedRows;
-use blendfuse::model::{EncoderShape, FusionNet, Inputs};
+use blendfuse::model::{FusionNet, Inputs};
 use blendfuse::nn::params::{ParamId, WeightLayout};
 use blendfuse::nn::{Adam, AdamConfig, Mode};
 use blendfuse::rng::{Purpose, Stream};
@@ -81,9 +82,10 @@ fn config(settings: &[&str]) -> Config {
     Config::from_overrides(&overrides).unwrap()
 }
 
-fn encoders() -> Vec<EncoderShape> {
-    let encoders = WIDTHS.iter().enumerate().map(|(m, &width)| EncoderShape {
+fn encoders() -> Vec<Encoder> {
+    let encoders = WIDTHS.iter().enumerate().map(|(m, &width)| Encoder {
         name: format!("enc{m}"),
+        modality: Modality::Other,
         width,
     });
     encoders.collect()

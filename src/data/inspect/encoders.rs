@@ -11,8 +11,9 @@ use super::{EncoderReport, FileReport, Inspection};
 use crate::data::dataset::{check_untrained, feature_files};
 use crate::data::features::Features;
 use crate::data::metadata::Clip;
-use crate::data::registry::{Modality, arrange};
+use crate::data::registry::arrange;
 use crate::data::standardise::ColumnStats;
+use crate::encoders::Modality;
 use crate::error::{Error, Result};
 
 /// The names of the splits in paths.
@@ -106,7 +107,7 @@ impl Inspection {
             twins.extend(files.twins.map(|found| (name.clone(), found)));
             self.encoders.push(EncoderReport {
                 name,
-                modality: modality.to_string(),
+                modality,
                 width: train.as_ref().map(|file| file.cols),
                 dtype: train.as_ref().map(|file| file.dtype.to_owned()),
                 constant_columns: train.as_ref().and_then(|file| file.constant_columns),

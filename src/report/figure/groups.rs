@@ -105,7 +105,7 @@ fn relative(
             title,
             Anchor::End,
             LABEL,
-            modality_ink(&found.modalities[m]),
+            modality_ink(found.modalities[m]),
         );
     }
     let ends = [

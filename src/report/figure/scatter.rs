@@ -7,6 +7,7 @@ use super::scale::range;
 use super::{Figure, modality_ink};
 use crate::analysis::Analysis;
 use crate::analysis::correlation::Trend;
+use crate::encoders::Modality;
 use crate::eval::statistics::Interval;
 
 /// Figure 8: CKA against co-selection, with the trend and the line of independent selection.
@@ -24,7 +25,7 @@ pub fn co_selection(found: &Analysis) -> Figure {
     frame.y_axis(&mut canvas, "Kept together (% of clips)", 5);
     for pair in pairs {
         let place = frame.at(pair.cka, 100.0 * pair.together);
-        canvas.dot(place, 1.3, modality_ink("video"), 0.45);
+        canvas.dot(place, 1.3, modality_ink(Modality::Video), 0.45);
     }
     let ends = [x[0], x[1]];
     let mut line = |trend: Option<Trend>, ink, dash| {
@@ -36,7 +37,7 @@ pub fn co_selection(found: &Analysis) -> Figure {
     line(found.co_selection.trend, INK, "");
     line(
         found.co_selection.independent_trend,
-        modality_ink("audio"),
+        modality_ink(Modality::Audio),
         "4 2",
     );
     let mut key = |y: f64, ink, dash, text: &str| {
@@ -49,7 +50,7 @@ pub fn co_selection(found: &Analysis) -> Figure {
     let null = r(&found.co_selection.independent_pearson);
     key(
         23.0,
-        modality_ink("audio"),
+        modality_ink(Modality::Audio),
         "4 2",
         &format!("independent selection: r = {null}"),
     );
@@ -98,7 +99,7 @@ pub fn calibration(found: &Analysis) -> Figure {
         MUTED,
         -38.0,
     );
-    let ink = modality_ink("video");
+    let ink = modality_ink(Modality::Video);
     let points: Vec<[f64; 2]> = calibration
         .bins
         .iter()

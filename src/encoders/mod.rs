@@ -1,0 +1,5 @@
+//! The encoders of a data set.
+
+mod encoder;
+
+pub use encoder::{Encoder, Modality};
