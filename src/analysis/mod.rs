@@ -188,15 +188,7 @@ fn mean_cka(
     for (done, model) in run.models.iter().enumerate() {
         let clips = observations::training_clips(model, split)?;
         let embeddings = model.predictor.embeddings(split, &clips)?;
-        let present: Vec<Vec<bool>> = (0..encoders)
-            .map(|m| {
-                clips
-                    .iter()
-                    .map(|&clip| split.rows(m)[clip].is_some())
-                    .collect()
-            })
-            .collect();
-        sum += &cka::pairwise_cka(&embeddings, &present)?;
+        sum += &cka::pairwise_cka(&embeddings, &split.presence(&clips))?;
         observer.progress(done + 1, run.models.len());
     }
     Ok(sum / run.models.len() as f64)

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::data::registry::{KnownEncoder, REGISTRY};
-use crate::encoders::Encoder;
+use crate::encoders::{Encoder, Presence};
 use crate::error::{Error, Result};
 use crate::kernels::layout::{PackedRows, ROW_BLOCK};
 use crate::kernels::micro::{Kernel, select};
@@ -119,7 +119,7 @@ impl Workload {
         Ok(Self {
             net,
             adam,
-            inputs: Inputs::new(batch.collect(), None),
+            inputs: Inputs::new(batch.collect(), Presence::complete()),
             targets,
             rows,
             clip_norm: config.train.clip_norm,
@@ -136,7 +136,7 @@ impl Workload {
         let step = self.steps;
         self.steps += 1;
         let mode = Mode::Train { seed: 0, step };
-        let mut next = Inputs::new(self.inputs.rows.clone(), None);
+        let mut next = Inputs::new(self.inputs.features.clone(), Presence::complete());
         let stepped = train_step(
             &mut self.net,
             &mut self.adam,

@@ -13,7 +13,7 @@ use super::loss::{Losses, losses};
 use super::projection::Projection;
 use crate::autograd::{Gradients, Scalar, Tape, Var};
 use crate::config::{Config, Heads};
-use crate::encoders::Encoder;
+use crate::encoders::{Encoder, Presence};
 use crate::error::{Error, Result};
 use crate::nn::params::WeightLayout;
 use crate::nn::{Adam, Dropout, ForwardPass, Init, Mode, Params, Precomputed, RunningUpdate};
@@ -22,9 +22,9 @@ use crate::nn::{Adam, Dropout, ForwardPass, Init, Mode, Params, Precomputed, Run
 #[derive(Clone, Debug)]
 pub struct Inputs<F> {
     /// One packed batch `(B, D_m)` an encoder, standardised; rows without features are 0.
-    pub rows: Vec<Arc<PackedRows<F>>>,
-    /// `(B, M)`: which row has which encoder; `None`: every row has every one.
-    pub present: Option<Array2<bool>>,
+    pub features: Vec<Arc<PackedRows<F>>>,
+    /// Which encoders each row has.
+    pub presence: Presence,
     /// The batches' products with the encoders' weights, where the optimiser formed them along with
     /// these weights ([`FusionNet::step`]); empty, or one entry per encoder.
     precomputed: Vec<Option<Precomputed<F>>>,
@@ -32,10 +32,10 @@ pub struct Inputs<F> {
 
 impl<F> Inputs<F> {
     /// A batch whose products are yet to be formed.
-    pub fn new(rows: Vec<Arc<PackedRows<F>>>, present: Option<Array2<bool>>) -> Self {
+    pub fn new(features: Vec<Arc<PackedRows<F>>>, presence: Presence) -> Self {
         Self {
-            rows,
-            present,
+            features,
+            presence,
             precomputed: Vec::new(),
         }
     }
@@ -240,31 +240,30 @@ impl<F: Scalar> FusionNet<F> {
         mode: Mode,
     ) -> Result<Forward<F>> {
         let encoders = self.projections.len();
-        if inputs.rows.len() != encoders {
+        let flags = inputs.presence.mask().map_or(encoders, Array2::ncols);
+        if let Some(found) = [inputs.features.len(), flags]
+            .into_iter()
+            .find(|&found| found != encoders)
+        {
             return Err(Error::shape(
                 "forward",
                 format!("{encoders} encoders"),
-                inputs.rows.len().to_string(),
+                found.to_string(),
             ));
         }
         let mut pass = ForwardPass::new(tape, &self.params, mode);
         // Projections are independent: one thread takes the narrow encoders while another is busy with
         // a wide one, and each streams a batch's features once.
-        let parts = self.projections.iter().zip(&inputs.rows).enumerate();
-        let projections = pass.branches(parts.collect(), |pass, (m, (projection, rows))| {
-            let present: Option<Vec<bool>> = inputs
-                .present
-                .as_ref()
-                .map(|present| present.column(m).to_vec())
-                .filter(|column| column.contains(&false));
-            let x = pass.tape.packed_input(rows.clone());
+        let parts = self.projections.iter().zip(&inputs.features).enumerate();
+        let projections = pass.branches(parts.collect(), |pass, (m, (projection, features))| {
+            let x = pass.tape.packed_input(features.clone());
             let precomputed = inputs.precomputed.get(m).and_then(Option::as_ref);
-            let present = present.as_deref();
+            let present = inputs.presence.column(m);
             projection.forward(pass, x, precomputed, present)
         })?;
         let gate = self
             .gate
-            .forward(&mut pass, &projections, inputs.present.as_ref())?;
+            .forward(&mut pass, &projections, &inputs.presence)?;
         let embedding = self
             .fusion
             .forward(&mut pass, gate.selected_weights, &projections)?;
@@ -342,7 +341,7 @@ impl<F: Scalar> FusionNet<F> {
             .iter()
             .flat_map(|next| {
                 let weights = self.projections.iter().map(Projection::weight);
-                weights.zip(next.rows.iter().cloned())
+                weights.zip(next.features.iter().cloned())
             })
             .collect();
         let products = adam.step_and_multiply(&mut self.params, gradients, scale, &wanted);

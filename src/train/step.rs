@@ -60,13 +60,7 @@ pub enum Stepped {
 
 /// A gathered batch as the network takes it.
 pub(super) fn inputs(batch: &Batch<f32>) -> Inputs<f32> {
-    let complete = batch.present.iter().all(Option::is_none);
-    let present = (!complete).then(|| {
-        Array2::from_shape_fn((batch.rows, batch.inputs.len()), |(r, m)| {
-            batch.present[m].as_ref().is_none_or(|present| present[r])
-        })
-    });
-    Inputs::new(batch.inputs.clone(), present)
+    Inputs::new(batch.features.clone(), batch.presence.clone())
 }
 
 /// Takes one step on a batch whose first rows have the soft labels `targets (B, C)`. The products of the stepped weights with the `next`

@@ -78,7 +78,7 @@ fn mixtures_of_emotions() {
             clips: &fold.train,
         };
         batch.gather(all, None, Some(&stats));
-        for input in &batch.inputs {
+        for input in &batch.features {
             for column in 0..input.cols() {
                 let values = || (0..input.rows()).map(|row| f64::from(input.get(row, column)));
                 let mean = values().sum::<f64>() / input.rows() as f64;

@@ -10,7 +10,7 @@ use super::label::{Blend, Classes};
 use super::metadata::{Clip, Metadata};
 use super::registry::arrange;
 use crate::config::DataConfig;
-use crate::encoders::{Encoder, Modality};
+use crate::encoders::{Encoder, Modality, Presence};
 use crate::kernels::pack::StoredRows;
 use crate::suggest::instead;
 use crate::{Error, Result};
@@ -279,6 +279,15 @@ impl Split {
     /// For each clip its row of an encoder's matrix; `None` where the encoder lacks the clip.
     pub fn rows(&self, encoder: usize) -> &[Option<u32>] {
         &self.rows[encoder]
+    }
+
+    /// Which encoders each of the given clips has.
+    pub fn presence(&self, clips: &[usize]) -> Presence {
+        let column = |rows: &Vec<Option<u32>>| {
+            let here = |&clip: &usize| rows[clip].is_some();
+            clips.iter().map(here).collect::<Vec<bool>>()
+        };
+        Presence::from_columns(self.rows.iter().map(column))
     }
 
     /// Number of encoders.
