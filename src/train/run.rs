@@ -95,30 +95,7 @@ impl<'a> Run<'a> {
     pub fn prepare(dataset: &'a Dataset, config: &Config, options: Options) -> Result<Self> {
         config.check()?;
         let mut warnings = Vec::new();
-        let (train, validation) = match options.fold {
-            Some(number) => {
-                let fold = fold(&dataset.train, number)?;
-                let actors = shared_actors(&dataset.train, &fold);
-                if !actors.is_empty() {
-                    warnings.push(format!(
-                        "{} in both training and validation of fold {number}: scores will be optimistically biased ({})",
-                        if actors.len() == 1 { "one actor is".into() } else { format!("{} actors are", actors.len()) },
-                        warnings::listed(&actors)
-                    ));
-                }
-                (
-                    fold.train,
-                    Some(ValidationFold::new(dataset, fold.validation)?),
-                )
-            }
-            None => ((0..dataset.train.len()).collect(), None),
-        };
-        if train.len() < 2 {
-            return Err(Error::Data(format!(
-                "{} clip to train on; batch norm needs at least 2: label more clips, or hold out another fold",
-                train.len()
-            )));
-        }
+        let (train, validation) = divide(dataset, options.fold, &mut warnings)?;
         let target = target(
             dataset,
             config,
@@ -179,4 +156,35 @@ impl<'a> Run<'a> {
             target: self.target.as_ref().map_or(0, |target| target.clips),
         }
     }
+}
+
+/// The clips to train on, and the fold to validate on.
+fn divide(
+    dataset: &Dataset,
+    held_out: Option<usize>,
+    warnings: &mut Vec<String>,
+) -> Result<(Vec<usize>, Option<ValidationFold>)> {
+    let (train, validation) = match held_out {
+        Some(number) => {
+            let fold = fold(&dataset.train, number)?;
+            let actors = shared_actors(&dataset.train, &fold);
+            if !actors.is_empty() {
+                warnings.push(format!(
+                    "{} in both training and validation of fold {number}: scores will be optimistically biased ({})",
+                    if actors.len() == 1 { "one actor is".into() } else { format!("{} actors are", actors.len()) },
+                    warnings::listed(&actors)
+                ));
+            }
+            let validation = ValidationFold::new(dataset, fold.validation)?;
+            (fold.train, Some(validation))
+        }
+        None => ((0..dataset.train.len()).collect(), None),
+    };
+    if train.len() < 2 {
+        return Err(Error::Data(format!(
+            "{} clip to train on; batch norm needs at least 2: label more clips, or hold out another fold",
+            train.len()
+        )));
+    }
+    Ok((train, validation))
 }
