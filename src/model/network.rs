@@ -1,51 +1,21 @@
 //! The whole network, from packed batches to logits.
 
-use std::sync::Arc;
-
-use blendfuse_kernels::layout::PackedRows;
 use ndarray::Array2;
 
+use super::builder::Builder;
 use super::domain::Domain;
 use super::fusion::Fusion;
 use super::gate::Gate;
 use super::heads::Head;
+use super::inputs::Inputs;
 use super::loss::{Losses, losses};
 use super::projection::Projection;
 use crate::autograd::{Gradients, Scalar, Tape, Var};
 use crate::config::{Config, Heads};
-use crate::encoders::{Encoder, Presence};
+use crate::encoders::Encoder;
 use crate::error::{Error, Result};
 use crate::nn::params::WeightLayout;
-use crate::nn::{Adam, Dropout, ForwardPass, Init, Mode, Params, Precomputed, RunningUpdate};
-
-/// One batch of inputs.
-#[derive(Clone, Debug)]
-pub struct Inputs<F> {
-    /// One packed batch `(B, D_m)` an encoder, standardised; rows without features are 0.
-    pub features: Vec<Arc<PackedRows<F>>>,
-    /// Which encoders each row has.
-    pub presence: Presence,
-    /// The batches' products with the encoders' weights, where the optimiser formed them along with
-    /// these weights ([`FusionNet::step`]); empty, or one entry per encoder.
-    precomputed: Vec<Option<Precomputed<F>>>,
-}
-
-impl<F> Inputs<F> {
-    /// A batch whose products are yet to be formed.
-    pub fn new(features: Vec<Arc<PackedRows<F>>>, presence: Presence) -> Self {
-        Self {
-            features,
-            presence,
-            precomputed: Vec::new(),
-        }
-    }
-
-    /// The batches' products with the encoders' weights that [`FusionNet::step`] put in: empty, or one
-    /// entry per encoder.
-    pub fn precomputed(&self) -> &[Option<Precomputed<F>>] {
-        &self.precomputed
-    }
-}
+use crate::nn::{Adam, ForwardPass, Init, Mode, Params, RunningUpdate};
 
 /// What a forward pass computed.
 #[derive(Clone, Debug)]
@@ -141,7 +111,7 @@ impl<F: Scalar> FusionNet<F> {
         config: &Config,
         encoders: &[Encoder],
         classes: usize,
-        mut params: Params<F>,
+        params: Params<F>,
         init: Init,
     ) -> Result<Self> {
         config.check()?;
@@ -153,68 +123,19 @@ impl<F: Scalar> FusionNet<F> {
                 got,
             ));
         }
-        let model = &config.model;
-        let mut layers = 0;
-        let mut dropout = |rate: Option<f64>| {
-            layers += 1;
-            Dropout {
-                rate: rate.unwrap_or(model.dropout),
-                layer: layers - 1,
-            }
-        };
+        let mut builder = Builder::new(params, config, init);
         let projections = encoders
             .iter()
-            .map(|encoder| {
-                let dropout = dropout(model.dropout_projection);
-                Projection::new(
-                    &mut params,
-                    &encoder.name,
-                    encoder.width,
-                    model.projection_dim,
-                    dropout,
-                    init,
-                )
-            })
+            .map(|encoder| builder.projection(encoder))
             .collect();
-        let gate = Gate::new(&mut params, model, encoders.len(), init);
-        let joined = encoders.len() * model.projection_dim;
-        let fusion = Fusion::new(
-            &mut params,
-            joined,
-            model.shared_dim,
-            dropout(model.dropout_fusion),
-            init,
-        );
-        let head = [model.shared_dim, model.head_hidden, classes];
-        let presence = Head::new(
-            &mut params,
-            "presence",
-            head,
-            dropout(model.dropout_heads),
-            init,
-        );
-        let salience = (model.heads == Heads::Dual).then(|| {
-            Head::new(
-                &mut params,
-                "salience",
-                head,
-                dropout(model.dropout_heads),
-                init,
-            )
-        });
-        let domain = config.uda.enabled.then(|| {
-            let dropout = dropout(model.dropout_heads);
-            Domain::new(
-                &mut params,
-                model.shared_dim,
-                model.head_hidden,
-                config.uda.reversal_weight,
-                dropout,
-                init,
-            )
-        });
+        let gate = Gate::new(&mut builder.params, &config.model, encoders.len(), init);
+        let fusion = builder.fusion(encoders.len());
+        let presence = builder.head("presence", classes);
+        let dual = config.model.heads == Heads::Dual;
+        let salience = dual.then(|| builder.head("salience", classes));
+        let domain = config.uda.enabled.then(|| builder.domain());
         Ok(Self {
-            params,
+            params: builder.params,
             config: config.clone(),
             encoders: encoders.to_vec(),
             projections,
@@ -257,7 +178,7 @@ impl<F: Scalar> FusionNet<F> {
         let parts = self.projections.iter().zip(&inputs.features).enumerate();
         let projections = pass.branches(parts.collect(), |pass, (m, (projection, features))| {
             let x = pass.tape.packed_input(features.clone());
-            let precomputed = inputs.precomputed.get(m).and_then(Option::as_ref);
+            let precomputed = inputs.precomputed().get(m).and_then(Option::as_ref);
             let present = inputs.presence.column(m);
             projection.forward(pass, x, precomputed, present)
         })?;
@@ -346,7 +267,7 @@ impl<F: Scalar> FusionNet<F> {
             .collect();
         let products = adam.step_and_multiply(&mut self.params, gradients, scale, &wanted);
         if let Some(next) = next {
-            next.precomputed = products;
+            next.set_precomputed(products);
         }
         self.clamp_temperature();
     }
