@@ -5,6 +5,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
+use safetensors::tensor::TensorInfo;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
@@ -136,6 +137,22 @@ struct Stored {
     bytes: Range<usize>,
 }
 
+impl Stored {
+    /// A tensor of a file whose values begin at byte `start`; why it cannot be read.
+    fn of(info: &TensorInfo, start: usize) -> Result<Self, String> {
+        let found = info.dtype;
+        let (size, decode) = decoder(found)
+            .ok_or_else(|| format!("found {found:?} values, expected F32, F64, F16 or BF16"))?;
+        let (from, to) = info.data_offsets;
+        Ok(Self {
+            shape: info.shape.clone(),
+            decode,
+            size,
+            bytes: start + from..start + to,
+        })
+    }
+}
+
 /// Turns bytes into values, as many as there are.
 type Decode = fn(&[u8], &mut [f32]);
 
@@ -172,26 +189,15 @@ impl Checkpoint {
             .metadata()
             .as_ref()
             .and_then(|entries| entries.get(METADATA_KEY).cloned());
-        // The header, behind its own length.
-        let start = header_bytes + 8;
         let mut tensors = HashMap::new();
         for (name, info) in header.tensors() {
             // A counter that PyTorch's batch norm keeps and nothing here needs.
             if name.ends_with(".num_batches_tracked") {
                 continue;
             }
-            let (size, decode) = decoder(info.dtype).ok_or_else(|| {
-                let found = info.dtype;
-                let reason = format!("found {found:?} values, expected F32, F64, F16 or BF16");
-                fault(Some(&name), reason)
-            })?;
-            let (from, to) = info.data_offsets;
-            let stored = Stored {
-                shape: info.shape.clone(),
-                decode,
-                size,
-                bytes: start + from..start + to,
-            };
+            // Behind the header and its own length.
+            let stored =
+                Stored::of(info, header_bytes + 8).map_err(|reason| fault(Some(&name), reason))?;
             tensors.insert(name, stored);
         }
         if tensors.values().any(|tensor| tensor.bytes.end > file.len()) {

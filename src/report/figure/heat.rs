@@ -136,7 +136,7 @@ fn cka_grid(
         let row = [left - 3.0, top + middle + 2.5];
         canvas.text(row, &titles[i], Anchor::End, LABEL, ink);
         let column = [left + middle + 2.5, top + count as f64 * cell + 4.0];
-        canvas.turned_text(column, &titles[i], Anchor::End, LABEL, ink, -90.0);
+        canvas.vertical_text(column, &titles[i], Anchor::End, LABEL, ink);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Scatter plots.
 
 use super::bars::clips_note;
-use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE};
+use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE, Turned};
 use super::frame::Frame;
 use super::scale::range;
 use super::{Figure, modality_ink};
@@ -90,15 +90,11 @@ pub fn calibration(found: &Analysis) -> Figure {
     frame.x_ticks(&mut canvas, "", &none);
     frame.y_axis(&mut canvas, "Share that shows the emotion", 5);
     canvas.line([frame.at(0.0, 0.0), frame.at(1.0, 1.0)], MUTED, 0.8, "3 2");
-    let label = frame.at(0.60, 0.64);
-    canvas.turned_text(
-        label,
-        "perfectly calibrated",
-        Anchor::Middle,
-        LABEL,
-        MUTED,
-        -38.0,
-    );
+    let place = Turned {
+        at: frame.at(0.60, 0.64),
+        degrees: -38.0,
+    };
+    canvas.turned_text(place, "perfectly calibrated", Anchor::Middle, LABEL, MUTED);
     let ink = modality_ink(Modality::Video);
     let points: Vec<[f64; 2]> = calibration
         .bins
