@@ -7,6 +7,7 @@ use crate::baseline::{Baseline, BaselineEpoch};
 use crate::config::Config;
 use crate::data::dataset::Split;
 use crate::data::folds::fold;
+use crate::data::label::Blend;
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
 use crate::kernels::micro::kernel_name;
@@ -133,13 +134,7 @@ fn fusion(
         let scores = clip_scores(&model, &dataset.train, &clips)?;
         let decoder = manifest.thresholds.decoder(&config.decode);
         let decided = scores.rows.decoded(&decoder, &dataset.classes)?;
-        let truths = clips
-            .iter()
-            .map(|&clip| dataset.train.clips[clip].truth.as_ref());
-        let pairs = truths.zip(&decided);
-        accuracy = Some(Accuracy::of(
-            pairs.filter_map(|(truth, decided)| Some((truth?, decided))),
-        ));
+        accuracy = Some(accuracy_of(&dataset.train, &clips, &decided));
         held_out = Some(scores);
     }
     let best = manifest.best.as_ref();
@@ -178,6 +173,13 @@ fn clip_scores(model: &Predictor, split: &Split, clips: &[usize]) -> Result<Clip
             salience: scores.salience,
         },
     })
+}
+
+/// What decisions on clips reach, where their labels are known.
+fn accuracy_of(split: &Split, clips: &[usize], decided: &[Blend]) -> Accuracy {
+    let truths = clips.iter().map(|&clip| split.clips[clip].truth.as_ref());
+    let pairs = truths.zip(decided);
+    Accuracy::of(pairs.filter_map(|(truth, decided)| Some((truth?, decided))))
 }
 
 /// The losses of an epoch on the validation fold.
