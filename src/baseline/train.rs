@@ -57,6 +57,7 @@ pub fn train(
             epoch: Some(epoch),
             batch,
             advice: "; check for extreme features, or use a lower learning rate".into(),
+            traceable: false,
         };
         let (mut sum, order) = (0.0, epoch_order(train, seed, epoch - 1, true));
         for (batch, clips) in order.chunks(recipe.batch_size).enumerate() {
@@ -231,7 +232,10 @@ fn entropy(y: ArrayView1<'_, f64>) -> f64 {
 }
 
 fn unlabelled(clip: &str) -> Error {
-    Error::Data(format!("clip {clip} has no label; a baseline needs one"))
+    Error::Unlabelled {
+        clip: Some(clip.to_owned()),
+        purpose: "to train on",
+    }
 }
 
 /// Clips whose features were filled in.

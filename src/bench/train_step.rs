@@ -156,6 +156,7 @@ impl Workload {
                 epoch: None,
                 batch: Some(step),
                 advice: String::new(),
+                traceable: false,
             }),
         }
     }

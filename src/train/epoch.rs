@@ -17,7 +17,7 @@ pub(super) enum EpochEnd {
         losses: StepLosses,
         reached_max_steps: bool,
     },
-    /// Between two steps; the progress records how far it came.
+    /// Between two steps; the progress records where.
     Stopped,
     NotFinite {
         what: &'static str,
@@ -27,7 +27,7 @@ pub(super) enum EpochEnd {
 }
 
 impl Run<'_> {
-    /// One pass over the training rows, or what is left of it.
+    /// One pass over the training rows, or the rest of one.
     pub(super) fn epoch(
         &mut self,
         progress: &mut Progress,
@@ -59,7 +59,7 @@ impl Run<'_> {
         while let Some((i, clips)) = batches.next() {
             if self.options.stop.is_asked() {
                 if let Some(target) = self.target.as_mut().filter(|_| gathered.is_some()) {
-                    // What was drawn ahead is drawn again.
+                    // Batches that were drawn ahead are drawn again.
                     let drawn = target.stream.drawn() - clips.len();
                     target.stream.seek(drawn);
                 }
@@ -70,7 +70,7 @@ impl Run<'_> {
                 Some(gathered) => gathered,
                 None => self.gather(progress, clips)?,
             };
-            // The step forms the products of the next batch too.
+            // The step also computes the products of the next batch.
             gathered = match batches.peek() {
                 Some((_, clips)) => Some(self.gather(progress, clips)?),
                 None => None,
@@ -112,8 +112,7 @@ impl Run<'_> {
         })
     }
 
-    /// The next training batch: the given clips, and as many of the target domain where it trains
-    /// along.
+    /// The next training batch: the given clips, and as many of the target domain if there is one.
     fn gather(&mut self, progress: &mut Progress, clips: &[usize]) -> Result<Gathered> {
         let drawn = self
             .target
@@ -143,7 +142,7 @@ impl Run<'_> {
     }
 }
 
-/// A batch as a step takes it.
+/// The inputs of a step.
 struct Gathered {
     inputs: Inputs<f32>,
     targets: Array2<f32>,
@@ -154,8 +153,8 @@ fn unlabelled(split: &Split, clips: &[usize]) -> Error {
         .iter()
         .map(|&clip| &split.clips[clip])
         .find(|clip| clip.target.is_none());
-    Error::Data(format!(
-        "clip {} has no label to train on",
-        name.map_or("?", |clip| &clip.filename)
-    ))
+    Error::Unlabelled {
+        clip: name.map(|clip| clip.filename.clone()),
+        purpose: "to train on",
+    }
 }

@@ -1,4 +1,4 @@
-//! One optimiser step: forward, losses, backward, Adam; and where a value that is not finite began.
+//! One optimiser step: forward, losses, backward, Adam; and the origin of a value that is not finite.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ pub struct StepLosses {
     pub domain: Option<f64>,
 }
 
-/// How long the parts of a step took.
+/// The durations of the parts of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StepTimes {
     /// Forward pass and losses.
@@ -43,13 +43,12 @@ pub struct StepOptions {
     pub detect_anomaly: bool,
 }
 
-/// What became of a step.
+/// The outcome of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stepped {
-    /// The weights moved.
+    /// The weights were updated.
     Done(StepLosses, StepTimes),
-    /// A value was not finite; the weights are as they were, unless one of them is that value. Says
-    /// which and where it began.
+    /// A value was not finite; the weights are unchanged, unless one of them is that value.
     NotFinite {
         /// The quantity ("loss", "gradient", "value", "weight").
         what: &'static str,
@@ -58,7 +57,7 @@ pub enum Stepped {
     },
 }
 
-/// A gathered batch as the network takes it.
+/// A gathered batch in the network's input format.
 pub(super) fn inputs(batch: &Batch<f32>) -> Inputs<f32> {
     let complete = batch.present.iter().all(Option::is_none);
     let present = (!complete).then(|| {
@@ -69,9 +68,9 @@ pub(super) fn inputs(batch: &Batch<f32>) -> Inputs<f32> {
     Inputs::new(batch.inputs.clone(), present)
 }
 
-/// Takes one step on a batch whose first rows have the soft labels `targets (B, C)`. The products of the stepped weights with the `next`
-/// batch are formed along with the step and put into it, which saves reading the weights once more;
-/// its own step must then be the next one.
+/// Takes one step on a batch whose first rows have the soft labels `targets (B, C)`. The products of the updated
+/// weights with the `next` batch are computed along with the step and stored in it, which saves reading
+/// the weights once more; its own step must then be the next one.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) if the batch does not fit the network.
@@ -143,7 +142,7 @@ pub fn train_step(
     Ok(Stepped::Done(values, times))
 }
 
-/// An anomaly in words.
+/// The description of an anomaly.
 fn found(net: &FusionNet<f32>, anomaly: &Anomaly) -> Stepped {
     let names = net.params.iter();
     let names = names.filter(|(id, _)| anomaly.parameters.contains(&id.index()));
