@@ -124,11 +124,11 @@ pub enum NeededBy {
 }
 
 impl NeededBy {
-    /// What to do without the encoder.
-    pub(super) fn without(&self) -> &'static str {
+    /// What to do.
+    pub(super) fn advice(&self) -> &'static str {
         match self {
-            NeededBy::Model => "predict without",
-            NeededBy::TestSplit { .. } => "leave the encoder out (data.encoders) to train without",
+            NeededBy::Model => "add the file, or predict without it",
+            NeededBy::TestSplit { .. } => "add the file or leave the encoder out (data.encoders)",
         }
     }
 }
@@ -136,10 +136,10 @@ impl NeededBy {
 impl fmt::Display for NeededBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NeededBy::Model => f.write_str("the model was trained with"),
+            NeededBy::Model => f.write_str("the model was trained with this encoder"),
             NeededBy::TestSplit { table, clips } => write!(
                 f,
-                "{} lists {clips} clips and the training split has",
+                "the training split has this encoder and {} lists {clips} clips",
                 table.display()
             ),
         }

@@ -192,7 +192,7 @@ pub enum Error {
         known: Vec<String>,
     },
     /// An encoder whose features are needed and missing.
-    #[error("{}: missing, but {needed_by} this encoder; add the file, or {} it", path.display(), needed_by.without())]
+    #[error("{}: missing, but {needed_by}; {}", path.display(), needed_by.advice())]
     MissingFeatures {
         /// The file that does not exist.
         path: PathBuf,

@@ -107,3 +107,63 @@ fn model_inside(folder: &Path) -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_command_line_names_flags() {
+        let path = || "out".into();
+        let parameter = |fault| Error::Parameter {
+            parameter: "train.lr=0.1..0.2".into(),
+            fault,
+        };
+        let cases = [
+            (
+                Error::Occupied {
+                    path: path(),
+                    by: Occupant::Run,
+                },
+                "out: already contains a run; choose another --out, or use --resume to continue the run there",
+            ),
+            (
+                Error::InUse {
+                    path: path(),
+                    pid: Some(7),
+                },
+                "out: another process (pid 7) is using this folder; wait for it, or choose another --out",
+            ),
+            (
+                Error::DifferentRun {
+                    path: path(),
+                    differs: Difference::RowOrder,
+                },
+                "out: was written with another order of rows; resume with the same (see --no-shuffle), or choose another --out",
+            ),
+            (
+                Error::MissingFeatures {
+                    path: path(),
+                    encoder: "clip".into(),
+                    needed_by: NeededBy::Model,
+                },
+                "out: missing, but the model was trained with this encoder; add the file, or predict without it (--drop clip)",
+            ),
+            (
+                Error::Unlabelled {
+                    clip: None,
+                    purpose: "to search thresholds on",
+                },
+                "no clip has a label to search thresholds on; give the labels with --metadata",
+            ),
+            (
+                parameter(ParameterFault::Seed),
+                "--param train.lr=0.1..0.2: the seed is not a parameter to choose; train everything with several seeds instead (--seeds N)",
+            ),
+        ];
+        for (error, shown) in cases {
+            assert_eq!(message(&error), shown);
+            assert!(!error.to_string().contains("--"), "{error}");
+        }
+    }
+}
