@@ -44,6 +44,14 @@
 //! ```
 //!
 //! A module uses only what is to its left, and neither stack uses the other.
+//!
+//! | looking for | see |
+//! |---|---|
+//! | configuration keys such as `train.lr` | [`config::Config`]; used in [`train`] |
+//! | percentiles of frames | [`kernels::aggregate`] |
+//! | names of a trial's files | [`plan::store::trial_files`] |
+//! | how to add an op | [`autograd::ops`] |
+//! | what can go wrong | [`Error`]; details in [`mod@error`] |
 #![forbid(unsafe_code)]
 // Some of what the command line uses is used by nothing else.
 #![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
@@ -58,7 +66,7 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod encoders;
-mod error;
+pub mod error;
 pub mod eval;
 pub mod experiments;
 #[cfg(feature = "cli")]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, DecodeConfig};
 use crate::encoders::Encoder;
-use crate::error::{Error, Result};
+use crate::error::{Artifact, Error, Result};
 use crate::eval::decoder::Decoder;
 use crate::eval::rules::{Rules, Thresholds};
 use crate::kernels::map::FileMap;
@@ -218,8 +218,10 @@ impl Checkpoint {
     /// [`Error::File`] if it is not one of ours, or of a later version.
     pub fn description(&self) -> Result<Description> {
         let fault = |reason: String| file_error(&self.path, None, reason);
-        let text = self.metadata.as_ref().ok_or_else(|| {
-            fault("no blendfuse metadata; expected a file trained by this program (for PyTorch weights: train --init)".into())
+        let text = self.metadata.as_ref().ok_or_else(|| Error::Unrecognised {
+            path: self.path.clone(),
+            expected: Artifact::Weights,
+            found: "no blendfuse metadata".into(),
         })?;
         #[derive(Deserialize)]
         struct Version {

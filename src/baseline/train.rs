@@ -166,6 +166,7 @@ fn not_finite(what: &str, spec: &BaselineSpec, epoch: usize, batch: Option<usize
         epoch: Some(epoch),
         batch,
         advice: "; check for extreme features, or use a lower learning rate".into(),
+        traceable: false,
     }
 }
 
@@ -299,7 +300,10 @@ fn entropy(y: ArrayView1<'_, f64>) -> f64 {
 }
 
 fn unlabelled(clip: &str) -> Error {
-    Error::Data(format!("clip {clip} has no label; a baseline needs one"))
+    Error::Unlabelled {
+        clip: Some(clip.to_owned()),
+        purpose: "to train on",
+    }
 }
 
 /// Clips whose features were filled in.

@@ -161,6 +161,7 @@ impl Workload {
                 epoch: None,
                 batch: Some(step),
                 advice: String::new(),
+                traceable: false,
             }),
         }
     }

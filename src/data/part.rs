@@ -8,6 +8,7 @@ use super::features::Features;
 use super::label::Classes;
 use super::metadata::Metadata;
 use crate::encoders::Encoder;
+use crate::error::NeededBy;
 use crate::suggest::path_instead;
 use crate::{Error, Result};
 
@@ -24,7 +25,7 @@ pub struct Needs<'a> {
 
 /// An opened split.
 #[derive(Debug)]
-pub struct Part {
+pub struct ScoredSplit {
     /// Its clips and features, encoders in the model's order.
     pub split: Split,
     /// Feature files that the model does not know, by name; they were not read.
@@ -37,7 +38,7 @@ pub struct Part {
 /// # Errors
 /// An error that names the file, clip or encoder: anything missing, malformed or of another width, a
 /// clip that no encoder has, NaN or infinite features in a row that is used.
-pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<Part> {
+pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<ScoredSplit> {
     let table = path.join(format!("{name}_metadata.csv"));
     if !table.is_file() {
         let found = if path.is_dir() {
@@ -45,10 +46,11 @@ pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<Part> {
         } else {
             format!("the folder does not exist{}", path_instead(path))
         };
-        return Err(Error::Data(format!(
-            "{}: expected the clips to predict (a column filename is enough); {found}",
-            table.display()
-        )));
+        return Err(Error::Missing {
+            path: table,
+            expected: "the clips to predict (a column filename is enough)".into(),
+            found,
+        });
     }
     let metadata = Metadata::read_against(&table, needs.classes)?;
     let folder = path.join("features").join(name);
@@ -58,10 +60,11 @@ pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<Part> {
         let file = folder.join(format!("{name}.npz"));
         let needed = !needs.dropped.contains(name);
         if needed && !found.contains(name) {
-            return Err(Error::Data(format!(
-                "{}: missing, but the model was trained with this encoder; add the file, or predict without it (--drop {name})",
-                file.display()
-            )));
+            return Err(Error::MissingFeatures {
+                path: file,
+                encoder: name.clone(),
+                needed_by: NeededBy::Model,
+            });
         }
         files.push((file, *width, needed));
     }
@@ -85,7 +88,7 @@ pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<Part> {
     let known = |name: &String| needs.encoders.iter().any(|encoder| encoder.name == *name);
     let mut unknown: Vec<String> = found.into_iter().filter(|name| !known(name)).collect();
     unknown.sort();
-    Ok(Part { split, unknown })
+    Ok(ScoredSplit { split, unknown })
 }
 
 #[cfg(test)]
@@ -94,7 +97,11 @@ mod tests {
     use crate::data::fixture;
     use crate::encoders::Modality;
 
-    fn open_with(encoders: &[(&str, usize)], dropped: &[&str], change: fn(&Path)) -> Result<Part> {
+    fn open_with(
+        encoders: &[(&str, usize)],
+        dropped: &[&str],
+        change: fn(&Path),
+    ) -> Result<ScoredSplit> {
         let folder = fixture::folder();
         std::fs::remove_file(folder.path().join("train_metadata.csv")).unwrap();
         change(folder.path());

@@ -1,4 +1,4 @@
-//! Features that a caller holds in memory, as a model takes them.
+//! Features in a caller's memory, in a model's input format.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::encoders::Encoder;
 use crate::error::{Error, Result};
 use crate::kernels::pack::{RowSource, RowValues, StoredRows};
 
-/// For each encoder of a model its rows, where there are any; row i is clip i.
+/// The rows of each encoder of a model, if given; row i is clip i.
 pub(crate) struct MemoryRows<'a> {
     clips: usize,
     encoders: Vec<Matrix<'a>>,
@@ -17,15 +17,15 @@ pub(crate) struct MemoryRows<'a> {
 
 struct Matrix<'a> {
     width: usize,
-    // Row-major, `width` wide; empty where the caller has none.
+    // Row-major, `width` wide; empty if the caller gave none.
     values: Cow<'a, [f32]>,
-    // Which rows are there.
+    // Which rows exist.
     present: Vec<bool>,
 }
 
 impl<'a> MemoryRows<'a> {
-    /// Puts rows that are given by the encoders' names into the model's order. They are copied only
-    /// where they are not row-major.
+    /// Arranges rows that are given by encoder name in the model's order. They are copied only if they are
+    /// not row-major.
     ///
     /// # Errors
     /// [`Error::Data`] as [`Predictor::score_rows`](super::Predictor::score_rows) says.
@@ -87,7 +87,7 @@ impl<'a> MemoryRows<'a> {
         Ok(Self { clips, encoders })
     }
 
-    /// How many clips.
+    /// Number of clips.
     pub(crate) fn clips(&self) -> usize {
         self.clips
     }

@@ -14,11 +14,11 @@ use crate::kernels::pack::StoredRows;
 use crate::model::heads::{presence_probabilities, salience_probabilities};
 use crate::model::{Evaluation, FusionNet};
 
-/// Clips that go through the network at once: four bands of rows, so that threads find work in every
-/// layer; more would not fit into the cache between layers.
+/// Clips per batch: four bands of rows, so that there is work for several threads in every layer; more
+/// would not fit into the cache between layers.
 pub(crate) const BATCH: usize = 1024;
 
-/// What the network says of N clips.
+/// The scores of N clips.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
     /// p `(N, C)`, in [0, 1].
@@ -44,13 +44,13 @@ pub struct MeanLosses {
     pub salience: f64,
 }
 
-/// Where the features of clips lie.
+/// A source of the features of clips.
 pub(crate) trait Source {
     /// An encoder's matrix.
     fn matrix(&self, encoder: usize) -> StoredRows<'_>;
-    /// The row of a clip in an encoder's matrix; none where the encoder lacks it.
+    /// The row of a clip in an encoder's matrix; `None` if the encoder lacks it.
     fn row(&self, encoder: usize, clip: usize) -> Option<usize>;
-    /// What a message calls a clip.
+    /// The name of a clip for messages.
     fn name(&self, clip: usize) -> String;
 }
 
@@ -68,21 +68,21 @@ impl Source for Split {
     }
 }
 
-/// How a model scores.
+/// The settings of scoring.
 #[derive(Clone, Copy)]
 pub(crate) struct Scoring<'a> {
     pub(crate) net: &'a FusionNet<f32>,
-    /// Of each encoder, where features are standardised.
+    /// The column statistics of each encoder, if features are standardised.
     pub(crate) stats: Option<&'a [ColumnStats]>,
-    /// Which encoders are left out of every clip; those beyond are not.
+    /// Which encoders are left out of every clip; encoders beyond the end are not.
     pub(crate) dropped: &'a [bool],
     /// α of eq. 14.
     pub(crate) alpha: f64,
 }
 
 impl Scoring<'_> {
-    /// Scores clips a batch at a time and hands each batch's scores, and what the network said, to
-    /// `visit`: memory does not grow with the clips.
+    /// Scores clips a batch at a time and passes each batch's scores and the network's output to `visit`,
+    /// so that memory does not grow with the number of clips.
     ///
     /// # Errors
     /// [`Error::Shape`] if the network does not fit the source, [`Error::Data`] naming a clip that is
@@ -199,7 +199,7 @@ pub fn embed(
     Ok(embeddings)
 }
 
-/// A batch as the network takes it.
+/// A batch in the network's input format.
 fn batch_rows<'a>(
     source: &'a impl Source,
     rows: &'a [Vec<Option<usize>>],
@@ -213,7 +213,7 @@ fn batch_rows<'a>(
     rows.iter().enumerate().map(of_encoder).collect()
 }
 
-/// Scores of batches on their way to one whole.
+/// The scores of all batches so far.
 struct Collected {
     clips: usize,
     done: usize,
@@ -284,7 +284,7 @@ fn stored_rows(
     (0..encoders).map(rows_of).collect()
 }
 
-/// Refuses logits that are no numbers, naming the clip.
+/// Refuses logits that are not finite, naming the clip.
 fn check_finite(found: &Evaluation, source: &impl Source, clips: &[usize]) -> Result<()> {
     for logits in [&found.presence_logits, &found.salience_logits] {
         for (row, &clip) in logits.rows().into_iter().zip(clips) {
@@ -294,6 +294,7 @@ fn check_finite(found: &Evaluation, source: &impl Source, clips: &[usize]) -> Re
                     epoch: None,
                     batch: None,
                     advice: "; its weights are out of range".into(),
+                    traceable: false,
                 });
             }
         }

@@ -12,7 +12,7 @@ use crate::nn::Mode;
 /// How an epoch ended.
 pub(super) enum EpochEnd {
     Done(StepLosses),
-    /// Between two steps; the progress records how far it came.
+    /// Between two steps; the progress records where.
     Stopped,
     NotFinite {
         what: &'static str,
@@ -22,7 +22,7 @@ pub(super) enum EpochEnd {
 }
 
 impl Run<'_> {
-    /// One pass over the training rows, or what is left of it.
+    /// One pass over the training rows, or the rest of one.
     pub(super) fn epoch(
         &mut self,
         progress: &mut Progress,
@@ -49,7 +49,7 @@ impl Run<'_> {
         while let Some((i, clips)) = batches.next() {
             if self.options.stop.is_asked() {
                 if let Some(target) = self.target.as_mut().filter(|_| gathered.is_some()) {
-                    // What was drawn ahead is drawn again.
+                    // Batches that were drawn ahead are drawn again.
                     let drawn = target.stream.drawn() - clips.len();
                     target.stream.seek(drawn);
                 }
@@ -60,7 +60,7 @@ impl Run<'_> {
                 Some(gathered) => gathered,
                 None => self.gather(progress, clips)?,
             };
-            // The step forms the products of the next batch too.
+            // The step also computes the products of the next batch.
             gathered = match batches.peek() {
                 Some((_, clips)) => Some(self.gather(progress, clips)?),
                 None => None,
@@ -83,8 +83,7 @@ impl Run<'_> {
         Ok(EpochEnd::Done(sums.means()))
     }
 
-    /// The next training batch: the given clips, and as many of the target domain where it trains
-    /// along.
+    /// The next training batch: the given clips, and as many of the target domain if there is one.
     fn gather(&mut self, progress: &mut Progress, clips: &[usize]) -> Result<StepBatch> {
         let drawn = self
             .target
@@ -119,8 +118,8 @@ fn unlabelled(split: &Split, clips: &[usize]) -> Error {
         .iter()
         .map(|&clip| &split.clips[clip])
         .find(|clip| clip.target.is_none());
-    Error::Data(format!(
-        "clip {} has no label to train on",
-        name.map_or("?", |clip| &clip.filename)
-    ))
+    Error::Unlabelled {
+        clip: name.map(|clip| clip.filename.clone()),
+        purpose: "to train on",
+    }
 }

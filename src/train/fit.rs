@@ -249,18 +249,14 @@ impl Run<'_> {
         } else {
             format!("the last finite weights are in {}", kept.join(" and "))
         };
-        let closer = if self.options.detect_anomaly {
-            ""
-        } else {
-            ", and train --detect-anomaly names the operation"
-        };
         Error::NonFinite {
             what: format!("the {what}"),
             epoch: Some(progress.epoch + 1),
             batch,
             advice: format!(
-                "; it began in {began}; {kept}; a lower train.lr or train.clip_norm=1 may help{closer}"
+                "; it began in {began}; {kept}; a lower train.lr or train.clip_norm=1 may help"
             ),
+            traceable: !self.options.detect_anomaly,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Refuses a model that this machine cannot hold, before the system ends the program for it.
+//! Refuses a model that does not fit into this machine's memory, before the system kills the program.
 
 use crate::config::Config;
 use crate::encoders::Encoder;
@@ -8,11 +8,11 @@ use crate::model::FusionNet;
 const GIB: f64 = (1_u64 << 30) as f64;
 
 /// Refuses a model whose training needs more memory than the machine has: weights and two moments of
-/// each, the batch with what the backward pass keeps of it, and the next batch. Where the system does not tell how
-/// much there is, nothing is refused.
+/// each, the batch with its intermediate values, and the next batch. If the system does not report its
+/// memory, nothing is refused.
 ///
 /// # Errors
-/// [`Error::Config`] with what is needed and what is there.
+/// [`Error::Config`] with the needed and the available memory.
 pub(super) fn check(config: &Config, encoders: &[Encoder], classes: usize) -> Result<()> {
     let parameters = FusionNet::<f32>::trainable_count(config, encoders, classes)?;
     match machine_bytes() {
@@ -55,7 +55,7 @@ fn check_against(
     })
 }
 
-/// Memory of this machine in bytes; none where the system does not tell.
+/// Memory of this machine in bytes; `None` if the system does not report it.
 fn machine_bytes() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
@@ -99,7 +99,7 @@ mod tests {
             message.contains("model.projection_dim (found 256)"),
             "{message}"
         );
-        // A size that no machine has, and that nothing is allocated for.
+        // A size that no machine has; nothing is allocated for it.
         config.model.shared_dim = 1 << 20;
         config.model.head_hidden = 1 << 20;
         let count = FusionNet::<f32>::trainable_count(&config, &encoders(), 6).unwrap();

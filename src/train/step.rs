@@ -1,4 +1,4 @@
-//! One optimiser step: forward, losses, backward, Adam; and where a value that is not finite began.
+//! One optimiser step: forward, losses, backward, Adam; and the origin of a value that is not finite.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ pub struct StepLosses {
     pub domain: Option<f64>,
 }
 
-/// How long the parts of a step took.
+/// The durations of the parts of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StepTimes {
     /// Forward pass and losses.
@@ -56,7 +56,7 @@ impl StepLosses {
 }
 
 impl StepOptions {
-    /// What the gradient is multiplied by.
+    /// The factor that clips the gradient.
     fn scale(self, gradients: &Gradients<f32>) -> f64 {
         if self.clip_norm > 0.0 {
             (self.clip_norm / (gradients.norm() + 1e-6)).min(1.0)
@@ -66,13 +66,12 @@ impl StepOptions {
     }
 }
 
-/// What became of a step.
+/// The outcome of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stepped {
-    /// The weights moved.
+    /// The weights were updated.
     Done(StepLosses, StepTimes),
-    /// A value was not finite; the weights are as they were, unless one of them is that value. Says
-    /// which and where it began.
+    /// A value was not finite; the weights are unchanged, unless one of them is that value.
     NotFinite {
         /// The quantity ("loss", "gradient", "value", "weight").
         what: &'static str,
@@ -81,17 +80,17 @@ pub enum Stepped {
     },
 }
 
-/// A batch as a step takes it.
+/// The inputs of a step and its targets.
 #[derive(Clone, Debug)]
 pub struct StepBatch {
-    /// What the network sees.
+    /// Input of the network.
     pub inputs: Inputs<f32>,
     /// Soft labels `(B, C)` of its first rows.
     pub targets: Array2<f32>,
 }
 
-/// Takes one step on a batch. The products of the stepped weights with the `next` batch are formed
-/// along with the step and put into it, which saves reading the weights once more; its own step must
+/// Takes one step on a batch. The products of the updated weights with the `next` batch are computed
+/// along with the step and stored in it, which saves reading the weights once more; its own step must
 /// then be the next one.
 ///
 /// # Errors
@@ -153,7 +152,7 @@ pub fn train_step(
     Ok(Stepped::Done(values, times))
 }
 
-/// An anomaly in words.
+/// The description of an anomaly.
 fn found(net: &FusionNet<f32>, anomaly: &Anomaly) -> Stepped {
     let names = net.params.iter();
     let names = names.filter(|(id, _)| anomaly.parameters.contains(&id.index()));

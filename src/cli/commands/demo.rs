@@ -83,10 +83,7 @@ impl Demo {
         let data = out.join("data");
         let bytes = synth::planned_bytes(&options).map_err(|error| match error {
             // The one of these options that has a flag here, under another name.
-            Error::Config { reason, .. } => Error::Config {
-                field: "--clips".into(),
-                reason,
-            },
+            Error::Config { reason, .. } => Error::Data(format!("--clips: {reason}")),
             other => other,
         })?;
         let bar = progress::bytes(bytes);

@@ -18,7 +18,7 @@ use crate::{Error, Result};
 mod folder;
 mod inputs;
 
-pub(super) use folder::{check_data_folder, check_untrained, feature_files};
+pub(super) use folder::{check_data_folder, check_untrained, feature_files, missing_features};
 use folder::{check_test_files, select};
 
 /// An open data folder.

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::rows::Rows;
 use super::shift::{self, Sample, Shift};
 use super::{EncoderReport, FileReport, Inspection};
-use crate::data::dataset::{check_untrained, feature_files};
+use crate::data::dataset::{check_untrained, feature_files, missing_features};
 use crate::data::features::Features;
 use crate::data::metadata::Clip;
 use crate::data::registry::arrange;
@@ -42,6 +42,7 @@ impl Inspection {
     /// Reads every feature file of both splits; `clips` are those of the metadata, if readable.
     pub(super) fn features(&mut self, path: &Path, clips: [Option<Vec<Clip>>; 2], has_test: bool) {
         let folders = SPLITS.map(|part| path.join("features").join(part));
+        let table = path.join("test_metadata.csv");
         let Some(names) = self.note(feature_files(&folders[0])) else {
             return;
         };
@@ -60,13 +61,11 @@ impl Inspection {
         let open = |encoder: &(String, Modality), part: usize| {
             let file = folders[part].join(format!("{}.npz", encoder.0));
             match Open::read(&file, clips[part].as_deref()) {
-                Err(Error::Read { path, source })
+                Err(Error::Read { source, .. })
                     if part == 1 && source.kind() == std::io::ErrorKind::NotFound =>
                 {
-                    Err(Error::Data(format!(
-                        "{}: missing, but the training split has this encoder; add the file or leave the encoder out (data.encoders)",
-                        path.display()
-                    )))
+                    let listed = clips[1].as_ref().map_or(0, Vec::len);
+                    Err(missing_features(&file, &table, listed))
                 }
                 read => read,
             }

@@ -201,8 +201,9 @@ impl Inspection {
         let numbers: BTreeSet<usize> = clips.iter().filter_map(|clip| clip.fold).collect();
         self.clips_without_fold = clips.iter().filter(|clip| clip.fold.is_none()).count();
         if numbers.is_empty() {
-            self.warnings
-                .push("no clip has a fold: train --fold needs a column fold".into());
+            self.warnings.push(
+                "no clip has a fold, so none can be held out: that needs a column fold".into(),
+            );
             return;
         }
         for fold in numbers {

@@ -203,12 +203,12 @@ fn check_names(source: &dyn FrameSource, clips: &[usize]) -> Result<()> {
             return Err(Error::Data(format!("{origin}: the clip has no name")));
         }
         if let Some(first) = seen.insert(key, clip) {
-            return Err(Error::Data(format!(
-                "{} and {} both contain the clip {key:?}; expected one of them, or other names \
-                 (`--names path` keeps folders in them, `--array` picks one array of each .npz)",
-                source.origin(first),
-                source.origin(clip)
-            )));
+            return Err(Error::DuplicateClip {
+                clip: key.to_owned(),
+                first: source.origin(first),
+                second: source.origin(clip),
+                frames: true,
+            });
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Runs one trial in a folder of its own.
+//! Runs one trial in its own folder.
 
 use std::path::Path;
 
@@ -21,9 +21,9 @@ use crate::predict::score::MeanLosses;
 use crate::train::run::PROGRAM;
 use crate::train::{Observer, Options, Run, Stop};
 
-/// Trains, or resumes where a killed process stopped, and takes the scores of the held-out and the
-/// test clips. `checkpoint_seconds`: how often the state is saved, and once more where `stop` is
-/// asked; a baseline begins anew. `epoch` hears of every epoch that ends.
+/// Trains, or resumes where a killed process stopped, and scores the held-out and the test clips. The
+/// state is saved every `checkpoint_seconds` and when `stop` is requested; a baseline starts again
+/// from the beginning. `epoch` is called after every epoch.
 pub(crate) fn execute(
     planned: &Planned,
     folder: &Path,
@@ -31,7 +31,7 @@ pub(crate) fn execute(
     stop: &Stop,
     epoch: &mut dyn FnMut(usize),
 ) -> Result<TrialResult> {
-    // A folder without a manifest belongs to a process killed before its first step: there is nothing in it.
+    // A folder without a manifest was left by a process killed before its first step and holds nothing of use.
     if folder.exists() && !folder.join("manifest.json").exists() {
         std::fs::remove_dir_all(folder).map_err(|source| Error::Write {
             path: folder.to_owned(),
@@ -48,7 +48,7 @@ pub(crate) fn execute(
     }
 }
 
-/// Hears of epochs and nothing else; warnings come with the result.
+/// Observes only epochs; warnings come with the result.
 struct Epochs<'a>(&'a mut dyn FnMut(usize));
 
 impl Observer for Epochs<'_> {

@@ -6,13 +6,13 @@ use crate::plan::data_folder::Opened;
 use crate::plan::trial::{BaselineKind, TrialKind};
 use crate::predict::score::BATCH;
 
-/// Bytes that a parameter takes while it trains: itself, two moments, and a copy on the way to a file.
+/// Bytes per parameter during training: the value, two moments, and a copy while a file is written.
 const BYTES_PER_PARAMETER: u64 = 16;
 
 /// Additional memory of every trial.
 const BASE: u64 = 32 << 20;
 
-/// The part of the free memory that trials may take.
+/// The share of the free memory that trials may use.
 const SHARE: f64 = 0.8;
 
 /// The resources that a trial needs.
@@ -20,13 +20,13 @@ const SHARE: f64 = 0.8;
 pub(crate) struct Demand {
     /// Memory at its peak, in bytes.
     pub bytes: u64,
-    /// How long it takes at most, in no unit; comparable between the trials of a plan.
+    /// Relative upper bound of its duration, without a unit; comparable between the trials of a plan.
     pub cost: f64,
-    /// Trainable numbers, roughly.
+    /// Approximate number of parameters.
     pub parameters: f64,
 }
 
-/// The demand of a trial.
+/// The resources that a trial needs.
 pub(crate) fn demand(kind: &TrialKind, data: &Opened) -> Demand {
     match kind {
         TrialKind::Fusion(config) => fusion(config, data),
@@ -87,7 +87,7 @@ fn fusion(config: &Config, data: &Opened) -> Demand {
     }
 }
 
-/// Memory that trials may take; `None` if the system does not report it.
+/// Memory that trials may use; `None` if the system does not report it.
 pub(crate) fn budget() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     available(&text).map(|bytes| (bytes as f64 * SHARE) as u64)
