@@ -38,9 +38,9 @@
 //! Two stacks share the same base and meet in `artifact`:
 //!
 //! ```text
-//! kernels ← error, suggest, files, rng ← config ←┬─ autograd ← nn ← model ─────────┬─ artifact ← predict ←
-//!                                                └─ formats ← data ← eval, ingest ─┘
-//!    train ← baseline, bench, export ← plan ← experiments ← analysis ← report ← cli
+//! kernels ← error, encoders, suggest, files, rng ← config ←┬─ autograd ← nn ← model ─────────┬─ artifact ←
+//!                                                          └─ formats ← data ← eval, ingest ─┘
+//!    predict ← train ← baseline, bench, export ← plan ← experiments ← analysis ← report ← cli
 //! ```
 //!
 //! A module uses only what is to its left, and neither stack uses the other.
@@ -65,6 +65,7 @@ mod bench;
 pub mod cli;
 pub mod config;
 pub mod data;
+pub mod encoders;
 pub mod error;
 pub mod eval;
 pub mod experiments;

@@ -91,7 +91,7 @@ pub fn write_rows(
             let cells = [
                 split.clips[clip].filename.clone(),
                 encoder.name.clone(),
-                encoder.modality.clone(),
+                encoder.modality.to_string(),
                 status(missing, dropped.contains(&encoder.name), kept).to_owned(),
                 number(scores.gate_weights[[row, m]]),
                 number(kept),

@@ -5,17 +5,17 @@ use std::borrow::Cow;
 use ndarray::ArrayView2;
 
 use super::score::Source;
-use crate::artifact::checkpoint::EncoderEntry;
+use crate::encoders::Encoder;
 use crate::error::{Error, Result};
 use crate::kernels::pack::{RowSource, RowValues, StoredRows};
 
 /// The rows of each encoder of a model, if given; row i is clip i.
 pub(crate) struct MemoryRows<'a> {
     clips: usize,
-    encoders: Vec<Encoder<'a>>,
+    encoders: Vec<Matrix<'a>>,
 }
 
-struct Encoder<'a> {
+struct Matrix<'a> {
     width: usize,
     // Row-major, `width` wide; empty if the caller gave none.
     values: Cow<'a, [f32]>,
@@ -30,7 +30,7 @@ impl<'a> MemoryRows<'a> {
     /// # Errors
     /// [`Error::Data`] as [`Predictor::score_rows`](super::Predictor::score_rows) says.
     pub(crate) fn new(
-        encoders: &[EncoderEntry],
+        encoders: &[Encoder],
         features: &'a [(&str, ArrayView2<'_, f32>)],
     ) -> Result<Self> {
         let clips = features.first().map_or(0, |(_, x)| x.nrows());
@@ -64,17 +64,17 @@ impl<'a> MemoryRows<'a> {
                 ));
             }
         }
-        let given = |encoder: &EncoderEntry| {
+        let given = |encoder: &Encoder| {
             let found = features.iter().find(|(name, _)| encoder.name == *name);
             let Some((_, x)) = found else {
-                return Encoder {
+                return Matrix {
                     width: encoder.width,
                     values: Cow::Borrowed(&[]),
                     present: vec![false; clips],
                 };
             };
             let complete = |row: ndarray::ArrayView1<'_, f32>| !row.iter().any(|x| x.is_nan());
-            Encoder {
+            Matrix {
                 width: encoder.width,
                 values: match x.as_slice() {
                     Some(values) => Cow::Borrowed(values),
@@ -95,7 +95,7 @@ impl<'a> MemoryRows<'a> {
 
 impl Source for MemoryRows<'_> {
     fn matrix(&self, encoder: usize) -> StoredRows<'_> {
-        let Encoder { width, values, .. } = &self.encoders[encoder];
+        let Matrix { width, values, .. } = &self.encoders[encoder];
         RowSource {
             values: RowValues::F32(values),
             cols: *width,

@@ -11,7 +11,7 @@ use crate::data::dataset::Split;
 use crate::data::label::{Blend, Classes};
 use crate::data::standardise::ColumnStats;
 use crate::error::{Artifact, Error, Result};
-use crate::model::{EncoderShape, FusionNet};
+use crate::model::FusionNet;
 use crate::suggest::path_instead;
 
 /// A trained model, loaded once. It scores clips of a data folder ([`Predictor::score`],
@@ -52,21 +52,13 @@ impl Predictor {
         }
         let file = Checkpoint::read(&path)?;
         let description = file.description()?;
-        let shapes: Vec<EncoderShape> = description
-            .encoders
-            .iter()
-            .map(|encoder| EncoderShape {
-                name: encoder.name.clone(),
-                width: encoder.width,
-            })
-            .collect();
-        let classes = description.classes.len();
-        let shapes_only = FusionNet::shapes_only(&description.config, &shapes, classes)?;
+        let (encoders, classes) = (&description.encoders, description.classes.len());
+        let shapes_only = FusionNet::shapes_only(&description.config, encoders, classes)?;
         file.check_fits(&shapes_only)?;
-        let mut net = FusionNet::blank(&description.config, &shapes, classes)?;
+        let mut net = FusionNet::blank(&description.config, encoders, classes)?;
         file.load_into(&mut net.params)?;
         let stats = if description.config.data.standardize {
-            let stats = shapes.iter().map(|encoder| {
+            let stats = encoders.iter().map(|encoder| {
                 let (mean, std) = file.standardisation(&encoder.name, encoder.width)?;
                 Ok(ColumnStats::from_parts(mean, std))
             });

@@ -85,7 +85,8 @@ impl Scoring<'_> {
     /// so that memory does not grow with the number of clips.
     ///
     /// # Errors
-    /// As [`score`]; errors of `visit`.
+    /// [`Error::Shape`] if the network does not fit the source, [`Error::Data`] naming a clip that is
+    /// left without any encoder, [`Error::NonFinite`], and those of `visit`.
     pub(crate) fn in_batches(
         self,
         source: &impl Source,
@@ -119,7 +120,7 @@ impl Scoring<'_> {
     /// All scores together.
     ///
     /// # Errors
-    /// As [`score`].
+    /// As [`Scoring::in_batches`].
     pub(crate) fn all(self, source: &impl Source, clips: &[usize]) -> Result<Scores> {
         let mut whole = Collected::of(clips.len());
         self.in_batches(source, clips, |_, scores, _| {
@@ -128,57 +129,44 @@ impl Scoring<'_> {
         })?;
         whole.scores()
     }
-}
 
-/// Runs clips of a split through a network in evaluation mode, their heads aligned with `alpha`
-/// (eq. 14). Also returns their losses if all have labels and `with_losses` is set. `dropped[m]`
-/// leaves encoder m out of every clip.
-///
-/// # Errors
-/// [`Error::Shape`] if the network does not fit the split, [`Error::Data`] naming a clip that is left
-/// without any encoder.
-pub fn score(
-    net: &FusionNet<f32>,
-    split: &Split,
-    clips: &[usize],
-    stats: Option<&[ColumnStats]>,
-    dropped: &[bool],
-    alpha: f64,
-    with_losses: bool,
-) -> Result<(Scores, Option<MeanLosses>)> {
-    let mut whole = Collected::of(clips.len());
-    let mut sums = MeanLosses::default();
-    let scoring = Scoring {
-        net,
-        stats,
-        dropped,
-        alpha,
-    };
-    scoring.in_batches(split, clips, |chunk, scores, found| {
-        whole.add(&scores);
-        let batch = Rows {
-            split,
-            clips: chunk,
-        };
-        if with_losses && let Some(targets) = soft_labels(batch) {
-            let mut tape = Tape::new();
-            let logits = [&found.presence_logits, &found.salience_logits].map(Array2::clone);
-            let losses = net.losses_of_logits(&mut tape, logits, &targets)?;
-            let rows = chunk.len() as f64;
-            sums.task += rows * f64::from(tape.scalar(losses.total));
-            sums.presence += rows * f64::from(tape.scalar(losses.presence));
-            sums.salience += rows * f64::from(tape.scalar(losses.salience));
-        }
-        Ok(())
-    })?;
-    let count = clips.len() as f64;
-    let labelled = clips.iter().all(|&clip| split.clips[clip].target.is_some());
-    let losses = (with_losses && labelled).then(|| MeanLosses {
-        task: sums.task / count,
-        presence: sums.presence / count,
-        salience: sums.salience / count,
-    });
-    Ok((whole.scores()?, losses))
+    /// All scores of clips of a split together, and their losses where all have labels.
+    ///
+    /// # Errors
+    /// As [`Scoring::in_batches`].
+    pub(crate) fn with_losses(
+        self,
+        split: &Split,
+        clips: &[usize],
+    ) -> Result<(Scores, Option<MeanLosses>)> {
+        let mut whole = Collected::of(clips.len());
+        let mut sums = MeanLosses::default();
+        self.in_batches(split, clips, |chunk, scores, found| {
+            whole.add(&scores);
+            let batch = Rows {
+                split,
+                clips: chunk,
+            };
+            if let Some(targets) = soft_labels(batch) {
+                let mut tape = Tape::new();
+                let logits = [&found.presence_logits, &found.salience_logits].map(Array2::clone);
+                let losses = self.net.losses_of_logits(&mut tape, logits, &targets)?;
+                let rows = chunk.len() as f64;
+                sums.task += rows * f64::from(tape.scalar(losses.total));
+                sums.presence += rows * f64::from(tape.scalar(losses.presence));
+                sums.salience += rows * f64::from(tape.scalar(losses.salience));
+            }
+            Ok(())
+        })?;
+        let count = clips.len() as f64;
+        let labelled = clips.iter().all(|&clip| split.clips[clip].target.is_some());
+        let losses = labelled.then(|| MeanLosses {
+            task: sums.task / count,
+            presence: sums.presence / count,
+            salience: sums.salience / count,
+        });
+        Ok((whole.scores()?, losses))
+    }
 }
 
 /// The projected embeddings h_m of clips of a split in evaluation mode: for each encoder `(N, P)`; the

@@ -1,8 +1,9 @@
 //! Refuses a model that does not fit into this machine's memory, before the system kills the program.
 
 use crate::config::Config;
+use crate::encoders::Encoder;
 use crate::error::{Error, Result};
-use crate::model::{EncoderShape, FusionNet};
+use crate::model::FusionNet;
 
 const GIB: f64 = (1_u64 << 30) as f64;
 
@@ -11,8 +12,8 @@ const GIB: f64 = (1_u64 << 30) as f64;
 /// memory, nothing is refused.
 ///
 /// # Errors
-/// [`Error::Config`] with the needed and the available memory.
-pub(super) fn check(config: &Config, encoders: &[EncoderShape], classes: usize) -> Result<()> {
+/// [`Error::Config`] with what is needed and what is there.
+pub(super) fn check(config: &Config, encoders: &[Encoder], classes: usize) -> Result<()> {
     let parameters = FusionNet::<f32>::trainable_count(config, encoders, classes)?;
     match machine_bytes() {
         Some(there) => check_against(there, parameters, config, encoders),
@@ -24,7 +25,7 @@ fn check_against(
     there: f64,
     parameters: usize,
     config: &Config,
-    encoders: &[EncoderShape],
+    encoders: &[Encoder],
 ) -> Result<()> {
     let (train, model) = (&config.train, &config.model);
     let rows = if config.uda.enabled { 2 } else { 1 } * train.batch_size;
@@ -65,10 +66,12 @@ fn machine_bytes() -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoders::Modality;
 
-    fn encoders() -> Vec<EncoderShape> {
-        let shape = |(m, &width): (usize, &usize)| EncoderShape {
+    fn encoders() -> Vec<Encoder> {
+        let shape = |(m, &width): (usize, &usize)| Encoder {
             name: format!("e{m}"),
+            modality: Modality::Other,
             width,
         };
         [70, 19, 300].iter().enumerate().map(shape).collect()

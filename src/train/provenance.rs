@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::run::{PROGRAM, Run};
-use crate::artifact::checkpoint::EncoderEntry;
 use crate::artifact::manifest::{Environment, Manifest};
 use crate::data::fingerprint::{Fingerprint, InputFile, digest};
 use crate::error::{Difference, Error, Result};
@@ -18,7 +17,7 @@ impl Run<'_> {
             fold: self.options.fold,
             no_shuffle: self.options.no_shuffle,
             init: self.hash_of_init()?,
-            encoders: self.encoder_entries(),
+            encoders: self.dataset.encoders.clone(),
             classes: self.dataset.classes.names().to_vec(),
             clips: self.clips(),
             parameters: self.parameters(),
@@ -76,14 +75,5 @@ impl Run<'_> {
             path: file.to_owned(),
             differs,
         })
-    }
-
-    pub(super) fn encoder_entries(&self) -> Vec<EncoderEntry> {
-        let entries = self.dataset.encoders.iter().map(|encoder| EncoderEntry {
-            name: encoder.name.clone(),
-            modality: encoder.modality.to_string(),
-            width: encoder.cols,
-        });
-        entries.collect()
     }
 }

@@ -20,7 +20,7 @@ use crate::data::fingerprint::InputFile;
 use crate::data::folds::{fold, shared_actors};
 use crate::data::standardise::{self, ColumnStats};
 use crate::error::{Error, Result};
-use crate::model::{EncoderShape, FusionNet};
+use crate::model::FusionNet;
 use crate::nn::{Adam, AdamConfig};
 
 /// Name and version of this program, as files record it.
@@ -96,30 +96,7 @@ impl<'a> Run<'a> {
     pub fn prepare(dataset: &'a Dataset, config: &Config, options: Options) -> Result<Self> {
         config.check()?;
         let mut warnings = Vec::new();
-        let (train, validation) = match options.fold {
-            Some(number) => {
-                let fold = fold(&dataset.train, number)?;
-                let actors = shared_actors(&dataset.train, &fold);
-                if !actors.is_empty() {
-                    warnings.push(format!(
-                        "{} in both training and validation of fold {number}: scores will be optimistically biased ({})",
-                        if actors.len() == 1 { "one actor is".into() } else { format!("{} actors are", actors.len()) },
-                        warnings::listed(&actors)
-                    ));
-                }
-                (
-                    fold.train,
-                    Some(ValidationFold::new(dataset, fold.validation)?),
-                )
-            }
-            None => ((0..dataset.train.len()).collect(), None),
-        };
-        if train.len() < 2 {
-            return Err(Error::Data(format!(
-                "{} clip to train on; batch norm needs at least 2: label more clips, or hold out another fold",
-                train.len()
-            )));
-        }
+        let (train, validation) = divide(dataset, options.fold, &mut warnings)?;
         let target = target(
             dataset,
             config,
@@ -131,16 +108,9 @@ impl<'a> Run<'a> {
             warnings::of_monitor(config.train.monitor, validation, &mut warnings);
         }
         warnings::of_classes(dataset, &train, validation.as_ref(), &mut warnings);
-        let shapes: Vec<EncoderShape> = dataset
-            .encoders
-            .iter()
-            .map(|encoder| EncoderShape {
-                name: encoder.name.clone(),
-                width: encoder.cols,
-            })
-            .collect();
-        memory::check(config, &shapes, dataset.classes.len())?;
-        let mut net = FusionNet::new(config, &shapes, dataset.classes.len())?;
+        let (encoders, classes) = (&dataset.encoders, dataset.classes.len());
+        memory::check(config, encoders, classes)?;
+        let mut net = FusionNet::new(config, encoders, classes)?;
         if let Some(path) = &options.init {
             Checkpoint::read(path)?.load_into(&mut net.params)?;
             net.clamp_temperature();
@@ -187,4 +157,35 @@ impl<'a> Run<'a> {
             target: self.target.as_ref().map_or(0, |target| target.clips),
         }
     }
+}
+
+/// The clips to train on, and the fold to validate on.
+fn divide(
+    dataset: &Dataset,
+    held_out: Option<usize>,
+    warnings: &mut Vec<String>,
+) -> Result<(Vec<usize>, Option<ValidationFold>)> {
+    let (train, validation) = match held_out {
+        Some(number) => {
+            let fold = fold(&dataset.train, number)?;
+            let actors = shared_actors(&dataset.train, &fold);
+            if !actors.is_empty() {
+                warnings.push(format!(
+                    "{} in both training and validation of fold {number}: scores will be optimistically biased ({})",
+                    if actors.len() == 1 { "one actor is".into() } else { format!("{} actors are", actors.len()) },
+                    warnings::listed(&actors)
+                ));
+            }
+            let validation = ValidationFold::new(dataset, fold.validation)?;
+            (fold.train, Some(validation))
+        }
+        None => ((0..dataset.train.len()).collect(), None),
+    };
+    if train.len() < 2 {
+        return Err(Error::Data(format!(
+            "{} clip to train on; batch norm needs at least 2: label more clips, or hold out another fold",
+            train.len()
+        )));
+    }
+    Ok((train, validation))
 }

@@ -13,7 +13,7 @@ use crate::eval::distribution::Measures;
 use crate::eval::metrics::Accuracy;
 use crate::model::FusionNet;
 use crate::predict::decoding::choose;
-use crate::predict::score::{MeanLosses, score};
+use crate::predict::score::{MeanLosses, Scoring};
 
 /// One epoch's validation.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,22 +79,20 @@ impl ValidationFold {
     /// Validates a network.
     ///
     /// # Errors
-    /// As [`score`] and [`choose`].
+    /// As [`Scoring::with_losses`] and [`choose`].
     pub fn validate(
         &self,
         net: &FusionNet<f32>,
         dataset: &Dataset,
         stats: Option<&[ColumnStats]>,
     ) -> Result<Validation> {
-        let (scores, losses) = score(
+        let scoring = Scoring {
             net,
-            &dataset.train,
-            &self.clips,
             stats,
-            &[],
-            USUAL_ALPHA,
-            true,
-        )?;
+            dropped: &[],
+            alpha: USUAL_ALPHA,
+        };
+        let (scores, losses) = scoring.with_losses(&dataset.train, &self.clips)?;
         let (thresholds, accuracy) = choose(
             &net.config().decode,
             &dataset.classes,

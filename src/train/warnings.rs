@@ -82,7 +82,7 @@ pub(super) fn of_constant_encoders(
     warnings: &mut Vec<String>,
 ) {
     for (encoder, stats) in dataset.encoders.iter().zip(stats) {
-        if (0..encoder.cols).all(|column| stats.is_constant(column)) {
+        if (0..encoder.width).all(|column| stats.is_constant(column)) {
             warnings.push(format!(
                 "encoder {}: every column is constant over the training clips, so it carries no information (it is standardised to 0); check how it was extracted, or leave it out",
                 encoder.name

@@ -224,10 +224,8 @@ impl Predict {
             SplitArg::Train => "train",
             SplitArg::Test => "test",
         };
-        let encoders = model.description().encoders.iter();
-        let encoders: Vec<_> = encoders.map(|e| (e.name.clone(), e.width)).collect();
         let needs = Needs {
-            encoders: &encoders,
+            encoders: &model.description().encoders,
             dropped: &self.drop,
             classes: &model.classes(),
         };

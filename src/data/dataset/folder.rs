@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::data::metadata::Metadata;
-use crate::data::registry::Modality;
+use crate::encoders::Modality;
 use crate::error::{Error, NeededBy, Result};
 use crate::suggest::path_instead;
 

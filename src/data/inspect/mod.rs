@@ -10,6 +10,7 @@ use super::filename::clip_key;
 use super::label::Classes;
 use super::metadata::{Clip, Metadata};
 use crate::Result;
+use crate::encoders::Modality;
 
 mod encoders;
 mod labels;
@@ -102,7 +103,7 @@ pub struct EncoderReport {
     /// Name of its files.
     pub name: String,
     /// Its modality.
-    pub modality: String,
+    pub modality: Modality,
     /// Number of columns of its training file.
     pub width: Option<usize>,
     /// Data type of its training file, in NumPy's notation.

@@ -47,7 +47,7 @@ fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
     let known = dataset.encoders.iter();
     let columns: u64 = known
         .filter(|encoder| encoders.contains(&encoder.name))
-        .map(|encoder| encoder.cols as u64)
+        .map(|encoder| encoder.width as u64)
         .sum();
     let classes = dataset.classes.len() as u64;
     let parameters = match model {
@@ -69,7 +69,7 @@ fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
 fn fusion(config: &Config, data: &Opened) -> Demand {
     let dataset = &data.dataset;
     let encoders = dataset.encoders.len() as u64;
-    let columns: u64 = dataset.encoders.iter().map(|e| e.cols as u64).sum();
+    let columns: u64 = dataset.encoders.iter().map(|e| e.width as u64).sum();
     let model = &config.model;
     let (projection, shared) = (model.projection_dim as u64, model.shared_dim as u64);
     // Gate and fusion depend on the concatenation of all projections; everything else is small.
