@@ -16,7 +16,7 @@ const LARGEST_GRID_RANGE: f64 = 64.0;
 
 /// The values of one key.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Values {
+pub enum ParameterValues {
     /// These, in this order.
     List(Vec<Value>),
     /// All numbers from low to high.
@@ -42,7 +42,7 @@ pub struct Parameter {
     /// The dotted key.
     pub key: String,
     /// Its values.
-    pub values: Values,
+    pub values: ParameterValues,
     /// As it was written.
     text: String,
 }
@@ -101,7 +101,7 @@ impl FromStr for Parameter {
                     }
                     list.push(value);
                 }
-                Values::List(list)
+                ParameterValues::List(list)
             }
         };
         Ok(Self {
@@ -113,7 +113,7 @@ impl FromStr for Parameter {
 }
 
 /// What follows the first `..`.
-fn range(low: &str, rest: &str, integer: bool) -> std::result::Result<Values, String> {
+fn range(low: &str, rest: &str, integer: bool) -> std::result::Result<ParameterValues, String> {
     let (rest, steps) = match rest.split_once('/') {
         Some((rest, steps)) => {
             let steps = steps.trim().parse::<usize>().ok().filter(|n| *n >= 2);
@@ -145,7 +145,7 @@ fn range(low: &str, rest: &str, integer: bool) -> std::result::Result<Values, St
     if integer && (low.fract() != 0.0 || high.fract() != 0.0 || low < 0.0) {
         return Err("this key takes whole numbers only".into());
     }
-    Ok(Values::Range {
+    Ok(ParameterValues::Range {
         low,
         high,
         log,
@@ -179,7 +179,7 @@ impl Parameter {
     /// # Errors
     /// [`Error::Parameter`] for a range without a number of steps.
     pub fn grid(&self) -> Result<Vec<Value>> {
-        let Values::Range {
+        let ParameterValues::Range {
             low,
             high,
             integer,
@@ -188,8 +188,8 @@ impl Parameter {
         } = &self.values
         else {
             return Ok(match &self.values {
-                Values::List(list) => list.clone(),
-                Values::Range { .. } => Vec::new(),
+                ParameterValues::List(list) => list.clone(),
+                ParameterValues::Range { .. } => Vec::new(),
             });
         };
         let steps = match steps {
@@ -215,21 +215,21 @@ impl Parameter {
     /// Every value of a list, or both ends of a range.
     pub fn outermost(&self) -> Vec<Value> {
         match &self.values {
-            Values::List(list) => list.clone(),
-            Values::Range { .. } => vec![self.at(0.0), self.at(1.0)],
+            ParameterValues::List(list) => list.clone(),
+            ParameterValues::Range { .. } => vec![self.at(0.0), self.at(1.0)],
         }
     }
 
     /// The value at a position in its range, from 0 (lowest) to 1 (highest), or the element there of a list.
     pub fn at(&self, place: f64) -> Value {
         match &self.values {
-            Values::List(list) => {
+            ParameterValues::List(list) => {
                 let index = (place * list.len() as f64) as usize;
                 list.get(index.min(list.len() - 1))
                     .cloned()
                     .unwrap_or_default()
             }
-            Values::Range {
+            ParameterValues::Range {
                 low,
                 high,
                 log,
@@ -257,7 +257,7 @@ impl Parameter {
     pub fn draw(&self, stream: &mut Stream) -> Value {
         match &self.values {
             // Every whole number has the same probability.
-            Values::Range {
+            ParameterValues::Range {
                 low,
                 high,
                 log: false,

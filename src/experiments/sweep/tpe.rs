@@ -8,7 +8,7 @@
 
 use serde_json::Value;
 
-use super::space::{Parameter, Point, Values};
+use super::space::{Parameter, ParameterValues, Point};
 use crate::rng::{Purpose, Stream};
 
 /// Number of random configurations before the model is used.
@@ -54,13 +54,13 @@ pub fn propose(
 
 fn likely(parameter: &Parameter, good: &[Value], rest: &[Value], stream: &mut Stream) -> Value {
     match &parameter.values {
-        Values::List(list) => {
+        ParameterValues::List(list) => {
             let (l, g) = (shares(list, good), shares(list, rest));
             let candidates = (0..CANDIDATES).map(|_| drawn(&l, stream.uniform()));
             let best = first_largest(candidates.map(|i| (i, l[i] / g[i])));
             best.map_or(Value::Null, |index| list[index].clone())
         }
-        Values::Range { .. } => {
+        ParameterValues::Range { .. } => {
             let places = |values: &[Value]| -> Vec<f64> {
                 let places = values.iter().filter_map(|value| place(parameter, value));
                 places.collect()
@@ -86,7 +86,7 @@ fn first_largest<T>(scored: impl Iterator<Item = (T, f64)>) -> Option<T> {
 
 /// The position of a value in its range, from 0 (lowest) to 1 (highest).
 fn place(parameter: &Parameter, value: &Value) -> Option<f64> {
-    let Values::Range { low, high, log, .. } = &parameter.values else {
+    let ParameterValues::Range { low, high, log, .. } = &parameter.values else {
         return None;
     };
     let x = value.as_f64()?;
