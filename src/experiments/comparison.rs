@@ -114,6 +114,22 @@ impl Row {
         let result = self.result.as_ref().ok()?;
         Some(result.summary.average.mean)
     }
+
+    /// Why the row is not usable, if it has a result that is not: its folds, or the model of all clips.
+    pub fn unusable(&self) -> Option<String> {
+        let result = self.result.as_ref().ok()?;
+        result.unusable().or_else(|| {
+            let Some(Ok(retrained)) = &self.retrained else {
+                return None;
+            };
+            let faults = retrained.results.iter().filter_map(|r| r.fault.as_ref());
+            let fault = faults.into_iter().find(|fault| !fault.usable)?;
+            Some(format!(
+                "{}, the model of all clips: {}",
+                self.entry.candidate.name, fault.text
+            ))
+        })
+    }
 }
 
 /// The place of the row with the highest validation average; of equal ones the first.

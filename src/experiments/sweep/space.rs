@@ -294,6 +294,11 @@ pub fn check(parameters: &[Parameter]) -> Result<()> {
         if parameters[..at].iter().any(|p| p.key == parameter.key) {
             return fault("this key is given twice; give all its values in one --param");
         }
+        if matches!(parameter.key.as_str(), "data.folds" | "data.fold_seed") {
+            return fault(
+                "all configurations are compared on the same folds; give them with --folds",
+            );
+        }
         if parameter.key == "train.seed" {
             return fault(
                 "the seed is not a parameter to choose; --seeds N trains everything with N seeds",

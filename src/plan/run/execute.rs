@@ -98,6 +98,7 @@ fn baseline(
         test: outcome.test,
         history: Vec::new(),
         baseline_history: outcome.history,
+        fault: outcome.fault(dataset.classes.len()),
         warnings: outcome.warnings,
     })
 }
@@ -184,6 +185,7 @@ fn fusion(
         test: test.transpose()?,
         history: outcome.history,
         baseline_history: Vec::new(),
+        fault: manifest.fault,
         warnings: manifest.warnings,
     })
 }
