@@ -77,7 +77,7 @@ impl BaselineOutcome {
                 "the classifier of epoch {} was kept, from before",
                 self.best_epoch
             ),
-            false => "the classifier is not usable: try a lower --baseline-lr".to_owned(),
+            false => "the classifier is not usable: try a lower learning rate".to_owned(),
         };
         Some(TrainingFault {
             fault: Fault::Diverged,
@@ -137,7 +137,7 @@ mod tests {
         );
         let found = outcome(&[1.0, 100.0, 1e9], 3).fault(6).unwrap();
         assert!(
-            !found.usable && found.text.contains("--baseline-lr"),
+            !found.usable && found.text.contains("a lower learning rate"),
             "{found:?}"
         );
     }

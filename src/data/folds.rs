@@ -36,7 +36,7 @@ pub fn fold(split: &Split, fold: usize) -> Result<Fold> {
     };
     if known.is_empty() {
         return fault(format!(
-            "is missing or empty, so fold {fold} does not exist; expected a number for each clip, or --folds K, which makes folds"
+            "is missing or empty, so fold {fold} does not exist; expected a number for each clip, or data.folds=K, which makes folds"
         ));
     }
     let (validation, train): (Vec<usize>, Vec<usize>) =

@@ -10,6 +10,7 @@ use crate::cli::flags::data::DataArgs;
 use crate::cli::output::console;
 use crate::cli::output::numbers::{PlainTable, count, counted, cut};
 use crate::cli::output::progress::reading;
+use crate::cli::output::remedy::in_flags;
 use crate::data::dataset::Dataset;
 use crate::data::folds::{FoldSummary, summaries};
 use crate::data::metadata::write_with_folds;
@@ -65,7 +66,7 @@ impl Folds {
         let config = self.reading.config()?;
         let dataset = reading(|| Dataset::open_configured(&self.data, &config))?;
         for note in dataset.notes() {
-            console::warning(&note);
+            console::warning(&in_flags(&note));
         }
         let folds = summaries(&dataset.train, dataset.classes.len());
         if let Some(path) = &self.out {

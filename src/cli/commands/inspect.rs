@@ -8,6 +8,7 @@ use clap::Args;
 use crate::cli::flags::common::{Overwrite, Threads};
 use crate::cli::flags::data::DataArgs;
 use crate::cli::output::numbers::{PlainTable, count, counted, cut};
+use crate::cli::output::remedy::in_flags;
 use crate::cli::output::{console, inspection};
 use crate::data::inspect::{Inspection, SplitReport, inspect};
 use crate::data::metadata::Reading;
@@ -58,7 +59,10 @@ impl Inspect {
             self.overwrite.check("--figure", path, &["svg"])?;
         }
         let config = self.reading.config()?;
-        let found = inspect(&self.data, &Reading::of(&config)?);
+        let mut found = inspect(&self.data, &Reading::of(&config)?);
+        for line in found.warnings.iter_mut().chain(&mut found.problems) {
+            *line = in_flags(line);
+        }
         self.draw(&found)?;
         if self.json {
             console::print_json(&found)?;

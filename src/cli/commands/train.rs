@@ -18,6 +18,7 @@ use crate::cli::output::event_log::EventLog;
 use crate::cli::output::new_folds;
 use crate::cli::output::numbers::{count, counted, duration, share, threshold};
 use crate::cli::output::progress::{TrainingProgress, working};
+use crate::cli::output::remedy::in_flags;
 use crate::data::dataset::Dataset;
 use crate::train::{Options, Outcome, Run};
 use crate::{Error, Result};
@@ -146,7 +147,7 @@ impl Train {
         spinner.finish_and_clear();
         let dataset = dataset?;
         for note in dataset.notes() {
-            console::warning(&note);
+            console::warning(&in_flags(&note));
         }
         let options = Options {
             fold: self.fold,

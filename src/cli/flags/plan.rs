@@ -12,6 +12,7 @@ use crate::cli::interrupt;
 use crate::cli::output::console;
 use crate::cli::output::new_folds;
 use crate::cli::output::progress::reading;
+use crate::cli::output::remedy::in_flags;
 use crate::cli::study::{FollowedStudy, Output};
 use crate::experiments::{Setup, StudyRun};
 use crate::plan::store::plan_folder::FolderState;
@@ -87,7 +88,7 @@ impl PlanArgs {
         let run = run.map_err(|error| as_flag("baseline", error))?;
         let dataset = &run.setup().data.dataset;
         for note in dataset.notes() {
-            console::warning(&note);
+            console::warning(&in_flags(&note));
         }
         if let Some(path) = new_folds::write(dataset, &self.out)? {
             console::note(&new_folds::text(dataset, &path));

@@ -7,4 +7,5 @@ pub mod new_folds;
 pub mod numbers;
 pub mod plan_progress;
 pub mod progress;
+pub mod remedy;
 pub mod score;

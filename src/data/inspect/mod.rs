@@ -10,6 +10,7 @@ use super::filename::clip_key;
 use super::label::Classes;
 use super::metadata::{Clip, Metadata, Reading, actors};
 use crate::Result;
+use crate::encoders::Modality;
 
 mod encoders;
 mod labels;
@@ -104,7 +105,7 @@ pub struct EncoderReport {
     /// Name of its files.
     pub name: String,
     /// Its modality.
-    pub modality: String,
+    pub modality: Modality,
     /// Number of columns of its training file.
     pub width: Option<usize>,
     /// Data type of its training file, in NumPy's notation.
@@ -215,8 +216,9 @@ impl Inspection {
         let numbers: BTreeSet<usize> = clips.iter().filter_map(|clip| clip.fold).collect();
         self.clips_without_fold = clips.iter().filter(|clip| clip.fold.is_none()).count();
         if numbers.is_empty() {
-            self.warnings
-                .push("no clip has a fold: train --fold and cv need a column fold, or --folds K, which makes folds".into());
+            self.warnings.push(
+                "no clip has a fold, so none can be held out: that needs a column fold, or data.folds=K, which makes folds".into(),
+            );
             return;
         }
         for fold in numbers {

@@ -118,13 +118,13 @@ pub fn warnings(clips: &[Clip], source: &ActorSource) -> Vec<String> {
     let mut warnings = Vec::new();
     let known: BTreeSet<&str> = clips.iter().filter_map(|c| c.actor.as_deref()).collect();
     let unknown = clips.iter().filter(|clip| clip.actor.is_none()).count();
-    let remedy = "add a column actor, or say where names have it with --actor-pattern REGEX";
+    let remedy = "add a column actor, or say where names have it with data.actor_pattern=REGEX";
     if *source != ActorSource::Column
         && !matches!(source, ActorSource::Pattern(_))
         && let Some(corpus) = corpus(clips)
     {
         warnings.push(format!(
-            "the names look like those of {}, which do not begin with the actor: --actor-pattern '{}' finds {}",
+            "the names look like those of {}, which do not begin with the actor: data.actor_pattern='{}' finds {}",
             corpus.name, corpus.pattern, corpus.finds
         ));
     }
@@ -227,7 +227,7 @@ mod tests {
             let guessed = table(&names, &Reading::default()).unwrap();
             let warned = warnings(&guessed.clips, &guessed.actors).join("\n");
             assert!(
-                warned.contains(&format!("--actor-pattern '{pattern}'")),
+                warned.contains(&format!("data.actor_pattern='{pattern}'")),
                 "{warned}"
             );
         }

@@ -36,7 +36,7 @@ impl NewFolds {
     ) -> Result<()> {
         if let Some(clip) = clips.iter().find(|clip| clip.fold.is_some()) {
             let reason =
-                "the table has folds already; leave --folds out to use them, or remove this column"
+                "the table has folds already; leave out data.folds to use them, or remove this column"
                     .to_owned();
             return Err(table.fault(Some(clip.line), Some("fold"), reason));
         }
@@ -79,7 +79,7 @@ fn assign(
     let mut groups = groups(clips, classes);
     if groups.len() < count {
         return Err(format!(
-            "{count} folds need as many actors, but there are {}: use --folds {}, or fewer",
+            "{count} folds need as many actors, but there are {}: use data.folds={}, or fewer",
             groups.len(),
             groups.len()
         ));
@@ -397,7 +397,7 @@ mod tests {
         };
         let message = assign(&uneven, 6, more).unwrap_err();
         assert!(
-            message.contains(&format!("use --folds {count}")),
+            message.contains(&format!("use data.folds={count}")),
             "{message}"
         );
         assert!(assign(&uneven, 6, NewFolds { count: 1, seed: 0 }).is_err());

@@ -256,7 +256,7 @@ const EMOTION_NAMES: [&str; 2] = ["emotion_1", "emotion_2"];
 const SALIENCE_NAMES: [&str; 2] = ["emotion_1_salience", "emotion_2_salience"];
 
 /// What to do where the numbers of a row are no proportions.
-const NORMALISE: &str = "; if the cells are votes, percentages or 0/1 flags, --normalise-labels divides \
+const NORMALISE: &str = "; if the cells are votes, percentages or 0/1 flags, data.normalise_labels=true divides \
                          each row by its sum";
 
 /// Counts of votes, 0/1 flags or percentages, divided by their sum.
