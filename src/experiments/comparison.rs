@@ -132,11 +132,16 @@ impl Row {
     }
 }
 
-/// The index of the row with the highest validation average; of equal ones the first.
+/// The index of the row with the highest validation average; of equal ones the first. Rows that are not
+/// usable count only where no other has a result: a training that diverged may have a lucky average.
 pub fn best(rows: &[Row]) -> Option<usize> {
+    best_of(rows, |row| row.unusable().is_none()).or_else(|| best_of(rows, |_| true))
+}
+
+fn best_of(rows: &[Row], counts: impl Fn(&Row) -> bool) -> Option<usize> {
     let mut best: Option<(usize, f64)> = None;
     for (place, row) in rows.iter().enumerate() {
-        if let Some(average) = row.average()
+        if let Some(average) = row.average().filter(|_| counts(row))
             && best.is_none_or(|(_, highest)| average > highest)
         {
             best = Some((place, average));

@@ -315,9 +315,11 @@ fn classes_that_differ_only_in_case_or_blanks_are_asked_about() {
         message.contains("\"Ang\" and \"ang\"") && message.contains("data.classes"),
         "{message}"
     );
-    let columns = rows
-        .iter()
-        .map(|(name, _)| (name.clone(), "0,1,0".to_owned()));
+    let columns = rows.iter().enumerate();
+    let columns = columns.map(|(clip, (name, _))| {
+        let cells = ["0,1,0", "1,0,1"][clip % 2];
+        (name.clone(), cells.to_owned())
+    });
     folder(&place, "fold,Sad,s ad", &columns.collect::<Vec<_>>());
     let message = place.refused(&["train", "data", "--out", "run", "--fold", "0"]);
     assert!(message.contains("\"Sad\" and \"s ad\""), "{message}");

@@ -21,7 +21,7 @@ pub struct DataArgs {
     /// Find the actor in a clip's name by this regular expression with one capture group, such as
     /// '-(\d\d)$' for RAVDESS [data.actor_pattern; default: the column actor, else the name before
     /// its first _]
-    #[arg(long, value_name = "REGEX")]
+    #[arg(long, value_name = "REGEX", allow_hyphen_values = true)]
     actor_pattern: Option<String>,
 }
 

@@ -7,6 +7,7 @@ use regex::Regex;
 use super::Clip;
 use crate::data::filename::clip_key;
 use crate::error::{Error, Result};
+use crate::formats::csv::table::{CsvRow, CsvTable};
 
 /// Where the actors of a table come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,6 +73,54 @@ impl ActorPattern {
     pub fn actor<'a>(&self, key: &'a str) -> Option<&'a str> {
         let actor = self.regex.captures(key)?.get(1)?.as_str();
         (!actor.is_empty()).then_some(actor)
+    }
+}
+
+/// Finds the actors of a table's clips.
+pub(super) struct ActorFinder<'a> {
+    pub(super) pattern: Option<&'a ActorPattern>,
+    /// The column `actor`.
+    pub(super) column: Option<usize>,
+}
+
+impl ActorFinder<'_> {
+    /// The actor of a row, whose clip has this key.
+    pub(super) fn of(&self, row: &CsvRow, key: &str) -> Option<String> {
+        if let Some(pattern) = self.pattern {
+            return pattern.actor(key).map(str::to_owned);
+        }
+        match self.cell(row) {
+            "" => {
+                let (actor, _) = key.split_once('_')?;
+                (!actor.is_empty()).then(|| actor.to_owned())
+            }
+            cell => Some(cell.to_owned()),
+        }
+    }
+
+    fn cell<'r>(&self, row: &'r CsvRow) -> &'r str {
+        self.column.map_or("", |column| row.cell(column))
+    }
+
+    /// Refuses a clip without an actor where a pattern should have found one.
+    pub(super) fn check_matched(&self, name: &str) -> std::result::Result<(), String> {
+        self.pattern.map_or(Ok(()), |pattern| {
+            Err(format!(
+                "{name:?} does not match the pattern of the actors, {}; expected a match in every name",
+                pattern.text()
+            ))
+        })
+    }
+
+    /// Where the actors of all rows come from.
+    pub(super) fn source(&self, table: &CsvTable, clips: &[Clip]) -> ActorSource {
+        let column_tells = || table.rows().iter().any(|row| !self.cell(row).is_empty());
+        match self.pattern {
+            Some(pattern) => ActorSource::Pattern(pattern.text().to_owned()),
+            None if column_tells() => ActorSource::Column,
+            None if clips.iter().any(|clip| clip.actor.is_some()) => ActorSource::Names,
+            None => ActorSource::Unknown,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::label::{Blend, CHALLENGE_CLASSES, Classes};
 use crate::Result;
 use crate::formats::csv::table::{CsvRow, CsvTable};
 use crate::suggest::instead;
-use actors::ActorSource;
+use actors::{ActorFinder, ActorSource};
 pub use fold_table::write_with_folds;
 pub use folds::{NewFolds, by_clip};
 use labels::Form;
@@ -217,11 +217,13 @@ fn clips(
             ),
         )
     })?;
-    let (fold, actor) = (table.column("fold"), table.column("actor"));
+    let fold = table.column("fold");
+    let actors = ActorFinder {
+        pattern: reading.actor_pattern.as_ref(),
+        column: table.column("actor"),
+    };
     let mut lines: HashMap<&str, u64> = HashMap::new();
     let mut clips = Vec::with_capacity(table.rows().len());
-    let pattern = reading.actor_pattern.as_ref();
-    let mut column_tells = false;
     for row in table.rows() {
         let name = row.cell(filename);
         let key = clip_key(name);
@@ -245,17 +247,9 @@ fn clips(
                 format!("{name:?} has no label; expected one for every clip of this table"),
             ));
         }
-        let actor_cell = actor.map_or("", |column| row.cell(column));
-        column_tells |= !actor_cell.is_empty();
-        let actor = match pattern {
-            Some(pattern) => pattern.actor(key).map(str::to_owned),
-            None => actor_of(actor_cell, key),
-        };
-        if let (Some(pattern), None, true) = (pattern, &actor, required) {
-            return Err(fault(format!(
-                "{name:?} does not match the pattern of the actors, {}; expected a match in every name",
-                pattern.text()
-            )));
+        let actor = actors.of(row, key);
+        if actor.is_none() && required {
+            actors.check_matched(name).map_err(fault)?;
         }
         clips.push(Clip {
             filename: name.to_string(),
@@ -266,12 +260,7 @@ fn clips(
             line: row.line,
         });
     }
-    let source = match pattern {
-        Some(pattern) => ActorSource::Pattern(pattern.text().to_owned()),
-        None if column_tells => ActorSource::Column,
-        None if clips.iter().any(|clip| clip.actor.is_some()) => ActorSource::Names,
-        None => ActorSource::Unknown,
-    };
+    let source = actors.source(table, &clips);
     Ok((clips, source))
 }
 
@@ -289,14 +278,6 @@ fn parse_fold(table: &CsvTable, row: &CsvRow, column: usize) -> Result<Option<us
             format!("{cell:?} is not a fold; expected a whole number, or an empty cell"),
         )
     })
-}
-
-fn actor_of(cell: &str, key: &str) -> Option<String> {
-    if !cell.is_empty() {
-        return Some(cell.to_string());
-    }
-    let (actor, _) = key.split_once('_')?;
-    (!actor.is_empty()).then(|| actor.to_string())
 }
 
 /// Clips that are labelled with at least two emotions.
