@@ -14,6 +14,7 @@ pub(crate) mod filename;
 pub(crate) mod frequency;
 pub mod grid;
 pub(crate) mod join;
+pub mod measures;
 pub mod metrics;
 mod ordered_json;
 pub mod probabilities;
