@@ -8,19 +8,17 @@ use super::classifier::{Classifier, adam};
 use super::input::Input;
 use super::{Baseline, BaselineEpoch, BaselineOutcome, BaselineSpec};
 use crate::artifact::checkpoint::ChosenThresholds;
+use crate::config::DecodeConfig;
 use crate::data::batch::epoch_order;
 use crate::data::dataset::Split;
 use crate::data::label::{Blend, Classes};
 use crate::error::{Error, Result};
-use crate::eval::align::USUAL_ALPHA;
 use crate::eval::distribution::Measures;
-use crate::eval::grid::Grid;
-use crate::eval::metrics::Accuracy;
-use crate::eval::rules::Rules;
-use crate::eval::thresholds::Searcher;
+use crate::eval::objective::Objective;
+use crate::eval::thresholds::Cell;
 use crate::kernels::layout::PackedRows;
 use crate::predict::clip_scores::{ClipScores, ScoreRows};
-use crate::predict::decoding::{PRESENCE_WEIGHT, unsearched};
+use crate::predict::decoding::{choose_on_rows, unsearched};
 use crate::predict::score::BATCH;
 
 /// Trains on `train`; with clips in `validation` the best epoch there counts, without the last.
@@ -45,12 +43,21 @@ pub fn train(
     let input = Input::fit(dataset, &encoders, train);
     let mut classifier = Classifier::new(*model, input.cols, dataset.classes.len(), seed);
     let mut adam = adam(recipe);
+    let decode = spec.decode(&dataset.task());
     let held_out = (!validation.is_empty())
-        .then(|| HeldOut::new(&dataset.train, validation, &input, &dataset.classes))
+        .then(|| {
+            HeldOut::new(
+                &dataset.train,
+                validation,
+                &input,
+                (&dataset.classes, &decode),
+            )
+        })
         .transpose()?;
     let mut history: Vec<BaselineEpoch> = Vec::new();
     // The classifier of the best epoch and what it says of the held-out clips.
     let mut best: Option<(Classifier, Array2<f64>, BaselineEpoch)> = None;
+    let mut highest: Option<f64> = None;
     for epoch in 1..=recipe.epochs {
         let not_finite = |what: &str, batch| Error::NonFinite {
             what: format!("the {what} of baseline {spec}"),
@@ -85,13 +92,18 @@ pub fn train(
             if rows.iter().any(|p| !p.is_finite()) {
                 return Err(not_finite("score", None));
             }
-            let (thresholds, accuracy) = held_out.choose(spec, &rows)?;
-            record.val_loss = Some(held_out.loss(&rows)?);
+            let (thresholds, cell) = held_out.choose(&rows)?;
+            let loss = held_out.loss(&rows)?;
+            record.val_loss = Some(loss);
             record.thresholds = Some(thresholds);
-            record.accuracy = Some(accuracy);
-            let so_far = best.as_ref().and_then(|(_, _, best)| best.accuracy);
-            record.best = so_far.is_none_or(|so_far| accuracy.average() > so_far.average());
+            record.accuracy = Some(cell.accuracy);
+            let score = match Objective::of(&decode) {
+                Objective::Divergence => -loss,
+                _ => cell.score,
+            };
+            record.best = highest.is_none_or(|highest| score > highest);
             if record.best {
+                highest = Some(score);
                 best = Some((classifier.clone(), rows, record));
             }
         }
@@ -128,7 +140,7 @@ pub fn train(
         loss: record.and_then(|record| record.val_loss),
         thresholds: record
             .and_then(|record| record.thresholds)
-            .unwrap_or_else(|| unsearched(&spec.decode())),
+            .unwrap_or_else(|| unsearched(&decode)),
         accuracy: record.and_then(|record| record.accuracy),
         held_out: rows.map(|rows| named(&dataset.train, validation, rows)),
         test,
@@ -143,11 +155,16 @@ struct HeldOut<'a> {
     truths: Vec<Blend>,
     targets: Array2<f64>,
     classes: &'a Classes,
-    grid: Grid,
+    decode: &'a DecodeConfig,
 }
 
 impl<'a> HeldOut<'a> {
-    fn new(split: &Split, clips: &[usize], input: &Input, classes: &'a Classes) -> Result<Self> {
+    fn new(
+        split: &Split,
+        clips: &[usize],
+        input: &Input,
+        (classes, decode): (&'a Classes, &'a DecodeConfig),
+    ) -> Result<Self> {
         let truth = |&clip: &usize| {
             let clip = &split.clips[clip];
             clip.truth.clone().ok_or_else(|| unlabelled(&clip.filename))
@@ -157,7 +174,7 @@ impl<'a> HeldOut<'a> {
             truths: clips.iter().map(truth).collect::<Result<_>>()?,
             targets: targets(split, clips, classes.len())?,
             classes,
-            grid: Grid::challenge(),
+            decode,
         })
     }
 
@@ -166,25 +183,8 @@ impl<'a> HeldOut<'a> {
         Ok(Measures::mean(&measures).map_or(f64::NAN, |mean| mean.kullback_leibler))
     }
 
-    fn choose(
-        &self,
-        spec: &BaselineSpec,
-        rows: &Array2<f64>,
-    ) -> Result<(ChosenThresholds, Accuracy)> {
-        let searcher = Searcher {
-            rules: Rules::of(&spec.decode()),
-            grid: &self.grid,
-            presence_weight: PRESENCE_WEIGHT,
-            classes: self.classes,
-        };
-        let best = searcher.search(rows.view(), &self.truths)?.best;
-        let chosen = ChosenThresholds {
-            presence: best.thresholds.presence,
-            salience: best.thresholds.salience,
-            alpha: USUAL_ALPHA,
-            searched: true,
-        };
-        Ok((chosen, best.accuracy))
+    fn choose(&self, rows: &Array2<f64>) -> Result<(ChosenThresholds, Cell)> {
+        choose_on_rows(self.decode, self.classes, rows.view(), &self.truths)
     }
 }
 

@@ -16,3 +16,4 @@ pub(crate) mod registry;
 mod scan;
 pub(crate) mod standardise;
 pub mod synth;
+pub mod task;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::out_of_fold::{OutOfFold, pooled};
 use super::score::{Spread, median};
 use crate::artifact::checkpoint::ChosenThresholds;
+use crate::config::Monitor;
 use crate::data::dataset::Dataset;
 use crate::data::folds::folds;
 use crate::error::{Error, Result};
@@ -73,6 +74,13 @@ pub struct Protocol {
     pub folds: Vec<usize>,
     /// Each fold is trained once with each of these.
     pub seeds: Vec<u64>,
+    /// The main measure of the task, by which configurations are compared.
+    #[serde(skip, default = "average")]
+    pub main: Monitor,
+}
+
+fn average() -> Monitor {
+    Monitor::Average
 }
 
 impl Protocol {
@@ -97,6 +105,7 @@ impl Protocol {
         Ok(Self {
             folds,
             seeds: (0..seeds as u64).map(|i| first.wrapping_add(i)).collect(),
+            main: dataset.task().main_measure(),
         })
     }
 
@@ -110,11 +119,15 @@ impl Protocol {
 }
 
 impl Protocol {
-    /// The mean validation average of all folds and seeds: [`Summary::average`] alone.
-    pub(super) fn average(&self, results: &[&TrialResult]) -> Option<f64> {
-        let folds = FoldScore::of(results);
+    /// The mean of the main measure over all folds and seeds, with the sign that makes higher better.
+    pub(super) fn merit(&self, results: &[&TrialResult]) -> Option<f64> {
+        let folds = FoldScore::of(results, self.main);
         let seeds: Vec<&[FoldScore]> = folds.chunks(self.folds.len().max(1)).collect();
-        Some(Summary::of(&seeds)?.average.mean)
+        let mean = Summary::of(&seeds)?.of_main(self.main)?.mean;
+        Some(match self.main.higher_is_better() {
+            true => mean,
+            false => -mean,
+        })
     }
 }
 
@@ -137,10 +150,13 @@ pub struct FoldScore {
     pub best_epoch: usize,
     /// Epochs done.
     pub epochs: usize,
+    /// The task's main measure, where it is not the average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<f64>,
 }
 
 impl FoldScore {
-    fn of(results: &[&TrialResult]) -> Vec<Self> {
+    fn of(results: &[&TrialResult], main: Monitor) -> Vec<Self> {
         let score = |result: &&TrialResult| Self {
             id: result.id.clone(),
             seed: result.trial.seed,
@@ -150,6 +166,7 @@ impl FoldScore {
             thresholds: result.thresholds,
             best_epoch: result.best_epoch,
             epochs: result.epochs,
+            main: result.measure(main).filter(|_| main != Monitor::Average),
         };
         results.iter().map(score).collect()
     }
@@ -172,6 +189,9 @@ pub struct Summary {
     pub salience_loss: Option<Spread>,
     /// The best epoch.
     pub best_epoch: Spread,
+    /// The task's main measure, where it is not the average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<Spread>,
 }
 
 /// What a candidate comes to.
@@ -193,6 +213,8 @@ pub struct CrossValidation {
     pub pooled_accuracy: Accuracy,
     /// Median of the best epochs: how long to train on all clips.
     pub median_best_epoch: usize,
+    /// The task's main measure.
+    pub main: Monitor,
 }
 
 impl CrossValidation {
@@ -207,7 +229,7 @@ impl CrossValidation {
 
     fn of(candidate: &Candidate, protocol: &Protocol, results: &[&TrialResult]) -> Result<Self> {
         let dataset = &candidate.data.dataset;
-        let folds = FoldScore::of(results);
+        let folds = FoldScore::of(results, protocol.main);
         let of_one_seed = protocol.folds.len().max(1);
         let out_of_fold: Vec<OutOfFold> = results
             .chunks(of_one_seed)
@@ -233,6 +255,7 @@ impl CrossValidation {
             .ok_or_else(nothing)?;
         Ok(Self {
             candidate: candidate.clone(),
+            main: protocol.main,
             summary: Summary::of(&seeds).ok_or_else(nothing)?,
             by_seed,
             out_of_fold,
@@ -266,6 +289,15 @@ impl Summary {
             presence_loss: loss(|losses| losses.presence),
             salience_loss: loss(|losses| losses.salience),
             best_epoch: spread(&|score| Some(score.best_epoch as f64))?,
+            main: spread(&|score| score.main),
         })
+    }
+
+    /// The task's main measure, which is `main`; none where no fold has it.
+    pub fn of_main(&self, main: Monitor) -> Option<&Spread> {
+        match main {
+            Monitor::Average => Some(&self.average),
+            _ => self.main.as_ref(),
+        }
     }
 }

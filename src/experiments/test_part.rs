@@ -27,7 +27,7 @@ pub struct TestOutcome {
 }
 
 impl TestOutcome {
-    /// Of one model or, of several, the mean of their probabilities aligned with the same α. `None`
+    /// Of one model or, of several, the mean of their probabilities aligned with the same exponents. `None`
     /// without a test split.
     ///
     /// # Errors
@@ -55,7 +55,10 @@ impl TestOutcome {
                 ))
             };
             let scores = result.test.as_ref().filter(|scores| scores.clips == names);
-            let aligned = scores.ok_or_else(unfit)?.rows.aligned(thresholds.alpha)?;
+            let aligned = scores
+                .ok_or_else(unfit)?
+                .rows
+                .aligned(thresholds.alignment())?;
             match &mut sum {
                 None => sum = Some(aligned),
                 Some(sum) => *sum += &aligned,

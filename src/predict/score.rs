@@ -9,7 +9,7 @@ use crate::data::batch::{Rows, soft_labels};
 use crate::data::dataset::Split;
 use crate::data::standardise::ColumnStats;
 use crate::error::{Error, Result};
-use crate::eval::align::align;
+use crate::eval::align::{Alignment, align};
 use crate::kernels::pack::StoredRows;
 use crate::model::heads::{presence_probabilities, salience_probabilities};
 use crate::model::{Evaluation, FusionNet};
@@ -76,8 +76,8 @@ pub(crate) struct Scoring<'a> {
     pub(crate) stats: Option<&'a [ColumnStats]>,
     /// Which encoders are left out of every clip; those beyond are not.
     pub(crate) dropped: &'a [bool],
-    /// α of eq. 14.
-    pub(crate) alpha: f64,
+    /// α and β of eq. 14.
+    pub(crate) alignment: Alignment,
 }
 
 impl Scoring<'_> {
@@ -105,7 +105,7 @@ impl Scoring<'_> {
             let presence = presence_probabilities(found.presence_logits.view()).mapv(f64::from);
             let salience = salience_probabilities(found.salience_logits.view()).mapv(f64::from);
             let scores = Scores {
-                aligned: align(presence.view(), salience.view(), self.alpha)?,
+                aligned: align(presence.view(), salience.view(), self.alignment)?,
                 presence,
                 salience,
                 gate_weights: found.gate_weights.mapv(f64::from),
@@ -130,8 +130,7 @@ impl Scoring<'_> {
     }
 }
 
-/// Runs clips of a split through a network in evaluation mode, their heads aligned with `alpha`
-/// (eq. 14). Gives their losses as well where all have labels and `with_losses` is set. `dropped[m]`
+/// Runs clips of a split through a network in evaluation mode, their heads aligned by eq. 14. Gives their losses as well where all have labels and `with_losses` is set. `dropped[m]`
 /// leaves encoder m out of every clip.
 ///
 /// # Errors
@@ -143,7 +142,7 @@ pub fn score(
     clips: &[usize],
     stats: Option<&[ColumnStats]>,
     dropped: &[bool],
-    alpha: f64,
+    alignment: Alignment,
     with_losses: bool,
 ) -> Result<(Scores, Option<MeanLosses>)> {
     let mut whole = Collected::of(clips.len());
@@ -152,7 +151,7 @@ pub fn score(
         net,
         stats,
         dropped,
-        alpha,
+        alignment,
     };
     scoring.in_batches(split, clips, |chunk, scores, found| {
         whole.add(&scores);

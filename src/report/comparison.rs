@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::cells::{seeds, without_result};
 use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
-use super::{cross_validation, final_model, significance};
+use super::{cross_validation, final_model, main_measure, significance};
 use crate::error::Result;
 use crate::experiments::ablate::{Ablate, Ablation};
 use crate::experiments::baselines::{CompareBaselines, ComparedBaselines, ComparingBaselines};
@@ -33,6 +33,9 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
         ("acc_salience", "ACC_salience"),
         ("average", "Average"),
     ];
+    let main = main_measure::of_rows(rows);
+    let main_column = main_measure::column(main);
+    columns.extend(main_column);
     if several {
         columns.push(("average_over_seeds", "Average, over seeds"));
     }
@@ -67,12 +70,15 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
                 let summary = &found.summary;
                 cells.push(Cell::spread(summary.acc_presence.as_ref(), false));
                 cells.push(Cell::spread(summary.acc_salience.as_ref(), false));
-                cells.push(Cell::spread(Some(&summary.average), false));
+                cells.push(main_measure::average(summary, false));
+                if main_column.is_some() {
+                    cells.push(Cell::spread(summary.main.as_ref(), false));
+                }
                 if several {
-                    cells.push(Cell::spread(Some(&summary.average), true));
+                    cells.push(main_measure::average(summary, true));
                 }
                 cells.extend([
-                    Cell::number(found.pooled_accuracy.average()),
+                    Cell::number(found.pooled_accuracy.defined_average()),
                     Cell::spread(summary.task_loss.as_ref(), false),
                     Cell::Count(found.median_best_epoch as u64),
                     Cell::Count((found.folds.len() / found.by_seed.len().max(1)) as u64),
@@ -99,6 +105,7 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
         "Mean ± sample standard deviation over folds; thresholds chosen on each fold, as in the paper."
             .into(),
     );
+    main_measure::note(&mut table, main);
     table.notes.extend(significance::notes(rows));
     if of_the_paper {
         table.notes.push(PAPER.into());

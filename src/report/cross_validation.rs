@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
-use super::{final_model, significance};
+use super::{final_model, main_measure, significance};
 use crate::artifact::checkpoint::ChosenThresholds;
 use crate::error::Result;
 use crate::eval::metrics::Accuracy;
@@ -37,18 +37,23 @@ pub fn folds(found: &CrossValidation) -> Table {
         ("blends", "Blends"),
         ("trial", "Trial"),
     ];
+    let main_column = main_measure::column(found.main);
+    let columns = with_main(&columns, main_column);
     let mut table = Table::new(
         format!("Cross-validation: {}", found.candidate.name),
         &columns,
     );
     for score in &found.folds {
         let losses = score.losses;
-        table.row(vec![
+        let mut cells = vec![
             Cell::Count(score.seed),
             Cell::Count(score.fold as u64),
             Cell::number(score.accuracy.presence()),
             Cell::number(score.accuracy.salience()),
-            Cell::number(score.accuracy.average()),
+            Cell::number(score.accuracy.defined_average()),
+        ];
+        cells.extend(main_column.map(|_| Cell::number(score.main)));
+        cells.extend([
             Cell::number(losses.map(|losses| losses.task)),
             Cell::number(losses.map(|losses| losses.presence)),
             Cell::number(losses.map(|losses| losses.salience)),
@@ -61,8 +66,23 @@ pub fn folds(found: &CrossValidation) -> Table {
             Cell::Count(score.accuracy.blends as u64),
             Cell::text(&score.id),
         ]);
+        table.row(cells);
     }
     table
+}
+
+/// The columns with that of the main measure behind the average.
+fn with_main<'a>(
+    columns: &[(&'a str, &'a str)],
+    main: Option<(&'a str, &'a str)>,
+) -> Vec<(&'a str, &'a str)> {
+    let behind = columns.iter().position(|(name, _)| *name == "average");
+    let mut columns = columns.to_vec();
+    columns.splice(
+        behind.map_or(0, |at| at + 1)..behind.map_or(0, |at| at + 1),
+        main,
+    );
+    columns
 }
 
 /// The summary over all folds and seeds: means and spreads, and the pooled thresholds.
@@ -80,6 +100,8 @@ pub fn summary(found: &CrossValidation) -> Table {
         ("salience_loss", "Salience loss"),
         ("best_epoch", "Best epoch"),
     ];
+    let main_column = main_measure::column(found.main);
+    let columns = with_main(&columns, main_column);
     let mut table = Table::new(format!("Summary: {}", found.candidate.name), &columns);
     let means = |name: String, summary: &Summary, over_seeds: bool| {
         let spread = |spread: Option<_>| Cell::spread(spread, over_seeds);
@@ -90,11 +112,14 @@ pub fn summary(found: &CrossValidation) -> Table {
                 spread.std_folds
             }
         };
-        vec![
+        let mut cells = vec![
             Cell::Text(name),
             spread(summary.acc_presence.as_ref()),
             spread(summary.acc_salience.as_ref()),
-            spread(Some(&summary.average)),
+            main_measure::average(summary, over_seeds),
+        ];
+        cells.extend(main_column.map(|_| spread(summary.main.as_ref())));
+        cells.extend([
             Cell::Empty,
             Cell::Empty,
             Cell::Empty,
@@ -102,7 +127,8 @@ pub fn summary(found: &CrossValidation) -> Table {
             spread(summary.presence_loss.as_ref()),
             spread(summary.salience_loss.as_ref()),
             Cell::Spread(summary.best_epoch.mean, std(&summary.best_epoch), 1),
-        ]
+        ]);
+        cells
     };
     let several = found.by_seed.len() > 1;
     for (seed, summary) in found.by_seed.iter().filter(|_| several) {
@@ -128,11 +154,14 @@ pub fn summary(found: &CrossValidation) -> Table {
         let threshold = |value: fn(&ChosenThresholds) -> f64, digits| {
             thresholds.map_or(Cell::Empty, |t| Cell::Number(value(t), digits))
         };
-        vec![
+        let mut cells = vec![
             Cell::text(name),
             Cell::number(accuracy.presence()),
             Cell::number(accuracy.salience()),
-            Cell::number(accuracy.average()),
+            Cell::number(accuracy.defined_average()),
+        ];
+        cells.extend(main_column.map(|_| Cell::Empty));
+        cells.extend([
             threshold(|t| t.presence, 3),
             threshold(|t| t.salience, 3),
             threshold(|t| t.alpha, 2),
@@ -140,7 +169,8 @@ pub fn summary(found: &CrossValidation) -> Table {
             Cell::Empty,
             Cell::Empty,
             Cell::Empty,
-        ]
+        ]);
+        cells
     };
     table.row(pooled(
         "each fold's, all clips in one count",
@@ -154,10 +184,11 @@ pub fn summary(found: &CrossValidation) -> Table {
     ));
     if found.summary.acc_salience.is_none() {
         table.notes.push(
-            "No clip shows exactly two emotions: ACC_salience is undefined and counts as 0 in the average."
+            "No clip shows exactly two emotions: ACC_salience and the average are undefined."
                 .into(),
         );
     }
+    main_measure::note(&mut table, found.main);
     table
 }
 

@@ -8,7 +8,7 @@ use super::epoch::EpochEnd;
 use super::progress::{PartOfEpoch, Progress, record};
 use super::run::{Observer, Outcome, PROGRAM, Run};
 use super::state::{self, LoopState};
-use crate::artifact::checkpoint::{ChosenThresholds, Description, FORMAT_VERSION};
+use crate::artifact::checkpoint::{ChosenThresholds, Description};
 use crate::artifact::history;
 use crate::artifact::manifest::Manifest;
 use crate::artifact::run_dir::Files;
@@ -310,7 +310,7 @@ impl Run<'_> {
     fn save(&self, path: &Path, epoch: usize, thresholds: ChosenThresholds) -> Result<()> {
         let classes = &self.dataset.classes;
         let description = Description {
-            format_version: FORMAT_VERSION,
+            format_version: Description::version_for(&self.config.decode, &thresholds),
             program: PROGRAM.to_owned(),
             encoders: self.encoder_entries(),
             classes: classes.names().to_vec(),

@@ -33,3 +33,4 @@ mod resume;
 mod serving;
 mod slurm;
 mod studies;
+mod tasks;

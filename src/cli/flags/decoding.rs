@@ -1,10 +1,13 @@
 //! Flags for decoding probabilities into emotions.
 
+use std::num::NonZeroUsize;
+
 use clap::{Args, ValueEnum};
 
-use crate::config::NeutralRule;
+use super::common::at_least_one;
+use crate::config::{DecodeConfig, DecodeRules, MaxEmotions, NeutralRule, Proportions};
 use crate::data::label::Classes;
-use crate::eval::rules::{Rules, Thresholds};
+use crate::eval::rules::Thresholds;
 use crate::suggest::instead;
 use crate::{Error, Result};
 
@@ -26,7 +29,7 @@ pub enum NeutralArg {
     KeepOne,
 }
 
-/// Rules, but no thresholds.
+/// Rules and sets, but no thresholds.
 #[derive(Args, Debug)]
 pub struct RulesArgs {
     /// Decoding rules: the paper's, or those of the challenge's baseline code
@@ -39,19 +42,31 @@ pub struct RulesArgs {
     /// The class that counts as neutral [default: neu, if there is such a class]
     #[arg(long, value_name = "CLASS")]
     neutral_class: Option<String>,
+    /// The most emotions of a clip
+    #[arg(long, value_name = "N", default_value = "2", value_parser = at_least_one)]
+    max_emotions: NonZeroUsize,
+    /// The proportions of blends in percent, of each number of emotions; numbers without any, or
+    /// `continuous`: shares that follow the scores
+    #[arg(long, value_name = "LIST", default_value = "50/50,70/30", value_parser = proportions)]
+    proportions: Proportions,
 }
 
 impl RulesArgs {
-    /// The rules.
-    pub fn rules(&self) -> Rules {
-        match self.rules {
-            RulesArg::Challenge => Rules::Challenge,
-            RulesArg::Paper => Rules::Paper {
-                neutral: match self.neutral {
-                    NeutralArg::Drop => NeutralRule::Drop,
-                    NeutralArg::KeepOne => NeutralRule::KeepOne,
-                },
+    /// The same as a configuration; its thresholds are open.
+    pub fn config(&self) -> DecodeConfig {
+        DecodeConfig {
+            rules: match self.rules {
+                RulesArg::Challenge => DecodeRules::Challenge,
+                RulesArg::Paper => DecodeRules::Paper,
             },
+            neutral: match self.neutral {
+                NeutralArg::Drop => NeutralRule::Drop,
+                NeutralArg::KeepOne => NeutralRule::KeepOne,
+            },
+            beta: Some(1.0),
+            max_emotions: MaxEmotions::AtMost(self.max_emotions.get()),
+            proportions: self.proportions.clone(),
+            ..DecodeConfig::default()
         }
     }
 
@@ -78,9 +93,9 @@ pub struct ThresholdArgs {
     /// Presence threshold, 0 to 1: emotions that score below it are dropped
     #[arg(long, value_name = "T", value_parser = unit)]
     pub presence_threshold: Option<f64>,
-    /// Salience threshold, 0 to 1: two emotions closer than this are 50/50, otherwise 70/30 (paper's
-    /// rules: half the difference of their shares, at most 0.5; challenge's: the difference of their
-    /// scores)
+    /// Salience threshold, 0 to 1: emotions closer than this are in the most even
+    /// proportion (50/50), otherwise in a less even one (70/30); paper's rules: the highest's share
+    /// minus an equal share, at most 0.5 of two; challenge's: its score minus the mean of the others
     #[arg(long, value_name = "T", value_parser = unit)]
     pub salience_threshold: Option<f64>,
 }
@@ -93,6 +108,29 @@ impl ThresholdArgs {
             salience: self.salience_threshold.unwrap_or(salience),
         }
     }
+}
+
+/// `50/50,70/30`, or `continuous`.
+fn proportions(text: &str) -> std::result::Result<Proportions, String> {
+    if text == "continuous" {
+        return Ok(Proportions::Continuous);
+    }
+    let level = |level: &str| -> std::result::Result<Vec<f64>, String> {
+        let share = |share: &str| share.trim().parse::<f64>();
+        let shares = level
+            .split('/')
+            .map(share)
+            .collect::<std::result::Result<_, _>>();
+        shares.map_err(|_| {
+            format!("found {level:?}, expected percentages such as 70/30, or continuous")
+        })
+    };
+    let levels = text
+        .split(',')
+        .map(level)
+        .collect::<std::result::Result<_, _>>()?;
+    let found = Proportions::Levels(levels);
+    found.fault().map_or(Ok(found.clone()), Err)
 }
 
 /// A number from 0 to 1.
