@@ -1,4 +1,4 @@
-//! The choice of what the configuration leaves open of decoding.
+//! The choice of decoding thresholds that the configuration leaves open.
 
 use ndarray::ArrayView2;
 
@@ -108,7 +108,7 @@ mod tests {
     use crate::config::{MaxEmotions, Proportions};
     use ndarray::array;
 
-    /// By presence alone (α = 0) the pair of either clip is a wrong one; the salience sets it right.
+    /// By presence alone (α = 0) the pair of each clip is wrong; the salience corrects it.
     fn heads() -> (ndarray::Array2<f64>, ndarray::Array2<f64>, Vec<Blend>) {
         let presence = array![[0.9, 0.5, 0.6], [0.6, 0.9, 0.5]];
         let salience = array![[0.55, 0.4, 0.05], [0.05, 0.55, 0.4]];

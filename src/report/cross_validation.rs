@@ -8,11 +8,13 @@ use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
 use super::{final_model, main_measure, significance};
 use crate::artifact::checkpoint::ChosenThresholds;
+use crate::config::Monitor;
 use crate::error::Result;
 use crate::eval::metrics::Accuracy;
 use crate::eval::submission::Predictions;
 use crate::experiments::comparison::Row;
 use crate::experiments::cross_validation::Summary;
+use crate::experiments::score::Spread;
 use crate::experiments::significance::Significance;
 use crate::experiments::{CrossValidate, CrossValidation};
 use crate::plan::PlanFolder;
@@ -37,8 +39,7 @@ pub fn folds(found: &CrossValidation) -> Table {
         ("blends", "Blends"),
         ("trial", "Trial"),
     ];
-    let main_column = main_measure::column(found.main);
-    let columns = with_main(&columns, main_column);
+    let columns = with_main(&columns, found.main);
     let mut table = Table::new(
         format!("Cross-validation: {}", found.candidate.name),
         &columns,
@@ -52,7 +53,7 @@ pub fn folds(found: &CrossValidation) -> Table {
             Cell::number(score.accuracy.salience()),
             Cell::number(score.accuracy.defined_average()),
         ];
-        cells.extend(main_column.map(|_| Cell::number(score.main)));
+        cells.extend(main_measure::column(found.main).map(|_| Cell::number(score.main)));
         cells.extend([
             Cell::number(losses.map(|losses| losses.task)),
             Cell::number(losses.map(|losses| losses.presence)),
@@ -72,17 +73,16 @@ pub fn folds(found: &CrossValidation) -> Table {
 }
 
 /// The columns with that of the main measure behind the average.
-fn with_main<'a>(
-    columns: &[(&'a str, &'a str)],
-    main: Option<(&'a str, &'a str)>,
-) -> Vec<(&'a str, &'a str)> {
-    let behind = columns.iter().position(|(name, _)| *name == "average");
-    let mut columns = columns.to_vec();
-    columns.splice(
-        behind.map_or(0, |at| at + 1)..behind.map_or(0, |at| at + 1),
-        main,
-    );
-    columns
+fn with_main(
+    columns: &[(&'static str, &'static str)],
+    main: Monitor,
+) -> Vec<(&'static str, &'static str)> {
+    let mut all = Vec::new();
+    for &column in columns {
+        all.push(column);
+        all.extend(main_measure::column(main).filter(|_| column.0 == "average"));
+    }
+    all
 }
 
 /// The summary over all folds and seeds: means and spreads, and the pooled thresholds.
@@ -100,86 +100,36 @@ pub fn summary(found: &CrossValidation) -> Table {
         ("salience_loss", "Salience loss"),
         ("best_epoch", "Best epoch"),
     ];
-    let main_column = main_measure::column(found.main);
-    let columns = with_main(&columns, main_column);
+    let (columns, main) = (with_main(&columns, found.main), found.main);
     let mut table = Table::new(format!("Summary: {}", found.candidate.name), &columns);
-    let means = |name: String, summary: &Summary, over_seeds: bool| {
-        let spread = |spread: Option<_>| Cell::spread(spread, over_seeds);
-        let std = |spread: &crate::experiments::score::Spread| {
-            if over_seeds {
-                spread.std_seeds
-            } else {
-                spread.std_folds
-            }
-        };
-        let mut cells = vec![
-            Cell::Text(name),
-            spread(summary.acc_presence.as_ref()),
-            spread(summary.acc_salience.as_ref()),
-            main_measure::average(summary, over_seeds),
-        ];
-        cells.extend(main_column.map(|_| spread(summary.main.as_ref())));
-        cells.extend([
-            Cell::Empty,
-            Cell::Empty,
-            Cell::Empty,
-            spread(summary.task_loss.as_ref()),
-            spread(summary.presence_loss.as_ref()),
-            spread(summary.salience_loss.as_ref()),
-            Cell::Spread(summary.best_epoch.mean, std(&summary.best_epoch), 1),
-        ]);
-        cells
-    };
     let several = found.by_seed.len() > 1;
     for (seed, summary) in found.by_seed.iter().filter(|_| several) {
         table.row(means(
             format!("each fold's, seed {seed}: mean ± std over folds"),
-            summary,
+            (summary, main),
             false,
         ));
     }
     table.row(means(
         "each fold's: mean ± std over folds".into(),
-        &found.summary,
+        (&found.summary, main),
         false,
     ));
     if several {
         table.row(means(
             "each fold's: mean ± std over seeds".into(),
-            &found.summary,
+            (&found.summary, main),
             true,
         ));
     }
-    let pooled = |name: &str, accuracy: &Accuracy, thresholds: Option<&ChosenThresholds>| {
-        let threshold = |value: fn(&ChosenThresholds) -> f64, digits| {
-            thresholds.map_or(Cell::Empty, |t| Cell::Number(value(t), digits))
-        };
-        let mut cells = vec![
-            Cell::text(name),
-            Cell::number(accuracy.presence()),
-            Cell::number(accuracy.salience()),
-            Cell::number(accuracy.defined_average()),
-        ];
-        cells.extend(main_column.map(|_| Cell::Empty));
-        cells.extend([
-            threshold(|t| t.presence, 3),
-            threshold(|t| t.salience, 3),
-            threshold(|t| t.alpha, 2),
-            Cell::Empty,
-            Cell::Empty,
-            Cell::Empty,
-            Cell::Empty,
-        ]);
-        cells
-    };
     table.row(pooled(
         "each fold's, all clips in one count",
-        &found.accuracy(),
+        (&found.accuracy(), main),
         None,
     ));
     table.row(pooled(
         "one setting, chosen on all out-of-fold scores",
-        &found.pooled_accuracy,
+        (&found.pooled_accuracy, main),
         Some(&found.pooled_thresholds),
     ));
     if found.summary.acc_salience.is_none() {
@@ -188,8 +138,65 @@ pub fn summary(found: &CrossValidation) -> Table {
                 .into(),
         );
     }
-    main_measure::note(&mut table, found.main);
+    main_measure::note(&mut table, main);
     table
+}
+
+/// Means and spreads over folds or seeds.
+fn means(name: String, (summary, main): (&Summary, Monitor), over_seeds: bool) -> Vec<Cell> {
+    let spread = |spread: Option<_>| Cell::spread(spread, over_seeds);
+    let std = |spread: &Spread| {
+        if over_seeds {
+            spread.std_seeds
+        } else {
+            spread.std_folds
+        }
+    };
+    let mut cells = vec![
+        Cell::Text(name),
+        spread(summary.acc_presence.as_ref()),
+        spread(summary.acc_salience.as_ref()),
+        main_measure::average(summary, over_seeds),
+    ];
+    cells.extend(main_measure::column(main).map(|_| spread(summary.main.as_ref())));
+    cells.extend([
+        Cell::Empty,
+        Cell::Empty,
+        Cell::Empty,
+        spread(summary.task_loss.as_ref()),
+        spread(summary.presence_loss.as_ref()),
+        spread(summary.salience_loss.as_ref()),
+        Cell::Spread(summary.best_epoch.mean, std(&summary.best_epoch), 1),
+    ]);
+    cells
+}
+
+/// What pooled thresholds reach.
+fn pooled(
+    name: &str,
+    (accuracy, main): (&Accuracy, Monitor),
+    thresholds: Option<&ChosenThresholds>,
+) -> Vec<Cell> {
+    let threshold = |value: fn(&ChosenThresholds) -> f64, digits| {
+        thresholds.map_or(Cell::Empty, |t| Cell::Number(value(t), digits))
+    };
+    let mut cells = vec![
+        Cell::text(name),
+        Cell::number(accuracy.presence()),
+        Cell::number(accuracy.salience()),
+        Cell::number(accuracy.defined_average()),
+    ];
+    cells.extend(main_measure::column(main).map(|_| Cell::Empty));
+    cells.extend([
+        threshold(|t| t.presence, 3),
+        threshold(|t| t.salience, 3),
+        threshold(|t| t.alpha, 2),
+        Cell::Empty,
+        Cell::Empty,
+        Cell::Empty,
+        Cell::Empty,
+    ]);
+    cells
 }
 
 /// Everything except the out-of-fold scores, as JSON.

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::common::at_least_one;
@@ -11,34 +12,44 @@ use crate::eval::rules::Thresholds;
 use crate::suggest::instead;
 use crate::{Error, Result};
 
-/// Which rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum RulesArg {
-    /// The paper's, on the ratio of the two highest scores
-    Paper,
-    /// The challenge's baseline, on their difference
-    Challenge,
+impl ValueEnum for DecodeRules {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Paper, Self::Challenge]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Paper => PossibleValue::new("paper")
+                .help("The paper's, on the ratio of the two highest scores"),
+            Self::Challenge => PossibleValue::new("challenge")
+                .help("The challenge's baseline, on their difference"),
+        })
+    }
 }
 
-/// What to do if neutral passes the threshold together with others but is not the highest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum NeutralArg {
-    /// Drop neutral and decode the rest
-    Drop,
-    /// Keep only the highest emotion
-    KeepOne,
+impl ValueEnum for NeutralRule {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Drop, Self::KeepOne]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Drop => PossibleValue::new("drop").help("Drop neutral and decode the rest"),
+            Self::KeepOne => PossibleValue::new("keep-one").help("Keep only the highest emotion"),
+        })
+    }
 }
 
-/// Rules and sets, but no thresholds.
+/// Rules, but no thresholds.
 #[derive(Args, Debug)]
 pub struct RulesArgs {
     /// Decoding rules: the paper's, or those of the challenge's baseline code
     #[arg(long, value_enum, default_value = "paper")]
-    rules: RulesArg,
+    rules: DecodeRules,
     /// Paper's rules: what to do if neutral passes the presence threshold together with other
     /// emotions but is not the highest
     #[arg(long, value_enum, default_value = "drop")]
-    neutral: NeutralArg,
+    neutral: NeutralRule,
     /// The class that counts as neutral [default: neu, if there is such a class]
     #[arg(long, value_name = "CLASS")]
     neutral_class: Option<String>,
@@ -55,14 +66,8 @@ impl RulesArgs {
     /// The same as a configuration; its thresholds are open.
     pub fn config(&self) -> DecodeConfig {
         DecodeConfig {
-            rules: match self.rules {
-                RulesArg::Challenge => DecodeRules::Challenge,
-                RulesArg::Paper => DecodeRules::Paper,
-            },
-            neutral: match self.neutral {
-                NeutralArg::Drop => NeutralRule::Drop,
-                NeutralArg::KeepOne => NeutralRule::KeepOne,
-            },
+            rules: self.rules,
+            neutral: self.neutral,
             beta: Some(1.0),
             max_emotions: MaxEmotions::AtMost(self.max_emotions.get()),
             proportions: self.proportions.clone(),
@@ -93,9 +98,9 @@ pub struct ThresholdArgs {
     /// Presence threshold, 0 to 1: emotions that score below it are dropped
     #[arg(long, value_name = "T", value_parser = unit)]
     pub presence_threshold: Option<f64>,
-    /// Salience threshold, 0 to 1: emotions closer than this are in the most even
-    /// proportion (50/50), otherwise in a less even one (70/30); paper's rules: the highest's share
-    /// minus an equal share, at most 0.5 of two; challenge's: its score minus the mean of the others
+    /// Salience threshold, 0 to 1: two emotions closer than this are 50/50, otherwise 70/30 (paper's
+    /// rules: half the difference of their shares, at most 0.5; challenge's: the difference of their
+    /// scores)
     #[arg(long, value_name = "T", value_parser = unit)]
     pub salience_threshold: Option<f64>,
 }
