@@ -285,6 +285,10 @@ pub enum Error {
         /// Each different reason, with how many it concerns.
         reasons: String,
     },
+    /// Work that ran to its end, but whose result is not usable: a training that diverged or learned
+    /// nothing.
+    #[error("{0}")]
+    Unusable(String),
     /// The work was interrupted; it can be resumed from the saved state.
     #[error("interrupted {0}")]
     Interrupted(String),
@@ -374,6 +378,7 @@ impl Error {
                 | Error::NonFinite { .. }
                 | Error::Trials { .. }
                 | Error::Unfinished { .. }
+                | Error::Unusable(_)
                 | Error::Interrupted(_)
         )
     }

@@ -12,6 +12,7 @@ mod decode;
 mod demo;
 mod evaluate;
 mod export;
+mod folds;
 mod inspect;
 mod man;
 mod openface;
@@ -35,6 +36,7 @@ use crate::Result;
 pub enum Command {
     Demo(demo::Demo),
     Inspect(inspect::Inspect),
+    Folds(folds::Folds),
     #[command(name = "openface")]
     OpenFace(openface::OpenFace),
     Aggregate(Box<aggregate::Aggregate>),
@@ -68,6 +70,7 @@ impl Command {
         match self {
             Command::Demo(command) => command.run(),
             Command::Inspect(command) => command.run(),
+            Command::Folds(command) => command.run(),
             Command::OpenFace(command) => command.run(),
             Command::Aggregate(command) => command.run(),
             Command::Train(command) => command.run(),
