@@ -302,7 +302,9 @@ class FusionModel(nn.Module):
         if all(name in present for name in x):
             without = (~here.any(dim=1)).nonzero()[:, 0].tolist()
             if without:
-                raise ValueError(f"row {without[0]}: has no encoder; expected at least one, leave it out")
+                raise ValueError(
+                    f"row {without[0]}: has no encoder; expected at least one, leave it out"
+                )
         h = torch.stack([self._project(name, x, present, rows) for name in self.names], dim=1)
         out = {"h": h}
         if self.gate is None:
@@ -407,9 +409,7 @@ class FusionModel(nn.Module):
         known = ", ".join(self.names)
         for name in [*x, *present]:
             if name not in self.widths:
-                raise ValueError(
-                    f"encoder {name!r}: the model has no such encoder; expected some of: {known}"
-                )
+                raise ValueError(f"encoder {name!r}: the model has no such encoder; expected some of: {known}")
         if not x:
             raise ValueError(f"x: found no encoders, expected some of: {known}")
         rows = len(next(iter(x.values())))

@@ -12,6 +12,7 @@ mod decode;
 mod demo;
 mod evaluate;
 mod export;
+mod extract;
 mod inspect;
 mod man;
 mod openface;
@@ -37,6 +38,7 @@ pub enum Command {
     Inspect(inspect::Inspect),
     #[command(name = "openface")]
     OpenFace(openface::OpenFace),
+    Extract(extract::Extract),
     Aggregate(Box<aggregate::Aggregate>),
     Train(Box<train::Train>),
     Cv(Box<cv::CrossValidate>),
@@ -69,6 +71,7 @@ impl Command {
             Command::Demo(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::OpenFace(command) => command.run(),
+            Command::Extract(command) => command.run(),
             Command::Aggregate(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::Cv(command) => command.run(),

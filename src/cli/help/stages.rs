@@ -7,7 +7,7 @@ const STAGES: [(&str, &[&str]); 6] = [
     ("Getting started", &["demo", "synth"]),
     (
         "Prepare a data folder",
-        &["aggregate", "openface", "vectors", "inspect"],
+        &["extract", "aggregate", "openface", "vectors", "inspect"],
     ),
     ("Train a model", &["train", "cv", "tune"]),
     (
