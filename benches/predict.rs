@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blendfuse::autograd::Tape;
+use blendfuse::encoders::Presence;
 use blendfuse::kernels::layout::PackedRows;
 use blendfuse::kernels::pack::{Pick, gather_rows};
 use blendfuse::model::Inputs;
@@ -30,7 +31,7 @@ fn check(workload: &Workload, clips: usize) {
         gather_rows(&[batch.features], &picks, batch.standardise, &mut packed);
         Arc::new(packed)
     });
-    let inputs = Inputs::new(packed.collect(), None);
+    let inputs = Inputs::new(packed.collect(), Presence::complete());
     let mut tape = Tape::new();
     let forward = workload.net().forward(&mut tape, &inputs, Mode::Eval);
     let logits = tape.value(forward.expect("fitting inputs").presence_logits);

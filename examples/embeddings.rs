@@ -30,15 +30,10 @@ fn main() -> Result<(), Failure> {
     let split = open_training_split(Path::new(data), model)?;
     let clips = training_clips(model, &split)?;
     let embeddings = model.predictor.embeddings(&split, &clips)?;
-    let present: Vec<Vec<bool>> = (0..embeddings.len())
-        .map(|m| {
-            let rows = split.rows(m);
-            clips.iter().map(|&clip| rows[clip].is_some()).collect()
-        })
-        .collect();
+    let presence = split.presence(&clips);
 
     let began = Instant::now();
-    let cka = pairwise_cka(&embeddings, &present)?;
+    let cka = pairwise_cka(&embeddings, &presence)?;
     let seconds = began.elapsed().as_secs_f64();
     println!(
         "{} encoders, {} clips, {} columns each: every pair in {seconds:.2} s",
@@ -50,10 +45,10 @@ fn main() -> Result<(), Failure> {
     let out = Path::new(out);
     fs::create_dir(out)?;
     let encoders = &model.predictor.description().encoders;
-    for ((encoder, z), present) in encoders.iter().zip(&embeddings).zip(&present) {
+    for (m, (encoder, z)) in encoders.iter().zip(&embeddings).enumerate() {
         let mut file = EncoderRows::new(z.ncols());
-        let rows = z.outer_iter().zip(&clips).zip(present);
-        for ((row, &clip), _) in rows.filter(|(_, present)| **present) {
+        let rows = z.outer_iter().zip(&clips).enumerate();
+        for (_, (row, &clip)) in rows.filter(|(at, _)| presence.has(*at, m)) {
             file.push(split.clips[clip].filename.clone(), &row.to_vec());
         }
         file.write(&out.join(format!("{}.npz", encoder.name)), None, None)?;

@@ -29,13 +29,9 @@ fn main() -> Result<(), Failure> {
     let model = Predictor::load(Path::new(run))?;
     let description = model.description();
     let classes = model.classes();
-    let encoders: Vec<(String, usize)> = description
-        .encoders
-        .iter()
-        .map(|encoder| (encoder.name.clone(), encoder.width))
-        .collect();
+    let encoders = &description.encoders;
     let needs = Needs {
-        encoders: &encoders,
+        encoders,
         dropped: &[],
         classes: &classes,
     };
@@ -48,9 +44,9 @@ fn main() -> Result<(), Failure> {
         let rows: Vec<Array2<f32>> = encoders
             .iter()
             .enumerate()
-            .map(|(m, (_, width))| rows_of(&split, m, *width, clips))
+            .map(|(m, encoder)| rows_of(&split, m, encoder.width, clips))
             .collect();
-        let names = encoders.iter().map(|(name, _)| name.as_str());
+        let names = encoders.iter().map(|encoder| encoder.name.as_str());
         let features: Vec<_> = names.zip(rows.iter().map(|x| x.view())).collect();
         let scores = model.score_rows(&features)?;
         for (row, blend) in model.emotions(&scores)?.iter().enumerate() {
@@ -66,7 +62,7 @@ fn main() -> Result<(), Failure> {
                 "{}: {} (most by {})",
                 split.clips[clips[row]].filename,
                 shares.join(" + "),
-                most.map_or("none", |m| &encoders[m].0)
+                most.map_or("none", |m| &encoders[m].name)
             )?;
         }
     }

@@ -38,12 +38,20 @@
 //! Two stacks share the same base and meet in `artifact`:
 //!
 //! ```text
-//! kernels ← error, suggest, files, rng ← config ←┬─ autograd ← nn ← model ─────────┬─ artifact ← predict ←
-//!                                                └─ formats ← data ← eval, ingest ─┘
-//!    train ← baseline, bench, export ← plan ← experiments ← analysis ← report ← cli
+//! kernels ← error, encoders, suggest, files, rng ← config ←┬─ autograd ← nn ← model ─────────┬─ artifact ←
+//!                                                          └─ formats ← data ← eval, ingest ─┘
+//!    predict ← train ← baseline, bench, export ← plan ← experiments ← analysis ← report ← cli
 //! ```
 //!
 //! A module uses only what is to its left, and neither stack uses the other.
+//!
+//! | looking for | see |
+//! |---|---|
+//! | configuration keys such as `train.lr` | [`config::Config`]; used in [`train`] |
+//! | percentiles of frames | [`kernels::aggregate`] |
+//! | names of a trial's files | [`plan::store::trial_files`] |
+//! | how to add an op | [`autograd::ops`] |
+//! | what can go wrong | [`Error`]; details in [`mod@error`] |
 #![forbid(unsafe_code)]
 // Some of what the command line uses is used by nothing else.
 #![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
@@ -57,7 +65,8 @@ mod bench;
 pub mod cli;
 pub mod config;
 pub mod data;
-mod error;
+pub mod encoders;
+pub mod error;
 pub mod eval;
 pub mod experiments;
 #[cfg(feature = "cli")]

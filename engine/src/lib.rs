@@ -29,6 +29,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Ops are in [`autograd::ops`], one file each: see there how to add one. Layers and optimisers are in
+//! [`nn`], random streams in [`rng`], the inner loops in [`kernels`].
 #![forbid(unsafe_code)]
 
 pub mod autograd;

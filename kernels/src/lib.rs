@@ -4,6 +4,7 @@
 //! |---|---|
 //! | operations of a training step | [`linear`], [`epilogue`], [`rowwise`], [`adam`], [`pack`], [`gemm`] |
 //! | layers of a trained network | [`inference`] |
+//! | means, percentiles, … of frames over time | [`aggregate`] |
 //! | what they stream | [`layout`] (packed batches and weights), [`view`], [`buffer`], [`map`] (files) |
 //! | inner loops, one file per instruction set | [`micro`] |
 //! | the same once more, slow and obvious | [`mod@reference`] |

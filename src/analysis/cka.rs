@@ -9,6 +9,7 @@
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rayon::prelude::*;
 
+use crate::encoders::Presence;
 use crate::error::{Error, Result};
 
 /// Linear CKA of two representations `(N, P)` and `(N, Q)` of the same clips, in [0, 1]; `None` if a
@@ -27,21 +28,25 @@ pub fn linear_cka<F: Copy + Into<f64>>(
 }
 
 /// Linear CKA of every pair of `embeddings`, each `(N, P)`: `(M, M)`, NaN where it is undefined.
-/// `present[m][clip]` tells whether encoder m has the clip; a pair is compared on the clips that both
-/// have.
+/// A pair is compared on the clips that both have.
 ///
 /// # Errors
 /// [`Error::Shape`] if the numbers of rows or flags differ.
-pub fn pairwise_cka(embeddings: &[Array2<f32>], present: &[Vec<bool>]) -> Result<Array2<f64>> {
+pub fn pairwise_cka(embeddings: &[Array2<f32>], presence: &Presence) -> Result<Array2<f64>> {
     let count = embeddings.len();
     let clips = embeddings.first().map_or(0, Array2::nrows);
-    check_rows(count, present.len())?;
-    for (embedding, present) in embeddings.iter().zip(present) {
+    for embedding in embeddings {
         check_rows(clips, embedding.nrows())?;
-        check_rows(clips, present.len())?;
+    }
+    if let Some(mask) = presence.mask().filter(|mask| mask.dim() != (clips, count)) {
+        return Err(Error::Shape {
+            op: "linear CKA",
+            expected: format!("presence of {clips} × {count}"),
+            got: format!("{} × {}", mask.nrows(), mask.ncols()),
+        });
     }
     let complete: Vec<usize> = (0..count)
-        .filter(|&m| present[m].iter().all(|here| *here))
+        .filter(|&m| presence.column(m).is_none())
         .collect();
     let mut cka = complete_pairs(embeddings, &complete);
     for a in 0..count {
@@ -50,7 +55,7 @@ pub fn pairwise_cka(embeddings: &[Array2<f32>], present: &[Vec<bool>]) -> Result
                 continue;
             }
             let both: Vec<usize> = (0..clips)
-                .filter(|&clip| present[a][clip] && present[b][clip])
+                .filter(|&clip| presence.has(clip, a) && presence.has(clip, b))
                 .collect();
             let [x, y] = [a, b].map(|m| embeddings[m].select(Axis(0), &both));
             let value = linear_cka(x.view(), y.view())?.unwrap_or(f64::NAN);

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::observations::Observations;
 use crate::data::label::Classes;
+use crate::encoders::Modality;
 use crate::eval::confusion::set_name;
 
 /// Importance and selection frequency of one encoder over some clips.
@@ -92,8 +93,8 @@ pub fn by_set(observations: &Observations, classes: &Classes) -> Vec<GroupRelian
 /// The total weight of a modality.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModalityReliance {
-    /// video, audio, multimodal or other.
-    pub modality: String,
+    /// The modality.
+    pub modality: Modality,
     /// Number of its encoders.
     pub encoders: usize,
     /// Mean over clips of the sum of its encoders' a_m.
@@ -104,18 +105,15 @@ pub struct ModalityReliance {
     pub kept: f64,
 }
 
-/// Modalities in the paper's order; others follow in order of first occurrence.
-const ORDER: [&str; 3] = ["video", "audio", "multimodal"];
-
-/// The modalities: video, audio, multimodal, then others in order of first occurrence.
-pub fn by_modality(encoders: &[Reliance], modalities: &[String]) -> Vec<ModalityReliance> {
+/// The modalities in the paper's order.
+pub fn by_modality(encoders: &[Reliance], modalities: &[Modality]) -> Vec<ModalityReliance> {
     let mut found: Vec<ModalityReliance> = Vec::new();
     let share = 1.0 / encoders.len().max(1) as f64;
-    for (encoder, modality) in encoders.iter().zip(modalities) {
-        let known = found.iter().position(|found| found.modality == *modality);
+    for (encoder, &modality) in encoders.iter().zip(modalities) {
+        let known = found.iter().position(|found| found.modality == modality);
         let place = known.unwrap_or_else(|| {
             found.push(ModalityReliance {
-                modality: modality.clone(),
+                modality,
                 encoders: 0,
                 importance: 0.0,
                 uniform: 0.0,
@@ -129,11 +127,7 @@ pub fn by_modality(encoders: &[Reliance], modalities: &[String]) -> Vec<Modality
         found.uniform += share;
         found.kept += encoder.selected;
     }
-    let place = |group: &ModalityReliance| {
-        let known = ORDER.iter().position(|known| *known == group.modality);
-        known.unwrap_or(ORDER.len())
-    };
-    found.sort_by_key(place);
+    found.sort_by_key(|group| group.modality);
     found
 }
 
@@ -165,7 +159,7 @@ pub fn spreads(observations: &Observations) -> Vec<WeightSpread> {
 }
 
 /// Encoders to draw: the most, the middle and the least important of each modality.
-pub fn representatives(encoders: &[Reliance], modalities: &[String]) -> Vec<usize> {
+pub fn representatives(encoders: &[Reliance], modalities: &[Modality]) -> Vec<usize> {
     let mut chosen = Vec::new();
     for group in by_modality(encoders, modalities) {
         let mut members: Vec<usize> = (0..encoders.len())
@@ -218,7 +212,7 @@ mod tests {
         let sets = by_set(&seen, &classes);
         let names: Vec<&str> = sets.iter().map(|set| set.group.as_str()).collect();
         assert_eq!(names, ["awe", "joy", "awe-joy"]);
-        let modalities = ["audio", "video", "audio"].map(str::to_owned);
+        let modalities = [Modality::Audio, Modality::Video, Modality::Audio];
         let all = reliance(&seen, &[0, 1, 2, 3]);
         let groups = by_modality(&all, &modalities);
         assert_eq!((groups[0].importance, groups[1].importance), (0.25, 0.75));

@@ -23,6 +23,7 @@ use ndarray::Array2;
 
 use crate::data::dataset::Split;
 use crate::data::label::Classes;
+use crate::encoders::Modality;
 use crate::error::Result;
 use crate::eval::confusion::{Confusion, Detection, by_class, by_truth};
 use crate::eval::metrics::Accuracy;
@@ -57,7 +58,7 @@ pub struct Analysis {
     /// Encoder names, in the order of everything indexed by encoder.
     pub encoders: Vec<String>,
     /// Modality of each.
-    pub modalities: Vec<String>,
+    pub modalities: Vec<Modality>,
     /// Classes, in the order of every probability vector.
     pub classes: Classes,
     /// Encoders kept per clip, k.
@@ -124,11 +125,7 @@ pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) ->
         .iter()
         .map(|e| e.name.clone())
         .collect();
-    let modalities: Vec<String> = description
-        .encoders
-        .iter()
-        .map(|e| e.modality.clone())
-        .collect();
+    let modalities: Vec<Modality> = description.encoders.iter().map(|e| e.modality).collect();
     let top_k = description.config.model.top_k.min(encoders.len());
     let model_names: Vec<String> = run
         .models
@@ -191,15 +188,7 @@ fn mean_cka(
     for (done, model) in run.models.iter().enumerate() {
         let clips = observations::training_clips(model, split)?;
         let embeddings = model.predictor.embeddings(split, &clips)?;
-        let present: Vec<Vec<bool>> = (0..encoders)
-            .map(|m| {
-                clips
-                    .iter()
-                    .map(|&clip| split.rows(m)[clip].is_some())
-                    .collect()
-            })
-            .collect();
-        sum += &cka::pairwise_cka(&embeddings, &present)?;
+        sum += &cka::pairwise_cka(&embeddings, &split.presence(&clips))?;
         observer.progress(done + 1, run.models.len());
     }
     Ok(sum / run.models.len() as f64)

@@ -42,14 +42,9 @@ pub struct Observations {
 /// As [`part::open`].
 pub fn open_training_split(data: &Path, model: &TrainedModel) -> Result<Split> {
     let description = model.predictor.description();
-    let encoders: Vec<(String, usize)> = description
-        .encoders
-        .iter()
-        .map(|encoder| (encoder.name.clone(), encoder.width))
-        .collect();
     let classes = model.predictor.classes();
     let needs = Needs {
-        encoders: &encoders,
+        encoders: &description.encoders,
         dropped: &[],
         classes: &classes,
     };

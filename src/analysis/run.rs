@@ -122,12 +122,14 @@ impl AnalysedRun {
             }
         }
         if models.is_empty() {
-            return Err(Error::Data(format!(
-                "{}: none of the {wanted} fold models of {} has its weights; run {} again without --drop-weights",
-                path.display(),
-                first.map_or("the plan", |trial| trial.label.as_str()),
-                plan.command
-            )));
+            return Err(Error::WeightsNotKept {
+                path: path.to_owned(),
+                models: wanted,
+                label: first
+                    .map_or("the plan", |trial| trial.label.as_str())
+                    .to_owned(),
+                command: plan.command,
+            });
         }
         if models.len() < wanted {
             notes.push(format!(
@@ -192,8 +194,9 @@ pub(crate) fn no_run(path: &Path) -> Error {
     } else {
         format!("no such folder{}", path_instead(path))
     };
-    Error::Data(format!(
-        "{}: expected the folder of train, cv, ablate or repro; {found}",
-        path.display()
-    ))
+    Error::Missing {
+        path: path.to_owned(),
+        expected: "the folder of train, cv, ablate or repro".into(),
+        found,
+    }
 }

@@ -5,11 +5,13 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
+use safetensors::tensor::TensorInfo;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, DecodeConfig};
-use crate::error::{Error, Result};
+use crate::encoders::Encoder;
+use crate::error::{Artifact, Error, Result};
 use crate::eval::decoder::Decoder;
 use crate::eval::rules::{Rules, Thresholds};
 use crate::kernels::map::FileMap;
@@ -21,17 +23,6 @@ pub const FORMAT_VERSION: u32 = 1;
 /// The one metadata entry. One, because the format keeps entries in no order, and the same run must
 /// give the same bytes.
 pub(crate) const METADATA_KEY: &str = "blendfuse";
-
-/// An encoder as the weights file lists it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EncoderEntry {
-    /// Its name, as in the tensors' names and the feature file's.
-    pub name: String,
-    /// Its modality (video, audio, multimodal).
-    pub modality: String,
-    /// Columns of its feature file.
-    pub width: usize,
-}
 
 /// How scores became emotions on the validation fold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,7 +66,7 @@ pub struct Description {
     /// The program that wrote it.
     pub program: String,
     /// In the order of the network's inputs.
-    pub encoders: Vec<EncoderEntry>,
+    pub encoders: Vec<Encoder>,
     /// In the order of every probability vector.
     pub classes: Vec<String>,
     /// The neutral class, if there is one.
@@ -146,6 +137,22 @@ struct Stored {
     bytes: Range<usize>,
 }
 
+impl Stored {
+    /// A tensor of a file whose values begin at byte `start`; why it cannot be read.
+    fn of(info: &TensorInfo, start: usize) -> Result<Self, String> {
+        let found = info.dtype;
+        let (size, decode) = decoder(found)
+            .ok_or_else(|| format!("found {found:?} values, expected F32, F64, F16 or BF16"))?;
+        let (from, to) = info.data_offsets;
+        Ok(Self {
+            shape: info.shape.clone(),
+            decode,
+            size,
+            bytes: start + from..start + to,
+        })
+    }
+}
+
 /// Turns bytes into values, as many as there are.
 type Decode = fn(&[u8], &mut [f32]);
 
@@ -182,26 +189,15 @@ impl Checkpoint {
             .metadata()
             .as_ref()
             .and_then(|entries| entries.get(METADATA_KEY).cloned());
-        // The header, behind its own length.
-        let start = header_bytes + 8;
         let mut tensors = HashMap::new();
         for (name, info) in header.tensors() {
             // A counter that PyTorch's batch norm keeps and nothing here needs.
             if name.ends_with(".num_batches_tracked") {
                 continue;
             }
-            let (size, decode) = decoder(info.dtype).ok_or_else(|| {
-                let found = info.dtype;
-                let reason = format!("found {found:?} values, expected F32, F64, F16 or BF16");
-                fault(Some(&name), reason)
-            })?;
-            let (from, to) = info.data_offsets;
-            let stored = Stored {
-                shape: info.shape.clone(),
-                decode,
-                size,
-                bytes: start + from..start + to,
-            };
+            // Behind the header and its own length.
+            let stored =
+                Stored::of(info, header_bytes + 8).map_err(|reason| fault(Some(&name), reason))?;
             tensors.insert(name, stored);
         }
         if tensors.values().any(|tensor| tensor.bytes.end > file.len()) {
@@ -222,8 +218,10 @@ impl Checkpoint {
     /// [`Error::File`] if it is not one of ours, or of a later version.
     pub fn description(&self) -> Result<Description> {
         let fault = |reason: String| file_error(&self.path, None, reason);
-        let text = self.metadata.as_ref().ok_or_else(|| {
-            fault("no blendfuse metadata; expected a file trained by this program (for PyTorch weights: train --init)".into())
+        let text = self.metadata.as_ref().ok_or_else(|| Error::Unrecognised {
+            path: self.path.clone(),
+            expected: Artifact::Weights,
+            found: "no blendfuse metadata".into(),
         })?;
         #[derive(Deserialize)]
         struct Version {

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{ChosenThresholds, EncoderEntry};
+use super::checkpoint::ChosenThresholds;
 use super::history::EpochRecord;
 use crate::config::Config;
 use crate::data::fingerprint::InputFile;
+use crate::encoders::Encoder;
 use crate::error::{Error, Result};
 use crate::kernels::micro::kernel_name;
 
@@ -40,7 +41,7 @@ pub struct Manifest {
     /// The full configuration.
     pub config: Config,
     /// Encoders in the network's order.
-    pub encoders: Vec<EncoderEntry>,
+    pub encoders: Vec<Encoder>,
     /// Classes in the order of every probability vector.
     pub classes: Vec<String>,
     /// Labelled training clips, validation clips, and unlabelled target clips.

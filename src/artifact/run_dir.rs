@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::history::{EpochRecord, write_csv, write_json_lines};
 use super::manifest::Manifest;
-use crate::error::{Error, Result};
+use crate::error::{Error, Occupant, Result};
 use crate::files::folder_lock::{FolderLock, holds_anything};
 
 /// The paths of a run's files.
@@ -25,16 +25,15 @@ impl Files {
             source,
         };
         let manifest = out.join("manifest.json");
-        let check = || match (resume, holds_anything(out)) {
-            (false, true) => Err(Error::Data(format!(
-                "{} is not empty; choose another --out, or use --resume to continue the run there",
-                out.display()
-            ))),
-            (true, true) if !manifest.exists() => Err(Error::Data(format!(
-                "{} contains files but no run to resume (no manifest.json); choose another --out",
-                out.display()
-            ))),
-            _ => Ok(()),
+        let check = || {
+            let by = match (resume, holds_anything(out)) {
+                (_, false) => return Ok(()),
+                (_, true) if !manifest.exists() => Occupant::NoRun,
+                (true, true) => return Ok(()),
+                (false, true) => Occupant::Run,
+            };
+            let path = out.to_owned();
+            Err(Error::Occupied { path, by })
         };
         check()?;
         std::fs::create_dir_all(out).map_err(write_error)?;

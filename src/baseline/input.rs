@@ -26,7 +26,7 @@ impl Input {
         };
         Self {
             encoders: encoders.iter().map(stats).collect(),
-            cols: encoders.iter().map(|&e| dataset.encoders[e].cols).sum(),
+            cols: encoders.iter().map(|&e| dataset.encoders[e].width).sum(),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::config::{DecodeConfig, DecodeRules};
 use crate::data::dataset::Dataset;
 use crate::data::registry;
 use crate::error::{Error, Result};
-use crate::suggest::{instead, meant};
+use crate::suggest::meant;
 
 /// A baseline of the challenge; its name is `trivial-single`, `trivial-blend`, or `MODEL:ENCODER` with
 /// `linear` or `mlp-WIDTH` for the model and, for early fusion, encoders joined by `+`:
@@ -155,7 +155,7 @@ impl BaselineSpec {
     /// Places of its encoders in a data set.
     ///
     /// # Errors
-    /// [`Error::Data`] naming an encoder that the data set lacks.
+    /// [`Error::UnknownEncoder`] for an encoder that the data set lacks.
     pub fn encoders(&self, dataset: &Dataset) -> Result<Vec<usize>> {
         let BaselineSpec::Encoders { encoders, .. } = self else {
             return Ok(Vec::new());
@@ -165,11 +165,12 @@ impl BaselineSpec {
             known
                 .position(|encoder| encoder.name == *name)
                 .ok_or_else(|| {
-                    let known = dataset.encoders.iter().map(|e| e.name.as_str());
-                    Error::Data(format!(
-                        "baseline {self}: the data have no encoder {name:?}{}",
-                        instead(name, known)
-                    ))
+                    let known = dataset.encoders.iter().map(|e| e.name.clone());
+                    Error::UnknownEncoder {
+                        owner: format!("baseline {self}: the data folder"),
+                        name: name.clone(),
+                        known: known.collect(),
+                    }
                 })
         };
         encoders.iter().map(place).collect()
@@ -181,7 +182,7 @@ impl BaselineSpec {
 /// have any name of the paper's encoders (see `registry::find`).
 ///
 /// # Errors
-/// [`Error::Config`] for an unknown name; [`Error::Data`] naming an encoder that the data lack.
+/// [`Error::Config`] for an unknown name; [`Error::UnknownEncoder`] for an encoder that the data lack.
 pub fn named(name: &str, dataset: &Dataset) -> Result<Vec<BaselineSpec>> {
     let all = || dataset.encoders.iter().map(|encoder| encoder.name.clone());
     if let Some(each) = name.strip_suffix(":*") {

@@ -19,6 +19,7 @@ use crate::eval::metrics::Accuracy;
 use crate::eval::rules::Rules;
 use crate::eval::thresholds::Searcher;
 use crate::kernels::layout::PackedRows;
+use crate::nn::Adam;
 use crate::predict::clip_scores::{ClipScores, ScoreRows};
 use crate::predict::decoding::{PRESENCE_WEIGHT, unsearched};
 use crate::predict::score::BATCH;
@@ -35,7 +36,7 @@ pub fn train(
         spec,
         recipe,
         seed,
-        stop,
+        ..
     } = *baseline;
     let BaselineSpec::Encoders { model, .. } = spec else {
         return Err(Error::Data(format!("baseline {spec} is not trained")));
@@ -43,80 +44,17 @@ pub fn train(
     recipe.check()?;
     let encoders = spec.encoders(dataset)?;
     let input = Input::fit(dataset, &encoders, train);
-    let mut classifier = Classifier::new(*model, input.cols, dataset.classes.len(), seed);
-    let mut adam = adam(recipe);
+    let mut trainee = Trainee {
+        classifier: Classifier::new(*model, input.cols, dataset.classes.len(), seed),
+        adam: adam(recipe),
+    };
     let held_out = (!validation.is_empty())
         .then(|| HeldOut::new(&dataset.train, validation, &input, &dataset.classes))
         .transpose()?;
-    let mut history: Vec<BaselineEpoch> = Vec::new();
-    // The classifier of the best epoch and what it says of the held-out clips.
-    let mut best: Option<(Classifier, Array2<f64>, BaselineEpoch)> = None;
-    for epoch in 1..=recipe.epochs {
-        let not_finite = |what: &str, batch| Error::NonFinite {
-            what: format!("the {what} of baseline {spec}"),
-            epoch: Some(epoch),
-            batch,
-            advice: "; check for extreme features, or use a lower learning rate".into(),
-        };
-        let (mut sum, order) = (0.0, epoch_order(train, seed, epoch - 1, true));
-        for (batch, clips) in order.chunks(recipe.batch_size).enumerate() {
-            if stop.is_asked() {
-                return Err(Error::Interrupted(format!("in epoch {epoch} of {spec}")));
-            }
-            let targets = targets(&dataset.train, clips, dataset.classes.len())?;
-            let entropy: f64 = targets.rows().into_iter().map(entropy).sum();
-            let x = input.gather(&dataset.train, clips);
-            let loss = classifier.step(&mut adam, x, targets.mapv(|y| y as f32))?;
-            if !loss.is_finite() {
-                return Err(not_finite("loss", Some(batch + 1)));
-            }
-            sum += loss * clips.len() as f64 - entropy;
-        }
-        let mut record = BaselineEpoch {
-            epoch,
-            train_loss: sum / order.len() as f64,
-            val_loss: None,
-            accuracy: None,
-            thresholds: None,
-            best: held_out.is_none(),
-        };
-        if let Some(held_out) = &held_out {
-            let rows = scores(&classifier, &held_out.batches, validation.len())?;
-            if rows.iter().any(|p| !p.is_finite()) {
-                return Err(not_finite("score", None));
-            }
-            let (thresholds, accuracy) = held_out.choose(spec, &rows)?;
-            record.val_loss = Some(held_out.loss(&rows)?);
-            record.thresholds = Some(thresholds);
-            record.accuracy = Some(accuracy);
-            let so_far = best.as_ref().and_then(|(_, _, best)| best.accuracy);
-            record.best = so_far.is_none_or(|so_far| accuracy.average() > so_far.average());
-            if record.best {
-                best = Some((classifier.clone(), rows, record));
-            }
-        }
-        observer(&record);
-        history.push(record);
-    }
-    let last = |record: Option<&BaselineEpoch>| record.copied();
+    let (history, best) = trainee.epochs(baseline, &input, train, held_out.as_ref(), observer)?;
     let (classifier, rows, record) = match best {
-        Some((classifier, rows, record)) => (classifier, Some(rows), Some(record)),
-        None => (classifier, None, last(history.last())),
-    };
-    let named = |split: &Split, clips: &[usize], rows| ClipScores {
-        clips: clips
-            .iter()
-            .map(|&clip| split.clips[clip].filename.clone())
-            .collect(),
-        rows: ScoreRows::Distribution(rows),
-    };
-    let test = match &dataset.test {
-        None => None,
-        Some(test) => {
-            let clips: Vec<usize> = (0..test.len()).collect();
-            let rows = scores(&classifier, &batches(&input, test, &clips), clips.len())?;
-            Some(named(test, &clips, rows))
-        }
+        Some(best) => (best.classifier, Some(best.rows), Some(best.record)),
+        None => (trainee.classifier, None, history.last().copied()),
     };
     Ok(BaselineOutcome {
         spec: spec.clone(),
@@ -131,10 +69,128 @@ pub fn train(
             .unwrap_or_else(|| unsearched(&spec.decode())),
         accuracy: record.and_then(|record| record.accuracy),
         held_out: rows.map(|rows| named(&dataset.train, validation, rows)),
-        test,
+        test: test_scores(&classifier, &input, dataset.test.as_ref())?,
         history,
         warnings: warnings(baseline, &encoders),
     })
+}
+
+/// The classifier of the best epoch so far and what it says of the held-out clips.
+struct Best {
+    classifier: Classifier,
+    rows: Array2<f64>,
+    record: BaselineEpoch,
+}
+
+/// A classifier and its optimiser.
+struct Trainee {
+    classifier: Classifier,
+    adam: Adam<f32>,
+}
+
+impl Trainee {
+    /// All epochs, and the best of them where clips are held out.
+    fn epochs(
+        &mut self,
+        baseline: &Baseline<'_>,
+        input: &Input,
+        train: &[usize],
+        held_out: Option<&HeldOut<'_>>,
+        observer: &mut dyn FnMut(&BaselineEpoch),
+    ) -> Result<(Vec<BaselineEpoch>, Option<Best>)> {
+        let (mut history, mut best) = (Vec::new(), None::<Best>);
+        for epoch in 1..=baseline.recipe.epochs {
+            let mut record = BaselineEpoch {
+                epoch,
+                train_loss: self.epoch(baseline, input, train, epoch)?,
+                val_loss: None,
+                accuracy: None,
+                thresholds: None,
+                best: held_out.is_none(),
+            };
+            if let Some(held_out) = held_out {
+                let classifier = &self.classifier;
+                let rows = held_out.score(baseline.spec, classifier, epoch)?;
+                let (thresholds, accuracy) = held_out.choose(baseline.spec, &rows)?;
+                record.val_loss = Some(held_out.loss(&rows)?);
+                record.thresholds = Some(thresholds);
+                record.accuracy = Some(accuracy);
+                let so_far = best.as_ref().and_then(|best| best.record.accuracy);
+                record.best = so_far.is_none_or(|so_far| accuracy.average() > so_far.average());
+                if record.best {
+                    let classifier = classifier.clone();
+                    best = Some(Best {
+                        classifier,
+                        rows,
+                        record,
+                    });
+                }
+            }
+            observer(&record);
+            history.push(record);
+        }
+        Ok((history, best))
+    }
+
+    /// One pass over the clips `train`; gives their mean Kullback-Leibler divergence, in nats.
+    fn epoch(
+        &mut self,
+        baseline: &Baseline<'_>,
+        input: &Input,
+        train: &[usize],
+        epoch: usize,
+    ) -> Result<f64> {
+        let Baseline { dataset, spec, .. } = *baseline;
+        let (mut sum, order) = (0.0, epoch_order(train, baseline.seed, epoch - 1, true));
+        for (batch, clips) in order.chunks(baseline.recipe.batch_size).enumerate() {
+            if baseline.stop.is_asked() {
+                return Err(Error::Interrupted(format!("in epoch {epoch} of {spec}")));
+            }
+            let targets = targets(&dataset.train, clips, dataset.classes.len())?;
+            let entropy: f64 = targets.rows().into_iter().map(entropy).sum();
+            let x = input.gather(&dataset.train, clips);
+            let targets = targets.mapv(|y| y as f32);
+            let loss = self.classifier.step(&mut self.adam, x, targets)?;
+            if !loss.is_finite() {
+                return Err(not_finite("loss", spec, epoch, Some(batch + 1)));
+            }
+            sum += loss * clips.len() as f64 - entropy;
+        }
+        Ok(sum / order.len() as f64)
+    }
+}
+
+fn not_finite(what: &str, spec: &BaselineSpec, epoch: usize, batch: Option<usize>) -> Error {
+    Error::NonFinite {
+        what: format!("the {what} of baseline {spec}"),
+        epoch: Some(epoch),
+        batch,
+        advice: "; check for extreme features, or use a lower learning rate".into(),
+        traceable: false,
+    }
+}
+
+/// What a classifier says of the test clips, if there are any.
+fn test_scores(
+    classifier: &Classifier,
+    input: &Input,
+    test: Option<&Split>,
+) -> Result<Option<ClipScores>> {
+    let Some(test) = test else {
+        return Ok(None);
+    };
+    let clips: Vec<usize> = (0..test.len()).collect();
+    let rows = scores(classifier, &batches(input, test, &clips), clips.len())?;
+    Ok(Some(named(test, &clips, rows)))
+}
+
+/// Distributions `(clips, classes)` with the clips' names.
+fn named(split: &Split, clips: &[usize], rows: Array2<f64>) -> ClipScores {
+    let name = |&clip: &usize| split.clips[clip].filename.clone();
+    ClipScores {
+        clips: clips.iter().map(name).collect(),
+        rows: ScoreRows::Distribution(rows),
+    }
 }
 
 /// The held-out clips, gathered once.
@@ -159,6 +215,19 @@ impl<'a> HeldOut<'a> {
             classes,
             grid: Grid::challenge(),
         })
+    }
+
+    fn score(
+        &self,
+        spec: &BaselineSpec,
+        classifier: &Classifier,
+        epoch: usize,
+    ) -> Result<Array2<f64>> {
+        let rows = scores(classifier, &self.batches, self.truths.len())?;
+        if rows.iter().any(|p| !p.is_finite()) {
+            return Err(not_finite("score", spec, epoch, None));
+        }
+        Ok(rows)
     }
 
     fn loss(&self, rows: &Array2<f64>) -> Result<f64> {
@@ -231,7 +300,10 @@ fn entropy(y: ArrayView1<'_, f64>) -> f64 {
 }
 
 fn unlabelled(clip: &str) -> Error {
-    Error::Data(format!("clip {clip} has no label; a baseline needs one"))
+    Error::Unlabelled {
+        clip: Some(clip.to_owned()),
+        purpose: "to train on",
+    }
 }
 
 /// Clips whose features were filled in.

@@ -9,13 +9,14 @@ use serde::Serialize;
 
 use super::train_step::{CLASSES, PEAK_TIME, encoders, kernel, median, peak_rss_mib, require};
 use crate::config::Config;
+use crate::encoders::Encoder;
 use crate::error::Result;
 use crate::eval::align::align;
 use crate::kernels::inference::BatchRows;
 use crate::kernels::pack::{RowSource, RowValues, Standardise};
 use crate::kernels::peak::fma_peak_gflops;
 use crate::model::heads::{presence_probabilities, salience_probabilities};
-use crate::model::{EncoderShape, FusionNet, Inference};
+use crate::model::{FusionNet, Inference};
 use crate::predict::score::BATCH;
 use crate::rng::{Purpose, Stream};
 
@@ -216,7 +217,7 @@ impl Features {
     }
 }
 
-fn random(item: usize, clips: usize, encoder: &EncoderShape) -> Features {
+fn random(item: usize, clips: usize, encoder: &Encoder) -> Features {
     let mut stream = Stream::new(0, Purpose::Test, item, 0);
     let mut uniform = |count: usize| -> Vec<f32> {
         (0..count)

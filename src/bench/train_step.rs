@@ -8,14 +8,15 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::data::registry::{KnownEncoder, REGISTRY};
+use crate::encoders::{Encoder, Presence};
 use crate::error::{Error, Result};
 use crate::kernels::layout::{PackedRows, ROW_BLOCK};
 use crate::kernels::micro::{Kernel, select};
 use crate::kernels::peak::fma_peak_gflops;
-use crate::model::{EncoderShape, FusionNet, Inputs};
+use crate::model::{FusionNet, Inputs};
 use crate::nn::{Adam, AdamConfig, Mode};
 use crate::rng::{Purpose, Stream};
-use crate::train::step::{StepLosses, StepOptions, StepTimes, Stepped, train_step};
+use crate::train::step::{StepBatch, StepLosses, StepOptions, StepTimes, Stepped, train_step};
 
 /// Steps before the clock counts: buffers get their pages, caches their contents.
 const WARM_UP: usize = 2;
@@ -82,8 +83,7 @@ pub struct BenchmarkReport {
 pub struct Workload {
     net: FusionNet<f32>,
     adam: Adam<f32>,
-    inputs: Inputs<f32>,
-    targets: Array2<f32>,
+    batch: StepBatch,
     rows: usize,
     clip_norm: f64,
     steps: usize,
@@ -106,8 +106,8 @@ impl Workload {
         } else {
             options.batch
         };
-        let batch = encoders.iter().enumerate();
-        let batch = batch.map(|(m, encoder)| random_rows(rows, encoder.width, m));
+        let features = encoders.iter().enumerate();
+        let features = features.map(|(m, encoder)| random_rows(rows, encoder.width, m));
         let targets = Array2::from_shape_fn((options.batch, CLASSES), |(r, c)| {
             match (r + CLASSES - c) % CLASSES {
                 0 => 0.7,
@@ -118,8 +118,10 @@ impl Workload {
         Ok(Self {
             net,
             adam,
-            inputs: Inputs::new(batch.collect(), None),
-            targets,
+            batch: StepBatch {
+                inputs: Inputs::new(features.collect(), Presence::complete()),
+                targets,
+            },
             rows,
             clip_norm: config.train.clip_norm,
             steps: 0,
@@ -135,12 +137,15 @@ impl Workload {
         let step = self.steps;
         self.steps += 1;
         let mode = Mode::Train { seed: 0, step };
-        let mut next = Inputs::new(self.inputs.rows.clone(), None);
+        let StepBatch { inputs, targets } = &self.batch;
+        let mut next = StepBatch {
+            inputs: Inputs::new(inputs.features.clone(), Presence::complete()),
+            targets: targets.clone(),
+        };
         let stepped = train_step(
             &mut self.net,
             &mut self.adam,
-            &self.inputs,
-            &self.targets,
+            &self.batch,
             mode,
             StepOptions {
                 clip_norm: self.clip_norm,
@@ -148,7 +153,7 @@ impl Workload {
             },
             Some(&mut next),
         )?;
-        self.inputs = next;
+        self.batch = next;
         match stepped {
             Stepped::Done(losses, times) => Ok((losses, times)),
             Stepped::NotFinite { what, .. } => Err(Error::NonFinite {
@@ -156,6 +161,7 @@ impl Workload {
                 epoch: None,
                 batch: Some(step),
                 advice: String::new(),
+                traceable: false,
             }),
         }
     }
@@ -213,9 +219,10 @@ pub fn benchmark(
 }
 
 /// The paper's encoders with their widths divided.
-pub(crate) fn encoders(divisor: usize) -> Vec<EncoderShape> {
-    let shape = |encoder: &KnownEncoder| EncoderShape {
+pub(crate) fn encoders(divisor: usize) -> Vec<Encoder> {
+    let shape = |encoder: &KnownEncoder| Encoder {
         name: encoder.name.to_owned(),
+        modality: encoder.modality,
         width: (encoder.width() / divisor).max(1),
     };
     REGISTRY.iter().map(shape).collect()

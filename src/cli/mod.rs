@@ -8,20 +8,16 @@ mod interrupt;
 mod output;
 mod study;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use commands::Command;
 use help::{exit_codes, stages, usage};
-use output::console;
+use output::{console, remedy};
 
 use crate::kernels::map::end_where_pages_are_lost;
 use crate::kernels::micro::kernel_name;
-use crate::plan::store::plan_folder::final_model;
-use crate::plan::store::trial_files::TrialFiles;
-use crate::suggest::path_instead;
 use crate::{Error, Result};
 
 /// Train, evaluate and explain rank-aware multi-encoder fusion for blended emotion recognition
@@ -88,36 +84,10 @@ pub fn main() -> ExitCode {
             ExitCode::from(interrupt::EXIT_CODE)
         }
         Ok(Err(error)) => {
-            console::error(&in_full(&error));
+            console::error(&remedy::message(&error));
             ExitCode::from(if error.is_input() { 2 } else { 1 })
         }
         Err(_) => ExitCode::from(1),
-    }
-}
-
-/// The message, with a suggestion for a path that does not exist.
-fn in_full(error: &Error) -> String {
-    match error {
-        Error::Read { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
-            let path_shown = path.display();
-            format!(
-                "cannot read {path_shown}: no such file or folder{}",
-                path_instead(path)
-            )
-        }
-        Error::NotAModel { path } => format!("{error}{}", model_inside(path)),
-        _ => error.to_string(),
-    }
-}
-
-/// The model that was meant by the folder of a plan: its final one, or one of its trials'.
-fn model_inside(folder: &Path) -> String {
-    if let Some(model) = final_model(folder) {
-        return format!("; did you mean {}?", model.display());
-    }
-    match TrialFiles::of(folder).models().min() {
-        Some(model) => format!(", such as {}", model.display()),
-        None => String::new(),
     }
 }
 

@@ -29,13 +29,9 @@ impl Config {
             layers.push(parse_assignment(assignment)?);
         }
         layers.extend(seed.map(|seed| json!({ "train": { "seed": seed } })));
-        Self::from_overrides(&layers).map_err(|error| match (error, file, &text) {
-            (Error::Config { field, reason }, Some(path), Some(text))
-                if !mentioned(&field, &layers[from_file..]) =>
-            {
-                locate(path, text, field, reason)
-            }
-            (error, ..) => error,
+        Self::from_overrides(&layers).map_err(|error| match (file, &text) {
+            (Some(path), Some(text)) => locate(path, text, error, &layers[from_file..]),
+            _ => error,
         })
     }
 }
@@ -72,16 +68,25 @@ fn mentioned(field: &str, layers: &[Value]) -> bool {
     layers.iter().any(|layer| layer.pointer(&pointer).is_some())
 }
 
-/// The same fault with the file and the line where it gives the key, if it does.
-fn locate(path: &Path, text: &str, field: String, reason: String) -> Error {
-    let Some(line) = DeTable::parse(text)
-        .ok()
-        .and_then(|table| start_of(table.get_ref(), &field))
-        .map(|start| line_of(text, start))
-    else {
-        return Error::Config { field, reason };
+/// The same fault with the file and the line where it gives the key, if the key is from the file and
+/// not from one of the assignments.
+fn locate(path: &Path, text: &str, error: Error, assignments: &[Value]) -> Error {
+    let (field, reason) = match &error {
+        Error::Config { field, reason } => (field, reason.clone()),
+        Error::UnknownKey { key, instead } => (key, format!("no such key{instead}")),
+        _ => return error,
     };
-    fault(path, format!("line {line}: {field}: {reason}"))
+    if mentioned(field, assignments) {
+        return error;
+    }
+    let table = DeTable::parse(text).ok();
+    match table.and_then(|table| start_of(table.get_ref(), field)) {
+        Some(start) => {
+            let line = line_of(text, start);
+            fault(path, format!("line {line}: {field}: {reason}"))
+        }
+        None => error,
+    }
 }
 
 /// Where the dotted key begins.

@@ -12,7 +12,7 @@ impl Config {
     /// The defaults with these values laid over them: a table of tables, as TOML files have it.
     ///
     /// # Errors
-    /// [`Error::Config`] for a key that does not exist (naming the nearest one), a value of the wrong
+    /// [`Error::UnknownKey`] naming the nearest one; [`Error::Config`] for a value of the wrong
     /// type, or one out of range.
     pub fn from_overrides(overrides: &[Value]) -> Result<Self> {
         let mut whole = serde_json::to_value(Self::default())
@@ -106,7 +106,10 @@ fn unknown_key(key: &str, known: &[(String, Value)]) -> Error {
         .or_else(|| near(&of_the_table))
         .or_else(|| near(&|_| true));
     if let Some(name) = meant {
-        return config_error(key, format!("no such key; did you mean {name}?"));
+        return Error::UnknownKey {
+            key: key.to_owned(),
+            instead: format!("; did you mean {name}?"),
+        };
     }
     // Nothing is near: the keys of the same table, or else the tables.
     let (table, _) = key.split_once('.').unwrap_or((key, ""));
@@ -118,10 +121,10 @@ fn unknown_key(key: &str, known: &[(String, Value)]) -> Error {
         there = tables.map(|(table, _)| table).collect();
         there.dedup();
     }
-    config_error(
-        key,
-        format!("no such key; expected one of {}", there.join(", ")),
-    )
+    Error::UnknownKey {
+        key: key.to_owned(),
+        instead: format!("; expected one of {}", there.join(", ")),
+    }
 }
 
 /// Dotted keys and values of a table of tables.

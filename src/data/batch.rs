@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::dataset::Split;
 use super::standardise::ColumnStats;
+use crate::encoders::Presence;
 use crate::kernels::layout::PackedRows;
 use crate::kernels::pack::{Pick, gather_rows};
 use crate::kernels::real::Real;
@@ -121,26 +122,26 @@ pub struct Rows<'a> {
 #[derive(Debug)]
 pub struct Batch<T> {
     /// For each encoder its standardised features `(B, D)`; a clip that the encoder lacks is 0.
-    pub inputs: Vec<Arc<PackedRows<T>>>,
-    /// For each encoder which rows it has; `None` where it has them all.
-    pub present: Vec<Option<Vec<bool>>>,
+    pub features: Vec<Arc<PackedRows<T>>>,
+    /// Which encoders each row has.
+    pub presence: Presence,
     /// Soft labels `(source rows, classes)`; `None` if a source clip has no label. Labels of the
     /// target domain are never read.
     pub targets: Option<Array2<T>>,
-    /// Rows B.
-    pub rows: usize,
-    /// Rows of the source.
-    pub source_rows: usize,
+    /// Number of rows B.
+    pub len: usize,
+    /// Number of rows of the source.
+    pub source_len: usize,
 }
 
 impl<T> Default for Batch<T> {
     fn default() -> Self {
         Self {
-            inputs: Vec::new(),
-            present: Vec::new(),
+            features: Vec::new(),
+            presence: Presence::complete(),
             targets: None,
-            rows: 0,
-            source_rows: 0,
+            len: 0,
+            source_len: 0,
         }
     }
 }
@@ -169,17 +170,17 @@ impl<T: Real> Batch<T> {
             "one entry of statistics per encoder"
         );
         let parts: Vec<Rows<'_>> = [Some(source), target].into_iter().flatten().collect();
-        self.source_rows = source.clips.len();
-        self.rows = parts.iter().map(|part| part.clips.len()).sum();
+        self.source_len = source.clips.len();
+        self.len = parts.iter().map(|part| part.clips.len()).sum();
         self.targets = soft_labels(source);
-        self.inputs
+        self.features
             .resize_with(encoders, || Arc::new(PackedRows::zeros(0, 0)));
-        let rows = self.rows;
-        self.present = self
-            .inputs
+        let rows = self.len;
+        let present: Vec<Vec<bool>> = self
+            .features
             .par_iter_mut()
             .enumerate()
-            .map(|(encoder, input)| {
+            .map(|(encoder, features)| {
                 let stats = stats.map(|stats| stats[encoder].as_kernel());
                 let sources: Vec<_> = parts
                     .iter()
@@ -187,11 +188,11 @@ impl<T: Real> Batch<T> {
                     .collect();
                 let picks: Vec<Option<Pick>> = picks(&parts, encoder).collect();
                 let cols = sources[0].cols;
-                gather_rows(&sources, &picks, stats, buffer(input, rows, cols));
-                let present = || picks.iter().map(Option::is_some).collect();
-                picks.contains(&None).then(present)
+                gather_rows(&sources, &picks, stats, buffer(features, rows, cols));
+                picks.iter().map(Option::is_some).collect()
             })
             .collect();
+        self.presence = Presence::from_columns(present);
     }
 }
 
@@ -209,16 +210,20 @@ fn picks<'a>(parts: &'a [Rows<'_>], encoder: usize) -> impl Iterator<Item = Opti
 }
 
 /// The buffer itself if it has room and no tape holds it any more, else a new one in its place.
-fn buffer<T: Real>(input: &mut Arc<PackedRows<T>>, rows: usize, cols: usize) -> &mut PackedRows<T> {
-    let kept = match Arc::get_mut(input) {
+fn buffer<T: Real>(
+    features: &mut Arc<PackedRows<T>>,
+    rows: usize,
+    cols: usize,
+) -> &mut PackedRows<T> {
+    let kept = match Arc::get_mut(features) {
         Some(alone) if alone.cols() == cols => alone.rows() == rows || alone.reset(rows),
         _ => false,
     };
     if !kept {
-        *input = Arc::new(PackedRows::zeros(rows, cols));
+        *features = Arc::new(PackedRows::zeros(rows, cols));
     }
     // Alone by now, so nothing is ever copied.
-    Arc::make_mut(input)
+    Arc::make_mut(features)
 }
 
 /// The soft labels `(rows, classes)` of some clips; `None` if one of them has no label.
@@ -291,19 +296,19 @@ mod tests {
             clips: &[1, 0, 0],
         };
         batch.gather(source, Some(target), None);
-        assert_eq!((batch.rows, batch.source_rows), (5, 2));
-        assert_eq!(batch.present[0], None);
-        assert_eq!(batch.present[1], Some(vec![false, true, false, true, true]));
+        assert_eq!((batch.len, batch.source_len), (5, 2));
+        assert_eq!(batch.presence.column(0), None);
+        let beta = [false, true, false, true, true];
+        assert_eq!(batch.presence.column(1), Some(&beta[..]));
         for (row, clip) in [1, 4, 7, 6, 6].into_iter().enumerate() {
-            for (encoder, input) in batch.inputs.iter().enumerate() {
+            for (encoder, features) in batch.features.iter().enumerate() {
                 for col in 0..2 {
-                    let here = batch.present[encoder].as_ref().is_none_or(|p| p[row]);
-                    let expected = if here {
+                    let expected = if batch.presence.has(row, encoder) {
                         fixture::value(clip, encoder, col)
                     } else {
                         0.0
                     };
-                    assert_eq!(input.get(row, col), expected);
+                    assert_eq!(features.get(row, col), expected);
                 }
             }
         }
@@ -323,9 +328,9 @@ mod tests {
             Some(&stats),
         );
         for col in 0..2 {
-            let sum: f64 = (0..6).map(|row| batch.inputs[1].get(row, col)).sum();
+            let sum: f64 = (0..6).map(|row| batch.features[1].get(row, col)).sum();
             assert!(sum.abs() <= 1e-5, "{sum}");
-            assert_eq!(batch.inputs[1].get(1, col), 0.0);
+            assert_eq!(batch.features[1].get(1, col), 0.0);
         }
         batch.gather(
             Rows {
@@ -347,22 +352,22 @@ mod tests {
         };
         let mut batch = Batch::<f32>::new();
         batch.gather(rows(&[0, 2]), None, None);
-        let place = Arc::as_ptr(&batch.inputs[0]);
+        let place = Arc::as_ptr(&batch.features[0]);
         batch.gather(rows(&[3, 4]), None, None);
-        assert_eq!(Arc::as_ptr(&batch.inputs[0]), place);
+        assert_eq!(Arc::as_ptr(&batch.features[0]), place);
         // A shorter batch and the next of full length take the same memory.
-        let memory = batch.inputs[0].as_slice().as_ptr();
+        let memory = batch.features[0].as_slice().as_ptr();
         for clips in [&[5][..], &[3, 4]] {
             batch.gather(rows(clips), None, None);
-            assert_eq!(batch.inputs[0].as_slice().as_ptr(), memory);
+            assert_eq!(batch.features[0].as_slice().as_ptr(), memory);
             let mut fresh = Batch::<f32>::new();
             fresh.gather(rows(clips), None, None);
-            assert_eq!(batch.inputs, fresh.inputs);
+            assert_eq!(batch.features, fresh.features);
         }
-        let held = Arc::clone(&batch.inputs[0]);
+        let held = Arc::clone(&batch.features[0]);
         let before = (*held).clone();
         batch.gather(rows(&[0, 5]), None, None);
         assert_eq!(*held, before);
-        assert_ne!(*batch.inputs[0], before);
+        assert_ne!(*batch.features[0], before);
     }
 }

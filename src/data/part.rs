@@ -7,14 +7,16 @@ use super::dataset::{Split, feature_files};
 use super::features::Features;
 use super::label::Classes;
 use super::metadata::Metadata;
+use crate::encoders::Encoder;
+use crate::error::NeededBy;
 use crate::suggest::path_instead;
 use crate::{Error, Result};
 
 /// The requirements of a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Needs<'a> {
-    /// Name and width D of each encoder, in the model's order.
-    pub encoders: &'a [(String, usize)],
+    /// The encoders in the model's order.
+    pub encoders: &'a [Encoder],
     /// Encoders that are dropped for every clip: their files need not exist.
     pub dropped: &'a [String],
     /// The model's classes; labels in the metadata, if any, must be among these.
@@ -23,7 +25,7 @@ pub struct Needs<'a> {
 
 /// An opened split.
 #[derive(Debug)]
-pub struct Part {
+pub struct ScoredSplit {
     /// Its clips and features, encoders in the model's order.
     pub split: Split,
     /// Feature files that the model does not know, by name; they were not read.
@@ -36,7 +38,7 @@ pub struct Part {
 /// # Errors
 /// An error that names the file, clip or encoder: anything missing, malformed or of another width, a
 /// clip that no encoder has, NaN or infinite features in a row that is used.
-pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<Part> {
+pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<ScoredSplit> {
     let table = path.join(format!("{name}_metadata.csv"));
     if !table.is_file() {
         let found = if path.is_dir() {
@@ -44,59 +46,71 @@ pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<Part> {
         } else {
             format!("the folder does not exist{}", path_instead(path))
         };
-        return Err(Error::Data(format!(
-            "{}: expected the clips to predict (a column filename is enough); {found}",
-            table.display()
-        )));
+        return Err(Error::Missing {
+            path: table,
+            expected: "the clips to predict (a column filename is enough)".into(),
+            found,
+        });
     }
     let metadata = Metadata::read_against(&table, needs.classes)?;
     let folder = path.join("features").join(name);
     let found = feature_files(&folder)?;
     let mut files = Vec::with_capacity(needs.encoders.len());
-    for (encoder, cols) in needs.encoders {
-        let file = folder.join(format!("{encoder}.npz"));
-        let needed = !needs.dropped.contains(encoder);
-        if needed && !found.contains(encoder) {
-            return Err(Error::Data(format!(
-                "{}: missing, but the model was trained with this encoder; add the file, or predict without it (--drop {encoder})",
-                file.display()
-            )));
+    for Encoder { name, width, .. } in needs.encoders {
+        let file = folder.join(format!("{name}.npz"));
+        let needed = !needs.dropped.contains(name);
+        if needed && !found.contains(name) {
+            return Err(Error::MissingFeatures {
+                path: file,
+                encoder: name.clone(),
+                needed_by: NeededBy::Model,
+            });
         }
-        files.push((file, *cols, needed));
+        files.push((file, *width, needed));
     }
-    let split = Split::load_with(metadata, &files, |(file, cols, needed)| {
+    let split = Split::load_with(metadata, &files, |(file, width, needed)| {
         if !needed {
-            return Ok(Features::absent(file, *cols));
+            return Ok(Features::absent(file, *width));
         }
         let features = Features::open(file)?;
-        if features.cols() == *cols {
+        if features.cols() == *width {
             return Ok(features);
         }
         Err(Error::Npz {
             path: file.clone(),
             array: Some("X".into()),
             reason: format!(
-                "has {} columns; the model was trained on {cols}",
+                "has {} columns; the model was trained on {width}",
                 features.cols()
             ),
         })
     })?;
-    let known = |name: &String| needs.encoders.iter().any(|(encoder, _)| encoder == name);
+    let known = |name: &String| needs.encoders.iter().any(|encoder| encoder.name == *name);
     let mut unknown: Vec<String> = found.into_iter().filter(|name| !known(name)).collect();
     unknown.sort();
-    Ok(Part { split, unknown })
+    Ok(ScoredSplit { split, unknown })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::fixture;
+    use crate::encoders::Modality;
 
-    fn open_with(encoders: &[(&str, usize)], dropped: &[&str], change: fn(&Path)) -> Result<Part> {
+    fn open_with(
+        encoders: &[(&str, usize)],
+        dropped: &[&str],
+        change: fn(&Path),
+    ) -> Result<ScoredSplit> {
         let folder = fixture::folder();
         std::fs::remove_file(folder.path().join("train_metadata.csv")).unwrap();
         change(folder.path());
-        let encoders: Vec<_> = encoders.iter().map(|(n, c)| (n.to_string(), *c)).collect();
+        let encoders = encoders.iter().map(|&(name, width)| Encoder {
+            name: name.to_string(),
+            modality: Modality::Other,
+            width,
+        });
+        let encoders: Vec<Encoder> = encoders.collect();
         let dropped: Vec<_> = dropped.iter().map(|name| name.to_string()).collect();
         let needs = Needs {
             encoders: &encoders,

@@ -1,39 +1,14 @@
 //! The paper's 36 encoders, and the order and modality of the encoders of a data folder.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::encoders::Modality;
 use crate::suggest::instead;
 use crate::{Error, Result};
-
-/// The modality of an encoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Modality {
-    /// Frames or faces.
-    Video,
-    /// Audio.
-    Audio,
-    /// Several modalities, or vision-language models.
-    Multimodal,
-    /// Unknown.
-    Other,
-}
-
-impl fmt::Display for Modality {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Modality::Video => "video",
-            Modality::Audio => "audio",
-            Modality::Multimodal => "multimodal",
-            Modality::Other => "other",
-        })
-    }
-}
 
 /// One of the paper's encoders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

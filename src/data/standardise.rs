@@ -9,12 +9,16 @@ use crate::kernels::pack::{Standardise, StoredRows};
 /// depend on the number of threads.
 const COLUMNS: usize = 1024;
 
+/// The standard deviation by which a weights file marks a constant column.
+const CONSTANT: f32 = 1.0;
+
 /// Mean and standard deviation of every column of one encoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ColumnStats {
     mean: Vec<f32>,
     std: Vec<f32>,
     inv_std: Vec<f32>,
+    constant: Vec<bool>,
 }
 
 impl ColumnStats {
@@ -26,12 +30,12 @@ impl ColumnStats {
     /// If a row does not exist.
     pub fn fit(source: StoredRows<'_>, rows: &[u32]) -> ColumnStats {
         let starts: Vec<usize> = (0..source.cols).step_by(COLUMNS).collect();
-        let parts: Vec<Vec<(f32, f32)>> = starts
+        let parts: Vec<Vec<(f32, Option<f32>)>> = starts
             .into_par_iter()
             .map(|start| moments(source, rows, start, COLUMNS.min(source.cols - start)))
             .collect();
-        let (mean, std): (Vec<f32>, Vec<f32>) = parts.into_iter().flatten().unzip();
-        ColumnStats::new(mean, std, |std| std == 1.0)
+        let (mean, std): (Vec<_>, Vec<_>) = parts.into_iter().flatten().unzip();
+        ColumnStats::new(mean, &std)
     }
 
     /// Statistics as a weights file holds them; a standard deviation of exactly 1 marks a constant
@@ -45,13 +49,21 @@ impl ColumnStats {
             std.len(),
             "one mean and one deviation per column"
         );
-        ColumnStats::new(mean, std, |std| std == 1.0)
+        let varies = |std: f32| (std != CONSTANT).then_some(std);
+        ColumnStats::new(mean, &std.into_iter().map(varies).collect::<Vec<_>>())
     }
 
-    fn new(mean: Vec<f32>, std: Vec<f32>, constant: impl Fn(f32) -> bool) -> ColumnStats {
-        let inverse = |&s: &f32| if constant(s) { 0.0 } else { 1.0 / s };
-        let inv_std = std.iter().map(inverse).collect();
-        ColumnStats { mean, std, inv_std }
+    /// From means and standard deviations; `None` for a constant column.
+    fn new(mean: Vec<f32>, std: &[Option<f32>]) -> ColumnStats {
+        ColumnStats {
+            mean,
+            inv_std: std
+                .iter()
+                .map(|std| std.map_or(0.0, |std| 1.0 / std))
+                .collect(),
+            constant: std.iter().map(Option::is_none).collect(),
+            std: std.iter().map(|std| std.unwrap_or(CONSTANT)).collect(),
+        }
     }
 
     /// Mean of each column.
@@ -66,7 +78,7 @@ impl ColumnStats {
 
     /// Whether a column standardises to 0 everywhere.
     pub fn is_constant(&self, column: usize) -> bool {
-        self.inv_std[column] == 0.0
+        self.constant[column]
     }
 
     /// As the kernels take it.
@@ -90,8 +102,13 @@ pub fn fit(split: &Split, clips: &[usize]) -> Vec<ColumnStats> {
         .collect()
 }
 
-/// Mean and standard deviation of `width` columns from `start`.
-fn moments(source: StoredRows<'_>, rows: &[u32], start: usize, width: usize) -> Vec<(f32, f32)> {
+/// Mean and standard deviation of `width` columns from `start`; no deviation for a constant column.
+fn moments(
+    source: StoredRows<'_>,
+    rows: &[u32],
+    start: usize,
+    width: usize,
+) -> Vec<(f32, Option<f32>)> {
     let mut x = vec![0.0f32; width];
     let mut mean = vec![0.0f64; width];
     let (mut low, mut high) = (vec![f32::INFINITY; width], vec![f32::NEG_INFINITY; width]);
@@ -123,12 +140,12 @@ fn moments(source: StoredRows<'_>, rows: &[u32], start: usize, width: usize) -> 
         let std = (square / count).sqrt() as f32;
         if low >= high || !(1.0 / std).is_finite() {
             // The value itself, free of rounding in the sum, so that it standardises to exactly 0.
-            (if rows.is_empty() { 0.0 } else { low }, 1.0)
-        } else if std == 1.0 {
-            // Exactly 1 marks a constant column.
-            (mean as f32, 1.0 + f32::EPSILON)
+            (if rows.is_empty() { 0.0 } else { low }, None)
+        } else if std == CONSTANT {
+            // The next number, since the file would take it for a constant column.
+            (mean as f32, Some(CONSTANT + f32::EPSILON))
         } else {
-            (mean as f32, std)
+            (mean as f32, Some(std))
         }
     };
     mean.into_iter()

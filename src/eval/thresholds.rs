@@ -116,9 +116,10 @@ impl Searcher<'_> {
             });
         }
         if rows == 0 {
-            return Err(Error::Data(
-                "threshold search: no labelled clips; give the labels with --metadata".into(),
-            ));
+            return Err(Error::Unlabelled {
+                clip: None,
+                purpose: "to search thresholds on",
+            });
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What each part of the model is worth (the paper's Table II, and more).
+//! The contribution of each part of the model (the paper's Table II, and more).
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::plan::trial::TrialKind;
 /// Cross-validates the setup's configuration and its variants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ablate {
-    /// Whether every model's weights are kept; otherwise those of the full model alone.
+    /// Whether every model's weights are kept; otherwise only those of the full model.
     pub keep_weights: bool,
 }
 
@@ -29,12 +29,12 @@ pub struct Ablating {
     unchanged: Vec<String>,
 }
 
-/// What the parts of a model are worth.
+/// The contributions of the parts of a model.
 #[derive(Debug)]
 pub struct Ablation {
     /// The full model and its variants, compared with the full model.
     pub rows: Vec<Row>,
-    /// Variants without a row, because the configuration is like them already.
+    /// Variants without a row, because the configuration already equals them.
     pub unchanged: Vec<String>,
 }
 
@@ -69,8 +69,8 @@ impl Study for Ablate {
 /// One change of a configuration.
 type Change = fn(&mut Config);
 
-/// The full model and its variants; and the names of variants that the base leaves nothing to change
-/// for, which have no row.
+/// The full model and its variants; and the names of variants that equal the base configuration and
+/// therefore have no row.
 pub fn variants(base: &Config, data: &Arc<Opened>) -> (Vec<Entry>, Vec<String>) {
     let encoders = data.dataset.encoders.len();
     let full = Entry::fusion("full model", base, base, data, Some(table_2::FULL));
@@ -122,7 +122,7 @@ fn more(base: &Config) -> [(&'static str, Change, Option<f64>); 5] {
         ("with domain adaptation", |config| config.uda.enabled = true)
     };
     [
-        // What keeps all depends on the data and is filled in there.
+        // The number of encoders depends on the data and is filled in there.
         (WITHOUT_SELECTION, |_| {}, None),
         (adaptation.0, adaptation.1, None),
         (

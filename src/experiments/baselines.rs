@@ -1,4 +1,4 @@
-//! The study of the challenge's baselines beside the fusion model.
+//! The study that compares the challenge's baselines with the fusion model.
 
 use std::sync::Arc;
 
@@ -21,15 +21,15 @@ pub const FUSION: &str = "fusion";
 /// The fusion model with the same weight for every encoder and none left out.
 pub const UNIFORM_FUSION: &str = "uniform-fusion";
 
-/// Cross-validates the fusion model and baselines; with a test split each is trained on all clips too.
+/// Cross-validates the fusion model and baselines; with a test split, each is also trained on all clips.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CompareBaselines {
-    /// The rows by their names, each once: [`FUSION`], [`UNIFORM_FUSION`], and those that [`named`]
-    /// takes. Without any the fusion model, both trivial baselines, Table I's baselines on features
-    /// (where the data have none of those encoders, the classifier on each encoder), and uniform fusion.
+    /// The rows by name, each once: [`FUSION`], [`UNIFORM_FUSION`], and the names that [`named`] accepts.
+    /// Empty means the fusion model, both trivial baselines, Table I's baselines on features (if the
+    /// data have none of those encoders, the classifier on each encoder), and uniform fusion.
     #[serde(rename = "baseline")]
     pub names: Vec<String>,
-    /// The classifier of Table I's rows, and how all classifiers learn.
+    /// The classifier of Table I's rows, and how all classifiers are trained.
     #[serde(rename = "recipe")]
     pub classifier: ClassifierSpec,
 }
@@ -42,18 +42,18 @@ pub struct ComparingBaselines {
 }
 
 impl ComparingBaselines {
-    /// Rows that the data do not allow, and why.
+    /// Rows that are impossible with these data, and why.
     pub fn left_out(&self) -> &[String] {
         &self.left_out
     }
 }
 
-/// What the baselines reach.
+/// The results of the baselines.
 #[derive(Debug)]
 pub struct ComparedBaselines {
-    /// All compared with the first.
+    /// All rows, compared with the first.
     pub rows: Vec<Row>,
-    /// Rows that the data do not allow, and why.
+    /// Rows that are impossible with these data, and why.
     pub left_out: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Configurations beside each other: cross-validated in one plan, a row each, and those that ask for
-//! it trained on all clips as soon as their own folds are done.
+//! Several configurations, cross-validated in one plan, one row each; those that request it are trained on
+//! all clips as soon as their own folds are done.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
 use crate::plan::trial::TrialKind;
 
-/// What an entry is trained to after its cross-validation.
+/// What follows the cross-validation of an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FinalModel {
     /// Nothing.
     #[default]
     None,
-    /// A model of all clips for each seed.
+    /// A model trained on all clips for each seed.
     Model,
-    /// That, and the mean of the folds' models beside it.
+    /// The same, and in addition the mean of the folds' models.
     ModelAndEnsemble,
 }
 
@@ -95,7 +95,7 @@ impl Entry {
     }
 }
 
-/// An entry and what it came to, or why it has no result.
+/// An entry with its results, or why it has none.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The entry.
@@ -104,19 +104,19 @@ pub struct Row {
     pub result: std::result::Result<CrossValidation, String>,
     /// Intervals of its scores, and how they compare with the table's reference.
     pub significance: Option<Significance>,
-    /// What followed, where it was asked for.
+    /// What followed, if requested.
     pub retrained: Option<std::result::Result<Retrained, String>>,
 }
 
 impl Row {
-    /// The validation average, where there is a result.
+    /// The validation average, if there is a result.
     pub fn average(&self) -> Option<f64> {
         let result = self.result.as_ref().ok()?;
         Some(result.summary.average.mean)
     }
 }
 
-/// The place of the row with the highest validation average; of equal ones the first.
+/// The index of the row with the highest validation average; of equal ones the first.
 pub fn best(rows: &[Row]) -> Option<usize> {
     let mut best: Option<(usize, f64)> = None;
     for (place, row) in rows.iter().enumerate() {
@@ -129,7 +129,7 @@ pub fn best(rows: &[Row]) -> Option<usize> {
     best.map(|(place, _)| place)
 }
 
-/// Compares the rows with the one at the place `reference`, in place of what they were compared with.
+/// Compares the rows with the one at index `reference`, replacing earlier comparisons.
 ///
 /// # Errors
 /// As [`significances`].
@@ -154,7 +154,7 @@ struct Compared {
     entry: Entry,
     /// Its folds for each seed.
     folds: Vec<String>,
-    /// What trains it on all clips, once its folds have results, with what those came to.
+    /// Its training on all clips with the results of its folds, once these exist.
     last: Option<(CrossValidation, FinalTrials)>,
 }
 
@@ -172,7 +172,7 @@ impl Comparison {
     ) -> Result<()> {
         for entry in entries {
             if entry.final_model != FinalModel::None {
-                // Labels that cannot be read are found now, not after hours of training.
+                // Labels that cannot be read are refused now, not after hours of training.
                 entry.candidate.data.dataset.test_truths()?;
             }
             self.compared.push(Compared {
@@ -189,12 +189,12 @@ impl Comparison {
         self.compared.iter().map(|compared| &compared.entry)
     }
 
-    /// The names of the trials of the folds of the entry at a place.
+    /// The names of the trials of the folds of the entry at an index.
     pub fn folds(&self, place: usize) -> &[String] {
         &self.compared[place].folds
     }
 
-    /// Adds the trials on all clips of the entries that ask for them and whose folds have results.
+    /// Adds the trials on all clips of the entries that request them and whose folds have results.
     ///
     /// # Errors
     /// As [`Candidate::summarise`] and [`Plan::add`].
@@ -219,8 +219,8 @@ impl Comparison {
         Ok(())
     }
 
-    /// A row for each entry, not compared yet: see [`compare_rows`]. An entry with a failed trial has
-    /// the reason in its row.
+    /// One row per entry, not compared yet: see [`compare_rows`]. The row of an entry with a failed trial
+    /// contains the reason.
     ///
     /// # Errors
     /// As [`Candidate::summarise`].

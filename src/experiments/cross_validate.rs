@@ -1,4 +1,4 @@
-//! The study of one configuration: cross-validated, then trained on all clips where that is asked for.
+//! The study of one configuration: cross-validated, then trained on all clips if requested.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,12 +11,12 @@ use crate::plan::planned::Plan;
 /// Cross-validates the fusion model with the setup's configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrossValidate {
-    /// Whether each model's weights are removed once its scores are taken.
+    /// Whether each model's weights are removed after scoring.
     pub drop_weights: bool,
-    /// Whether a model of all clips is trained afterwards for the median best epoch, with the
-    /// thresholds chosen on all out-of-fold scores.
+    /// Whether a model is then trained on all clips up to the median best epoch, with the thresholds chosen
+    /// on all out-of-fold scores.
     pub retrain: bool,
-    /// Beside that, whether the probabilities of all folds' models are averaged on the test split.
+    /// Whether, in addition, the probabilities of all folds' models are averaged on the test split.
     pub ensemble: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Cross-validation on the folds of the metadata: which trials a configuration needs, and what they come
-//! to.
+//! Cross-validation on the folds of the metadata: the trials that a configuration needs, and their
+//! summary.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::predict::score::MeanLosses;
 /// Something to cross-validate.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// What people call it; it names its trials in the progress and its row in tables.
+    /// Its display name, for its trials in the progress and its row in tables.
     pub name: String,
     /// What is trained; the seed in it does not matter.
     pub kind: TrialKind,
@@ -33,7 +33,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Adds its trials to a plan, seed by seed and within a seed fold by fold, and gives their names.
+    /// Adds its trials to a plan, seed by seed and within a seed fold by fold, and returns their names.
     ///
     /// # Errors
     /// As [`Plan::add`].
@@ -48,8 +48,8 @@ impl Candidate {
         Ok(ids)
     }
 
-    /// What the trials of these names, as [`Candidate::add_trials`] gave them, come to; the reason
-    /// instead where one of them failed or has not run.
+    /// The summary of the trials with these names, which [`Candidate::add_trials`] returned; the reason
+    /// instead if one of them failed or has not run.
     ///
     /// # Errors
     /// As `OutOfFold::of` and `pooled`.
@@ -71,7 +71,7 @@ impl Candidate {
 pub struct Protocol {
     /// Folds that are held out, one after the other.
     pub folds: Vec<usize>,
-    /// Each fold is trained once with each of these.
+    /// Seeds; each fold is trained once with each.
     pub seeds: Vec<u64>,
 }
 
@@ -100,7 +100,7 @@ impl Protocol {
         })
     }
 
-    /// The seeds that a kind of training is repeated with: the first alone where all agree.
+    /// The seeds to repeat a kind of training with: only the first if the result is the same for all.
     pub fn seeds_of(&self, kind: &TrialKind) -> &[u64] {
         match kind.is_random() {
             true => &self.seeds,
@@ -110,7 +110,7 @@ impl Protocol {
 }
 
 impl Protocol {
-    /// The mean validation average of all folds and seeds: [`Summary::average`] alone.
+    /// The mean validation average of all folds and seeds: only [`Summary::average`].
     pub(super) fn average(&self, results: &[&TrialResult]) -> Option<f64> {
         let folds = FoldScore::of(results);
         let seeds: Vec<&[FoldScore]> = folds.chunks(self.folds.len().max(1)).collect();
@@ -135,7 +135,7 @@ pub struct FoldScore {
     pub thresholds: ChosenThresholds,
     /// The best epoch.
     pub best_epoch: usize,
-    /// Epochs done.
+    /// Number of epochs.
     pub epochs: usize,
 }
 
@@ -158,7 +158,7 @@ impl FoldScore {
 /// Means and spreads over folds and seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// ½ ACC_presence + ½ ACC_salience, an undefined one counted 0.
+    /// ½ ACC_presence + ½ ACC_salience, where an undefined one counts as 0.
     pub average: Spread,
     /// ACC_presence.
     pub acc_presence: Option<Spread>,
@@ -174,7 +174,7 @@ pub struct Summary {
     pub best_epoch: Spread,
 }
 
-/// What a candidate comes to.
+/// The results of a candidate.
 #[derive(Clone, Debug)]
 pub struct CrossValidation {
     /// The candidate.
@@ -183,13 +183,13 @@ pub struct CrossValidation {
     pub folds: Vec<FoldScore>,
     /// Over all of them.
     pub summary: Summary,
-    /// The same for each seed alone.
+    /// The same for each seed.
     pub by_seed: Vec<(u64, Summary)>,
     /// Scores of every clip by the models that did not train on it, one for each seed.
     pub out_of_fold: Vec<OutOfFold>,
     /// One setting of the thresholds, chosen on all out-of-fold scores of all seeds.
     pub pooled_thresholds: ChosenThresholds,
-    /// What it reaches on them.
+    /// The accuracy that it reaches on them.
     pub pooled_accuracy: Accuracy,
     /// Median of the best epochs: how long to train on all clips.
     pub median_best_epoch: usize,
@@ -213,7 +213,7 @@ impl CrossValidation {
             .chunks(of_one_seed)
             .map(|results| OutOfFold::of(results, dataset))
             .collect::<Result<_>>()?;
-        // Nothing is searched for a trivial answer, which every fold decodes alike.
+        // There is nothing to search for a trivial answer, which is decoded alike in every fold.
         let (pooled_thresholds, pooled_accuracy) = match folds.first() {
             Some(first) if !candidate.kind.is_random() => {
                 let mut sum = Accuracy::default();
@@ -246,7 +246,7 @@ impl CrossValidation {
 }
 
 impl Summary {
-    /// Of the scores of each seed; none without any.
+    /// The summary of the scores of each seed; `None` if there are none.
     fn of(seeds: &[&[FoldScore]]) -> Option<Self> {
         let spread = |value: &dyn Fn(&FoldScore) -> Option<f64>| {
             let values: Vec<Vec<_>> = seeds

@@ -1,9 +1,9 @@
 //! Studies: cross-validation, sweeps, ablations, baselines, the paper's tables.
 //!
-//! A [`study::Study`] says which trials it needs and what they come to; a [`study_run::StudyRun`] is a
-//! study with its folder, which runs the trials here, submits or lists them, or collects their results.
-//! [`crate::plan`] executes trials. Nothing here prints; `report` makes tables of what studies
-//! find.
+//! A [`study::Study`] says which trials it needs and how to conclude from their outcomes; a
+//! [`study_run::StudyRun`] is a study with its folder, which runs the trials here, submits or lists them,
+//! or collects their results. [`crate::plan`] executes trials. Nothing here prints; `report` makes
+//! tables from the results.
 
 pub mod ablate;
 pub mod baselines;

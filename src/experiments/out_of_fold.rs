@@ -22,7 +22,7 @@ use crate::predict::decoding::{PRESENCE_WEIGHT, choose};
 pub struct OutOfFold {
     /// The seed.
     pub seed: u64,
-    /// Places of the clips in the training part.
+    /// Indices of the clips in the training split.
     pub clips: Vec<usize>,
     /// The fold of each.
     pub folds: Vec<usize>,
@@ -32,12 +32,12 @@ pub struct OutOfFold {
     pub aligned: Array2<f64>,
     /// Decoded with the thresholds of each clip's own fold.
     pub decided: Vec<Blend>,
-    /// What the clips show.
+    /// The true labels of the clips.
     pub truths: Vec<Blend>,
 }
 
-/// One clip on its way from its fold to its place among all.
-struct Part<'a> {
+/// One clip of a fold, with its index among all clips.
+struct ClipOfFold<'a> {
     place: usize,
     fold: usize,
     rows: &'a ScoreRows,
@@ -47,8 +47,8 @@ struct Part<'a> {
     truth: Blend,
 }
 
-impl Part<'_> {
-    /// Presence, or salience where `second` is set; the distribution where there are no heads.
+impl ClipOfFold<'_> {
+    /// Presence, or salience if `second` is set; the distribution if there are no heads.
     fn head(&self, second: bool) -> Vec<f64> {
         let rows = match self.rows {
             ScoreRows::Heads { salience, .. } if second => salience,
@@ -60,10 +60,10 @@ impl Part<'_> {
 }
 
 impl OutOfFold {
-    /// From the results of one seed's folds.
+    /// Joins the results of one seed's folds.
     ///
     /// # Errors
-    /// [`Error::Data`] if a result does not fit the data set or its fold has none of its clips.
+    /// [`Error::Data`] if a result does not fit the data set.
     pub fn of(results: &[&TrialResult], dataset: &Dataset) -> Result<Self> {
         let mut parts = Vec::new();
         for result in results {
@@ -90,7 +90,7 @@ impl OutOfFold {
             let decided = decoder.decode(aligned.view(), &dataset.classes)?;
             for (row, (place, decided)) in places.into_iter().zip(decided).enumerate() {
                 let truth = dataset.train.clips[place].truth.clone();
-                parts.push(Part {
+                parts.push(ClipOfFold {
                     place,
                     fold: number,
                     rows: &scores.rows,
@@ -155,8 +155,8 @@ impl OutOfFold {
     }
 }
 
-/// Chooses one setting of (t_p, t_s, α) on the out-of-fold scores of all seeds together, and gives
-/// the accuracy that it reaches on them.
+/// Chooses one setting of (t_p, t_s, α) on the out-of-fold scores of all seeds together, and returns the
+/// accuracy that it reaches on them.
 ///
 /// # Errors
 /// As [`choose`].

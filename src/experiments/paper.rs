@@ -1,4 +1,4 @@
-//! The paper's scores, for comparison with ours.
+//! The scores in the paper, for comparison with ours.
 
 /// Averages of Table II on validation.
 pub mod table_2 {
@@ -6,7 +6,7 @@ pub mod table_2 {
     pub const FULL: f64 = 0.323;
     /// Uniform averaging instead of ranking.
     pub const WITHOUT_ATTENTION: f64 = 0.224;
-    /// Further one head instead of two.
+    /// In addition, one head instead of two.
     pub const WITHOUT_DUAL_HEADS: f64 = 0.209;
 }
 

@@ -1,4 +1,4 @@
-//! The paper's tables with one's own data: every cross-validation in one plan, then the final models.
+//! The paper's tables on the user's data: every cross-validation in one plan, then the final models.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,16 +13,15 @@ use crate::error::Result;
 use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
 
-/// Epochs of a quick reproduction, at most.
+/// Maximum number of epochs of a quick reproduction.
 const QUICK_EPOCHS: usize = 3;
 
 /// Reproduces the paper's tables with the setup's configuration as the base.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reproduce {
-    /// Whether little time is taken, to see that everything runs: at most 3 epochs and 3 numbers of kept
-    /// encoders.
+    /// Whether to only check quickly that everything runs: at most 3 epochs and 3 values of top-k.
     pub quick: bool,
-    /// Whether the weights of every model are kept; otherwise those of Table I alone.
+    /// Whether the weights of every model are kept; otherwise only those of Table I.
     pub keep_weights: bool,
     /// Whether Table I's baselines are left out.
     pub no_baselines: bool,
@@ -42,7 +41,7 @@ impl Reproduce {
         base
     }
 
-    /// How many encoders are kept, one cross-validation each (Table V).
+    /// The values of top-k, one cross-validation each (Table V).
     fn kept(&self, encoders: usize) -> Vec<usize> {
         let mut kept: Vec<usize> = TABLE_5.iter().map(|&(k, _)| k.min(encoders)).collect();
         kept.dedup();
@@ -91,7 +90,7 @@ impl Reproduce {
 /// A reproduction while it runs.
 #[derive(Debug)]
 pub struct Reproducing {
-    /// The models of Table I, the ablations, then the numbers of kept encoders.
+    /// The models of Table I, the ablations, then the values of top-k.
     comparison: Comparison,
     /// How many of the entries are models of Table I.
     models: usize,
@@ -106,17 +105,17 @@ pub struct Reproducing {
 #[derive(Debug)]
 pub struct Reproduced {
     /// The fusion model without and with domain adaptation, then the baselines (Table I); all are
-    /// compared with the first, and all are trained on all clips too.
+    /// compared with the first, and all are also trained on all clips.
     pub models: Vec<Row>,
-    /// Baselines of Table I that the data do not allow, and why.
+    /// Baselines of Table I that are impossible with these data, and why.
     pub left_out: Vec<String>,
     /// Which of the fusion models has the highest validation average.
     pub selected: Option<usize>,
     /// The full model and the ablations (Table II, and more).
     pub ablations: Vec<Row>,
-    /// Ablations that the base leaves nothing to change for.
+    /// Ablations for which there is nothing to change in the base configuration.
     pub unchanged: Vec<String>,
-    /// How many encoders are kept, and its row (Table V).
+    /// The values of top-k with their rows (Table V).
     pub kept: Vec<(usize, Row)>,
 }
 

@@ -1,4 +1,4 @@
-//! The final model: trained on all clips for the median best epoch of the folds, decoded with the
+//! The final model: trained on all clips up to the median best epoch of the folds, decoded with the
 //! thresholds chosen on the out-of-fold scores.
 
 use super::cross_validation::{Candidate, CrossValidation, Protocol};
@@ -28,17 +28,17 @@ pub struct Retrained {
     pub notes: Vec<String>,
 }
 
-/// The folds' models as one.
+/// The folds' models as an ensemble.
 #[derive(Clone, Debug)]
 pub struct Ensemble {
-    /// How many models.
+    /// Number of models.
     pub models: usize,
     /// Their predictions.
     pub test: TestOutcome,
 }
 
-/// What trains on everything: the fusion model with the chosen thresholds, or a baseline, for the
-/// median best epoch of the folds. And how it had to differ.
+/// What is trained on all clips: the fusion model with the chosen thresholds, or a baseline, up to the
+/// median best epoch of the folds. Also how it had to differ.
 fn final_candidate(validated: &CrossValidation) -> (Candidate, Vec<String>) {
     let epochs = validated.median_best_epoch.max(1);
     let (kind, notes) = match &validated.candidate.kind {
@@ -89,7 +89,7 @@ fn final_fusion(
     (TrialKind::fusion(&config, dataset.encoders.len()), notes)
 }
 
-/// The trials that train one configuration on everything.
+/// The trials that train one configuration on all clips.
 #[derive(Debug)]
 pub(super) struct FinalTrials {
     candidate: Candidate,
@@ -118,7 +118,7 @@ impl FinalTrials {
         })
     }
 
-    /// What they came to, given the outcomes of these and of the folds; the reason where one failed.
+    /// Their results, given the outcomes of these trials and of the folds; the reason if one failed.
     pub(super) fn conclude(
         &self,
         validated: &CrossValidation,

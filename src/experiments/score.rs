@@ -2,19 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A mean over folds and seeds with its spread over either.
+/// A mean over folds and seeds, with its spread over each.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The mean over all.
     pub mean: f64,
-    /// Sample standard deviation over the folds (of their means over seeds); none of one fold.
+    /// Sample standard deviation over the folds (of their means over seeds); `None` for one fold.
     pub std_folds: Option<f64>,
-    /// Sample standard deviation over the seeds (of their means over folds); none of one seed.
+    /// Sample standard deviation over the seeds (of their means over folds); `None` for one seed.
     pub std_seeds: Option<f64>,
 }
 
 impl Spread {
-    /// Of `values[seed][fold]`; a fold or seed without a value is left out. None without any value.
+    /// The statistics of `values[seed][fold]`; a fold or seed without a value is left out. `None` without any
+    /// value.
     pub fn of(values: &[Vec<Option<f64>>]) -> Option<Self> {
         let folds = values.iter().map(Vec::len).max()?;
         let of_fold = |fold: usize| values.iter().filter_map(move |seed| *seed.get(fold)?);
@@ -31,7 +32,7 @@ impl Spread {
     }
 }
 
-/// The mean; none of nothing.
+/// The mean; `None` of an empty slice.
 pub fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0usize);
     for value in values {
@@ -41,14 +42,14 @@ pub fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     (count > 0).then(|| sum / count as f64)
 }
 
-/// Sample standard deviation (divisor n − 1); none of fewer than two values.
+/// Sample standard deviation (divisor n − 1); `None` for fewer than two values.
 pub fn sample_std(values: &[f64]) -> Option<f64> {
     let mean = mean(values.iter().copied())?;
     let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
     (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
 }
 
-/// The median; of an even count the upper of the middle two. None of nothing.
+/// The median; for an even count the upper of the two in the middle. `None` of an empty slice.
 pub fn median(values: impl IntoIterator<Item = usize>) -> Option<usize> {
     let mut values: Vec<usize> = values.into_iter().collect();
     values.sort_unstable();
@@ -66,7 +67,7 @@ mod tests {
             (one.mean, one.std_folds, one.std_seeds),
             (2.0, Some(1.0), None)
         );
-        // Seeds that agree but for an offset: folds spread as before, seeds by the offset.
+        // Seeds that agree up to an offset: the same spread over folds, and the offset over seeds.
         let two = Spread::of(&[
             vec![Some(1.0), Some(2.0), Some(3.0)],
             vec![Some(3.0), Some(4.0), Some(5.0)],

@@ -8,11 +8,11 @@ use crate::eval::statistics::{
     ActorScores, Comparison, Grouping, Intervals, Resampling, compare, holm, intervals,
 };
 
-/// What the statistics say of one configuration. They count all out-of-fold predictions together, each
-/// clip decoded with its own fold's thresholds.
+/// The statistics of one configuration, over all out-of-fold predictions together, each clip decoded with
+/// its own fold's thresholds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Significance {
-    /// Of its accuracies.
+    /// Intervals of its accuracies.
     pub intervals: Intervals,
     /// Its differences from the reference, on the same clips; `None` for the reference itself.
     pub against: Option<Comparison>,
@@ -34,8 +34,8 @@ pub fn actor_scores(result: &CrossValidation) -> Result<ActorScores> {
     ActorScores::of(&grouping, seeds)
 }
 
-/// The statistics of each; all others are compared with the one at the place `reference`, or with the
-/// first that has a result where that has none. All must have been validated on the same clips.
+/// The statistics of each configuration, compared with the one at index `reference`, or with the first
+/// that has a result if that one has none. All must have been validated on the same clips.
 ///
 /// # Errors
 /// As [`actor_scores`], [`intervals`] and [`compare`].

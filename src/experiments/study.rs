@@ -1,4 +1,4 @@
-//! What a study is: options, the trials that they lead to, and what those come to.
+//! The definition of a study: its options, the trials that they lead to, and the conclusion.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
 use crate::plan::store::description::{PlanDescription, Settings};
 
-/// A study: many trials of one question, and the answer that they give.
+/// A study: many trials for one question, and the answer that follows from them.
 ///
 /// The value itself is the study's options; it is stored in the folder's `plan.json`, so that another
 /// process can continue the study. [`StudyRun`](super::study_run::StudyRun) runs it.
@@ -31,22 +31,22 @@ pub trait Study: Clone + Serialize + DeserializeOwned {
     /// What the study keeps while it runs, such as the names of the trials that it has added.
     type State;
 
-    /// The answer.
+    /// The type of the answer.
     type Findings;
 
-    /// Adds the first trials to an empty plan. What cannot be run is refused here, before any file is
-    /// written.
+    /// Adds the first trials to an empty plan. Options that cannot be run are refused here, before any file
+    /// is written.
     ///
     /// # Errors
-    /// Those of the study; as [`Plan::add`].
+    /// Errors of the study; as [`Plan::add`].
     fn start(&self, setup: &Setup, plan: &mut Plan) -> Result<Self::State>;
 
     /// Adds the trials that follow from the outcomes so far. Called at the start and whenever a trial
-    /// has ended, until it adds nothing; must depend on nothing but its arguments, so that another
-    /// process adds the same trials. Adds nothing unless the study says otherwise.
+    /// has ended, until it adds nothing. Must depend on nothing but its arguments, so that another process
+    /// adds the same trials. By default it adds nothing.
     ///
     /// # Errors
-    /// Those of the study; as [`Plan::add`].
+    /// Errors of the study; as [`Plan::add`].
     fn next_trials(
         &self,
         _setup: &Setup,
@@ -57,11 +57,11 @@ pub trait Study: Clone + Serialize + DeserializeOwned {
         Ok(())
     }
 
-    /// The answer that the outcomes give. Trials may have failed or not have run yet: see
+    /// The answer that follows from the outcomes. Trials may have failed or not have run yet: see
     /// [`Outcomes::results`].
     ///
     /// # Errors
-    /// Those of the study.
+    /// Errors of the study.
     fn conclude(
         &self,
         setup: &Setup,
@@ -70,10 +70,10 @@ pub trait Study: Clone + Serialize + DeserializeOwned {
     ) -> Result<Self::Findings>;
 }
 
-/// What every study starts from: a configuration, the data, and the folds and seeds to train with.
+/// The setup of a study: a configuration, the data, and the folds and seeds to train with.
 #[derive(Debug)]
 pub struct Setup {
-    /// The configuration; of a study that varies it, the base.
+    /// The configuration, or the base configuration of a study that varies it.
     pub config: Config,
     /// The data folder, for configurations that select other encoders or classes.
     pub folder: DataFolder,
@@ -84,7 +84,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Opens a data folder. Every fold is to be trained with `seeds` seeds.
+    /// Opens a data folder. Every fold will be trained with `seeds` seeds.
     ///
     /// # Errors
     /// As [`DataFolder::open`] and [`Protocol::of`].
@@ -106,7 +106,7 @@ impl Setup {
         Self::open(&plan.data_folder, config.clone(), *seeds)
     }
 
-    /// A study with this setup, as `plan.json` has it.
+    /// A study with this setup, as stored in `plan.json`.
     pub(super) fn settings<S: Clone>(&self, study: &S) -> Settings<S> {
         let seeds = NonZeroUsize::new(self.protocol.seeds.len());
         Settings {

@@ -14,8 +14,8 @@ use crate::plan::store::description::PlanDescription;
 use crate::plan::store::list::ListedTrial;
 use crate::plan::store::plan_folder::PlanFolder;
 
-/// A study with its folder. All ways to work on it find the trials that have a result, add those that
-/// follow, and differ in what becomes of the others:
+/// A study with its folder. Every method loads the existing results and adds the trials that follow; the
+/// methods differ in what happens to the others:
 ///
 /// | method | trials without a result |
 /// |---|---|
@@ -32,10 +32,10 @@ pub struct StudyRun<S: Study> {
     folder: PlanFolder,
 }
 
-/// What became of a study that was given to Slurm.
+/// The state of a study after it was submitted to Slurm.
 #[derive(Debug)]
 pub enum Submission<F> {
-    /// Jobs run its trials; the last one continues the study.
+    /// Jobs run its trials; the last job continues the study.
     Submitted(Round),
     /// Nothing was left to submit.
     Concluded(F),
@@ -50,8 +50,8 @@ impl<S: Study> StudyRun<S> {
         Self::open(path, study, setup, false)
     }
 
-    /// Goes on with a study in its folder, or begins it. Options, seeds and configuration may differ
-    /// from those of before: trials that are the same keep their results.
+    /// Continues a study in its folder, or begins it. Options, seeds and configuration may have changed:
+    /// trials that are the same keep their results.
     ///
     /// # Errors
     /// As [`StudyRun::create`].
@@ -59,7 +59,7 @@ impl<S: Study> StudyRun<S> {
         Self::open(path, study, setup, true)
     }
 
-    /// Goes on with the study that a folder holds, as its `plan.json` describes it.
+    /// Continues the study in a folder, as its `plan.json` describes it.
     ///
     /// # Errors
     /// As `PlanDescription::read_study` and [`StudyRun::create`].
@@ -69,8 +69,8 @@ impl<S: Study> StudyRun<S> {
         Self::open(path, plan.settings.study, setup, true)
     }
 
-    /// The study that a folder holds, to [`collect`](Self::collect) the results that are there while
-    /// other processes may work on it: nothing is locked, nothing is changed.
+    /// The study in a folder, only to [`collect`](Self::collect) its results while other processes may work
+    /// on it: nothing is locked or changed.
     ///
     /// # Errors
     /// As [`StudyRun::load`].
@@ -106,11 +106,11 @@ impl<S: Study> StudyRun<S> {
         })
     }
 
-    /// Runs the trials without a result in this process and concludes. A trial that fails does not
-    /// keep the others from running: [`Outcomes::check`] tells of it.
+    /// Runs the trials without a result in this process and concludes. A trial that fails does not keep the
+    /// others from running; [`Outcomes::check`] reports it.
     ///
     /// # Errors
-    /// [`Error::Interrupted`](crate::Error::Interrupted) where `workers.stop` was asked; [`Error::Write`](crate::Error::Write); those of the study.
+    /// [`Error::Interrupted`](crate::Error::Interrupted) if `workers.stop` was requested; [`Error::Write`](crate::Error::Write); errors of the study.
     pub fn run(
         &mut self,
         workers: &Workers,
@@ -122,10 +122,10 @@ impl<S: Study> StudyRun<S> {
     }
 
     /// Submits the trials without a result to Slurm, with a job that continues the study when they
-    /// have ended; concludes where there are none.
+    /// have ended; concludes if there are none.
     ///
     /// # Errors
-    /// What Slurm refuses; as [`StudyRun::run`].
+    /// Any refusal of Slurm; as [`StudyRun::run`].
     pub fn submit(
         &mut self,
         slurm: &Slurm,
@@ -134,7 +134,7 @@ impl<S: Study> StudyRun<S> {
         self.folder.check_writable()?;
         let round = self.work(observer, |mut driver| {
             driver.announce()?;
-            // What was given up may let other trials follow.
+            // Trials that were given up may let others follow.
             while !driver.live.is_done() {
                 if let Some(round) = slurm.submit(&mut driver)? {
                     return Ok(Some(round));
@@ -149,12 +149,12 @@ impl<S: Study> StudyRun<S> {
         }
     }
 
-    /// Lists the trials without a result that no process runs, each with all that a process needs to
-    /// run it by its name: see [`Work`](crate::plan::run::work::Work). What follows from their results
-    /// is listed the next time.
+    /// Lists the trials without a result that no process is running, and writes all that a process needs to
+    /// run each by its name: see [`Work`](crate::plan::run::work::Work). Trials that follow from their
+    /// results are listed the next time.
     ///
     /// # Errors
-    /// [`Error::Write`](crate::Error::Write); those of the study.
+    /// [`Error::Write`](crate::Error::Write); errors of the study.
     pub fn release(&mut self, observer: &mut dyn PlanObserver) -> Result<Vec<ListedTrial>> {
         self.folder.check_writable()?;
         self.work(observer, |mut driver| {
@@ -163,10 +163,10 @@ impl<S: Study> StudyRun<S> {
         })
     }
 
-    /// Concludes from the results that are there.
+    /// Concludes from the existing results.
     ///
     /// # Errors
-    /// [`Error::Read`](crate::Error::Read); those of the study.
+    /// [`Error::Read`](crate::Error::Read); errors of the study.
     pub fn collect(&mut self, observer: &mut dyn PlanObserver) -> Result<S::Findings> {
         self.work(observer, |mut driver| {
             driver.announce()?;
@@ -180,12 +180,12 @@ impl<S: Study> StudyRun<S> {
         &self.study
     }
 
-    /// What it started from.
+    /// Its setup.
     pub fn setup(&self) -> &Setup {
         &self.setup
     }
 
-    /// What it keeps while it runs.
+    /// Its state.
     pub fn state(&self) -> &S::State {
         &self.state
     }
@@ -195,12 +195,12 @@ impl<S: Study> StudyRun<S> {
         self.live.plan()
     }
 
-    /// What they came to so far.
+    /// Their outcomes so far.
     pub fn outcomes(&self) -> &Outcomes {
         self.live.outcomes()
     }
 
-    /// How many trials have neither a result nor failed.
+    /// Number of trials that have neither a result nor failed.
     pub fn pending(&self) -> usize {
         self.live.pending(0).len()
     }
@@ -210,7 +210,7 @@ impl<S: Study> StudyRun<S> {
         &self.folder
     }
 
-    /// Lets something work on the plan.
+    /// Calls a function with the driver of the plan.
     fn work<T>(
         &mut self,
         observer: &mut dyn PlanObserver,
@@ -241,8 +241,7 @@ impl<S: Study> StudyRun<S> {
         self.study.conclude(&self.setup, &self.state, outcomes)
     }
 
-    /// The plan as it grows where all outcomes are known from the start. Which trial follows when
-    /// depends on how fast the others were; the list in the folder must not.
+    /// The plan as it would grow if all outcomes were known from the start. The order in which trials follow
     fn plan_in_order(&self) -> Result<Plan> {
         let mut plan = Plan::default();
         let mut state = self.study.start(&self.setup, &mut plan)?;

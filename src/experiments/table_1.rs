@@ -1,4 +1,4 @@
-//! The baselines of the paper's Table I whose encoders the data have.
+//! The baselines of the paper's Table I whose encoders are in the data.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::plan::data_folder::Opened;
 /// One row on features: its encoders by their usual names, and the paper's test average.
 type Features = (&'static [&'static str], Option<f64>);
 
-/// The rows on features. The paper gives no figure for the last one here.
+/// The rows on features. The paper gives no score for the last one.
 const FEATURES: [Features; 4] = [
     (&["imagebind"], Some(table_1::IMAGEBIND)),
     (
@@ -40,9 +40,9 @@ const TRIVIAL: [(BaselineSpec, &str, f64); 2] = [
 /// Entries, and why others are left out.
 #[derive(Clone, Debug, Default)]
 pub struct Entries {
-    /// Those that the data allow, in the order of the table.
+    /// The possible entries, in the order of the table.
     pub entries: Vec<Entry>,
-    /// A sentence for each that they do not allow.
+    /// One sentence for each impossible entry.
     pub left_out: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ pub fn baselines(data: &Arc<Opened>, classifier: &ClassifierSpec) -> Entries {
     found
 }
 
-/// Why a trivial baseline has nothing to answer in a data set.
+/// Why a trivial baseline does not exist for a data set.
 pub fn unanswerable(spec: &BaselineSpec, dataset: &Dataset) -> Option<String> {
     let (parts, what) = match spec {
         BaselineSpec::TrivialSingle => (1, "a single emotion"),

@@ -18,17 +18,17 @@ use crate::predict::clip_scores::ScoreRows;
 pub struct TestOutcome {
     /// Scores, clips in the order of the metadata.
     pub table: ProbabilityTable,
-    /// What decoded them.
+    /// How they were decoded.
     pub thresholds: ChosenThresholds,
     /// Decoded.
     pub decided: Vec<Blend>,
-    /// Official counts over the clips that have a label; none where no clip has one.
+    /// Official counts over the clips that have a label; `None` if no clip has one.
     pub accuracy: Option<Accuracy>,
 }
 
 impl TestOutcome {
-    /// Of one model or, of several, the mean of their probabilities aligned with the same α. `None`
-    /// without a test split.
+    /// The predictions of one model, or of the mean of the probabilities of several, aligned with the same
+    /// α. `None` without a test split.
     ///
     /// # Errors
     /// [`Error::Data`] for a result that does not fit the data set; as [`Dataset::test_truths`].
@@ -89,7 +89,7 @@ impl TestOutcome {
         }))
     }
 
-    /// As the challenge takes them.
+    /// In the format of the challenge.
     pub fn predictions(&self) -> Predictions {
         let names = self.table.filenames.iter().cloned();
         Predictions {

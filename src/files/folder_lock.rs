@@ -21,7 +21,7 @@ impl FolderLock {
     /// Takes an existing folder, and notes in the locked file which process did.
     ///
     /// # Errors
-    /// [`Error::Data`] with the number of the process that holds it; [`Error::Write`].
+    /// [`Error::InUse`] with the number of the process that holds it; [`Error::Write`].
     pub fn take(folder: &Path) -> Result<Self> {
         let path = folder.join(NAME);
         let failed = |source| Error::Write {
@@ -36,12 +36,10 @@ impl FolderLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let text = std::fs::read_to_string(&path).unwrap_or_default();
-                let holder = text.trim().parse::<u32>();
-                let holder = holder.map_or_else(|_| String::new(), |pid| format!(" (pid {pid})"));
-                return Err(Error::Data(format!(
-                    "{}: another process{holder} is using this folder; wait for it, or choose another --out",
-                    folder.display()
-                )));
+                return Err(Error::InUse {
+                    path: folder.to_owned(),
+                    pid: text.trim().parse().ok(),
+                });
             }
             // Some network file systems have no locks; there the user has to see to it.
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}

@@ -43,8 +43,8 @@ impl ClipFiles<'_> {
 /// ignored.
 ///
 /// # Errors
-/// [`Error::Read`] if a folder cannot be read; [`Error::Data`] if there is no such file, a name
-/// that is not Unicode, or two files of one clip.
+/// [`Error::Read`] if a folder cannot be read; [`Error::NoFiles`] or [`Error::NoMatch`] if there is
+/// no such file; [`Error::Data`] for a name that is not Unicode; [`Error::DuplicateClip`].
 pub(crate) fn list(folder: &Path, ending: &str, files: &ClipFiles<'_>) -> Result<Vec<ClipFile>> {
     let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut others = 0;
@@ -57,26 +57,36 @@ pub(crate) fn list(folder: &Path, ending: &str, files: &ClipFiles<'_>) -> Result
             // Sorted by name, because the order of a folder is arbitrary.
             let mut both = [first, path];
             both.sort();
-            return Err(Error::Data(format!(
-                "{} and {} both belong to clip {clip:?}; keep one",
-                both[0].display(),
-                both[1].display()
-            )));
+            return Err(Error::DuplicateClip {
+                clip,
+                first: both[0].display().to_string(),
+                second: both[1].display().to_string(),
+                frames: false,
+            });
         }
     }
     if found.is_empty() {
-        let folder = folder.display();
-        return Err(Error::Data(match others {
-            0 if files.recursive => format!(
-                "{folder}: expected .{ending} files, one per clip, in it or its subfolders; found none"
-            ),
-            0 => format!(
-                "{folder}: expected .{ending} files, one per clip; found none (--recursive searches subfolders)"
-            ),
-            others => format!(
-                "{folder}: none of its {others} .{ending} files matches --pattern; correct it, or leave it out"
-            ),
-        }));
+        let path = folder.to_owned();
+        return Err(match others {
+            0 => Error::NoFiles {
+                path,
+                expected: format!(
+                    ".{ending} files, one per clip{}",
+                    if files.recursive {
+                        ", in it or its subfolders"
+                    } else {
+                        ""
+                    }
+                ),
+                found: "none".into(),
+                unsearched: !files.recursive,
+            },
+            files => Error::NoMatch {
+                path,
+                extension: ending.to_owned(),
+                files,
+            },
+        });
     }
     let found = found.into_iter();
     Ok(found.map(|(clip, path)| ClipFile { clip, path }).collect())

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use super::heads::Head;
 use crate::autograd::{Scalar, Var};
 use crate::error::Result;
-use crate::nn::{Dropout, ForwardPass, Init, Params};
+use crate::nn::ForwardPass;
 
 /// `domain.0` and `domain.3` behind the gradient reversal.
 #[derive(Clone, Copy, Debug)]
@@ -16,19 +16,9 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// Adds the classifier on `inputs` = Z columns.
-    pub fn new<F: Scalar>(
-        params: &mut Params<F>,
-        inputs: usize,
-        hidden: usize,
-        reversal: f64,
-        dropout: Dropout,
-        init: Init,
-    ) -> Self {
-        Self {
-            head: Head::new(params, "domain", [inputs, hidden, 2], dropout, init),
-            reversal,
-        }
+    /// The classifier whose last layers are `head`, Z → 2.
+    pub fn new(head: Head, reversal: f64) -> Self {
+        Self { head, reversal }
     }
 
     /// z `(B, Z)` → domain logits `(B, 2)`.

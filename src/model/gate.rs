@@ -6,6 +6,7 @@ use ndarray::Array2;
 use crate::autograd::ops::top_k_softmax::select;
 use crate::autograd::{Scalar, Var};
 use crate::config::{Gate as Kind, ModelConfig};
+use crate::encoders::Presence;
 use crate::error::Result;
 use crate::nn::{Folded, ForwardPass, Init, Linear, ParamId, Params};
 
@@ -73,11 +74,11 @@ impl Gate {
         &self,
         pass: &mut ForwardPass<'_, F>,
         h: &[Var],
-        present: Option<&Array2<bool>>,
+        presence: &Presence,
     ) -> Result<GateOutput<F>> {
         let Some(attention) = self.attention else {
             let rows = pass.tape.shape(h[0]).0;
-            let weights = uniform_weights(rows, h.len(), present);
+            let weights = uniform_weights(rows, h.len(), presence);
             return Ok(GateOutput {
                 logits: None,
                 selected_weights: pass.tape.constant(weights.clone()),
@@ -91,7 +92,7 @@ impl Gate {
         let temperature = pass.leaf(attention.temperature);
         let (selected_weights, gate_weights) =
             pass.tape
-                .top_k_softmax(logits, temperature, present, self.top_k)?;
+                .top_k_softmax(logits, temperature, presence.mask(), self.top_k)?;
         Ok(GateOutput {
             logits: Some(logits),
             gate_weights,
@@ -118,15 +119,15 @@ impl Gate {
         params: &Params<f32>,
         logits: Option<Array2<f32>>,
         [rows, encoders]: [usize; 2],
-        present: Option<&Array2<bool>>,
+        presence: &Presence,
     ) -> Result<(Array2<f32>, Array2<f32>)> {
         match (logits, self.attention) {
             (Some(logits), Some(attention)) => {
                 let temperature = params.vector(attention.temperature)[0];
-                Ok(select(logits, temperature, present, self.top_k)?)
+                Ok(select(logits, temperature, presence.mask(), self.top_k)?)
             }
             _ => {
-                let weights = uniform_weights(rows, encoders, present);
+                let weights = uniform_weights(rows, encoders, presence);
                 Ok((weights.clone(), weights))
             }
         }
@@ -154,16 +155,11 @@ impl Gate {
     }
 }
 
-fn uniform_weights<F: Scalar>(
-    rows: usize,
-    encoders: usize,
-    present: Option<&Array2<bool>>,
-) -> Array2<F> {
-    let here = |r, m| present.is_none_or(|present| present[(r, m)]);
+fn uniform_weights<F: Scalar>(rows: usize, encoders: usize, presence: &Presence) -> Array2<F> {
     let mut weights = Array2::zeros((rows, encoders));
     for r in 0..rows {
-        let count = (0..encoders).filter(|&m| here(r, m)).count();
-        for m in (0..encoders).filter(|&m| here(r, m)) {
+        let count = (0..encoders).filter(|&m| presence.has(r, m)).count();
+        for m in (0..encoders).filter(|&m| presence.has(r, m)) {
             weights[(r, m)] = F::one() / F::of(count as f64);
         }
     }

@@ -9,6 +9,7 @@ use ndarray::Array2;
 use super::gate::Gate;
 use super::network::FusionNet;
 use crate::autograd::value::mat_ref;
+use crate::encoders::Presence;
 use crate::error::{Error, Result};
 use crate::nn::folded::resize;
 use crate::nn::{Folded, Params};
@@ -142,11 +143,8 @@ impl Inference<'_> {
         self.project(inputs)?;
         let (rows, encoders) = (self.joined.rows(), self.projections.len());
         let width = self.projections[0].outputs();
-        let complete = inputs
-            .iter()
-            .all(|input| input.rows.iter().all(Option::is_some));
-        let present = (!complete)
-            .then(|| Array2::from_shape_fn((rows, encoders), |(r, m)| inputs[m].rows[r].is_some()));
+        let columns = inputs.iter().map(|input| input.rows.iter());
+        let presence = Presence::from_columns(columns.map(|rows| rows.map(Option::is_some)));
         // g, a and ã
         let logits = self
             .gate_layers
@@ -154,8 +152,7 @@ impl Inference<'_> {
             .map(|layers| two_layers(layers, &self.joined, &mut self.hidden, &mut self.output));
         let shape = [rows, encoders];
         let (gate_weights, selected_weights) =
-            self.gate
-                .select(self.params, logits, shape, present.as_ref())?;
+            self.gate.select(self.params, logits, shape, &presence)?;
         // z = ReLU(BatchNorm(F [u₁, …, u_M] + f))
         scale_blocks(&mut self.joined, width, mat_ref(&selected_weights.view()));
         self.fusion.forward(&self.joined, &mut self.embedding);

@@ -1,59 +1,21 @@
 //! The whole network, from packed batches to logits.
 
-use std::sync::Arc;
-
-use blendfuse_kernels::layout::PackedRows;
 use ndarray::Array2;
 
+use super::builder::Builder;
 use super::domain::Domain;
 use super::fusion::Fusion;
 use super::gate::Gate;
 use super::heads::Head;
+use super::inputs::Inputs;
 use super::loss::{Losses, losses};
 use super::projection::Projection;
 use crate::autograd::{Gradients, Scalar, Tape, Var};
 use crate::config::{Config, Heads};
+use crate::encoders::Encoder;
 use crate::error::{Error, Result};
 use crate::nn::params::WeightLayout;
-use crate::nn::{Adam, Dropout, ForwardPass, Init, Mode, Params, Precomputed, RunningUpdate};
-
-/// An encoder as the network sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncoderShape {
-    /// Its name, part of its parameters' names.
-    pub name: String,
-    /// D_m, columns of its feature file.
-    pub width: usize,
-}
-
-/// One batch of inputs.
-#[derive(Clone, Debug)]
-pub struct Inputs<F> {
-    /// One packed batch `(B, D_m)` an encoder, standardised; rows without features are 0.
-    pub rows: Vec<Arc<PackedRows<F>>>,
-    /// `(B, M)`: which row has which encoder; `None`: every row has every one.
-    pub present: Option<Array2<bool>>,
-    /// The batches' products with the encoders' weights, where the optimiser formed them along with
-    /// these weights ([`FusionNet::step`]); empty, or one entry per encoder.
-    precomputed: Vec<Option<Precomputed<F>>>,
-}
-
-impl<F> Inputs<F> {
-    /// A batch whose products are yet to be formed.
-    pub fn new(rows: Vec<Arc<PackedRows<F>>>, present: Option<Array2<bool>>) -> Self {
-        Self {
-            rows,
-            present,
-            precomputed: Vec::new(),
-        }
-    }
-
-    /// The batches' products with the encoders' weights that [`FusionNet::step`] put in: empty, or one
-    /// entry per encoder.
-    pub fn precomputed(&self) -> &[Option<Precomputed<F>>] {
-        &self.precomputed
-    }
-}
+use crate::nn::{Adam, ForwardPass, Init, Mode, Params, RunningUpdate};
 
 /// What a forward pass computed.
 #[derive(Clone, Debug)]
@@ -84,7 +46,7 @@ pub struct FusionNet<F> {
     /// Parameters and running statistics.
     pub params: Params<F>,
     config: Config,
-    encoders: Vec<EncoderShape>,
+    encoders: Vec<Encoder>,
     projections: Vec<Projection>,
     gate: Gate,
     fusion: Fusion,
@@ -99,7 +61,7 @@ impl<F: Scalar> FusionNet<F> {
     /// # Errors
     /// [`Error::Config`] if the configuration is out of range,
     /// [`Error::Shape`] without encoders or classes.
-    pub fn new(config: &Config, encoders: &[EncoderShape], classes: usize) -> Result<Self> {
+    pub fn new(config: &Config, encoders: &[Encoder], classes: usize) -> Result<Self> {
         Self::with_layout(config, encoders, classes, WeightLayout::Packed)
     }
 
@@ -109,7 +71,7 @@ impl<F: Scalar> FusionNet<F> {
     /// As [`FusionNet::new`].
     pub fn with_layout(
         config: &Config,
-        encoders: &[EncoderShape],
+        encoders: &[Encoder],
         classes: usize,
         layout: WeightLayout,
     ) -> Result<Self> {
@@ -124,7 +86,7 @@ impl<F: Scalar> FusionNet<F> {
     ///
     /// # Errors
     /// As [`FusionNet::new`].
-    pub fn blank(config: &Config, encoders: &[EncoderShape], classes: usize) -> Result<Self> {
+    pub fn blank(config: &Config, encoders: &[Encoder], classes: usize) -> Result<Self> {
         Self::with_params(config, encoders, classes, Params::new(), Init::Zeros)
     }
 
@@ -132,11 +94,7 @@ impl<F: Scalar> FusionNet<F> {
     ///
     /// # Errors
     /// As [`FusionNet::new`].
-    pub fn shapes_only(
-        config: &Config,
-        encoders: &[EncoderShape],
-        classes: usize,
-    ) -> Result<Params<F>> {
+    pub fn shapes_only(config: &Config, encoders: &[Encoder], classes: usize) -> Result<Params<F>> {
         let params = Params::new();
         Ok(Self::with_params(config, encoders, classes, params, Init::ShapesOnly)?.params)
     }
@@ -145,19 +103,15 @@ impl<F: Scalar> FusionNet<F> {
     ///
     /// # Errors
     /// As [`FusionNet::new`].
-    pub fn trainable_count(
-        config: &Config,
-        encoders: &[EncoderShape],
-        classes: usize,
-    ) -> Result<usize> {
+    pub fn trainable_count(config: &Config, encoders: &[Encoder], classes: usize) -> Result<usize> {
         Ok(Self::shapes_only(config, encoders, classes)?.trainable_count())
     }
 
     fn with_params(
         config: &Config,
-        encoders: &[EncoderShape],
+        encoders: &[Encoder],
         classes: usize,
-        mut params: Params<F>,
+        params: Params<F>,
         init: Init,
     ) -> Result<Self> {
         config.check()?;
@@ -169,68 +123,19 @@ impl<F: Scalar> FusionNet<F> {
                 got,
             ));
         }
-        let model = &config.model;
-        let mut layers = 0;
-        let mut dropout = |rate: Option<f64>| {
-            layers += 1;
-            Dropout {
-                rate: rate.unwrap_or(model.dropout),
-                layer: layers - 1,
-            }
-        };
+        let mut builder = Builder::new(params, config, init);
         let projections = encoders
             .iter()
-            .map(|encoder| {
-                let dropout = dropout(model.dropout_projection);
-                Projection::new(
-                    &mut params,
-                    &encoder.name,
-                    encoder.width,
-                    model.projection_dim,
-                    dropout,
-                    init,
-                )
-            })
+            .map(|encoder| builder.projection(encoder))
             .collect();
-        let gate = Gate::new(&mut params, model, encoders.len(), init);
-        let joined = encoders.len() * model.projection_dim;
-        let fusion = Fusion::new(
-            &mut params,
-            joined,
-            model.shared_dim,
-            dropout(model.dropout_fusion),
-            init,
-        );
-        let head = [model.shared_dim, model.head_hidden, classes];
-        let presence = Head::new(
-            &mut params,
-            "presence",
-            head,
-            dropout(model.dropout_heads),
-            init,
-        );
-        let salience = (model.heads == Heads::Dual).then(|| {
-            Head::new(
-                &mut params,
-                "salience",
-                head,
-                dropout(model.dropout_heads),
-                init,
-            )
-        });
-        let domain = config.uda.enabled.then(|| {
-            let dropout = dropout(model.dropout_heads);
-            Domain::new(
-                &mut params,
-                model.shared_dim,
-                model.head_hidden,
-                config.uda.reversal_weight,
-                dropout,
-                init,
-            )
-        });
+        let gate = Gate::new(&mut builder.params, &config.model, encoders.len(), init);
+        let fusion = builder.fusion(encoders.len());
+        let presence = builder.head("presence", classes);
+        let dual = config.model.heads == Heads::Dual;
+        let salience = dual.then(|| builder.head("salience", classes));
+        let domain = config.uda.enabled.then(|| builder.domain());
         Ok(Self {
-            params,
+            params: builder.params,
             config: config.clone(),
             encoders: encoders.to_vec(),
             projections,
@@ -256,31 +161,30 @@ impl<F: Scalar> FusionNet<F> {
         mode: Mode,
     ) -> Result<Forward<F>> {
         let encoders = self.projections.len();
-        if inputs.rows.len() != encoders {
+        let flags = inputs.presence.mask().map_or(encoders, Array2::ncols);
+        if let Some(found) = [inputs.features.len(), flags]
+            .into_iter()
+            .find(|&found| found != encoders)
+        {
             return Err(Error::shape(
                 "forward",
                 format!("{encoders} encoders"),
-                inputs.rows.len().to_string(),
+                found.to_string(),
             ));
         }
         let mut pass = ForwardPass::new(tape, &self.params, mode);
         // Projections are independent: one thread takes the narrow encoders while another is busy with
         // a wide one, and each streams a batch's features once.
-        let parts = self.projections.iter().zip(&inputs.rows).enumerate();
-        let projections = pass.branches(parts.collect(), |pass, (m, (projection, rows))| {
-            let present: Option<Vec<bool>> = inputs
-                .present
-                .as_ref()
-                .map(|present| present.column(m).to_vec())
-                .filter(|column| column.contains(&false));
-            let x = pass.tape.packed_input(rows.clone());
-            let precomputed = inputs.precomputed.get(m).and_then(Option::as_ref);
-            let present = present.as_deref();
+        let parts = self.projections.iter().zip(&inputs.features).enumerate();
+        let projections = pass.branches(parts.collect(), |pass, (m, (projection, features))| {
+            let x = pass.tape.packed_input(features.clone());
+            let precomputed = inputs.precomputed().get(m).and_then(Option::as_ref);
+            let present = inputs.presence.column(m);
             projection.forward(pass, x, precomputed, present)
         })?;
         let gate = self
             .gate
-            .forward(&mut pass, &projections, inputs.present.as_ref())?;
+            .forward(&mut pass, &projections, &inputs.presence)?;
         let embedding = self
             .fusion
             .forward(&mut pass, gate.selected_weights, &projections)?;
@@ -358,12 +262,12 @@ impl<F: Scalar> FusionNet<F> {
             .iter()
             .flat_map(|next| {
                 let weights = self.projections.iter().map(Projection::weight);
-                weights.zip(next.rows.iter().cloned())
+                weights.zip(next.features.iter().cloned())
             })
             .collect();
         let products = adam.step_and_multiply(&mut self.params, gradients, scale, &wanted);
         if let Some(next) = next {
-            next.precomputed = products;
+            next.set_precomputed(products);
         }
         self.clamp_temperature();
     }
@@ -399,7 +303,7 @@ impl<F: Scalar> FusionNet<F> {
     }
 
     /// The encoders in the order of the inputs.
-    pub fn encoders(&self) -> &[EncoderShape] {
+    pub fn encoders(&self) -> &[Encoder] {
         &self.encoders
     }
 

@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use crate::autograd::{Scalar, Var};
+use crate::encoders::Encoder;
 use crate::error::Result;
 use crate::nn::{
     BatchNorm, Dropout, Folded, ForwardPass, Init, Linear, ParamId, Params, Precomputed,
@@ -18,23 +19,23 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Adds the projection of an encoder with `inputs` columns to `width`.
+    /// Adds the projection of an encoder to `width`.
     pub fn new<F: Scalar>(
         params: &mut Params<F>,
-        encoder: &str,
-        inputs: usize,
+        encoder: &Encoder,
         width: usize,
         dropout: Dropout,
         init: Init,
     ) -> Self {
+        let name = format!("encoders.{}", encoder.name);
         let linear = Linear::new(
             params,
-            &format!("encoders.{encoder}.linear"),
-            inputs,
+            &format!("{name}.linear"),
+            encoder.width,
             width,
             init,
         );
-        let norm = BatchNorm::new(params, &format!("encoders.{encoder}.norm"), width);
+        let norm = BatchNorm::new(params, &format!("{name}.norm"), width);
         Self {
             linear,
             norm,

@@ -9,7 +9,7 @@ use crate::data::dataset::Dataset;
 use crate::data::fingerprint::{InputFile, digest};
 use crate::error::{Error, Result};
 
-/// A data set as one configuration takes it.
+/// The data as one configuration selects them.
 #[derive(Debug)]
 pub struct Opened {
     /// The data.
@@ -18,11 +18,11 @@ pub struct Opened {
     pub inputs: Vec<InputFile>,
     /// One hash over all of them.
     pub digest: String,
-    /// How they were taken; opened so again, they are the same.
+    /// The selection; opening the folder with it again gives the same data.
     pub selection: DataConfig,
 }
 
-/// A data folder. Configurations that take other encoders or classes open it anew; all others share.
+/// A data folder. It is opened once for all configurations with the same encoders and classes.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
@@ -38,17 +38,17 @@ impl DataFolder {
         }
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The data as a configuration takes them.
+    /// The data as a configuration selects them.
     ///
     /// # Errors
     /// As [`Dataset::open_configured`] and [`Dataset::inputs`].
     pub fn open(&self, config: &DataConfig) -> Result<Arc<Opened>> {
-        // Whether columns are standardised is no matter of opening.
+        // Standardisation does not affect how the data are opened.
         let selection = DataConfig {
             standardize: true,
             ..config.clone()

@@ -1,8 +1,9 @@
-//! Many runs as one plan: which there are, where their results are kept, and who executes them.
+//! Many runs as one plan: the trials, where their results are kept, and who executes them.
 //!
 //! A [`trial::Trial`] is one run of training. A [`planned::Plan`] lists trials, a
-//! [`run::live_plan::LivePlan`] is one that is worked on, [`run::workers::Workers`] run those that have no
-//! result yet, side by side. Nothing here knows what the trials are for; [`crate::experiments`] does.
+//! [`run::live_plan::LivePlan`] is a plan in progress, and [`run::workers::Workers`] run the trials
+//! without a result in parallel. `store/trial_files.rs` names the files of a trial. Nothing here knows
+//! what the trials are for; [`crate::experiments`] does.
 
 pub mod data_folder;
 pub mod outcomes;

@@ -1,19 +1,19 @@
-//! What the trials of a plan came to.
+//! The outcomes of a plan's trials.
 
 use std::collections::BTreeMap;
 
 use super::result::TrialResult;
 use crate::error::{Error, Result};
 
-/// How the reason begins of what has no result because it was not run.
+/// How the reason begins where a trial has no result because it was not run.
 pub const NOT_FINISHED: &str = "not finished, ";
 
-/// Results by the trials' names, and why others have none.
+/// Results by trial name, and the reasons why other trials have none.
 #[derive(Debug, Default)]
 pub struct Outcomes {
     results: BTreeMap<String, TrialResult>,
     failures: BTreeMap<String, String>,
-    /// Trials that were not run, and what is known of them.
+    /// Trials that were not run, each with what is known about it.
     unfinished: BTreeMap<String, String>,
 }
 
@@ -43,7 +43,7 @@ impl Outcomes {
         self.failures.insert(id.to_owned(), reason.to_owned());
     }
 
-    /// A trial that is not run here, with what is known of it.
+    /// Records a trial that is not run here, with what is known about it.
     pub(crate) fn left_out(&mut self, id: &str, why: &str) {
         self.unfinished.insert(id.to_owned(), why.to_owned());
     }
@@ -53,11 +53,11 @@ impl Outcomes {
         self.unfinished.len()
     }
 
-    /// The results of trials, in the order asked for.
+    /// The results of the given trials, in the given order.
     ///
     /// # Errors
-    /// The reason why the first of them that failed has none; of trials that were not run, how many
-    /// of those asked for have results.
+    /// Why the first failed trial among them has no result; if trials were not run, how many of the
+    /// given ones have results.
     pub fn results(&self, ids: &[String]) -> std::result::Result<Vec<&TrialResult>, String> {
         let result = |id: &String| {
             self.results
@@ -74,10 +74,10 @@ impl Outcomes {
         ids.iter().map(result).collect()
     }
 
-    /// Nothing, or all failures as one error.
+    /// `Ok` if every trial has a result; otherwise all failures as one error.
     ///
     /// # Errors
-    /// [`Error::Trials`]; [`Error::Unfinished`] where trials were left out.
+    /// [`Error::Trials`]; [`Error::Unfinished`] if trials were not run.
     pub fn check(&self) -> Result<()> {
         if !self.unfinished.is_empty() {
             return Err(self.not_finished());

@@ -12,17 +12,17 @@ use crate::error::Result;
 pub struct Planned {
     /// The trial's name (see [`Trial::id`]).
     pub id: String,
-    /// What it belongs to, for people: a configuration's name.
+    /// What it belongs to, for display: a configuration's name.
     pub label: String,
     /// What is trained.
     pub trial: Trial,
-    /// Whether its weights stay after its scores are taken.
+    /// Whether its weights are kept after scoring.
     pub keep_weights: bool,
-    /// On what.
+    /// The data that it is trained on.
     pub data: Arc<Opened>,
 }
 
-/// Trials in the order in which they were asked for. One that is asked for twice runs once.
+/// Trials in the order in which they were added; one that is added twice runs once.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     trials: Vec<Planned>,
@@ -31,8 +31,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Adds a trial and gives its name. A trial that is in the plan already keeps its place and
-    /// label; its weights are kept if either asks for it.
+    /// Adds a trial and returns its name. A trial that is already in the plan keeps its place and
+    /// label; its weights are kept if either call says so.
     ///
     /// # Errors
     /// As [`Trial::id`].
@@ -67,7 +67,7 @@ impl Plan {
         &self.trials
     }
 
-    /// How many trials were added that were in the plan already.
+    /// Number of added trials that were already in the plan.
     pub fn duplicates(&self) -> usize {
         self.requested - self.trials.len()
     }

@@ -1,4 +1,4 @@
-//! What a trial gives: one JSON file, enough to compute every table again without the weights.
+//! The result of a trial: one JSON file, from which every table can be computed without the weights.
 
 use std::path::Path;
 
@@ -17,9 +17,9 @@ use crate::predict::score::MeanLosses;
 /// The result of one trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrialResult {
-    /// Of this form.
+    /// Version of the file's format.
     pub format_version: u32,
-    /// The trial's name, that of the file too.
+    /// The trial's name, which is also the file's.
     pub id: String,
     /// Name and version of the program.
     pub program: String,
@@ -29,19 +29,19 @@ pub struct TrialResult {
     pub data: String,
     /// What was trained.
     pub trial: Trial,
-    /// Trainable numbers of the model.
+    /// Number of parameters of the model.
     pub parameters: usize,
-    /// Epochs done.
+    /// Number of epochs.
     pub epochs: usize,
-    /// The epoch that counts; without a fold the last.
+    /// The best epoch; without a fold the last one.
     pub best_epoch: usize,
     /// Why training ended.
     pub stopped: String,
     /// Mean losses on the held-out fold at the best epoch, in nats.
     pub losses: Option<MeanLosses>,
-    /// Kullback-Leibler divergence of the scores from the truth there.
+    /// Kullback-Leibler divergence of the scores from the truth at the best epoch.
     pub kl: Option<f64>,
-    /// What decodes the scores.
+    /// How the scores are decoded.
     pub thresholds: ChosenThresholds,
     /// Official counts on the held-out fold at these thresholds.
     pub accuracy: Option<Accuracy>,
@@ -51,12 +51,12 @@ pub struct TrialResult {
     pub held_out: Option<ClipScores>,
     /// Scores of the test clips, if there is a test split. None of its labels was read.
     pub test: Option<ClipScores>,
-    /// All epochs of the fusion model; empty of a baseline.
+    /// All epochs of the fusion model; empty for a baseline.
     pub history: Vec<EpochRecord>,
     /// All epochs of a baseline; absent otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baseline_history: Vec<BaselineEpoch>,
-    /// What the user was warned of.
+    /// The warnings for the user.
     pub warnings: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ impl TrialResult {
         self.thresholds.decoder(&self.trial.kind.decode())
     }
 
-    /// Writes the file, whole or not at all.
+    /// Writes the file atomically.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -77,10 +77,10 @@ impl TrialResult {
         })
     }
 
-    /// Reads a result; `None` where there is no such file.
+    /// Reads a result; `None` if there is no such file.
     ///
     /// # Errors
-    /// [`Error::Read`]; [`Error::File`] if the file is no result of this name.
+    /// [`Error::Read`]; [`Error::File`] if the file is not the result of this trial.
     pub fn read(path: &Path, id: &str) -> Result<Option<Self>> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,

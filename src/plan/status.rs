@@ -1,4 +1,4 @@
-//! The progress of a plan, from its folder only: for trials that run here or elsewhere, at any time.
+//! The progress of a plan, read from its folder alone, at any time and wherever its trials run.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub struct RunningTrial {
     pub trial: ListedTrial,
     /// On this machine.
     pub host: String,
-    /// Epochs done, as far as they are on disk.
+    /// Number of finished epochs on disk.
     pub epochs: usize,
 }
 
@@ -40,7 +40,7 @@ pub struct FailedTrial {
     pub reason: String,
 }
 
-/// What Slurm's queue holds of a plan.
+/// The jobs of a plan in Slurm's queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Queued {
     /// Jobs that wait or run.
@@ -58,17 +58,17 @@ pub struct Queued {
 pub struct Status {
     /// The command that it belongs to.
     pub command: String,
-    /// Trials that are known so far; more may follow from their results.
+    /// Number of trials so far; more may follow from their results.
     pub trials: usize,
-    /// Those with a result.
+    /// Number of trials with a result.
     pub done: usize,
-    /// Those that are being trained.
+    /// Trials that are being trained.
     pub running: Vec<RunningTrial>,
-    /// Those that failed.
+    /// Trials that failed.
     pub failed: Vec<FailedTrial>,
-    /// Trials that were started and stopped, and resume from their saved state.
+    /// Number of trials that were started and stopped, and will resume from their saved state.
     pub stopped: usize,
-    /// Those that have not started.
+    /// Number of trials that have not started.
     pub waiting: usize,
     /// The estimated time left in seconds; `None` if unknown.
     pub seconds_left: Option<f64>,
@@ -79,8 +79,8 @@ pub struct Status {
 }
 
 impl Status {
-    /// Of the plan in a folder. Reads names of files, the list, and the logs of trials without a
-    /// result; no result.
+    /// Reads the progress of the plan in a folder: file names, the list, and the logs of trials without a
+    /// result, but no results.
     ///
     /// # Errors
     /// As `PlanDescription::read`.
@@ -134,7 +134,7 @@ impl Status {
         Ok(status)
     }
 
-    /// Whether nothing is left to train.
+    /// Whether no trial is left to train.
     pub fn is_done(&self) -> bool {
         self.done == self.trials
     }
@@ -149,10 +149,10 @@ impl Status {
     }
 }
 
-/// Seconds that a trial takes for its cost; none before the first one ended.
+/// Seconds per unit of cost; `None` before the first trial has ended.
 fn pace(files: &TrialFiles, done: &[ListedTrial]) -> Result<Option<f64>> {
     let (mut cost, mut seconds) = (0.0, 0.0);
-    // Evenly from the whole list, because models differ along it.
+    // Evenly spread over the whole list, because its models differ in size.
     for trial in done.iter().step_by(done.len().div_ceil(TIMED).max(1)) {
         let lines = events::read(&files.log(&trial.id))?.into_iter().rev();
         let mut taken = lines.filter_map(|line| match line.event {
@@ -167,7 +167,7 @@ fn pace(files: &TrialFiles, done: &[ListedTrial]) -> Result<Option<f64>> {
     Ok((cost > 0.0).then(|| seconds / cost))
 }
 
-/// Epochs of a running trial that are on disk.
+/// Number of epochs of a running trial that are on disk.
 fn epochs(files: &TrialFiles, id: &str) -> usize {
     let history = read_json_lines(&files.run(id).join("history.jsonl"));
     history.map_or(0, |epochs| epochs.len())

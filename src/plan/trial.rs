@@ -1,4 +1,4 @@
-//! One training and its name: the hash of everything that determines its result.
+//! One run of training and its name: the hash of everything that determines its result.
 
 use std::fmt::Write;
 
@@ -13,10 +13,10 @@ use crate::error::{Error, Result};
 use crate::kernels::micro::kernel_name;
 use crate::train::run::PROGRAM;
 
-/// Version of what is hashed and of the result files; a later one shares no names with this one.
+/// Version of the hashed content and of the result files; another version shares no names with this one.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// Hexadecimal digits of a name.
+/// Number of hexadecimal digits of a name.
 const NAME_DIGITS: usize = 16;
 
 /// Whether a text is the name of a trial.
@@ -38,9 +38,9 @@ pub enum TrialKind {
 /// A baseline with its recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BaselineKind {
-    /// Which one.
+    /// The baseline.
     pub spec: BaselineSpec,
-    /// How its classifier learns; none of a trivial baseline, which no recipe changes.
+    /// How its classifier is trained; `None` for a trivial baseline.
     pub recipe: Option<Recipe>,
 }
 
@@ -53,9 +53,8 @@ impl TrialKind {
         })
     }
 
-    /// The fusion model for a data set with this many encoders. What changes no result takes one form,
-    /// so that equal trials have equal names: `train.checkpoint_seconds` is the default, and
-    /// `model.top_k` at most the number of encoders.
+    /// The fusion model for a data set with this many encoders. Settings that do not change the result are
+    /// normalised, so that equal trials have equal names: `train.checkpoint_seconds` is the default, and
     pub fn fusion(config: &Config, encoders: usize) -> Self {
         let mut config = config.clone();
         config.train.checkpoint_seconds = TrainConfig::default().checkpoint_seconds;
@@ -75,7 +74,7 @@ impl TrialKind {
         }
     }
 
-    /// The configuration, where the fusion model is trained.
+    /// The configuration, if the fusion model is trained.
     pub fn config(&self) -> Option<&Config> {
         match self {
             TrialKind::Fusion(config) => Some(config),
@@ -83,7 +82,7 @@ impl TrialKind {
         }
     }
 
-    /// Whether several seeds differ; those of a trivial baseline do not.
+    /// Whether results differ between seeds, as they do for all but trivial baselines.
     pub fn is_random(&self) -> bool {
         match self {
             TrialKind::Fusion(_) => true,
@@ -91,7 +90,7 @@ impl TrialKind {
         }
     }
 
-    /// Whether training leaves weights behind; of a baseline only the scores stay.
+    /// Whether training writes weights; a baseline leaves only its scores.
     pub fn has_weights(&self) -> bool {
         matches!(self, TrialKind::Fusion(_))
     }
@@ -105,19 +104,19 @@ impl TrialKind {
     }
 }
 
-/// One training.
+/// One run of training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// What is trained.
     pub kind: TrialKind,
-    /// The fold held out; none: all clips train.
+    /// The fold held out; `None`: train on all clips.
     pub fold: Option<usize>,
     /// The seed.
     pub seed: u64,
 }
 
 impl Trial {
-    /// A training of `kind` with this seed.
+    /// A run of `kind` with this seed.
     pub fn new(kind: &TrialKind, fold: Option<usize>, seed: u64) -> Self {
         Self {
             kind: kind.with_seed(seed),
@@ -130,7 +129,8 @@ impl Trial {
     /// files (see `data::fingerprint::digest`), the program's version and the micro-kernel.
     ///
     /// # Errors
-    /// [`Error::Data`] if the machine has no kernel, or for a configuration that JSON cannot hold.
+    /// [`Error::Data`] if the machine has no kernel, or for a configuration that cannot be represented as
+    /// JSON.
     pub fn id(&self, data: &str) -> Result<String> {
         let kernel = kernel_name().map_err(|error| Error::Data(error.to_string()))?;
         let trial =
@@ -154,7 +154,7 @@ impl Trial {
     }
 }
 
-/// JSON with sorted keys and no blanks, whatever order the map keeps.
+/// JSON with sorted keys and no spaces, whatever the order of the map.
 fn canonical(value: &Value, out: &mut String) {
     match value {
         Value::Object(map) => {

@@ -1,4 +1,4 @@
-//! The scores of some clips, kept with a result so that every table can be made again without the model.
+//! The scores of clips, stored with a result so that every table can be made again without the model.
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::eval::align::align;
 use crate::eval::decoder::Decoder;
 
-/// What a model says of some clips, in full precision.
+/// The scores of clips, in full precision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClipScores {
     /// Names, in the order of the metadata.
@@ -35,7 +35,7 @@ pub enum ScoreRows {
 }
 
 impl ScoreRows {
-    /// What is decoded: the heads aligned with α (paper eq. 14), or the distribution as it is.
+    /// The scores to decode: the heads aligned with α (paper eq. 14), or the distribution itself.
     ///
     /// # Errors
     /// As [`align`].

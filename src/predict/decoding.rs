@@ -1,4 +1,4 @@
-//! The choice of what the configuration leaves open of decoding.
+//! The choice of decoding thresholds that the configuration leaves open.
 
 use ndarray::ArrayView2;
 
@@ -12,11 +12,11 @@ use crate::eval::metrics::Accuracy;
 use crate::eval::rules::Rules;
 use crate::eval::thresholds::Searcher;
 
-/// Weight of ACC_presence when thresholds are chosen; ACC_salience has the rest.
+/// Weight of ACC_presence when thresholds are chosen; the rest is the weight of ACC_salience.
 pub const PRESENCE_WEIGHT: f64 = 0.5;
 
-/// Thresholds for a model without a validation fold: configured ones, else 0.1 and 0.1, the
-/// challenge baseline's, and α = 1.
+/// Thresholds for a model without a validation fold: the configured ones, or else those of the
+/// challenge's baseline, 0.1 and 0.1, and α = 1.
 pub fn unsearched(config: &DecodeConfig) -> ChosenThresholds {
     ChosenThresholds {
         presence: config.presence_threshold.unwrap_or(0.1),
@@ -26,8 +26,8 @@ pub fn unsearched(config: &DecodeConfig) -> ChosenThresholds {
     }
 }
 
-/// Chooses what the configuration leaves open of (t_p, t_s, α) on the heads' probabilities p and s,
-/// each `(N, C)`, with their truths, and gives the accuracy that the choice reaches.
+/// Chooses those of (t_p, t_s, α) that the configuration leaves open, on the heads' probabilities p and
+/// s, each `(N, C)`, with their truths, and returns the accuracy that the choice reaches.
 ///
 /// # Errors
 /// As [`Searcher::search_heads`].
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use ndarray::array;
 
-    /// By presence alone (α = 0) the pair of either clip is a wrong one; the salience sets it right.
+    /// By presence alone (α = 0) the pair of each clip is wrong; the salience corrects it.
     fn heads() -> (ndarray::Array2<f64>, ndarray::Array2<f64>, Vec<Blend>) {
         let presence = array![[0.9, 0.5, 0.6], [0.6, 0.9, 0.5]];
         let salience = array![[0.55, 0.4, 0.05], [0.05, 0.55, 0.4]];

@@ -1,4 +1,4 @@
-//! Why a model decided as it did, as a table: one row for each clip and encoder.
+//! Explanations of a model's decisions, as a table: one row for each clip and encoder.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::data::label::{Blend, Classes, Part};
 use crate::error::Result;
 use crate::eval::decoder::Decoder;
 
-/// What became of an encoder on a clip.
+/// The status of an encoder on a clip.
 fn status(missing: bool, dropped: bool, kept: f64) -> &'static str {
     match (dropped, missing, kept > 0.0) {
         (true, ..) => "dropped",
@@ -37,7 +37,7 @@ const HEADS: [&str; 3] = ["presence", "salience", "aligned"];
 /// decision`, followed by presence, salience and aligned score of each class and by the decoding `steps`.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of `out`.
 pub fn write_header(out: &mut impl Write, classes: &Classes) -> io::Result<()> {
     let fixed = [
         "filename",
@@ -62,13 +62,13 @@ pub fn write_header(out: &mut impl Write, classes: &Classes) -> io::Result<()> {
     csv.flush()
 }
 
-/// Writes one row for each encoder of each clip under [`write_header`]'s columns; what concerns the
-/// clip repeats. `importance` is a (eq. 3), `kept_weight` is ã (eq. 4); `status` is `kept`, `not_kept`,
+/// Writes one row for each encoder of each clip under [`write_header`]'s columns; the values of the
+/// clip are repeated. `importance` is a (eq. 3), `kept_weight` is ã (eq. 4); `status` is `kept`, `not_kept`,
 /// `missing` (the encoder lacks the clip) or `dropped` (left out on request). `clips`, `scores` and
-/// `decisions` go together row by row.
+/// `decisions` correspond row by row.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of `out`.
 pub fn write_rows(
     out: &mut impl Write,
     model: &Predictor,
@@ -91,7 +91,7 @@ pub fn write_rows(
             let cells = [
                 split.clips[clip].filename.clone(),
                 encoder.name.clone(),
-                encoder.modality.clone(),
+                encoder.modality.to_string(),
                 status(missing, dropped.contains(&encoder.name), kept).to_owned(),
                 number(scores.gate_weights[[row, m]]),
                 number(kept),

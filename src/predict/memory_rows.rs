@@ -1,36 +1,36 @@
-//! Features that a caller holds in memory, as a model takes them.
+//! Features in a caller's memory, in a model's input format.
 
 use std::borrow::Cow;
 
 use ndarray::ArrayView2;
 
 use super::score::Source;
-use crate::artifact::checkpoint::EncoderEntry;
+use crate::encoders::Encoder;
 use crate::error::{Error, Result};
 use crate::kernels::pack::{RowSource, RowValues, StoredRows};
 
-/// For each encoder of a model its rows, where there are any; row i is clip i.
+/// The rows of each encoder of a model, if given; row i is clip i.
 pub(crate) struct MemoryRows<'a> {
     clips: usize,
-    encoders: Vec<Encoder<'a>>,
+    encoders: Vec<Matrix<'a>>,
 }
 
-struct Encoder<'a> {
+struct Matrix<'a> {
     width: usize,
-    // Row-major, `width` wide; empty where the caller has none.
+    // Row-major, `width` wide; empty if the caller gave none.
     values: Cow<'a, [f32]>,
-    // Which rows are there.
+    // Which rows exist.
     present: Vec<bool>,
 }
 
 impl<'a> MemoryRows<'a> {
-    /// Puts rows that are given by the encoders' names into the model's order. They are copied only
-    /// where they are not row-major.
+    /// Arranges rows that are given by encoder name in the model's order. They are copied only if they are
+    /// not row-major.
     ///
     /// # Errors
     /// [`Error::Data`] as [`Predictor::score_rows`](super::Predictor::score_rows) says.
     pub(crate) fn new(
-        encoders: &[EncoderEntry],
+        encoders: &[Encoder],
         features: &'a [(&str, ArrayView2<'_, f32>)],
     ) -> Result<Self> {
         let clips = features.first().map_or(0, |(_, x)| x.nrows());
@@ -64,17 +64,17 @@ impl<'a> MemoryRows<'a> {
                 ));
             }
         }
-        let given = |encoder: &EncoderEntry| {
+        let given = |encoder: &Encoder| {
             let found = features.iter().find(|(name, _)| encoder.name == *name);
             let Some((_, x)) = found else {
-                return Encoder {
+                return Matrix {
                     width: encoder.width,
                     values: Cow::Borrowed(&[]),
                     present: vec![false; clips],
                 };
             };
             let complete = |row: ndarray::ArrayView1<'_, f32>| !row.iter().any(|x| x.is_nan());
-            Encoder {
+            Matrix {
                 width: encoder.width,
                 values: match x.as_slice() {
                     Some(values) => Cow::Borrowed(values),
@@ -87,7 +87,7 @@ impl<'a> MemoryRows<'a> {
         Ok(Self { clips, encoders })
     }
 
-    /// How many clips.
+    /// Number of clips.
     pub(crate) fn clips(&self) -> usize {
         self.clips
     }
@@ -95,7 +95,7 @@ impl<'a> MemoryRows<'a> {
 
 impl Source for MemoryRows<'_> {
     fn matrix(&self, encoder: usize) -> StoredRows<'_> {
-        let Encoder { width, values, .. } = &self.encoders[encoder];
+        let Matrix { width, values, .. } = &self.encoders[encoder];
         RowSource {
             values: RowValues::F32(values),
             cols: *width,

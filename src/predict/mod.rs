@@ -1,4 +1,4 @@
-//! What a trained model says of clips: scores, decoded emotions, explanations.
+//! Predictions of a trained model: scores, decoded emotions, explanations.
 
 pub mod clip_scores;
 pub mod decoding;

@@ -10,9 +10,9 @@ use crate::artifact::checkpoint::{Checkpoint, Description};
 use crate::data::dataset::Split;
 use crate::data::label::{Blend, Classes};
 use crate::data::standardise::ColumnStats;
-use crate::error::{Error, Result};
-use crate::model::{EncoderShape, FusionNet};
-use crate::suggest::{instead, path_instead};
+use crate::error::{Artifact, Error, Result};
+use crate::model::FusionNet;
+use crate::suggest::path_instead;
 
 /// A trained model, loaded once. It scores clips of a data folder ([`Predictor::score`],
 /// [`Predictor::score_in_batches`]) or rows in memory ([`Predictor::score_rows`]), from any number of
@@ -28,15 +28,15 @@ impl Predictor {
     /// Loads a run's folder (its `weights.safetensors`) or a weights file.
     ///
     /// # Errors
-    /// [`Error::Data`] if there is nothing, [`Error::NotAModel`], [`Error::Read`], or [`Error::File`] if the file is not one
-    /// that this program trained.
+    /// [`Error::Missing`]; [`Error::Unrecognised`] if the folder or file is not one that this program
+    /// wrote; [`Error::Read`]; [`Error::File`] if the file is damaged.
     pub fn load(run: &Path) -> Result<Self> {
         if !run.exists() {
-            return Err(Error::Data(format!(
-                "{}: expected the folder of a trained model, or its weights file; neither exists{}",
-                run.display(),
-                path_instead(run)
-            )));
+            return Err(Error::Missing {
+                path: run.to_owned(),
+                expected: "the folder of a trained model, or its weights file".into(),
+                found: format!("neither exists{}", path_instead(run)),
+            });
         }
         let path = if run.is_dir() {
             run.join("weights.safetensors")
@@ -44,27 +44,21 @@ impl Predictor {
             run.to_owned()
         };
         if !path.exists() {
-            return Err(Error::NotAModel {
+            return Err(Error::Unrecognised {
                 path: run.to_owned(),
+                expected: Artifact::Model,
+                found: "contains no weights.safetensors".into(),
             });
         }
         let file = Checkpoint::read(&path)?;
         let description = file.description()?;
-        let shapes: Vec<EncoderShape> = description
-            .encoders
-            .iter()
-            .map(|encoder| EncoderShape {
-                name: encoder.name.clone(),
-                width: encoder.width,
-            })
-            .collect();
-        let classes = description.classes.len();
-        let shapes_only = FusionNet::shapes_only(&description.config, &shapes, classes)?;
+        let (encoders, classes) = (&description.encoders, description.classes.len());
+        let shapes_only = FusionNet::shapes_only(&description.config, encoders, classes)?;
         file.check_fits(&shapes_only)?;
-        let mut net = FusionNet::blank(&description.config, &shapes, classes)?;
+        let mut net = FusionNet::blank(&description.config, encoders, classes)?;
         file.load_into(&mut net.params)?;
         let stats = if description.config.data.standardize {
-            let stats = shapes.iter().map(|encoder| {
+            let stats = encoders.iter().map(|encoder| {
                 let (mean, std) = file.standardisation(&encoder.name, encoder.width)?;
                 Ok(ColumnStats::from_parts(mean, std))
             });
@@ -79,7 +73,7 @@ impl Predictor {
         })
     }
 
-    /// What the model is.
+    /// The model's description.
     pub fn description(&self) -> &Description {
         &self.description
     }
@@ -89,16 +83,16 @@ impl Predictor {
         &self.net
     }
 
-    /// Mean and deviation of each encoder's columns, by which its features are standardised; none where
-    /// the model takes them as they are.
+    /// Mean and standard deviation of each encoder's columns, for standardisation; `None` if the model takes
+    /// features as they are.
     pub fn standardisation(&self) -> Option<&[ColumnStats]> {
         self.stats.as_deref()
     }
 
-    /// For each encoder of the model whether it is among these names.
+    /// For each encoder of the model, whether it is among these names.
     ///
     /// # Errors
-    /// [`Error::Data`] for a name that the model does not know.
+    /// [`Error::UnknownEncoder`].
     pub fn dropped(&self, drop: &[String]) -> Result<Vec<bool>> {
         let encoders = &self.description.encoders;
         let mut dropped = vec![false; encoders.len()];
@@ -107,11 +101,12 @@ impl Predictor {
                 .iter()
                 .position(|encoder| encoder.name == *name)
                 .ok_or_else(|| {
-                    let names = encoders.iter().map(|encoder| encoder.name.as_str());
-                    Error::Data(format!(
-                        "the model has no encoder {name} to drop{}",
-                        instead(name, names)
-                    ))
+                    let names = encoders.iter().map(|encoder| encoder.name.clone());
+                    Error::UnknownEncoder {
+                        owner: "the model".into(),
+                        name: name.clone(),
+                        known: names.collect(),
+                    }
                 })?;
             dropped[known] = true;
         }
@@ -144,7 +139,7 @@ impl Predictor {
     /// holds one batch of scores and of features, however many clips there are.
     ///
     /// # Errors
-    /// Those of [`Predictor::score`], and those of `visit`.
+    /// As [`Predictor::score`]; errors of `visit`.
     pub fn score_in_batches(
         &self,
         split: &Split,
@@ -156,7 +151,7 @@ impl Predictor {
         self.check_fit(split)?;
         let scoring = self.scoring(&dropped);
         scoring.in_batches(split, clips, |clips, scores, _| {
-            // Before anybody believes them.
+            // Before they are used.
             split.check_unchanged()?;
             split.release();
             visit(clips, scores)
@@ -164,9 +159,9 @@ impl Predictor {
     }
 
     /// Scores clips whose features are in memory: for each encoder by name its rows `(N, D)`, as its
-    /// feature file would hold them (not standardised), row i of every one being clip i. An encoder
-    /// that is not named, or whose row holds NaN, is missing there, as a clip of a data folder may
-    /// lack it. A clip gets the same bits alone and among others.
+    /// feature file would contain them (not standardised); row i of each is clip i. An encoder that is not
+    /// named, or whose row contains NaN, is missing there, just as it may be for a clip of a data folder.
+    /// A clip gets the same bits alone and among others.
     ///
     /// ```no_run
     /// use blendfuse::predict::Predictor;
@@ -196,8 +191,8 @@ impl Predictor {
         self.scoring(&[]).all(&rows, &clips)
     }
 
-    /// The emotions that clips show, told from their scores by the rules and thresholds that are
-    /// stored with the model.
+    /// The emotions of clips, decoded from their scores with the rules and thresholds that are stored with
+    /// the model.
     ///
     /// # Errors
     /// As [`Rules::decode_rows`](crate::eval::rules::Rules::decode_rows).

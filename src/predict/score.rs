@@ -14,11 +14,11 @@ use crate::kernels::pack::StoredRows;
 use crate::model::heads::{presence_probabilities, salience_probabilities};
 use crate::model::{Evaluation, FusionNet};
 
-/// Clips that go through the network at once: four bands of rows, so that threads find work in every
-/// layer; more would not fit into the cache between layers.
+/// Clips per batch: four bands of rows, so that there is work for several threads in every layer; more
+/// would not fit into the cache between layers.
 pub(crate) const BATCH: usize = 1024;
 
-/// What the network says of N clips.
+/// The scores of N clips.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
     /// p `(N, C)`, in [0, 1].
@@ -44,13 +44,13 @@ pub struct MeanLosses {
     pub salience: f64,
 }
 
-/// Where the features of clips lie.
+/// A source of the features of clips.
 pub(crate) trait Source {
     /// An encoder's matrix.
     fn matrix(&self, encoder: usize) -> StoredRows<'_>;
-    /// The row of a clip in an encoder's matrix; none where the encoder lacks it.
+    /// The row of a clip in an encoder's matrix; `None` if the encoder lacks it.
     fn row(&self, encoder: usize, clip: usize) -> Option<usize>;
-    /// What a message calls a clip.
+    /// The name of a clip for messages.
     fn name(&self, clip: usize) -> String;
 }
 
@@ -68,24 +68,25 @@ impl Source for Split {
     }
 }
 
-/// How a model scores.
+/// The settings of scoring.
 #[derive(Clone, Copy)]
 pub(crate) struct Scoring<'a> {
     pub(crate) net: &'a FusionNet<f32>,
-    /// Of each encoder, where features are standardised.
+    /// The column statistics of each encoder, if features are standardised.
     pub(crate) stats: Option<&'a [ColumnStats]>,
-    /// Which encoders are left out of every clip; those beyond are not.
+    /// Which encoders are left out of every clip; encoders beyond the end are not.
     pub(crate) dropped: &'a [bool],
     /// α of eq. 14.
     pub(crate) alpha: f64,
 }
 
 impl Scoring<'_> {
-    /// Scores clips a batch at a time and hands each batch's scores, and what the network said, to
-    /// `visit`: memory does not grow with the clips.
+    /// Scores clips a batch at a time and passes each batch's scores and the network's output to `visit`,
+    /// so that memory does not grow with the number of clips.
     ///
     /// # Errors
-    /// Those of [`score`], and those of `visit`.
+    /// [`Error::Shape`] if the network does not fit the source, [`Error::Data`] naming a clip that is
+    /// left without any encoder, [`Error::NonFinite`], and those of `visit`.
     pub(crate) fn in_batches(
         self,
         source: &impl Source,
@@ -119,7 +120,7 @@ impl Scoring<'_> {
     /// All scores together.
     ///
     /// # Errors
-    /// As [`score`].
+    /// As [`Scoring::in_batches`].
     pub(crate) fn all(self, source: &impl Source, clips: &[usize]) -> Result<Scores> {
         let mut whole = Collected::of(clips.len());
         self.in_batches(source, clips, |_, scores, _| {
@@ -128,57 +129,44 @@ impl Scoring<'_> {
         })?;
         whole.scores()
     }
-}
 
-/// Runs clips of a split through a network in evaluation mode, their heads aligned with `alpha`
-/// (eq. 14). Gives their losses as well where all have labels and `with_losses` is set. `dropped[m]`
-/// leaves encoder m out of every clip.
-///
-/// # Errors
-/// [`Error::Shape`] if the network does not fit the split, [`Error::Data`] naming a clip that is left
-/// without any encoder.
-pub fn score(
-    net: &FusionNet<f32>,
-    split: &Split,
-    clips: &[usize],
-    stats: Option<&[ColumnStats]>,
-    dropped: &[bool],
-    alpha: f64,
-    with_losses: bool,
-) -> Result<(Scores, Option<MeanLosses>)> {
-    let mut whole = Collected::of(clips.len());
-    let mut sums = MeanLosses::default();
-    let scoring = Scoring {
-        net,
-        stats,
-        dropped,
-        alpha,
-    };
-    scoring.in_batches(split, clips, |chunk, scores, found| {
-        whole.add(&scores);
-        let batch = Rows {
-            split,
-            clips: chunk,
-        };
-        if with_losses && let Some(targets) = soft_labels(batch) {
-            let mut tape = Tape::new();
-            let logits = [&found.presence_logits, &found.salience_logits].map(Array2::clone);
-            let losses = net.losses_of_logits(&mut tape, logits, &targets)?;
-            let rows = chunk.len() as f64;
-            sums.task += rows * f64::from(tape.scalar(losses.total));
-            sums.presence += rows * f64::from(tape.scalar(losses.presence));
-            sums.salience += rows * f64::from(tape.scalar(losses.salience));
-        }
-        Ok(())
-    })?;
-    let count = clips.len() as f64;
-    let labelled = clips.iter().all(|&clip| split.clips[clip].target.is_some());
-    let losses = (with_losses && labelled).then(|| MeanLosses {
-        task: sums.task / count,
-        presence: sums.presence / count,
-        salience: sums.salience / count,
-    });
-    Ok((whole.scores()?, losses))
+    /// All scores of clips of a split together, and their losses where all have labels.
+    ///
+    /// # Errors
+    /// As [`Scoring::in_batches`].
+    pub(crate) fn with_losses(
+        self,
+        split: &Split,
+        clips: &[usize],
+    ) -> Result<(Scores, Option<MeanLosses>)> {
+        let mut whole = Collected::of(clips.len());
+        let mut sums = MeanLosses::default();
+        self.in_batches(split, clips, |chunk, scores, found| {
+            whole.add(&scores);
+            let batch = Rows {
+                split,
+                clips: chunk,
+            };
+            if let Some(targets) = soft_labels(batch) {
+                let mut tape = Tape::new();
+                let logits = [&found.presence_logits, &found.salience_logits].map(Array2::clone);
+                let losses = self.net.losses_of_logits(&mut tape, logits, &targets)?;
+                let rows = chunk.len() as f64;
+                sums.task += rows * f64::from(tape.scalar(losses.total));
+                sums.presence += rows * f64::from(tape.scalar(losses.presence));
+                sums.salience += rows * f64::from(tape.scalar(losses.salience));
+            }
+            Ok(())
+        })?;
+        let count = clips.len() as f64;
+        let labelled = clips.iter().all(|&clip| split.clips[clip].target.is_some());
+        let losses = labelled.then(|| MeanLosses {
+            task: sums.task / count,
+            presence: sums.presence / count,
+            salience: sums.salience / count,
+        });
+        Ok((whole.scores()?, losses))
+    }
 }
 
 /// The projected embeddings h_m of clips of a split in evaluation mode: for each encoder `(N, P)`; the
@@ -211,7 +199,7 @@ pub fn embed(
     Ok(embeddings)
 }
 
-/// A batch as the network takes it.
+/// A batch in the network's input format.
 fn batch_rows<'a>(
     source: &'a impl Source,
     rows: &'a [Vec<Option<usize>>],
@@ -225,7 +213,7 @@ fn batch_rows<'a>(
     rows.iter().enumerate().map(of_encoder).collect()
 }
 
-/// Scores of batches on their way to one whole.
+/// The scores of all batches so far.
 struct Collected {
     clips: usize,
     done: usize,
@@ -296,7 +284,7 @@ fn stored_rows(
     (0..encoders).map(rows_of).collect()
 }
 
-/// Refuses logits that are no numbers, naming the clip.
+/// Refuses logits that are not finite, naming the clip.
 fn check_finite(found: &Evaluation, source: &impl Source, clips: &[usize]) -> Result<()> {
     for logits in [&found.presence_logits, &found.salience_logits] {
         for (row, &clip) in logits.rows().into_iter().zip(clips) {
@@ -306,6 +294,7 @@ fn check_finite(found: &Evaluation, source: &impl Source, clips: &[usize]) -> Re
                     epoch: None,
                     batch: None,
                     advice: "; its weights are out of range".into(),
+                    traceable: false,
                 });
             }
         }

@@ -81,7 +81,7 @@ fn encoders(found: &Analysis) -> Table {
         let without = removal.map(|removal| removal.accuracy.average());
         table.row(vec![
             Cell::text(name),
-            Cell::text(&found.modalities[m]),
+            Cell::text(found.modalities[m].name()),
             number(found.reliance[m].importance),
             number(quantiles[1]),
             number(quantiles[3]),
@@ -107,7 +107,7 @@ fn modalities(found: &Analysis) -> Table {
     let mut table = Table::new("Modalities", &columns);
     for group in &found.by_modality {
         table.row(vec![
-            Cell::text(&group.modality),
+            Cell::text(group.modality.name()),
             Cell::Count(group.encoders as u64),
             number(group.importance),
             number(group.uniform),

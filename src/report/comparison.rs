@@ -9,6 +9,7 @@ use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
 use super::{cross_validation, final_model, significance};
 use crate::error::Result;
+use crate::experiments::CrossValidation;
 use crate::experiments::ablate::{Ablate, Ablation};
 use crate::experiments::baselines::{CompareBaselines, ComparedBaselines, ComparingBaselines};
 use crate::experiments::comparison::{Entry, Row};
@@ -21,74 +22,23 @@ pub(super) const PAPER: &str = "The paper's scores are from BlEmoRE with 36 enco
 /// also the average over seeds), the average with pooled thresholds, and the paper's average if it
 /// gives one for any row.
 pub fn table(title: &str, rows: &[Row]) -> Table {
-    let several = rows.iter().any(|row| {
-        row.result
-            .as_ref()
-            .is_ok_and(|found| found.by_seed.len() > 1)
-    });
-    let mut columns = vec![
-        ("configuration", "Configuration"),
-        ("changes", "Changes"),
-        ("acc_presence", "ACC_presence"),
-        ("acc_salience", "ACC_salience"),
-        ("average", "Average"),
-    ];
-    if several {
-        columns.push(("average_over_seeds", "Average, over seeds"));
-    }
-    columns.extend([
-        ("pooled_average", "Average, pooled thresholds"),
-        ("loss", "Loss"),
-        ("best_epoch", "Median best epoch"),
-        ("folds", "Folds"),
-        ("seeds", "Seeds"),
-    ]);
-    columns.extend(significance::COLUMNS);
-    let tested = rows.iter().any(|row| row.retrained.is_some());
-    if tested {
-        columns.extend([
-            ("test_acc_presence", "Test ACC_presence"),
-            ("test_acc_salience", "Test ACC_salience"),
-            ("test_average", "Test average"),
-        ]);
-    }
-    let after_significance = if tested { 3 } else { 0 };
-    let before_significance = columns.len() - after_significance - significance::COLUMNS.len();
-    let of_the_paper = rows.iter().any(|row| row.entry.paper.is_some());
-    if of_the_paper {
-        columns.push(("paper_average", "Average, paper"));
-    }
-    let mut table = Table::new(title, &columns);
+    let optional = Optional::of(rows);
+    let mut table = Table::new(title, &optional.columns());
     for row in rows {
         let name = &row.entry.candidate.name;
         let mut cells = vec![Cell::text(name), Cell::Text(changes(&row.entry))];
         match &row.result {
-            Ok(found) => {
-                let summary = &found.summary;
-                cells.push(Cell::spread(summary.acc_presence.as_ref(), false));
-                cells.push(Cell::spread(summary.acc_salience.as_ref(), false));
-                cells.push(Cell::spread(Some(&summary.average), false));
-                if several {
-                    cells.push(Cell::spread(Some(&summary.average), true));
-                }
-                cells.extend([
-                    Cell::number(found.pooled_accuracy.average()),
-                    Cell::spread(summary.task_loss.as_ref(), false),
-                    Cell::Count(found.median_best_epoch as u64),
-                    Cell::Count((found.folds.len() / found.by_seed.len().max(1)) as u64),
-                    Cell::Text(seeds(found.by_seed.iter().map(|(seed, _)| *seed))),
-                ]);
-            }
+            Ok(found) => cells.extend(scores(found, optional)),
             Err(reason) => {
-                cells.resize(before_significance, Cell::Empty);
+                cells.resize(optional.before_significance(), Cell::Empty);
                 table.notes.push(without_result(name, reason));
             }
         }
         cells.extend(significance::cells(row));
-        if tested {
+        if optional.tested {
             cells.extend(final_model::cells_of(row, &mut table.notes));
         }
-        if of_the_paper {
+        if optional.of_the_paper {
             let paper = row.entry.paper;
             cells.push(paper.map_or(Cell::Empty, |x| Cell::Number(x, 3)));
         }
@@ -100,10 +50,10 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
             .into(),
     );
     table.notes.extend(significance::notes(rows));
-    if of_the_paper {
+    if optional.of_the_paper {
         table.notes.push(PAPER.into());
     }
-    if tested {
+    if optional.tested {
         table.notes.push(final_model::PROTOCOL.into());
         let baseline = |row: &Row| row.entry.candidate.kind.config().is_none();
         if rows
@@ -116,6 +66,91 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
         }
     }
     table
+}
+
+/// Which columns a table has beside those that every one has.
+#[derive(Clone, Copy)]
+struct Optional {
+    several_seeds: bool,
+    tested: bool,
+    of_the_paper: bool,
+}
+
+impl Optional {
+    fn of(rows: &[Row]) -> Self {
+        let several = |row: &Row| {
+            let found = row.result.as_ref();
+            found.is_ok_and(|found| found.by_seed.len() > 1)
+        };
+        Self {
+            several_seeds: rows.iter().any(several),
+            tested: rows.iter().any(|row| row.retrained.is_some()),
+            of_the_paper: rows.iter().any(|row| row.entry.paper.is_some()),
+        }
+    }
+
+    /// The columns up to those on significance.
+    fn leading(self) -> Vec<(&'static str, &'static str)> {
+        let mut columns = vec![
+            ("configuration", "Configuration"),
+            ("changes", "Changes"),
+            ("acc_presence", "ACC_presence"),
+            ("acc_salience", "ACC_salience"),
+            ("average", "Average"),
+        ];
+        if self.several_seeds {
+            columns.push(("average_over_seeds", "Average, over seeds"));
+        }
+        columns.extend([
+            ("pooled_average", "Average, pooled thresholds"),
+            ("loss", "Loss"),
+            ("best_epoch", "Median best epoch"),
+            ("folds", "Folds"),
+            ("seeds", "Seeds"),
+        ]);
+        columns
+    }
+
+    fn before_significance(self) -> usize {
+        self.leading().len()
+    }
+
+    fn columns(self) -> Vec<(&'static str, &'static str)> {
+        let mut columns = self.leading();
+        columns.extend(significance::COLUMNS);
+        if self.tested {
+            columns.extend([
+                ("test_acc_presence", "Test ACC_presence"),
+                ("test_acc_salience", "Test ACC_salience"),
+                ("test_average", "Test average"),
+            ]);
+        }
+        if self.of_the_paper {
+            columns.push(("paper_average", "Average, paper"));
+        }
+        columns
+    }
+}
+
+/// The cells of a row with a result between its changes and its significance.
+fn scores(found: &CrossValidation, optional: Optional) -> Vec<Cell> {
+    let summary = &found.summary;
+    let mut cells = vec![
+        Cell::spread(summary.acc_presence.as_ref(), false),
+        Cell::spread(summary.acc_salience.as_ref(), false),
+        Cell::spread(Some(&summary.average), false),
+    ];
+    if optional.several_seeds {
+        cells.push(Cell::spread(Some(&summary.average), true));
+    }
+    cells.extend([
+        Cell::number(found.pooled_accuracy.average()),
+        Cell::spread(summary.task_loss.as_ref(), false),
+        Cell::Count(found.median_best_epoch as u64),
+        Cell::Count((found.folds.len() / found.by_seed.len().max(1)) as u64),
+        Cell::Text(seeds(found.by_seed.iter().map(|(seed, _)| *seed))),
+    ]);
+    cells
 }
 
 /// Adds a note on variants without a row, because they equal the configuration.

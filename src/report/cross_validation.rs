@@ -13,6 +13,7 @@ use crate::eval::metrics::Accuracy;
 use crate::eval::submission::Predictions;
 use crate::experiments::comparison::Row;
 use crate::experiments::cross_validation::Summary;
+use crate::experiments::score::Spread;
 use crate::experiments::significance::Significance;
 use crate::experiments::{CrossValidate, CrossValidation};
 use crate::plan::PlanFolder;
@@ -81,29 +82,6 @@ pub fn summary(found: &CrossValidation) -> Table {
         ("best_epoch", "Best epoch"),
     ];
     let mut table = Table::new(format!("Summary: {}", found.candidate.name), &columns);
-    let means = |name: String, summary: &Summary, over_seeds: bool| {
-        let spread = |spread: Option<_>| Cell::spread(spread, over_seeds);
-        let std = |spread: &crate::experiments::score::Spread| {
-            if over_seeds {
-                spread.std_seeds
-            } else {
-                spread.std_folds
-            }
-        };
-        vec![
-            Cell::Text(name),
-            spread(summary.acc_presence.as_ref()),
-            spread(summary.acc_salience.as_ref()),
-            spread(Some(&summary.average)),
-            Cell::Empty,
-            Cell::Empty,
-            Cell::Empty,
-            spread(summary.task_loss.as_ref()),
-            spread(summary.presence_loss.as_ref()),
-            spread(summary.salience_loss.as_ref()),
-            Cell::Spread(summary.best_epoch.mean, std(&summary.best_epoch), 1),
-        ]
-    };
     let several = found.by_seed.len() > 1;
     for (seed, summary) in found.by_seed.iter().filter(|_| several) {
         table.row(means(
@@ -124,24 +102,6 @@ pub fn summary(found: &CrossValidation) -> Table {
             true,
         ));
     }
-    let pooled = |name: &str, accuracy: &Accuracy, thresholds: Option<&ChosenThresholds>| {
-        let threshold = |value: fn(&ChosenThresholds) -> f64, digits| {
-            thresholds.map_or(Cell::Empty, |t| Cell::Number(value(t), digits))
-        };
-        vec![
-            Cell::text(name),
-            Cell::number(accuracy.presence()),
-            Cell::number(accuracy.salience()),
-            Cell::number(accuracy.average()),
-            threshold(|t| t.presence, 3),
-            threshold(|t| t.salience, 3),
-            threshold(|t| t.alpha, 2),
-            Cell::Empty,
-            Cell::Empty,
-            Cell::Empty,
-            Cell::Empty,
-        ]
-    };
     table.row(pooled(
         "each fold's, all clips in one count",
         &found.accuracy(),
@@ -159,6 +119,51 @@ pub fn summary(found: &CrossValidation) -> Table {
         );
     }
     table
+}
+
+/// Means and spreads over folds or seeds.
+fn means(name: String, summary: &Summary, over_seeds: bool) -> Vec<Cell> {
+    let spread = |spread: Option<_>| Cell::spread(spread, over_seeds);
+    let std = |spread: &Spread| {
+        if over_seeds {
+            spread.std_seeds
+        } else {
+            spread.std_folds
+        }
+    };
+    vec![
+        Cell::Text(name),
+        spread(summary.acc_presence.as_ref()),
+        spread(summary.acc_salience.as_ref()),
+        spread(Some(&summary.average)),
+        Cell::Empty,
+        Cell::Empty,
+        Cell::Empty,
+        spread(summary.task_loss.as_ref()),
+        spread(summary.presence_loss.as_ref()),
+        spread(summary.salience_loss.as_ref()),
+        Cell::Spread(summary.best_epoch.mean, std(&summary.best_epoch), 1),
+    ]
+}
+
+/// What pooled thresholds reach.
+fn pooled(name: &str, accuracy: &Accuracy, thresholds: Option<&ChosenThresholds>) -> Vec<Cell> {
+    let threshold = |value: fn(&ChosenThresholds) -> f64, digits| {
+        thresholds.map_or(Cell::Empty, |t| Cell::Number(value(t), digits))
+    };
+    vec![
+        Cell::text(name),
+        Cell::number(accuracy.presence()),
+        Cell::number(accuracy.salience()),
+        Cell::number(accuracy.average()),
+        threshold(|t| t.presence, 3),
+        threshold(|t| t.salience, 3),
+        threshold(|t| t.alpha, 2),
+        Cell::Empty,
+        Cell::Empty,
+        Cell::Empty,
+        Cell::Empty,
+    ]
 }
 
 /// Everything except the out-of-fold scores, as JSON.

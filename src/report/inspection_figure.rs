@@ -176,6 +176,7 @@ fn shift(area: &DrawingArea<SVGBackend<'_>, Plain>, encoders: &[&EncoderReport])
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoders::Modality;
 
     fn encoder(name: &str, missing_share: f64, energy: f64) -> EncoderReport {
         let file = FileReport {
@@ -193,7 +194,7 @@ mod tests {
         };
         EncoderReport {
             name: name.into(),
-            modality: "video".into(),
+            modality: Modality::Video,
             width: Some(7),
             dtype: Some("f4".into()),
             constant_columns: Some(0),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Monitor;
 
-/// What an epoch's measure means for the run.
+/// The consequence of an epoch's measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Whether this epoch is the best so far.
@@ -33,7 +33,7 @@ impl EarlyStopping {
         }
     }
 
-    /// Takes note of an epoch's measure. NaN is never best. The first of several equal epochs wins.
+    /// Records an epoch's measure. NaN is never best. The first of several equal epochs wins.
     pub fn step(&mut self, monitor: Monitor, measure: f64) -> Verdict {
         let improves = match self.best {
             None => !measure.is_nan(),

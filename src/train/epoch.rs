@@ -1,10 +1,8 @@
 //! One pass over the training rows.
 
-use ndarray::Array2;
-
 use super::progress::{PartOfEpoch, Progress};
 use super::run::{Observer, Run};
-use super::step::{StepLosses, StepOptions, Stepped, inputs, train_step};
+use super::step::{StepBatch, StepLosses, StepOptions, Stepped, train_step};
 use crate::data::batch::{Rows, epoch_order, training_batches};
 use crate::data::dataset::Split;
 use crate::error::{Error, Result};
@@ -13,11 +11,8 @@ use crate::nn::Mode;
 
 /// How an epoch ended.
 pub(super) enum EpochEnd {
-    Done {
-        losses: StepLosses,
-        reached_max_steps: bool,
-    },
-    /// Between two steps; the progress records how far it came.
+    Done(StepLosses),
+    /// Between two steps; the progress records where.
     Stopped,
     NotFinite {
         what: &'static str,
@@ -27,20 +22,15 @@ pub(super) enum EpochEnd {
 }
 
 impl Run<'_> {
-    /// One pass over the training rows, or what is left of it.
+    /// One pass over the training rows, or the rest of one.
     pub(super) fn epoch(
         &mut self,
         progress: &mut Progress,
         observer: &mut dyn Observer,
     ) -> Result<EpochEnd> {
         let train = &self.config.train;
-        let order = epoch_order(
-            &self.train,
-            train.seed,
-            progress.epoch,
-            !self.options.no_shuffle,
-        );
-        let seed = train.seed;
+        let (seed, shuffle) = (train.seed, !self.options.no_shuffle);
+        let order = epoch_order(&self.train, seed, progress.epoch, shuffle);
         let options = StepOptions {
             clip_norm: train.clip_norm,
             detect_anomaly: self.options.detect_anomaly,
@@ -59,62 +49,42 @@ impl Run<'_> {
         while let Some((i, clips)) = batches.next() {
             if self.options.stop.is_asked() {
                 if let Some(target) = self.target.as_mut().filter(|_| gathered.is_some()) {
-                    // What was drawn ahead is drawn again.
+                    // Batches that were drawn ahead are drawn again.
                     let drawn = target.stream.drawn() - clips.len();
                     target.stream.seek(drawn);
                 }
                 progress.begun = PartOfEpoch { batches: i, sums };
                 return Ok(EpochEnd::Stopped);
             }
-            let Gathered { inputs, targets } = match gathered.take() {
+            let batch = match gathered.take() {
                 Some(gathered) => gathered,
                 None => self.gather(progress, clips)?,
             };
-            // The step forms the products of the next batch too.
+            // The step also computes the products of the next batch.
             gathered = match batches.peek() {
                 Some((_, clips)) => Some(self.gather(progress, clips)?),
                 None => None,
             };
-            let mode = Mode::Train {
-                seed,
-                step: progress.steps,
-            };
-            match train_step(
-                &mut self.net,
-                &mut self.adam,
-                &inputs,
-                &targets,
-                mode,
-                options,
-                gathered.as_mut().map(|gathered| &mut gathered.inputs),
-            )? {
+            let step = progress.steps;
+            let mode = Mode::Train { seed, step };
+            let (net, adam) = (&mut self.net, &mut self.adam);
+            match train_step(net, adam, &batch, mode, options, gathered.as_mut())? {
                 Stepped::Done(losses, _) => {
                     progress.steps += 1;
                     sums.add(&losses, clips.len());
                     observer.step(&losses);
                 }
                 Stepped::NotFinite { what, began } => {
-                    return Ok(EpochEnd::NotFinite {
-                        what,
-                        began,
-                        batch: i + 1,
-                    });
+                    let batch = i + 1;
+                    return Ok(EpochEnd::NotFinite { what, began, batch });
                 }
             }
         }
-        let reached_max_steps = self
-            .options
-            .max_steps
-            .is_some_and(|most| progress.steps >= most);
-        Ok(EpochEnd::Done {
-            losses: sums.means(),
-            reached_max_steps,
-        })
+        Ok(EpochEnd::Done(sums.means()))
     }
 
-    /// The next training batch: the given clips, and as many of the target domain where it trains
-    /// along.
-    fn gather(&mut self, progress: &mut Progress, clips: &[usize]) -> Result<Gathered> {
+    /// The next training batch: the given clips, and as many of the target domain if there is one.
+    fn gather(&mut self, progress: &mut Progress, clips: &[usize]) -> Result<StepBatch> {
         let drawn = self
             .target
             .as_mut()
@@ -136,17 +106,11 @@ impl Run<'_> {
         let batch = &mut progress.batches[0];
         batch.gather(source, target, self.stats.as_deref());
         let targets = batch.targets.take();
-        Ok(Gathered {
-            inputs: inputs(batch),
+        Ok(StepBatch {
+            inputs: Inputs::new(batch.features.clone(), batch.presence.clone()),
             targets: targets.ok_or_else(|| unlabelled(&self.dataset.train, clips))?,
         })
     }
-}
-
-/// A batch as a step takes it.
-struct Gathered {
-    inputs: Inputs<f32>,
-    targets: Array2<f32>,
 }
 
 fn unlabelled(split: &Split, clips: &[usize]) -> Error {
@@ -154,8 +118,8 @@ fn unlabelled(split: &Split, clips: &[usize]) -> Error {
         .iter()
         .map(|&clip| &split.clips[clip])
         .find(|clip| clip.target.is_none());
-    Error::Data(format!(
-        "clip {} has no label to train on",
-        name.map_or("?", |clip| &clip.filename)
-    ))
+    Error::Unlabelled {
+        clip: name.map(|clip| clip.filename.clone()),
+        purpose: "to train on",
+    }
 }

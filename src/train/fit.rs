@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::early_stopping::EarlyStopping;
+use super::early_stopping::{EarlyStopping, Verdict};
 use super::epoch::EpochEnd;
 use super::progress::{PartOfEpoch, Progress, record};
 use super::run::{Observer, Outcome, PROGRAM, Run};
 use super::state::{self, LoopState};
+use super::step::StepLosses;
+use super::validation::Validation;
 use crate::artifact::checkpoint::{ChosenThresholds, Description, FORMAT_VERSION};
 use crate::artifact::history;
 use crate::artifact::manifest::Manifest;
@@ -38,97 +40,26 @@ impl Run<'_> {
         for warning in &self.warnings {
             observer.warning(warning);
         }
-        let inputs = match self.options.inputs.take() {
-            Some(inputs) => inputs,
-            None => self.dataset.inputs()?,
-        };
         // Who owns the folder is settled before anything in it is read or replaced.
-        let manifest = match files.begun(self.options.resume)? {
-            Some(manifest) => {
-                self.check_same(&files.manifest, &manifest, &inputs)?;
-                if manifest.finished {
-                    files.remove_state()?;
-                    observer.warning("this run had already finished; there was nothing to do");
-                    let history = history::read_json_lines(&files.json_lines)?;
-                    return Ok(Outcome { manifest, history });
-                }
-                manifest
-            }
-            None => {
-                let manifest = self.manifest(inputs)?;
-                manifest.write(&files.manifest)?;
-                manifest
-            }
-        };
+        let manifest = self.resumed_or_new(&files)?;
+        if manifest.finished {
+            files.remove_state()?;
+            observer.warning("this run had already finished; there was nothing to do");
+            let history = history::read_json_lines(&files.json_lines)?;
+            return Ok(Outcome { manifest, history });
+        }
         let mut progress = self.begin(&files)?;
         let (mut saved, mut shown) = (Instant::now(), Instant::now());
         let stopped = loop {
             if progress.epoch >= self.config.train.max_epochs {
                 break "reached max_epochs".to_owned();
             }
-            if self
-                .options
-                .max_steps
-                .is_some_and(|most| progress.steps >= most)
-            {
+            if self.reached_max_steps(&progress) {
                 break format!("reached {} steps", progress.steps);
             }
-            let (losses, reached_max_steps) = match self.epoch(&mut progress, observer)? {
-                EpochEnd::Done {
-                    losses,
-                    reached_max_steps,
-                } => (losses, reached_max_steps),
-                EpochEnd::Stopped => return Err(self.interrupted(&files, &progress)),
-                EpochEnd::NotFinite { what, began, batch } => {
-                    return Err(self.not_finite(&files, &progress, what, &began, Some(batch)));
-                }
-            };
-            // A step can throw the weights out of range without a loss of its own to show it.
-            if let Some(name) = self.net.params.first_not_finite() {
-                return Err(self.not_finite(&files, &progress, "weight", name, None));
-            }
-            progress.epoch += 1;
-            let validation = match &self.validation {
-                Some(fold) => {
-                    let validated = fold.validate(&self.net, self.dataset, self.stats.as_deref());
-                    if matches!(validated, Err(Error::NonFinite { .. })) {
-                        return Err(self.not_finite(
-                            &files,
-                            &progress,
-                            "score",
-                            "validation",
-                            None,
-                        ));
-                    }
-                    Some(validated?)
-                }
-                None => None,
-            };
-            // Before anything of this epoch is written.
-            self.dataset.check_unchanged()?;
-            let verdict = progress.judge(&self.config, validation.as_ref());
-            let record = record(
-                &progress,
-                &self.net,
-                &self.adam,
-                &losses,
-                validation.as_ref(),
-                verdict.best,
-            );
-            progress.history.push(record.clone());
-            // Without a validation fold the last weights count, and are written once.
-            if verdict.best && self.validation.is_some() {
-                self.save(&files.weights, progress.epoch, progress.thresholds)?;
-            }
-            observer.epoch(&record);
-            if let Some(validation) = &validation {
-                observer.gate_weights(progress.epoch, &validation.gate_weights);
-            }
-            let loss = validation
-                .as_ref()
-                .map_or(record.train_loss, |validation| validation.losses.task);
-            self.adam.config.lr = progress.plateau.step(loss, self.adam.config.lr);
-            if reached_max_steps {
+            let losses = self.train_epoch(&files, &mut progress, observer)?;
+            let verdict = self.judge_epoch(&files, &mut progress, &losses, observer)?;
+            if self.reached_max_steps(&progress) {
                 break format!("reached {} steps", progress.steps);
             }
             if verdict.stop {
@@ -149,6 +80,90 @@ impl Run<'_> {
             }
         };
         self.finish(&files, progress, stopped, manifest)
+    }
+
+    /// The manifest of the run that goes on, or that of a new one, written.
+    fn resumed_or_new(&mut self, files: &Files) -> Result<Manifest> {
+        let inputs = match self.options.inputs.take() {
+            Some(inputs) => inputs,
+            None => self.dataset.inputs()?,
+        };
+        if let Some(manifest) = files.begun(self.options.resume)? {
+            self.check_same(&files.manifest, &manifest, &inputs)?;
+            return Ok(manifest);
+        }
+        let manifest = self.manifest(inputs)?;
+        manifest.write(&files.manifest)?;
+        Ok(manifest)
+    }
+
+    fn reached_max_steps(&self, progress: &Progress) -> bool {
+        let most = self.options.max_steps;
+        most.is_some_and(|most| progress.steps >= most)
+    }
+
+    /// Trains for an epoch, or what is left of it; gives its mean losses.
+    fn train_epoch(
+        &mut self,
+        files: &Files,
+        progress: &mut Progress,
+        observer: &mut dyn Observer,
+    ) -> Result<StepLosses> {
+        let losses = match self.epoch(progress, observer)? {
+            EpochEnd::Done(losses) => losses,
+            EpochEnd::Stopped => return Err(self.interrupted(files, progress)),
+            EpochEnd::NotFinite { what, began, batch } => {
+                return Err(self.not_finite(files, progress, what, &began, Some(batch)));
+            }
+        };
+        // A step can throw the weights out of range without a loss of its own to show it.
+        if let Some(name) = self.net.params.first_not_finite() {
+            return Err(self.not_finite(files, progress, "weight", name, None));
+        }
+        progress.epoch += 1;
+        Ok(losses)
+    }
+
+    /// Validates the weights after an epoch, records it, saves them if they are the best so far, and
+    /// sets the learning rate of the next.
+    fn judge_epoch(
+        &mut self,
+        files: &Files,
+        progress: &mut Progress,
+        losses: &StepLosses,
+        observer: &mut dyn Observer,
+    ) -> Result<Verdict> {
+        let validation = self.validate(files, progress)?;
+        let validation = validation.as_ref();
+        // Before anything of this epoch is written.
+        self.dataset.check_unchanged()?;
+        let verdict = progress.judge(&self.config, validation);
+        let (net, adam) = (&self.net, &self.adam);
+        let record = record(progress, net, adam, losses, validation, verdict.best);
+        progress.history.push(record.clone());
+        // Without a validation fold the last weights count, and are written once.
+        if verdict.best && validation.is_some() {
+            self.save(&files.weights, progress.epoch, progress.thresholds)?;
+        }
+        observer.epoch(&record);
+        if let Some(validation) = validation {
+            observer.gate_weights(progress.epoch, &validation.gate_weights);
+        }
+        let loss = validation.map_or(record.train_loss, |validation| validation.losses.task);
+        self.adam.config.lr = progress.plateau.step(loss, self.adam.config.lr);
+        Ok(verdict)
+    }
+
+    /// What the weights reach on the validation fold, where there is one.
+    fn validate(&self, files: &Files, progress: &Progress) -> Result<Option<Validation>> {
+        let Some(fold) = &self.validation else {
+            return Ok(None);
+        };
+        let validated = fold.validate(&self.net, self.dataset, self.stats.as_deref());
+        if matches!(validated, Err(Error::NonFinite { .. })) {
+            return Err(self.not_finite(files, progress, "score", "validation", None));
+        }
+        validated.map(Some)
     }
 
     /// Saves the state between two steps; gives the error that ends the run.
@@ -234,18 +249,14 @@ impl Run<'_> {
         } else {
             format!("the last finite weights are in {}", kept.join(" and "))
         };
-        let closer = if self.options.detect_anomaly {
-            ""
-        } else {
-            ", and train --detect-anomaly names the operation"
-        };
         Error::NonFinite {
             what: format!("the {what}"),
             epoch: Some(progress.epoch + 1),
             batch,
             advice: format!(
-                "; it began in {began}; {kept}; a lower train.lr or train.clip_norm=1 may help{closer}"
+                "; it began in {began}; {kept}; a lower train.lr or train.clip_norm=1 may help"
             ),
+            traceable: !self.options.detect_anomaly,
         }
     }
 
@@ -312,7 +323,7 @@ impl Run<'_> {
         let description = Description {
             format_version: FORMAT_VERSION,
             program: PROGRAM.to_owned(),
-            encoders: self.encoder_entries(),
+            encoders: self.dataset.encoders.clone(),
             classes: classes.names().to_vec(),
             neutral: classes
                 .neutral()

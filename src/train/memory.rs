@@ -1,18 +1,19 @@
-//! Refuses a model that this machine cannot hold, before the system ends the program for it.
+//! Refuses a model that does not fit into this machine's memory, before the system kills the program.
 
 use crate::config::Config;
+use crate::encoders::Encoder;
 use crate::error::{Error, Result};
-use crate::model::{EncoderShape, FusionNet};
+use crate::model::FusionNet;
 
 const GIB: f64 = (1_u64 << 30) as f64;
 
 /// Refuses a model whose training needs more memory than the machine has: weights and two moments of
-/// each, the batch with what the backward pass keeps of it, and the next batch. Where the system does not tell how
-/// much there is, nothing is refused.
+/// each, the batch with its intermediate values, and the next batch. If the system does not report its
+/// memory, nothing is refused.
 ///
 /// # Errors
-/// [`Error::Config`] with what is needed and what is there.
-pub(super) fn check(config: &Config, encoders: &[EncoderShape], classes: usize) -> Result<()> {
+/// [`Error::Config`] with the needed and the available memory.
+pub(super) fn check(config: &Config, encoders: &[Encoder], classes: usize) -> Result<()> {
     let parameters = FusionNet::<f32>::trainable_count(config, encoders, classes)?;
     match machine_bytes() {
         Some(there) => check_against(there, parameters, config, encoders),
@@ -24,7 +25,7 @@ fn check_against(
     there: f64,
     parameters: usize,
     config: &Config,
-    encoders: &[EncoderShape],
+    encoders: &[Encoder],
 ) -> Result<()> {
     let (train, model) = (&config.train, &config.model);
     let rows = if config.uda.enabled { 2 } else { 1 } * train.batch_size;
@@ -54,7 +55,7 @@ fn check_against(
     })
 }
 
-/// Memory of this machine in bytes; none where the system does not tell.
+/// Memory of this machine in bytes; `None` if the system does not report it.
 fn machine_bytes() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
@@ -65,10 +66,12 @@ fn machine_bytes() -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoders::Modality;
 
-    fn encoders() -> Vec<EncoderShape> {
-        let shape = |(m, &width): (usize, &usize)| EncoderShape {
+    fn encoders() -> Vec<Encoder> {
+        let shape = |(m, &width): (usize, &usize)| Encoder {
             name: format!("e{m}"),
+            modality: Modality::Other,
             width,
         };
         [70, 19, 300].iter().enumerate().map(shape).collect()
@@ -96,7 +99,7 @@ mod tests {
             message.contains("model.projection_dim (found 256)"),
             "{message}"
         );
-        // A size that no machine has, and that nothing is allocated for.
+        // A size that no machine has; nothing is allocated for it.
         config.model.shared_dim = 1 << 20;
         config.model.head_hidden = 1 << 20;
         let count = FusionNet::<f32>::trainable_count(&config, &encoders(), 6).unwrap();

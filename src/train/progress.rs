@@ -1,4 +1,4 @@
-//! What changes from epoch to epoch besides weights and moments.
+//! The state that changes from epoch to epoch, other than weights and moments.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::data::batch::Batch;
 use crate::model::FusionNet;
 use crate::nn::{Adam, Plateau};
 
-/// What changes from epoch to epoch besides weights and moments.
+/// The state that changes from epoch to epoch, other than weights and moments.
 pub(super) struct Progress {
     pub(super) epoch: usize,
     pub(super) begun: PartOfEpoch,
@@ -26,8 +26,8 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Whether the epoch is the best so far and whether to stop. Without a validation fold every
-    /// epoch is the best: the last weights count.
+    /// Whether the epoch is the best so far and whether to stop. Without a validation fold every epoch counts
+    /// as the best, so that the last weights are used.
     pub(super) fn judge(&mut self, config: &Config, validation: Option<&Validation>) -> Verdict {
         let Some(validation) = validation else {
             return Verdict {
@@ -47,10 +47,10 @@ impl Progress {
     }
 }
 
-/// How far an epoch has come.
+/// The progress of an epoch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PartOfEpoch {
-    /// Batches trained on.
+    /// Number of batches trained on.
     pub(super) batches: usize,
     pub(super) sums: Sums,
 }

@@ -1,16 +1,15 @@
-//! What a run is made from, and whether one that resumes is made from the same.
+//! The inputs of a run, and whether a resumed run has the same.
 
 use std::path::Path;
 
 use super::run::{PROGRAM, Run};
-use crate::artifact::checkpoint::EncoderEntry;
 use crate::artifact::manifest::{Environment, Manifest};
 use crate::data::fingerprint::{Fingerprint, InputFile, digest};
-use crate::error::{Error, Result};
+use crate::error::{Difference, Error, Result};
 use crate::predict::decoding::unsearched;
 
 impl Run<'_> {
-    /// What the run is made from, before its first step.
+    /// The manifest before the first step.
     pub(super) fn manifest(&self, inputs: Vec<InputFile>) -> Result<Manifest> {
         Ok(Manifest {
             program: PROGRAM.to_owned(),
@@ -18,7 +17,7 @@ impl Run<'_> {
             fold: self.options.fold,
             no_shuffle: self.options.no_shuffle,
             init: self.hash_of_init()?,
-            encoders: self.encoder_entries(),
+            encoders: self.dataset.encoders.clone(),
             classes: self.dataset.classes.names().to_vec(),
             clips: self.clips(),
             parameters: self.parameters(),
@@ -42,7 +41,7 @@ impl Run<'_> {
         Ok(Some(Fingerprint::of_file(path)?.sha256()))
     }
 
-    /// Refuses to resume a run that was made from something else.
+    /// Refuses to resume a run with other inputs.
     pub(super) fn check_same(
         &self,
         file: &Path,
@@ -56,37 +55,25 @@ impl Run<'_> {
         let here = Environment::here(&self.dataset.path);
         let init = self.hash_of_init()?;
         let differs = if comparable != self.config {
-            "another configuration"
+            Difference::Configuration
         } else if manifest.fold != self.options.fold {
-            "another fold"
+            Difference::Fold
         } else if digest(&manifest.inputs) != digest(inputs) {
-            "other input files"
+            Difference::Inputs
         } else if manifest.no_shuffle != self.options.no_shuffle {
-            "another order of rows (--no-shuffle)"
+            Difference::RowOrder
         } else if manifest.init != init {
-            "other initial weights (--init)"
+            Difference::InitialWeights
         } else if !manifest.finished && manifest.environment.kernel != here.kernel {
-            "another micro-kernel (BLENDFUSE_KERNEL), which changes the last bits"
+            Difference::Kernel
         } else if !manifest.finished && manifest.program != PROGRAM {
-            "another version of this program"
+            Difference::Program
         } else {
             return Ok(());
         };
-        Err(Error::File {
+        Err(Error::DifferentRun {
             path: file.to_owned(),
-            key: None,
-            reason: format!(
-                "was written with {differs}; resume with the same, or choose another --out"
-            ),
+            differs,
         })
-    }
-
-    pub(super) fn encoder_entries(&self) -> Vec<EncoderEntry> {
-        let entries = self.dataset.encoders.iter().map(|encoder| EncoderEntry {
-            name: encoder.name.clone(),
-            modality: encoder.modality.to_string(),
-            width: encoder.cols,
-        });
-        entries.collect()
     }
 }

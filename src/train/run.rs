@@ -1,4 +1,5 @@
-//! A training run and what is checked before anything is written; the loop is in `fit`.
+//! A training run: all checks before anything is written, and the optimiser with `train.lr`. The loop is
+//! in `fit.rs`.
 
 use std::path::PathBuf;
 
@@ -19,34 +20,34 @@ use crate::data::fingerprint::InputFile;
 use crate::data::folds::{fold, shared_actors};
 use crate::data::standardise::{self, ColumnStats};
 use crate::error::{Error, Result};
-use crate::model::{EncoderShape, FusionNet};
+use crate::model::FusionNet;
 use crate::nn::{Adam, AdamConfig};
 
 /// Name and version of this program, as files record it.
 pub const PROGRAM: &str = concat!("blendfuse ", env!("CARGO_PKG_VERSION"));
 
-/// How a run differs from the configuration's plain course.
+/// Options of a run that are not part of the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Validate on this fold; none: train on everything.
+    /// Validate on this fold; `None`: train on all clips.
     pub fold: Option<usize>,
     /// Start from these weights.
     pub init: Option<PathBuf>,
     /// Stop after this many optimiser steps.
     pub max_steps: Option<usize>,
-    /// Take rows in the order of the metadata.
+    /// Do not shuffle: take rows in the order of the metadata.
     pub no_shuffle: bool,
-    /// Name the operation where a value first stops being finite; slower, and changes no result.
+    /// Name the operation where a value first stops being finite; slower, without any effect on results.
     pub detect_anomaly: bool,
-    /// Go on from the saved state in the output folder, if there is one.
+    /// Continue from the saved state in the output folder, if there is one.
     pub resume: bool,
-    /// Looked at between steps: once asked, the run saves its state and ends.
+    /// Checked between steps: when a stop is requested, the run saves its state and ends.
     pub stop: Stop,
-    /// Hashes of the data set's files, where they are known; none: they are read and hashed.
+    /// Hashes of the data set's files, if known; `None`: the files are read and hashed.
     pub inputs: Option<Vec<InputFile>>,
 }
 
-/// Follows a run. The library prints nothing; its caller does.
+/// Observes a run. The library prints nothing; its caller does.
 pub trait Observer {
     /// Something the user should know before reading the results.
     fn warning(&mut self, _text: &str) {}
@@ -56,14 +57,14 @@ pub trait Observer {
     fn step(&mut self, _losses: &StepLosses) {}
     /// An epoch ended.
     fn epoch(&mut self, _record: &EpochRecord) {}
-    /// The gate's weights a `(N, M)` on the validation fold after an epoch, where there is one.
+    /// The gate's weights a `(N, M)` on the validation fold, if there is one, after an epoch.
     fn gate_weights(&mut self, _epoch: usize, _weights: &Array2<f64>) {}
 }
 
-/// Follows nothing.
+/// Ignores all events.
 impl Observer for () {}
 
-/// What a run came to.
+/// The results of a run.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// As written to `manifest.json`.
@@ -72,7 +73,7 @@ pub struct Outcome {
     pub history: Vec<EpochRecord>,
 }
 
-/// A run that is ready: everything the user could have got wrong has been checked.
+/// A run that is ready to start: all of the user's input has been checked.
 #[derive(Debug)]
 pub struct Run<'a> {
     pub(super) dataset: &'a Dataset,
@@ -88,37 +89,14 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Prepares a run and checks all that can be checked; writes nothing.
+    /// Prepares a run and checks all input; writes nothing.
     ///
     /// # Errors
-    /// [`Error::Config`], or one that names the fold, file or tensor at fault.
+    /// [`Error::Config`], or an error that names the fold, file or tensor at fault.
     pub fn prepare(dataset: &'a Dataset, config: &Config, options: Options) -> Result<Self> {
         config.check()?;
         let mut warnings = Vec::new();
-        let (train, validation) = match options.fold {
-            Some(number) => {
-                let fold = fold(&dataset.train, number)?;
-                let actors = shared_actors(&dataset.train, &fold);
-                if !actors.is_empty() {
-                    warnings.push(format!(
-                        "{} in both training and validation of fold {number}: scores will be optimistically biased ({})",
-                        if actors.len() == 1 { "one actor is".into() } else { format!("{} actors are", actors.len()) },
-                        warnings::listed(&actors)
-                    ));
-                }
-                (
-                    fold.train,
-                    Some(ValidationFold::new(dataset, fold.validation)?),
-                )
-            }
-            None => ((0..dataset.train.len()).collect(), None),
-        };
-        if train.len() < 2 {
-            return Err(Error::Data(format!(
-                "{} clip to train on; batch norm needs at least 2: label more clips, or hold out another fold",
-                train.len()
-            )));
-        }
+        let (train, validation) = divide(dataset, options.fold, &mut warnings)?;
         let target = target(
             dataset,
             config,
@@ -130,16 +108,9 @@ impl<'a> Run<'a> {
             warnings::of_monitor(config.train.monitor, validation, &mut warnings);
         }
         warnings::of_classes(dataset, &train, validation.as_ref(), &mut warnings);
-        let shapes: Vec<EncoderShape> = dataset
-            .encoders
-            .iter()
-            .map(|encoder| EncoderShape {
-                name: encoder.name.clone(),
-                width: encoder.cols,
-            })
-            .collect();
-        memory::check(config, &shapes, dataset.classes.len())?;
-        let mut net = FusionNet::new(config, &shapes, dataset.classes.len())?;
+        let (encoders, classes) = (&dataset.encoders, dataset.classes.len());
+        memory::check(config, encoders, classes)?;
+        let mut net = FusionNet::new(config, encoders, classes)?;
         if let Some(path) = &options.init {
             Checkpoint::read(path)?.load_into(&mut net.params)?;
             net.clamp_temperature();
@@ -170,12 +141,12 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Trainable numbers of the model.
+    /// Number of parameters of the model.
     pub fn parameters(&self) -> usize {
         self.net.params.trainable_count()
     }
 
-    /// How many clips of each kind the run uses.
+    /// Number of clips of each kind that the run uses.
     pub fn clips(&self) -> ClipCounts {
         ClipCounts {
             train: self.train.len(),
@@ -186,4 +157,35 @@ impl<'a> Run<'a> {
             target: self.target.as_ref().map_or(0, |target| target.clips),
         }
     }
+}
+
+/// The clips to train on, and the fold to validate on.
+fn divide(
+    dataset: &Dataset,
+    held_out: Option<usize>,
+    warnings: &mut Vec<String>,
+) -> Result<(Vec<usize>, Option<ValidationFold>)> {
+    let (train, validation) = match held_out {
+        Some(number) => {
+            let fold = fold(&dataset.train, number)?;
+            let actors = shared_actors(&dataset.train, &fold);
+            if !actors.is_empty() {
+                warnings.push(format!(
+                    "{} in both training and validation of fold {number}: scores will be optimistically biased ({})",
+                    if actors.len() == 1 { "one actor is".into() } else { format!("{} actors are", actors.len()) },
+                    warnings::listed(&actors)
+                ));
+            }
+            let validation = ValidationFold::new(dataset, fold.validation)?;
+            (fold.train, Some(validation))
+        }
+        None => ((0..dataset.train.len()).collect(), None),
+    };
+    if train.len() < 2 {
+        return Err(Error::Data(format!(
+            "{} clip to train on; batch norm needs at least 2: label more clips, or hold out another fold",
+            train.len()
+        )));
+    }
+    Ok((train, validation))
 }

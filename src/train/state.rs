@@ -22,9 +22,9 @@ use crate::nn::{Adam, Params, Plateau};
 /// The loop's own numbers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoopState {
-    /// Epochs done.
+    /// Number of epochs.
     pub epoch: usize,
-    /// What was done of the next one; nothing where the epoch had just ended.
+    /// The progress of the next epoch; `None` if an epoch had just ended.
     #[serde(default)]
     pub begun: PartOfEpoch,
     /// Optimiser steps taken.

@@ -1,4 +1,4 @@
-//! One optimiser step: forward, losses, backward, Adam; and where a value that is not finite began.
+//! One optimiser step: forward, losses, backward, Adam; and the origin of a value that is not finite.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +6,8 @@ use ndarray::Array2;
 
 use crate::autograd::anomaly::{Anomaly, Pass};
 use crate::autograd::{Gradients, Tape};
-use crate::data::batch::Batch;
 use crate::error::Result;
+use crate::model::loss::Losses;
 use crate::model::{Forward, FusionNet, Inputs};
 use crate::nn::{Adam, Mode};
 
@@ -24,7 +24,7 @@ pub struct StepLosses {
     pub domain: Option<f64>,
 }
 
-/// How long the parts of a step took.
+/// The durations of the parts of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StepTimes {
     /// Forward pass and losses.
@@ -43,13 +43,35 @@ pub struct StepOptions {
     pub detect_anomaly: bool,
 }
 
-/// What became of a step.
+impl StepLosses {
+    fn of(tape: &Tape<f32>, losses: &Losses) -> Self {
+        let scalar = |var| f64::from(tape.scalar(var));
+        Self {
+            total: scalar(losses.total),
+            presence: scalar(losses.presence),
+            salience: scalar(losses.salience),
+            domain: losses.domain.map(scalar),
+        }
+    }
+}
+
+impl StepOptions {
+    /// The factor that clips the gradient.
+    fn scale(self, gradients: &Gradients<f32>) -> f64 {
+        if self.clip_norm > 0.0 {
+            (self.clip_norm / (gradients.norm() + 1e-6)).min(1.0)
+        } else {
+            1.0
+        }
+    }
+}
+
+/// The outcome of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stepped {
-    /// The weights moved.
+    /// The weights were updated.
     Done(StepLosses, StepTimes),
-    /// A value was not finite; the weights are as they were, unless one of them is that value. Says
-    /// which and where it began.
+    /// A value was not finite; the weights are unchanged, unless one of them is that value.
     NotFinite {
         /// The quantity ("loss", "gradient", "value", "weight").
         what: &'static str,
@@ -58,43 +80,34 @@ pub enum Stepped {
     },
 }
 
-/// A gathered batch as the network takes it.
-pub(super) fn inputs(batch: &Batch<f32>) -> Inputs<f32> {
-    let complete = batch.present.iter().all(Option::is_none);
-    let present = (!complete).then(|| {
-        Array2::from_shape_fn((batch.rows, batch.inputs.len()), |(r, m)| {
-            batch.present[m].as_ref().is_none_or(|present| present[r])
-        })
-    });
-    Inputs::new(batch.inputs.clone(), present)
+/// The inputs of a step and its targets.
+#[derive(Clone, Debug)]
+pub struct StepBatch {
+    /// Input of the network.
+    pub inputs: Inputs<f32>,
+    /// Soft labels `(B, C)` of its first rows.
+    pub targets: Array2<f32>,
 }
 
-/// Takes one step on a batch whose first rows have the soft labels `targets (B, C)`. The products of the stepped weights with the `next`
-/// batch are formed along with the step and put into it, which saves reading the weights once more;
-/// its own step must then be the next one.
+/// Takes one step on a batch. The products of the updated weights with the `next` batch are computed
+/// along with the step and stored in it, which saves reading the weights once more; its own step must
+/// then be the next one.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) if the batch does not fit the network.
 pub fn train_step(
     net: &mut FusionNet<f32>,
     adam: &mut Adam<f32>,
-    inputs: &Inputs<f32>,
-    targets: &Array2<f32>,
+    batch: &StepBatch,
     mode: Mode,
     options: StepOptions,
-    next: Option<&mut Inputs<f32>>,
+    next: Option<&mut StepBatch>,
 ) -> Result<Stepped> {
     let began = Instant::now();
     let mut tape = Tape::new();
-    let forward = net.forward(&mut tape, inputs, mode)?;
-    let losses = net.losses(&mut tape, &forward, targets)?;
-    let scalar = |var| f64::from(tape.scalar(var));
-    let values = StepLosses {
-        total: scalar(losses.total),
-        presence: scalar(losses.presence),
-        salience: scalar(losses.salience),
-        domain: losses.domain.map(scalar),
-    };
+    let forward = net.forward(&mut tape, &batch.inputs, mode)?;
+    let losses = net.losses(&mut tape, &forward, &batch.targets)?;
+    let values = StepLosses::of(&tape, &losses);
     if options.detect_anomaly
         && let Some(anomaly) = tape.first_not_finite()
     {
@@ -121,13 +134,9 @@ pub fn train_step(
             began: parameter,
         });
     }
-    let scale = if options.clip_norm > 0.0 {
-        (options.clip_norm / (gradients.norm() + 1e-6)).min(1.0)
-    } else {
-        1.0
-    };
     net.update_running(&forward.running_updates);
-    net.step(adam, &gradients, scale, next);
+    let scale = options.scale(&gradients);
+    net.step(adam, &gradients, scale, next.map(|next| &mut next.inputs));
     if options.detect_anomaly
         && let Some(name) = net.params.first_not_finite()
     {
@@ -143,7 +152,7 @@ pub fn train_step(
     Ok(Stepped::Done(values, times))
 }
 
-/// An anomaly in words.
+/// The description of an anomaly.
 fn found(net: &FusionNet<f32>, anomaly: &Anomaly) -> Stepped {
     let names = net.params.iter();
     let names = names.filter(|(id, _)| anomaly.parameters.contains(&id.index()));

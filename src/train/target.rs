@@ -1,4 +1,4 @@
-//! The unlabelled target rows of the domain adversary: which they are, and in which order they come.
+//! The unlabelled target rows of the domain adversary, and their order.
 
 use super::validation::ValidationFold;
 use crate::config::Config;
@@ -48,12 +48,12 @@ pub(super) fn target(
             let wanted = if config.uda.target == UdaTarget::Test {
                 "no test split"
             } else {
-                "no --fold"
+                "no validation fold"
             };
             return Err(Error::Config {
                 field: "uda.enabled".into(),
                 reason: format!(
-                    "found {wanted} for the unlabelled rows; add test data, or --fold with uda.target=validation"
+                    "found {wanted} for the unlabelled rows; add a test split, or hold out a fold with uda.target=validation"
                 ),
             });
         }

@@ -1,4 +1,4 @@
-//! What a network reaches on the validation fold: losses, thresholds, official accuracies.
+//! The scores of a network on the validation fold: losses, thresholds, official accuracies.
 
 use ndarray::Array2;
 
@@ -13,14 +13,14 @@ use crate::eval::distribution::Measures;
 use crate::eval::metrics::Accuracy;
 use crate::model::FusionNet;
 use crate::predict::decoding::choose;
-use crate::predict::score::{MeanLosses, score};
+use crate::predict::score::{MeanLosses, Scoring};
 
 /// One epoch's validation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Validation {
     /// Mean losses over the fold's clips.
     pub losses: MeanLosses,
-    /// Counts behind the accuracies at the thresholds.
+    /// The counts from which the accuracies at the thresholds follow.
     pub accuracy: Accuracy,
     /// Kullback-Leibler divergence of aligned scores from the truth, mean over clips.
     pub kl: f64,
@@ -42,17 +42,17 @@ impl ValidationFold {
     /// The given clips of the training split.
     ///
     /// # Errors
-    /// [`Error::Data`] naming a clip without a label.
+    /// [`Error::Unlabelled`].
     pub fn new(dataset: &Dataset, clips: Vec<usize>) -> Result<Self> {
         let mut truths = Vec::with_capacity(clips.len());
         let mut targets = Array2::zeros((clips.len(), dataset.classes.len()));
         for (mut row, &clip) in targets.rows_mut().into_iter().zip(&clips) {
             let clip = &dataset.train.clips[clip];
             let (Some(truth), Some(target)) = (&clip.truth, &clip.target) else {
-                return Err(Error::Data(format!(
-                    "clip {} has no label to validate against",
-                    clip.filename
-                )));
+                return Err(Error::Unlabelled {
+                    clip: Some(clip.filename.clone()),
+                    purpose: "to validate against",
+                });
             };
             truths.push(truth.clone());
             row.iter_mut()
@@ -71,7 +71,7 @@ impl ValidationFold {
         &self.clips
     }
 
-    /// Whether ACC_salience is defined: some clip shows exactly two emotions.
+    /// Whether ACC_salience is defined: at least one clip shows exactly two emotions.
     pub fn has_blends(&self) -> bool {
         self.truths.iter().any(|truth| truth.parts().len() == 2)
     }
@@ -79,22 +79,20 @@ impl ValidationFold {
     /// Validates a network.
     ///
     /// # Errors
-    /// As [`score`] and [`choose`].
+    /// As [`Scoring::with_losses`] and [`choose`].
     pub fn validate(
         &self,
         net: &FusionNet<f32>,
         dataset: &Dataset,
         stats: Option<&[ColumnStats]>,
     ) -> Result<Validation> {
-        let (scores, losses) = score(
+        let scoring = Scoring {
             net,
-            &dataset.train,
-            &self.clips,
             stats,
-            &[],
-            USUAL_ALPHA,
-            true,
-        )?;
+            dropped: &[],
+            alpha: USUAL_ALPHA,
+        };
+        let (scores, losses) = scoring.with_losses(&dataset.train, &self.clips)?;
         let (thresholds, accuracy) = choose(
             &net.config().decode,
             &dataset.classes,

@@ -1,4 +1,4 @@
-//! What a user should know of the data before a run's figures are believed.
+//! Warnings about the data that a user should know before trusting a run's scores.
 
 use super::validation::ValidationFold;
 use crate::config::Monitor;
@@ -8,7 +8,7 @@ use crate::data::standardise::ColumnStats;
 /// Most names that one warning lists.
 const LISTED: usize = 5;
 
-/// A few names; the others as an ellipsis.
+/// A few names, with an ellipsis for the rest.
 pub(super) fn listed(names: &[String]) -> String {
     let shown = names[..names.len().min(LISTED)].join(", ");
     if names.len() > LISTED {
@@ -18,7 +18,7 @@ pub(super) fn listed(names: &[String]) -> String {
     }
 }
 
-/// The monitor needs blends that the fold does not have.
+/// Warns if the monitor needs blends and the fold has none.
 pub(super) fn of_monitor(
     monitor: Monitor,
     validation: &ValidationFold,
@@ -38,7 +38,7 @@ pub(super) fn of_monitor(
     }
 }
 
-/// Classes that some clip shows, but none that trains, or none that validates.
+/// Classes that occur in the data, but in no training clip or in no validation clip.
 pub(super) fn of_classes(
     dataset: &Dataset,
     train: &[usize],
@@ -75,14 +75,14 @@ pub(super) fn of_classes(
     }
 }
 
-/// Encoders whose every column is constant over the training clips that they have.
+/// Encoders all of whose columns are constant over the training clips.
 pub(super) fn of_constant_encoders(
     dataset: &Dataset,
     stats: &[ColumnStats],
     warnings: &mut Vec<String>,
 ) {
     for (encoder, stats) in dataset.encoders.iter().zip(stats) {
-        if (0..encoder.cols).all(|column| stats.is_constant(column)) {
+        if (0..encoder.width).all(|column| stats.is_constant(column)) {
             warnings.push(format!(
                 "encoder {}: every column is constant over the training clips, so it carries no information (it is standardised to 0); check how it was extracted, or leave it out",
                 encoder.name

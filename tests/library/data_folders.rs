@@ -29,7 +29,7 @@ fn six_views_of_digits() {
     let encoders: Vec<(&str, usize)> = data
         .encoders
         .iter()
-        .map(|e| (e.name.as_str(), e.cols))
+        .map(|e| (e.name.as_str(), e.width))
         .collect();
     assert_eq!(
         encoders,
@@ -66,7 +66,7 @@ fn mixtures_of_emotions() {
         (data.encoders.len(), data.train.len(), test.len()),
         (9, 495, 98)
     );
-    assert_eq!(data.encoders.iter().map(|e| e.cols).sum::<usize>(), 72);
+    assert_eq!(data.encoders.iter().map(|e| e.width).sum::<usize>(), 72);
     let mut batch = Batch::<f32>::new();
     for fold in folds::folds(&data.train) {
         let fold = folds::fold(&data.train, fold).unwrap();
@@ -78,7 +78,7 @@ fn mixtures_of_emotions() {
             clips: &fold.train,
         };
         batch.gather(all, None, Some(&stats));
-        for input in &batch.inputs {
+        for input in &batch.features {
             for column in 0..input.cols() {
                 let values = || (0..input.rows()).map(|row| f64::from(input.get(row, column)));
                 let mean = values().sum::<f64>() / input.rows() as f64;

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use blendfuse::autograd::{Scalar, Tape};
 use blendfuse::config::Config;
 use blendfuse::config::{Gate, Heads, PresenceLoss};
+use blendfuse::encoders::{Encoder, Modality, Presence};
 use blendfuse::eval::align::align;
 use blendfuse::kernels::MatRef;
 use blendfuse::kernels::layout::PackedRows;
-use blendfuse::model::{EncoderShape, FusionNet, Inputs};
+use blendfuse::model::{FusionNet, Inputs};
 use blendfuse::nn::params::WeightLayout;
 use blendfuse::nn::{Adam, AdamConfig, Mode};
 use blendfuse::testing::formats::npz::Npz;
@@ -80,12 +81,13 @@ impl<F: Scalar> Golden<F> {
         model.temperature_learned = settings.temperature_learned.unwrap_or(true);
         config.loss.presence = settings.presence.unwrap_or(config.loss.presence);
         config.uda.enabled = settings.uda;
-        let encoders: Vec<EncoderShape> = settings
+        let encoders: Vec<Encoder> = settings
             .dims
             .iter()
             .enumerate()
-            .map(|(m, &width)| EncoderShape {
+            .map(|(m, &width)| Encoder {
                 name: format!("enc{m}"),
+                modality: Modality::Other,
                 width,
             })
             .collect();
@@ -102,8 +104,8 @@ impl<F: Scalar> Golden<F> {
                 .set(id, array.values.to_f64().into_iter().map(F::of).collect());
         }
         let mut rows = Vec::new();
-        let mut present: Option<Array2<bool>> = None;
-        for (m, encoder) in encoders.iter().enumerate() {
+        let mut present: Vec<Vec<bool>> = Vec::new();
+        for encoder in &encoders {
             let x = matrix::<F>(&mut npz, &format!("x.{}", encoder.name));
             let (batch, width) = x.dim();
             rows.push(Arc::new(PackedRows::from_view(MatRef::row_major(
@@ -112,15 +114,12 @@ impl<F: Scalar> Golden<F> {
                 width,
             ))));
             let key = format!("present.{}", encoder.name);
-            if npz.arrays().contains(&key) {
+            present.push(if npz.arrays().contains(&key) {
                 let here = npz.numbers(&key).unwrap().values.to_f64();
-                let mask =
-                    present.get_or_insert_with(|| Array2::from_elem((batch, encoders.len()), true));
-                mask.column_mut(m)
-                    .iter_mut()
-                    .zip(here)
-                    .for_each(|(to, here)| *to = here != 0.0);
-            }
+                here.into_iter().map(|here| here != 0.0).collect()
+            } else {
+                vec![true; batch]
+            });
         }
         let targets = matrix(&mut npz, "y");
         assert_eq!(targets.nrows(), settings.labelled);
@@ -133,7 +132,7 @@ impl<F: Scalar> Golden<F> {
             tolerance,
             floor,
             net,
-            inputs: Inputs::new(rows, present),
+            inputs: Inputs::new(rows, Presence::from_columns(present)),
             targets,
         }
     }
@@ -261,7 +260,7 @@ impl<F: Scalar> Golden<F> {
             for ((a, b), here) in logits
                 .iter_mut()
                 .zip(&mut stored)
-                .zip(self.inputs.present.iter().flatten())
+                .zip(self.inputs.presence.mask().into_iter().flatten())
             {
                 if !here {
                     (*a, *b) = (F::zero(), F::zero());

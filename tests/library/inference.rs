@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use blendfuse::autograd::Tape;
 use blendfuse::config::Config;
+use blendfuse::encoders::{Encoder, Modality, Presence};
 use blendfuse::kernels::inference::BatchRows;
 use blendfuse::kernels::layout::PackedRows;
 use blendfuse::kernels::pack::{Pick, RowSource, RowValues, Standardise, StoredRows, gather_rows};
-use blendfuse::model::{EncoderShape, Evaluation, FusionNet, Inputs};
+use blendfuse::model::{Evaluation, FusionNet, Inputs};
 use blendfuse::nn::Mode;
 use blendfuse::nn::params::WeightLayout;
 use blendfuse::rng::{Purpose, Stream};
@@ -87,8 +88,9 @@ fn network(form: &[&str], layout: WeightLayout) -> FusionNet<f32> {
         .map(|text| parse_assignment(text).unwrap())
         .collect();
     let config = Config::from_overrides(&assignments).unwrap();
-    let encoders = WIDTHS.iter().enumerate().map(|(m, &width)| EncoderShape {
+    let encoders = WIDTHS.iter().enumerate().map(|(m, &width)| Encoder {
         name: format!("e{m}"),
+        modality: Modality::Other,
         width,
     });
     let encoders: Vec<_> = encoders.collect();
@@ -148,10 +150,11 @@ fn by_tape(net: &FusionNet<f32>, data: &Data, rows: &[Vec<Option<usize>>]) -> Ev
         );
         Arc::new(packed)
     };
-    let present =
-        Array2::from_shape_fn((rows[0].len(), WIDTHS.len()), |(r, m)| rows[m][r].is_some());
-    let present = present.iter().any(|here| !here).then_some(present);
-    let inputs = Inputs::new(rows.iter().enumerate().map(packed).collect(), present);
+    let presence = rows.iter().map(|rows| rows.iter().map(Option::is_some));
+    let inputs = Inputs::new(
+        rows.iter().enumerate().map(packed).collect(),
+        Presence::from_columns(presence),
+    );
     let mut tape = Tape::new();
     let forward = net.forward(&mut tape, &inputs, Mode::Eval).unwrap();
     Evaluation {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use blendfuse::autograd::Tape;
 use blendfuse::config::Config;
+use blendfuse::encoders::{Encoder, Modality, Presence};
 use blendfuse::kernels::MatRef;
 use blendfuse::kernels::layout::PackedRows;
-use blendfuse::model::{EncoderShape, FusionNet, Inputs};
+use blendfuse::model::{FusionNet, Inputs};
 use blendfuse::nn::params::{ParamId, WeightLayout};
 use blendfuse::nn::{Adam, AdamConfig, Mode};
 use blendfuse::rng::{Purpose, Stream};
@@ -30,12 +31,9 @@ fn inputs(missing: bool) -> Inputs<f64> {
         Arc::new(PackedRows::from_view(MatRef::row_major(&x, BATCH, width)))
     });
     // Encoder 3 is present in one row only: its running statistics are used.
-    let present = missing.then(|| {
-        Array2::from_shape_fn((BATCH, WIDTHS.len()), |(r, m)| {
-            if m == 3 { r == 2 } else { (r + m) % 4 != 0 }
-        })
-    });
-    Inputs::new(rows.to_vec(), present)
+    let here = move |r, m| !missing || if m == 3 { r == 2 } else { (r + m) % 4 != 0 };
+    let columns = (0..WIDTHS.len()).map(|m| (0..BATCH).map(move |r| here(r, m)));
+    Inputs::new(rows.to_vec(), Presence::from_columns(columns))
 }
 
 fn targets(labelled: usize) -> Array2<f64> {
@@ -81,9 +79,10 @@ fn config(settings: &[&str]) -> Config {
     Config::from_overrides(&overrides).unwrap()
 }
 
-fn encoders() -> Vec<EncoderShape> {
-    let encoders = WIDTHS.iter().enumerate().map(|(m, &width)| EncoderShape {
+fn encoders() -> Vec<Encoder> {
+    let encoders = WIDTHS.iter().enumerate().map(|(m, &width)| Encoder {
         name: format!("enc{m}"),
+        modality: Modality::Other,
         width,
     });
     encoders.collect()
@@ -190,7 +189,7 @@ fn a_batch_whose_products_are_stale_is_refused() {
     assert!(net.forward(&mut Tape::new(), &next, mode).is_ok());
 
     let mut exchanged = next.clone();
-    exchanged.rows[1] = inputs(false).rows[1].clone();
+    exchanged.features[1] = inputs(false).features[1].clone();
     refused(&net, &exchanged, "another batch");
     step(&mut net, None);
     refused(&net, &next, "weights have changed");

@@ -52,16 +52,9 @@ fn an_exploding_run_names_epoch_batch_and_place_and_keeps_finite_weights() {
     assert!(!error.is_input());
     // `load_into` refuses weights that are not finite.
     let weights = Checkpoint::read(&out.join("last.safetensors")).unwrap();
-    let shapes: Vec<_> = dataset
-        .encoders
-        .iter()
-        .map(|encoder| blendfuse::model::EncoderShape {
-            name: encoder.name.clone(),
-            width: encoder.cols,
-        })
-        .collect();
     let mut net =
-        blendfuse::model::FusionNet::<f32>::new(&config, &shapes, dataset.classes.len()).unwrap();
+        blendfuse::model::FusionNet::<f32>::new(&config, &dataset.encoders, dataset.classes.len())
+            .unwrap();
     weights.load_into(&mut net.params).unwrap();
     let manifest =
         blendfuse::artifact::manifest::Manifest::read(&out.join("manifest.json")).unwrap();

@@ -37,7 +37,7 @@ struct Case {
 impl Case {
     fn options(&self) -> FaceOptions {
         FaceOptions {
-            selection: ColumnSelection::parse(&self.groups).unwrap(),
+            selection: self.groups.parse().unwrap(),
             min_confidence: self.min_confidence,
             interpolate: self.interpolate,
         }
@@ -163,7 +163,7 @@ fn fault(text: &str, options: &FaceOptions) -> String {
 #[test]
 fn unusable_files_are_reported_with_their_position() {
     let groups = |text: &str| FaceOptions {
-        selection: ColumnSelection::parse(text).unwrap(),
+        selection: text.parse().unwrap(),
         ..FaceOptions::default()
     };
     let sure = FaceOptions {
@@ -242,7 +242,7 @@ fn unusable_files_are_reported_with_their_position() {
         assert!(message.contains(expected), "{message}");
     }
     for (text, expected) in [("au,nose", "\"nose\""), ("au,au", "twice"), ("", "\"\"")] {
-        let message = ColumnSelection::parse(text).unwrap_err().to_string();
+        let message = text.parse::<ColumnSelection>().unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
     }
 }

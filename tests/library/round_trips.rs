@@ -1,16 +1,15 @@
 //! Round trips are bit-exact: predictions, probabilities and weights. (Those of feature files are in
 //! `formats::npz::write`.)
 
-use blendfuse::artifact::checkpoint::{
-    Checkpoint, ChosenThresholds, Description, EncoderEntry, FORMAT_VERSION,
-};
+use blendfuse::artifact::checkpoint::{Checkpoint, ChosenThresholds, Description, FORMAT_VERSION};
 use blendfuse::artifact::weights_file::save_weights;
 use blendfuse::autograd::Tensor;
 use blendfuse::config::Config;
 use blendfuse::data::label::{Blend, Classes, Part};
+use blendfuse::encoders::{Encoder, Modality};
 use blendfuse::eval::probabilities::ProbabilityTable;
 use blendfuse::eval::submission::Predictions;
-use blendfuse::model::{EncoderShape, FusionNet};
+use blendfuse::model::FusionNet;
 use blendfuse::train::run::PROGRAM;
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -99,12 +98,12 @@ proptest! {
         let model = &mut config.model;
         [model.projection_dim, model.shared_dim, model.gate_hidden, model.head_hidden] = dims;
         config.train.seed = seed;
-        let shapes: Vec<EncoderShape> = widths
+        let encoders: Vec<Encoder> = widths
             .iter()
             .enumerate()
-            .map(|(m, &width)| EncoderShape { name: format!("encoder{m}"), width })
+            .map(|(m, &width)| Encoder { name: format!("encoder{m}"), modality: Modality::Video, width })
             .collect();
-        let net = FusionNet::<f32>::new(&config, &shapes, 6).unwrap();
+        let net = FusionNet::<f32>::new(&config, &encoders, 6).unwrap();
         let stats: Vec<(Vec<f32>, Vec<f32>)> = widths
             .iter()
             .map(|&width| (0..width).map(|i| (i as f32 - 3.0, 0.5 + i as f32)).unzip())
@@ -112,14 +111,7 @@ proptest! {
         let description = Description {
             format_version: FORMAT_VERSION,
             program: PROGRAM.to_owned(),
-            encoders: shapes
-                .iter()
-                .map(|shape| EncoderEntry {
-                    name: shape.name.clone(),
-                    width: shape.width,
-                    modality: "video".to_owned(),
-                })
-                .collect(),
+            encoders: encoders.clone(),
             classes: Classes::challenge().names().to_vec(),
             neutral: Some("neu".to_owned()),
             fold: Some(2),
@@ -132,15 +124,15 @@ proptest! {
         let given: Vec<(&[f32], &[f32])> = stats.iter().map(|(mean, std)| (&mean[..], &std[..])).collect();
         save_weights(&path, &net.params, &given, &description).unwrap();
         let file = Checkpoint::read(&path).unwrap();
-        let mut read = FusionNet::<f32>::blank(&config, &shapes, 6).unwrap();
+        let mut read = FusionNet::<f32>::blank(&config, &encoders, 6).unwrap();
         file.load_into(&mut read.params).unwrap();
         let bits = |tensor: &Tensor<f32>| tensor.to_row_major().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         for ((_, a), (_, b)) in net.params.iter().zip(read.params.iter()) {
             prop_assert_eq!(&a.name, &b.name);
             prop_assert_eq!(bits(&a.tensor), bits(&b.tensor), "{}", a.name);
         }
-        for (shape, (mean, std)) in shapes.iter().zip(&stats) {
-            let read = file.standardisation(&shape.name, shape.width).unwrap();
+        for (encoder, (mean, std)) in encoders.iter().zip(&stats) {
+            let read = file.standardisation(&encoder.name, encoder.width).unwrap();
             prop_assert_eq!(&read, &(mean.clone(), std.clone()));
         }
         let read = serde_json::to_value(file.description().unwrap()).unwrap();

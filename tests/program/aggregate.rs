@@ -160,7 +160,7 @@ fn only_new_clips_are_read_and_the_old_rows_stay() {
     // So is another choice of statistics or precision.
     let error = place.refused(&[&args[..], &["--stats", "mean,std"]].concat());
     assert!(
-        error.contains("was made with --stats mean,std,p10"),
+        error.contains("was made with the statistics mean,std,p10"),
         "{error}"
     );
     let error = place.refused(&[&args[..], &["--dtype", "f16"]].concat());

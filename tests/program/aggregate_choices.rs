@@ -126,12 +126,12 @@ fn patterns_and_folders_choose_and_name_clips() {
     let args = ["aggregate", "frames", "--out", "y.npz", "--recursive"];
     let error = place.refused(&args);
     assert!(
-        error.contains("both contain the clip \"clip_001\""),
+        error.contains("both belong to clip \"clip_001\""),
         "{error}"
     );
     let error = place.refused(&["aggregate", "frames", "--out", "y.npz", "--pattern", "x*"]);
     assert!(
-        error.contains("2 folders, which --recursive searches"),
+        error.contains("2 folders; --recursive searches subfolders"),
         "{error}"
     );
 }

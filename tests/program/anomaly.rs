@@ -32,7 +32,7 @@ fn what_leaves_the_range_is_named_with_its_operation() {
     assert_eq!(ran.code, 1);
     assert!(
         ran.stderr
-            .contains("train --detect-anomaly names the operation"),
+            .contains("anomaly detection names the operation (train --detect-anomaly)"),
         "{}",
         ran.stderr
     );

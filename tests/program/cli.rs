@@ -214,7 +214,7 @@ fn the_models_encoders_are_found_among_other_files() {
     let error = place.refused(&[&predict[..], &["e.json", "--drop", "clap"]].concat());
     assert_eq!(
         error,
-        "the model has no encoder clap to drop; did you mean clip? found: clip, hicmae"
+        "the model has no encoder \"clap\"; did you mean clip? found: clip, hicmae"
     );
     assert!(!place.path("e.json").exists());
 }

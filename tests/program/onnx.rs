@@ -39,14 +39,9 @@ fn exported(place: &Place) -> ModelProto {
 /// The program's scores of the test clips, and the same clips as inputs of the graph.
 fn scored(place: &Place) -> (Scores, HashMap<String, Tensor>) {
     let model = Predictor::load(&place.path("run")).unwrap();
-    let encoders: Vec<_> = model
-        .description()
-        .encoders
-        .iter()
-        .map(|encoder| (encoder.name.clone(), encoder.width))
-        .collect();
+    let encoders = &model.description().encoders;
     let needs = Needs {
-        encoders: &encoders,
+        encoders,
         dropped: &[],
         classes: &model.classes(),
     };
@@ -55,17 +50,18 @@ fn scored(place: &Place) -> (Scores, HashMap<String, Tensor>) {
         .split;
     let clips: Vec<usize> = (0..split.len()).collect();
     let scores = model.score(&split, &clips, &[]).unwrap();
-    let inputs = encoders.iter().enumerate().map(|(m, (name, width))| {
-        let mut x = ArrayD::from_elem(vec![clips.len(), *width], f64::NAN);
+    let inputs = encoders.iter().enumerate().map(|(m, encoder)| {
+        let width = encoder.width;
+        let mut x = ArrayD::from_elem(vec![clips.len(), width], f64::NAN);
         for (clip, row) in split.rows(m).iter().enumerate() {
             let Some(row) = row else { continue };
-            let mut values = vec![0.0f32; *width];
+            let mut values = vec![0.0f32; width];
             split.source(m).read(*row as usize, 0, &mut values);
             for (col, value) in values.into_iter().enumerate() {
                 x[[clip, col]] = value.into();
             }
         }
-        (name.clone(), x)
+        (encoder.name.clone(), x)
     });
     let inputs = inputs.collect();
     (scores, inputs)

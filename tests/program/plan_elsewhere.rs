@@ -170,7 +170,7 @@ fn work_refuses_to_run_anything_but_the_planned_trial() {
     let error = place.refused(&["work", "out", "../../etc"]);
     assert!(error.contains("no trial ../../etc"), "{error}");
     let error = place.refused(&["work", "data", &id]);
-    assert!(error.contains("it contains no plan.json"), "{error}");
+    assert!(error.contains("contains no plan.json"), "{error}");
     let error = place.refused(&["status", "nowhere"]);
     assert!(error.contains("no such folder"), "{error}");
     let mut other = place.command(&["work", "out", &id]);

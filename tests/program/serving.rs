@@ -21,8 +21,7 @@ fn served() -> Served {
     let short = ["--set", "train.max_epochs=3"];
     place.ok(&[&train[..], SMALL, &short].concat());
     let model = Predictor::load(&place.path("run")).unwrap();
-    let encoders = model.description().encoders.iter();
-    let encoders: Vec<_> = encoders.map(|e| (e.name.clone(), e.width)).collect();
+    let encoders = model.description().encoders.clone();
     let needs = Needs {
         encoders: &encoders,
         dropped: &[],
@@ -31,8 +30,8 @@ fn served() -> Served {
     let split = part::open(&place.path("data"), "test", needs)
         .unwrap()
         .split;
-    let rows = encoders.into_iter().enumerate().map(|(m, (name, width))| {
-        let mut x = Array2::from_elem((split.len(), width), f32::NAN);
+    let rows = encoders.into_iter().enumerate().map(|(m, encoder)| {
+        let mut x = Array2::from_elem((split.len(), encoder.width), f32::NAN);
         for (clip, mut out) in x.rows_mut().into_iter().enumerate() {
             if let Some(row) = split.rows(m)[clip] {
                 split
@@ -40,7 +39,7 @@ fn served() -> Served {
                     .read(row as usize, 0, out.as_slice_mut().unwrap());
             }
         }
-        (name, x)
+        (encoder.name, x)
     });
     let rows = rows.collect();
     Served {

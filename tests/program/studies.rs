@@ -164,7 +164,7 @@ fn a_study_of_ones_own_comes_to_the_same_whoever_runs_its_trials() {
     assert!(
         error
             .to_string()
-            .contains("contains a plan of `halving`, not of `cv`"),
+            .contains("expected a plan of `cv`; it contains one of `halving`"),
         "{error}"
     );
 }

@@ -18,7 +18,7 @@ use scan::{declares_module, first_names, op_defects, text, tokens, unexplained_u
 const LAYERS: &[&[&str]] = &[
     // The base.
     &["kernels"],
-    &["error", "suggest", "files", "rng"],
+    &["error", "encoders", "suggest", "files", "rng"],
     &["config"],
     // The engine.
     &["autograd"],

@@ -70,23 +70,9 @@ pub fn gradcheck_against(
             Input::Values(values) => values.clone(),
         })
         .collect();
-    let leaf = |tape: &mut Tape<f64>, i: usize, values: &Array2<f64>| {
-        let (rows, cols) = values.dim();
-        let flat: Vec<f64> = values.iter().copied().collect();
-        tape.variable(match inputs[i] {
-            Input::Packed(..) => {
-                Tensor::PackedWeight(Arc::new(Panels::from_row_major(&flat, rows, cols)))
-            }
-            _ => Tensor::dense(rows, cols, flat),
-        })
-    };
 
     let mut tape = Tape::new();
-    let vars: Vec<Var> = values
-        .iter()
-        .enumerate()
-        .map(|(i, x)| leaf(&mut tape, i, x))
-        .collect();
+    let vars = leaves(&mut tape, inputs, &values);
     let y = f(&mut tape, &vars)?;
     let direction = Array2::from_shape_simple_fn(tape.shape(y), || normal(&mut stream));
     let loss = tape.inner_product(y, direction.clone())?;
@@ -94,11 +80,7 @@ pub fn gradcheck_against(
 
     let loss_at = |values: &[Array2<f64>]| -> Result<f64> {
         let mut tape = Tape::new();
-        let vars: Vec<Var> = values
-            .iter()
-            .enumerate()
-            .map(|(i, x)| leaf(&mut tape, i, x))
-            .collect();
+        let vars = leaves(&mut tape, inputs, values);
         let y = derivative_of(&mut tape, &vars)?;
         let loss = tape.inner_product(y, direction.clone())?;
         Ok(tape.scalar(loss))
@@ -121,22 +103,40 @@ pub fn gradcheck_against(
             };
             let numeric = (8.0 * difference(1.0)? - difference(2.0)?) / (12.0 * STEP);
             let analytic = analytic.as_ref().map_or(0.0, |g| g[(r, c)]);
-            let scale = analytic.abs().max(numeric.abs()).max(FLOOR);
-            let relative = (analytic - numeric).abs() / scale;
-            let relative = if relative.is_nan() {
-                f64::INFINITY
-            } else {
-                relative
-            };
+            let relative = relative_difference(analytic, numeric);
             if relative > worst.relative {
-                worst = Disagreement {
-                    relative,
-                    at: (i, r, c),
-                };
+                let at = (i, r, c);
+                worst = Disagreement { relative, at };
             }
         }
     }
     Ok(worst)
+}
+
+/// A variable for each input, in its layout.
+fn leaves(tape: &mut Tape<f64>, inputs: &[Input], values: &[Array2<f64>]) -> Vec<Var> {
+    let leaf = |(input, values): (&Input, &Array2<f64>)| {
+        let (rows, cols) = values.dim();
+        let flat: Vec<f64> = values.iter().copied().collect();
+        tape.variable(match input {
+            Input::Packed(..) => {
+                Tensor::PackedWeight(Arc::new(Panels::from_row_major(&flat, rows, cols)))
+            }
+            _ => Tensor::dense(rows, cols, flat),
+        })
+    };
+    inputs.iter().zip(values).map(leaf).collect()
+}
+
+/// Infinite where one of them is NaN.
+fn relative_difference(analytic: f64, numeric: f64) -> f64 {
+    let scale = analytic.abs().max(numeric.abs()).max(FLOOR);
+    let relative = (analytic - numeric).abs() / scale;
+    if relative.is_nan() {
+        f64::INFINITY
+    } else {
+        relative
+    }
 }
 
 /// Standard normal by Box and Muller.

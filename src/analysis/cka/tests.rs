@@ -53,10 +53,10 @@ fn pairs_together_are_pairs_alone() {
         .map(|case| matrix(&case.x).mapv(|x| x as f32))
         .collect();
     let clips = embeddings[0].nrows();
-    let mut present = vec![vec![true; clips]; 3];
-    let all = pairwise_cka(&embeddings, &present).unwrap();
-    present[1][4] = false;
-    let without = pairwise_cka(&embeddings, &present).unwrap();
+    let all = pairwise_cka(&embeddings, &Presence::complete()).unwrap();
+    let column = |m: usize| (0..clips).map(move |clip| (m, clip) != (1, 4));
+    let presence = Presence::from_columns((0..3).map(column));
+    let without = pairwise_cka(&embeddings, &presence).unwrap();
     for a in 0..3 {
         for b in 0..3 {
             let alone = linear_cka(embeddings[a].view(), embeddings[b].view());
@@ -71,7 +71,7 @@ fn pairs_together_are_pairs_alone() {
     // The values of a missing clip do not matter.
     let mut other = embeddings.clone();
     other[1].row_mut(4).fill(1e6);
-    assert_eq!(pairwise_cka(&other, &present).unwrap(), without);
+    assert_eq!(pairwise_cka(&other, &presence).unwrap(), without);
 }
 
 #[test]
@@ -82,6 +82,9 @@ fn what_does_not_vary_is_like_nothing() {
     let short = array![[1.0, 2.0]];
     let error = linear_cka(x.view(), short.view()).unwrap_err();
     assert!(error.to_string().contains("expected 3 rows"), "{error}");
-    let empty = pairwise_cka(&[], &[]).unwrap();
+    let presence = Presence::from_columns([[true, false]]);
+    let error = pairwise_cka(&[array![[1.0f32], [2.0], [3.0]]], &presence).unwrap_err();
+    assert!(error.to_string().contains("presence of 3 × 1"), "{error}");
+    let empty = pairwise_cka(&[], &Presence::complete()).unwrap();
     assert_eq!(empty.dim(), (0, 0));
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::Result;
 use crate::baseline::{BaselineModel, ClassifierSpec, Recipe};
 use crate::cli::flags::common::as_flag;
-use crate::cli::flags::keys::Plain;
+use crate::cli::flags::keys::Parsed;
 use crate::cli::flags::plan::PlanArgs;
 use crate::experiments::CompareBaselines;
 
@@ -13,7 +13,7 @@ use crate::experiments::CompareBaselines;
 #[derive(Args, Clone, Copy, Debug)]
 pub struct RecipeArgs {
     /// Classifier for the rows of Table I: linear, mlp-256, mlp-512 or any other width
-    #[arg(long, value_name = "MODEL", default_value = "mlp-512", value_parser = Plain::<BaselineModel>::new())]
+    #[arg(long, value_name = "MODEL", default_value = "mlp-512", value_parser = Parsed::<BaselineModel>::new())]
     baseline_model: BaselineModel,
     /// Epochs of a baseline's classifier
     #[arg(long, value_name = "N", default_value_t = Recipe::default().epochs)]

@@ -12,7 +12,7 @@ use crate::cli::output::progress::TrainingProgress;
 use crate::cli::output::score::Score;
 use crate::cli::output::{console, progress};
 use crate::config::Config;
-use crate::data::dataset::Dataset;
+use crate::data::dataset::{Dataset, Split};
 use crate::data::label::{Blend, Classes};
 use crate::data::synth::{self, Preset, SynthOptions};
 use crate::eval::frequency::Frequencies;
@@ -83,10 +83,7 @@ impl Demo {
         let data = out.join("data");
         let bytes = synth::planned_bytes(&options).map_err(|error| match error {
             // The one of these options that has a flag here, under another name.
-            Error::Config { reason, .. } => Error::Config {
-                field: "--clips".into(),
-                reason,
-            },
+            Error::Config { reason, .. } => Error::Data(format!("--clips: {reason}")),
             other => other,
         })?;
         let bar = progress::bytes(bytes);
@@ -153,50 +150,16 @@ impl Demo {
             .test
             .as_ref()
             .ok_or_else(|| Error::Data("the demo has no test split".into()))?;
-        let clips: Vec<usize> = (0..test.len()).collect();
-        let scores = model.score(test, &clips, &[])?;
-        let classes = model.classes();
-        let decoder = model.description().decoder();
-        let decisions = decoder.decode(scores.aligned.view(), &classes)?;
-        explain::write_csv(
-            &out.join("explain.csv"),
-            &model,
-            test,
-            (&clips, &scores, &decisions),
-            &[],
-            &decoder,
-        )?;
-        let names: Vec<String> = test
-            .clips
-            .iter()
-            .map(|clip| clip.filename.clone())
-            .collect();
-        let table = ProbabilityTable {
-            filenames: names.clone(),
-            classes: classes.clone(),
-            presence: Some(scores.presence),
-            salience: Some(scores.salience),
-            aligned: scores.aligned,
-        };
-        table.write_csv(&out.join("probabilities.csv"))?;
-        let predictions = Predictions {
-            clips: names.into_iter().zip(decisions).collect(),
-        };
-        predictions.write(&out.join("predictions.json"), &classes)?;
-        predictions.write(&out.join("submission.zip"), &classes)?;
+        let predictions = predict(out, &model, test)?;
 
-        let truths = Truths::from_metadata(truth, &classes)?;
+        let truths = Truths::from_metadata(truth, &model.classes())?;
         let joined = join(&predictions.clips, &truths.clips)?;
         let always = |answer: &Blend| {
             let pairs = joined.pairs.iter().map(|(truth, _)| (*truth, answer));
             (answer.clone(), Accuracy::of(pairs))
         };
-        let seen = dataset
-            .train
-            .clips
-            .iter()
-            .filter_map(|clip| clip.truth.as_ref());
-        let frequent = Frequencies::of(seen);
+        let clips = dataset.train.clips.iter();
+        let frequent = Frequencies::of(clips.filter_map(|clip| clip.truth.as_ref()));
         let (Some((single, _)), Some((blend, _))) =
             (frequent.singles.first(), frequent.blends.first())
         else {
@@ -209,6 +172,39 @@ impl Demo {
             outcome,
         })
     }
+}
+
+/// Predicts the test split, and writes what `predict` can write.
+fn predict(out: &Path, model: &Predictor, test: &Split) -> Result<Predictions> {
+    let clips: Vec<usize> = (0..test.len()).collect();
+    let scores = model.score(test, &clips, &[])?;
+    let classes = model.classes();
+    let decoder = model.description().decoder();
+    let decisions = decoder.decode(scores.aligned.view(), &classes)?;
+    explain::write_csv(
+        &out.join("explain.csv"),
+        model,
+        test,
+        (&clips, &scores, &decisions),
+        &[],
+        &decoder,
+    )?;
+    let names = test.clips.iter().map(|clip| clip.filename.clone());
+    let names: Vec<String> = names.collect();
+    let table = ProbabilityTable {
+        filenames: names.clone(),
+        classes: classes.clone(),
+        presence: Some(scores.presence),
+        salience: Some(scores.salience),
+        aligned: scores.aligned,
+    };
+    table.write_csv(&out.join("probabilities.csv"))?;
+    let predictions = Predictions {
+        clips: names.into_iter().zip(decisions).collect(),
+    };
+    predictions.write(&out.join("predictions.json"), &classes)?;
+    predictions.write(&out.join("submission.zip"), &classes)?;
+    Ok(predictions)
 }
 
 fn text(out: &Path, written: &synth::SynthSummary, shown: &Shown, seconds: f64) -> String {

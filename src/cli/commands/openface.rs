@@ -9,6 +9,7 @@ use crate::cli::flags::clip_files::ClipFileArgs;
 use crate::cli::flags::common::{Overwrite, Threads, quoted};
 use crate::cli::flags::encoder_output;
 use crate::cli::flags::encoder_output::EncoderOutput;
+use crate::cli::flags::keys::Parsed;
 use crate::cli::output::numbers::{count, counted, cut};
 use crate::cli::output::{console, progress};
 use crate::ingest::clip_files::ClipFiles;
@@ -47,8 +48,8 @@ pub struct OpenFace {
     #[command(flatten)]
     output: EncoderOutput,
     /// Columns to use: group names separated by commas, paper, or challenge
-    #[arg(long, value_name = "GROUPS", default_value = "paper")]
-    groups: String,
+    #[arg(long, value_name = "GROUPS", default_value = "paper", value_parser = Parsed::<ColumnSelection>::new())]
+    groups: ColumnSelection,
     /// Drop frames whose face has a lower confidence, 0 to 1
     #[arg(long, value_name = "X")]
     min_confidence: Option<f64>,
@@ -74,7 +75,7 @@ impl OpenFace {
     pub fn run(&self) -> Result<()> {
         self.threads.build()?;
         let options = FaceOptions {
-            selection: ColumnSelection::parse(&self.groups)?,
+            selection: self.groups.clone(),
             min_confidence: self.min_confidence,
             interpolate: self.interpolate,
         };

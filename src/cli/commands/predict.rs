@@ -11,7 +11,7 @@ use crate::cli::flags::decoding::ThresholdArgs;
 use crate::cli::output::console;
 use crate::cli::output::numbers::{counted, threshold};
 use crate::data::label::Classes;
-use crate::data::part::{self, Needs, Part};
+use crate::data::part::{self, Needs, ScoredSplit};
 use crate::eval::decoder::Decoder;
 use crate::eval::probabilities::ProbabilityTable;
 use crate::eval::submission::Predictions;
@@ -123,7 +123,7 @@ impl Predict {
     /// Scores the clips in batches and writes the requested files; returns the decoder that was
     /// used. Only what cannot be streamed is kept in memory for all clips: emotions for --out, and
     /// probabilities for an .npz, which stores them array by array.
-    fn write(&self, model: &Predictor, part: &Part, clips: &[usize]) -> Result<Decoder> {
+    fn write(&self, model: &Predictor, part: &ScoredSplit, clips: &[usize]) -> Result<Decoder> {
         let description = model.description();
         let classes = model.classes();
         let stored = description.thresholds;
@@ -219,15 +219,13 @@ impl Predict {
         Ok(outputs)
     }
 
-    fn open(&self, model: &Predictor) -> Result<(&'static str, Part)> {
+    fn open(&self, model: &Predictor) -> Result<(&'static str, ScoredSplit)> {
         let name = match self.split {
             SplitArg::Train => "train",
             SplitArg::Test => "test",
         };
-        let encoders = model.description().encoders.iter();
-        let encoders: Vec<_> = encoders.map(|e| (e.name.clone(), e.width)).collect();
         let needs = Needs {
-            encoders: &encoders,
+            encoders: &model.description().encoders,
             dropped: &self.drop,
             classes: &model.classes(),
         };
@@ -242,7 +240,7 @@ impl Predict {
     }
 
     /// The clips to predict, with a note where the scores could mislead.
-    fn clips(&self, model: &Predictor, part: &Part) -> Result<Vec<usize>> {
+    fn clips(&self, model: &Predictor, part: &ScoredSplit) -> Result<Vec<usize>> {
         let description = model.description();
         let configured = &description.config.decode;
         let given =

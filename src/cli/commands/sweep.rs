@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::flags::common::{Overwrite, at_least_one};
-use crate::cli::flags::keys::Keyed;
+use crate::cli::flags::keys::Parsed;
 use crate::cli::flags::plan::PlanArgs;
 use crate::experiments;
 use crate::experiments::sweep::Search;
@@ -21,7 +21,7 @@ use crate::{Error, Result};
 pub struct SweepArgs {
     /// Values of a configuration key: KEY=v1,v2,…, KEY=LOW..HIGH or KEY=LOW..HIGH:log; for a grid,
     /// KEY=LOW..HIGH/5 takes 5 values of a range; repeatable
-    #[arg(long, value_name = "KEY=VALUES", value_parser = Keyed::<Parameter>::new(), hide_possible_values = true)]
+    #[arg(long, value_name = "KEY=VALUES", value_parser = Parsed::<Parameter>::with_key(), hide_possible_values = true)]
     param: Vec<Parameter>,
     /// Try N random configurations instead of all combinations
     #[arg(long, value_name = "N", conflicts_with = "tpe", value_parser = at_least_one)]

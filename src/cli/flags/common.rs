@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::keys::Keyed;
+use super::keys::Parsed;
 use crate::config::Config;
 pub use crate::files::folder_lock::holds_anything;
 use crate::suggest::nearest_path;
@@ -62,7 +62,7 @@ pub struct ConfigArgs {
     config: Option<PathBuf>,
     /// Set one key, overriding the file: model.top_k=16, train.monitor=kl,
     /// 'data.encoders=["clip","hicmae"]'; repeatable
-    #[arg(long, value_name = "KEY=VALUE", value_parser = Keyed::<String>::new(), hide_possible_values = true)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = Parsed::<String>::with_key(), hide_possible_values = true)]
     set: Vec<String>,
     /// Random seed: initial weights, order of clips, dropout [default: 0]; the same seed and data
     /// give bit-identical weights
@@ -167,10 +167,8 @@ pub fn as_flag(prefix: &str, error: Error) -> Error {
                 let name = name.replace(['.', '_'], "-");
                 format!("--{name}")
             });
-            Error::Config {
-                field: flags.collect::<Vec<_>>().join(", "),
-                reason,
-            }
+            let flags = flags.collect::<Vec<_>>().join(", ");
+            Error::Data(format!("{flags}: {reason}"))
         }
         other => other,
     }

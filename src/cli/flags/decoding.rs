@@ -1,29 +1,40 @@
 //! Flags for decoding probabilities into emotions.
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
-use crate::config::NeutralRule;
+use crate::config::{DecodeRules, NeutralRule};
 use crate::data::label::Classes;
 use crate::eval::rules::{Rules, Thresholds};
 use crate::suggest::instead;
 use crate::{Error, Result};
 
-/// Which rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum RulesArg {
-    /// The paper's, on the ratio of the two highest scores
-    Paper,
-    /// The challenge's baseline, on their difference
-    Challenge,
+impl ValueEnum for DecodeRules {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Paper, Self::Challenge]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Paper => PossibleValue::new("paper")
+                .help("The paper's, on the ratio of the two highest scores"),
+            Self::Challenge => PossibleValue::new("challenge")
+                .help("The challenge's baseline, on their difference"),
+        })
+    }
 }
 
-/// What to do if neutral passes the threshold together with others but is not the highest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum NeutralArg {
-    /// Drop neutral and decode the rest
-    Drop,
-    /// Keep only the highest emotion
-    KeepOne,
+impl ValueEnum for NeutralRule {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Drop, Self::KeepOne]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Drop => PossibleValue::new("drop").help("Drop neutral and decode the rest"),
+            Self::KeepOne => PossibleValue::new("keep-one").help("Keep only the highest emotion"),
+        })
+    }
 }
 
 /// Rules, but no thresholds.
@@ -31,11 +42,11 @@ pub enum NeutralArg {
 pub struct RulesArgs {
     /// Decoding rules: the paper's, or those of the challenge's baseline code
     #[arg(long, value_enum, default_value = "paper")]
-    rules: RulesArg,
+    rules: DecodeRules,
     /// Paper's rules: what to do if neutral passes the presence threshold together with other
     /// emotions but is not the highest
     #[arg(long, value_enum, default_value = "drop")]
-    neutral: NeutralArg,
+    neutral: NeutralRule,
     /// The class that counts as neutral [default: neu, if there is such a class]
     #[arg(long, value_name = "CLASS")]
     neutral_class: Option<String>,
@@ -45,12 +56,9 @@ impl RulesArgs {
     /// The rules.
     pub fn rules(&self) -> Rules {
         match self.rules {
-            RulesArg::Challenge => Rules::Challenge,
-            RulesArg::Paper => Rules::Paper {
-                neutral: match self.neutral {
-                    NeutralArg::Drop => NeutralRule::Drop,
-                    NeutralArg::KeepOne => NeutralRule::KeepOne,
-                },
+            DecodeRules::Challenge => Rules::Challenge,
+            DecodeRules::Paper => Rules::Paper {
+                neutral: self.neutral,
             },
         }
     }

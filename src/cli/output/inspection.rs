@@ -2,6 +2,7 @@
 
 use super::numbers::{PlainTable, bytes, count, counted, cut};
 use crate::data::inspect::{EncoderReport, FileReport, Inspection};
+use crate::encoders::Modality;
 
 /// The contents of the files, and statistics of their rows.
 pub fn text(found: &Inspection) -> String {
@@ -37,9 +38,9 @@ fn files(found: &Inspection, has_test: bool) -> String {
         };
         let mut row = vec![
             cut(&encoder.name, 22),
-            match encoder.modality.as_str() {
-                "multimodal" => "multi".to_owned(),
-                other => other.to_owned(),
+            match encoder.modality {
+                Modality::Multimodal => "multi".to_owned(),
+                other => other.to_string(),
             },
             cell(encoder.width),
             encoder.dtype.clone().unwrap_or_else(|| "?".into()),

@@ -6,4 +6,5 @@ pub mod inspection;
 pub mod numbers;
 pub mod plan_progress;
 pub mod progress;
+pub mod remedy;
 pub mod score;

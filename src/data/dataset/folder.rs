@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::data::metadata::Metadata;
-use crate::data::registry::Modality;
-use crate::error::{Error, Result};
-use crate::suggest::{instead, path_instead};
+use crate::encoders::Modality;
+use crate::error::{Error, NeededBy, Result};
+use crate::suggest::path_instead;
 
 /// Checks that a path is a data folder: that it exists and has training metadata.
 pub(in crate::data) fn check_data_folder(path: &Path) -> Result<()> {
@@ -28,10 +28,11 @@ pub(in crate::data) fn check_data_folder(path: &Path) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::Data(format!(
-        "{}: expected a data folder with train_metadata.csv and features/train/NAME.npz; {found}",
-        path.display()
-    )))
+    Err(Error::Missing {
+        path: path.to_owned(),
+        expected: "a data folder with train_metadata.csv and features/train/NAME.npz".into(),
+        found,
+    })
 }
 
 /// The only subfolder that is a data folder.
@@ -44,11 +45,10 @@ fn inside(path: &Path, holds: impl Fn(&Path) -> bool) -> Option<PathBuf> {
 
 /// Names of the `.npz` files of a folder, without the extension.
 pub(in crate::data) fn feature_files(folder: &Path) -> Result<Vec<String>> {
-    let expected = |found: &str| {
-        Error::Data(format!(
-            "{}: expected a folder with one NAME.npz per encoder; {found}",
-            folder.display()
-        ))
+    let expected = |found: &str| Error::Missing {
+        path: folder.to_owned(),
+        expected: "a folder with one NAME.npz per encoder".into(),
+        found: found.to_owned(),
     };
     if !folder.is_dir() {
         return Err(expected("no such folder"));
@@ -95,12 +95,11 @@ pub(super) fn select(
         return fault("is empty; expected at least one encoder".into());
     }
     if let Some(unknown) = subset.iter().find(|wanted| !known(wanted)) {
-        let all: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
-        return fault(format!(
-            "{} has no encoder {unknown:?}{}",
-            folder.display(),
-            instead(unknown, all)
-        ));
+        return Err(Error::UnknownEncoder {
+            owner: format!("configuration: data.encoders: {}", folder.display()),
+            name: unknown.clone(),
+            known: names.into_iter().map(|(name, _)| name).collect(),
+        });
     }
     Ok(names
         .into_iter()
@@ -112,12 +111,20 @@ pub(super) fn select(
 pub(super) fn check_test_files(files: &[PathBuf], test: &Metadata) -> Result<()> {
     match files.iter().find(|file| !file.is_file()) {
         None => Ok(()),
-        Some(missing) => Err(Error::Data(format!(
-            "{}: missing, but the training split has this encoder and {} lists {} clips; add the file or leave the encoder out (data.encoders)",
-            missing.display(),
-            test.path.display(),
-            test.clips.len()
-        ))),
+        Some(missing) => Err(missing_features(missing, &test.path, test.clips.len())),
+    }
+}
+
+/// The error for an encoder that a test split lacks; `table` lists its clips.
+pub(in crate::data) fn missing_features(file: &Path, table: &Path, clips: usize) -> Error {
+    let encoder = file.file_stem().unwrap_or_default();
+    Error::MissingFeatures {
+        path: file.to_owned(),
+        encoder: encoder.to_string_lossy().into_owned(),
+        needed_by: NeededBy::TestSplit {
+            table: table.to_owned(),
+            clips,
+        },
     }
 }
 

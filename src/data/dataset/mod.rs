@@ -8,8 +8,9 @@ use super::features::Features;
 use super::filename::clip_key;
 use super::label::{Blend, Classes};
 use super::metadata::{Clip, Metadata};
-use super::registry::{Modality, arrange};
+use super::registry::arrange;
 use crate::config::DataConfig;
+use crate::encoders::{Encoder, Modality, Presence};
 use crate::kernels::pack::StoredRows;
 use crate::suggest::instead;
 use crate::{Error, Result};
@@ -17,19 +18,8 @@ use crate::{Error, Result};
 mod folder;
 mod inputs;
 
-pub(super) use folder::{check_data_folder, check_untrained, feature_files};
+pub(super) use folder::{check_data_folder, check_untrained, feature_files, missing_features};
 use folder::{check_test_files, select};
-
-/// One encoder of a data set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncoderInfo {
-    /// Name of its feature file, without `.npz`.
-    pub name: String,
-    /// What it looks at.
-    pub modality: Modality,
-    /// Features D of a clip.
-    pub cols: usize,
-}
 
 /// An open data folder.
 #[derive(Debug)]
@@ -37,7 +27,7 @@ pub struct Dataset {
     /// The folder.
     pub path: PathBuf,
     /// Encoders in the order of everything that is indexed by encoder.
-    pub encoders: Vec<EncoderInfo>,
+    pub encoders: Vec<Encoder>,
     /// Classes in the order of every target.
     pub classes: Classes,
     /// The training split; every clip is labelled.
@@ -165,10 +155,10 @@ impl Dataset {
         };
         let encoders = names.into_iter().zip(&train.features);
         let encoders = encoders
-            .map(|((name, modality), features)| EncoderInfo {
+            .map(|((name, modality), features)| Encoder {
                 name,
                 modality,
-                cols: features.cols(),
+                width: features.cols(),
             })
             .collect();
         Ok(Dataset {
@@ -289,6 +279,15 @@ impl Split {
     /// For each clip its row of an encoder's matrix; `None` where the encoder lacks the clip.
     pub fn rows(&self, encoder: usize) -> &[Option<u32>] {
         &self.rows[encoder]
+    }
+
+    /// Which encoders each of the given clips has.
+    pub fn presence(&self, clips: &[usize]) -> Presence {
+        let column = |rows: &Vec<Option<u32>>| {
+            let here = |&clip: &usize| rows[clip].is_some();
+            clips.iter().map(here).collect::<Vec<bool>>()
+        };
+        Presence::from_columns(self.rows.iter().map(column))
     }
 
     /// Number of encoders.

@@ -8,11 +8,12 @@ use rayon::prelude::*;
 use super::rows::Rows;
 use super::shift::{self, Sample, Shift};
 use super::{EncoderReport, FileReport, Inspection};
-use crate::data::dataset::{check_untrained, feature_files};
+use crate::data::dataset::{check_untrained, feature_files, missing_features};
 use crate::data::features::Features;
 use crate::data::metadata::Clip;
-use crate::data::registry::{Modality, arrange};
+use crate::data::registry::arrange;
 use crate::data::standardise::ColumnStats;
+use crate::encoders::Modality;
 use crate::error::{Error, Result};
 
 /// The names of the splits in paths.
@@ -41,6 +42,7 @@ impl Inspection {
     /// Reads every feature file of both splits; `clips` are those of the metadata, if readable.
     pub(super) fn features(&mut self, path: &Path, clips: [Option<Vec<Clip>>; 2], has_test: bool) {
         let folders = SPLITS.map(|part| path.join("features").join(part));
+        let table = path.join("test_metadata.csv");
         let Some(names) = self.note(feature_files(&folders[0])) else {
             return;
         };
@@ -59,13 +61,11 @@ impl Inspection {
         let open = |encoder: &(String, Modality), part: usize| {
             let file = folders[part].join(format!("{}.npz", encoder.0));
             match Open::read(&file, clips[part].as_deref()) {
-                Err(Error::Read { path, source })
+                Err(Error::Read { source, .. })
                     if part == 1 && source.kind() == std::io::ErrorKind::NotFound =>
                 {
-                    Err(Error::Data(format!(
-                        "{}: missing, but the training split has this encoder; add the file or leave the encoder out (data.encoders)",
-                        path.display()
-                    )))
+                    let listed = clips[1].as_ref().map_or(0, Vec::len);
+                    Err(missing_features(&file, &table, listed))
                 }
                 read => read,
             }
@@ -82,38 +82,19 @@ impl Inspection {
         let mut complete = true;
         let mut twins = Vec::new();
         for ((name, modality), files) in arranged.into_iter().zip(files) {
-            let [train, test] = files
+            let parts = files
                 .parts
                 .map(|file| file.and_then(|file| self.note(file)));
-            complete &= train.is_some();
-            for (part, file) in [&train, &test].into_iter().enumerate() {
+            complete &= parts[0].is_some();
+            for (has, file) in has.iter_mut().zip(&parts) {
                 let Some(file) = file else { continue };
-                self.problems.extend(file.problem.clone());
-                let has = has[part].get_or_insert_with(|| vec![false; file.has.len()]);
+                let has = has.get_or_insert_with(|| vec![false; file.has.len()]);
                 has.iter_mut()
                     .zip(&file.has)
                     .for_each(|(has, &here)| *has |= here);
             }
-            if let (Some(train), Some(test)) = (&train, &test)
-                && train.cols != test.cols
-            {
-                self.problems.push(format!(
-                    "encoder {name}: {} columns in training, {} in test; expected the same",
-                    train.cols, test.cols
-                ));
-            }
-            self.warn_of(&name, train.as_ref());
             twins.extend(files.twins.map(|found| (name.clone(), found)));
-            self.encoders.push(EncoderReport {
-                name,
-                modality: modality.to_string(),
-                width: train.as_ref().map(|file| file.cols),
-                dtype: train.as_ref().map(|file| file.dtype.to_owned()),
-                constant_columns: train.as_ref().and_then(|file| file.constant_columns),
-                train: train.map(|file| file.report),
-                test: test.map(|file| file.report),
-                shift: files.shift,
-            });
+            self.report(name, modality, parts, files.shift);
         }
         if let Some((name, (count, test, train))) = twins.first() {
             self.warnings.push(format!(
@@ -127,6 +108,38 @@ impl Inspection {
                 self.clips_nowhere(part, clips.as_deref(), has);
             }
         }
+    }
+
+    /// Reports the training and the test file of an encoder.
+    fn report(
+        &mut self,
+        name: String,
+        modality: Modality,
+        [train, test]: [Option<Told>; 2],
+        shift: Option<Shift>,
+    ) {
+        for file in [&train, &test].into_iter().flatten() {
+            self.problems.extend(file.problem.clone());
+        }
+        if let (Some(train), Some(test)) = (&train, &test)
+            && train.cols != test.cols
+        {
+            self.problems.push(format!(
+                "encoder {name}: {} columns in training, {} in test; expected the same",
+                train.cols, test.cols
+            ));
+        }
+        self.warn_of(&name, train.as_ref());
+        self.encoders.push(EncoderReport {
+            name,
+            modality,
+            width: train.as_ref().map(|file| file.cols),
+            dtype: train.as_ref().map(|file| file.dtype.to_owned()),
+            constant_columns: train.as_ref().and_then(|file| file.constant_columns),
+            train: train.map(|file| file.report),
+            test: test.map(|file| file.report),
+            shift,
+        });
     }
 
     fn warn_of(&mut self, name: &str, train: Option<&Told>) {

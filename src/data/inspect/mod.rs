@@ -10,6 +10,7 @@ use super::filename::clip_key;
 use super::label::Classes;
 use super::metadata::{Clip, Metadata};
 use crate::Result;
+use crate::encoders::Modality;
 
 mod encoders;
 mod labels;
@@ -102,7 +103,7 @@ pub struct EncoderReport {
     /// Name of its files.
     pub name: String,
     /// Its modality.
-    pub modality: String,
+    pub modality: Modality,
     /// Number of columns of its training file.
     pub width: Option<usize>,
     /// Data type of its training file, in NumPy's notation.
@@ -200,8 +201,9 @@ impl Inspection {
         let numbers: BTreeSet<usize> = clips.iter().filter_map(|clip| clip.fold).collect();
         self.clips_without_fold = clips.iter().filter(|clip| clip.fold.is_none()).count();
         if numbers.is_empty() {
-            self.warnings
-                .push("no clip has a fold: train --fold needs a column fold".into());
+            self.warnings.push(
+                "no clip has a fold, so none can be held out: that needs a column fold".into(),
+            );
             return;
         }
         for fold in numbers {

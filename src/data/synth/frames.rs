@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::SynthOptions;
 use super::clips::{Draw, SynthClip};
-use super::signal::{Encoder, Noise, World};
+use super::signal::{Noise, SynthEncoder, World};
 use crate::data::filename::clip_key;
 use crate::data::registry::PAPER_ENCODERS;
 use crate::formats::npz::write::npy_header;
@@ -38,7 +38,7 @@ pub fn write(
     folder: &Path,
     options: &SynthOptions,
     mean: usize,
-    (world, encoder): (&World, &Encoder),
+    (world, encoder): (&World, &SynthEncoder),
     clips: &[&SynthClip],
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<u64> {

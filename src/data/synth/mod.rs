@@ -24,7 +24,7 @@ use crate::{Error, Result};
 pub use scenario::Scenario;
 
 use clips::{Cast, SynthClip};
-use signal::{Encoder, World};
+use signal::{SynthEncoder, World};
 
 /// The first encoders of a reduced set, which cover every family. The others follow in the registry's
 /// order.
@@ -231,38 +231,18 @@ pub fn write(
         .flat_map(|place| [(place, false), (place, true)])
         .collect();
     jobs.sort_by_key(|&(place, test)| (std::cmp::Reverse(encoders[place].cols()), test));
+    let writer = Writer {
+        path,
+        options,
+        cast: &cast,
+        world: &world,
+        encoders: &encoders,
+        progress,
+    };
     let written: Vec<Result<u64>> = jobs
         .into_par_iter()
         .with_max_len(1)
-        .map(|(place, test)| {
-            let (part, clips) = if test {
-                ("test", &cast.test)
-            } else {
-                ("train", &cast.train)
-            };
-            let encoder = &encoders[place];
-            let file = path
-                .join("features")
-                .join(part)
-                .join(format!("{}.npz", encoder.name()));
-            let rows = rows(options, clips, test, place);
-            if let Some(mean) = options.frames {
-                let folder = path.join("frames").join(encoder.name());
-                let clips: Vec<&SynthClip> = rows.iter().map(|&row| &clips[row]).collect();
-                return frames::write(&folder, options, mean, (&world, encoder), &clips, progress);
-            }
-            let row_bytes = (encoder.cols() * options.precision.size()) as u64;
-            write::write(&file, |npz| {
-                let shape = [rows.len(), encoder.cols()];
-                npz.rows("X", options.precision, shape, |row, out| {
-                    encoder.fill(&world, &clips[rows[row]], out);
-                    progress(row_bytes);
-                })?;
-                let names: Vec<&str> = rows.iter().map(|&clip| clips[clip].name.as_str()).collect();
-                npz.names("filenames", &names)
-            })?;
-            Ok(rows.len() as u64 * row_bytes)
-        })
+        .map(|(place, test)| writer.write(place, test))
         .collect();
     let bytes = written.into_iter().sum::<Result<u64>>()?;
     let test_truth = truth::write(path, options, &cast, &world, &encoders)?;
@@ -278,6 +258,49 @@ pub fn write(
     })
 }
 
+/// Writes the features or frames of one encoder and split after another.
+struct Writer<'a> {
+    path: &'a Path,
+    options: &'a SynthOptions,
+    cast: &'a Cast,
+    world: &'a World,
+    encoders: &'a [SynthEncoder],
+    progress: &'a (dyn Fn(u64) + Sync),
+}
+
+impl Writer<'_> {
+    /// Gives the bytes of the values.
+    fn write(&self, place: usize, test: bool) -> Result<u64> {
+        let (options, progress) = (self.options, self.progress);
+        let (part, clips) = if test {
+            ("test", &self.cast.test)
+        } else {
+            ("train", &self.cast.train)
+        };
+        let encoder = &self.encoders[place];
+        let rows = rows(options, clips, test, place);
+        if let Some(mean) = options.frames {
+            let folder = self.path.join("frames").join(encoder.name());
+            let clips: Vec<&SynthClip> = rows.iter().map(|&row| &clips[row]).collect();
+            let of_encoder = (self.world, encoder);
+            return frames::write(&folder, options, mean, of_encoder, &clips, progress);
+        }
+        let folder = self.path.join("features").join(part);
+        let file = folder.join(format!("{}.npz", encoder.name()));
+        let row_bytes = (encoder.cols() * options.precision.size()) as u64;
+        write::write(&file, |npz| {
+            let shape = [rows.len(), encoder.cols()];
+            npz.rows("X", options.precision, shape, |row, out| {
+                encoder.fill(self.world, &clips[rows[row]], out);
+                progress(row_bytes);
+            })?;
+            let names: Vec<&str> = rows.iter().map(|&clip| clips[clip].name.as_str()).collect();
+            npz.names("filenames", &names)
+        })?;
+        Ok(rows.len() as u64 * row_bytes)
+    }
+}
+
 /// Registry indices of the encoders to write, ascending.
 fn chosen(options: &SynthOptions) -> Vec<usize> {
     let mut order: Vec<usize> = FIRST.iter().filter_map(|name| find(name)).collect();
@@ -287,13 +310,13 @@ fn chosen(options: &SynthOptions) -> Vec<usize> {
     order
 }
 
-fn encoders(options: &SynthOptions) -> Vec<Encoder> {
+fn encoders(options: &SynthOptions) -> Vec<SynthEncoder> {
     let chosen = chosen(options);
     let blind = signal::blind(options, chosen.len());
     let encoders = chosen.into_iter().enumerate();
     encoders
         .map(|(place, index)| {
-            Encoder::draw(
+            SynthEncoder::draw(
                 options.seed,
                 index,
                 frame_size(options, index),

@@ -194,7 +194,7 @@ pub fn blind(options: &SynthOptions, encoders: usize) -> Vec<bool> {
 }
 
 /// One encoder: its fixed weights.
-pub struct Encoder {
+pub struct SynthEncoder {
     index: usize,
     family: usize,
     blind: bool,
@@ -212,9 +212,9 @@ struct FrameFeature {
     spread: [f64; FACTORS],
 }
 
-impl Encoder {
+impl SynthEncoder {
     /// Draws the weights of the registry's encoder `index` with `frame_size` features per frame.
-    pub fn draw(seed: u64, index: usize, frame_size: usize, blind: bool) -> Encoder {
+    pub fn draw(seed: u64, index: usize, frame_size: usize, blind: bool) -> SynthEncoder {
         let mut stream = stream(seed, Draw::Weights, index);
         let quality = if blind {
             0.0
@@ -232,7 +232,7 @@ impl Encoder {
         let mut stream = self::stream(seed, Draw::Weights, REGISTRY.len() + index);
         let raw: [f64; SHARED] = std::array::from_fn(|_| normal(&mut stream));
         let norm = raw.iter().map(|x| x * x).sum::<f64>().sqrt();
-        Encoder {
+        SynthEncoder {
             noticed: raw.map(|x| NOTICED * x / norm),
             index,
             family: family_of(REGISTRY[index].name),

@@ -89,7 +89,7 @@ fn what_is_written_opens_and_holds_its_truth() {
     let encoders: Vec<(&str, usize)> = data
         .encoders
         .iter()
-        .map(|e| (e.name.as_str(), e.cols))
+        .map(|e| (e.name.as_str(), e.width))
         .collect();
     assert_eq!(encoders, summary.encoders);
     assert_eq!(data.train.len(), 188);

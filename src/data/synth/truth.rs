@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::SynthOptions;
 use super::clips::{Cast, SynthClip};
-use super::signal::{Encoder, World};
+use super::signal::{SynthEncoder, World};
 use crate::Result;
 use crate::data::label::CHALLENGE_CLASSES;
 use crate::files::atomic_file;
@@ -28,7 +28,7 @@ pub fn write(
     options: &SynthOptions,
     cast: &Cast,
     world: &World,
-    encoders: &[Encoder],
+    encoders: &[SynthEncoder],
 ) -> Result<PathBuf> {
     let json = ground_truth(options, encoders);
     atomic_file::write(&path.join("ground_truth.json"), |out| {
@@ -53,7 +53,7 @@ pub fn write(
     Ok(truth)
 }
 
-fn ground_truth(options: &SynthOptions, encoders: &[Encoder]) -> serde_json::Value {
+fn ground_truth(options: &SynthOptions, encoders: &[SynthEncoder]) -> serde_json::Value {
     let encoders: Vec<_> = encoders
         .iter()
         .map(|encoder| {
@@ -93,7 +93,7 @@ fn clips(
     options: &SynthOptions,
     cast: &Cast,
     world: &World,
-    encoders: &[Encoder],
+    encoders: &[SynthEncoder],
 ) -> Result<()> {
     let mut header = vec!["filename", "split", "actor", "challenge_name", "condition"];
     header.extend(CHALLENGE_CLASSES);
@@ -116,7 +116,7 @@ fn clips(
             let numbers = clip.script.mixture().into_iter().chain(clip.shown);
             let start = start.into_iter().map(str::to_string);
             let lost = encoders.iter().filter(|encoder| encoder.loses(world, clip));
-            let lost: Vec<&str> = lost.map(Encoder::name).collect();
+            let lost: Vec<&str> = lost.map(SynthEncoder::name).collect();
             let lost = some_lost.then(|| lost.join(" "));
             let numbers = numbers.map(|x| format!("{x:.6}"));
             start.chain(numbers).chain(lost).collect()

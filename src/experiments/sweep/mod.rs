@@ -1,5 +1,5 @@
 //! Configurations that differ in a few keys, each cross-validated: all of a grid, some at random, or
-//! one after the other where a model of the results so far expects most.
+//! sequentially, where a model of the results so far expects the best scores.
 
 mod search;
 pub mod space;
@@ -15,7 +15,7 @@ use self::search::{SearchOptions, check_values};
 use self::space::Parameter;
 use super::comparison::Row;
 use super::study::{Setup, Study};
-use crate::error::{Error, Result};
+use crate::error::{Error, ParameterFault, Result};
 use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
 
@@ -29,14 +29,14 @@ pub struct Sweep {
     pub search: Search,
 }
 
-/// What a sweep found.
+/// The results of a sweep.
 #[derive(Debug)]
 pub struct Swept {
-    /// What was tried, in order, each configuration once.
+    /// The configurations that were tried, in order, each once.
     pub tried: Vec<Tried>,
-    /// A row for each; compared with the best.
+    /// One row each, compared with the best.
     pub rows: Vec<Row>,
-    /// The place of the highest validation average; of equal ones the first.
+    /// The index of the highest validation average; of equal ones the first.
     pub best: Option<usize>,
     /// Configurations without a row, and why.
     pub same: Vec<String>,
@@ -53,14 +53,12 @@ impl Sweep {
     /// Refuses keys that cannot be swept, or none at all.
     ///
     /// # Errors
-    /// [`Error::Config`].
+    /// [`Error::Parameter`].
     pub fn check(&self) -> Result<()> {
         if self.parameters.is_empty() {
-            return Err(Error::Config {
-                field: "--param".into(),
-                reason:
-                    "nothing to sweep; expected at least one, as in --param model.top_k=2,10,22"
-                        .into(),
+            return Err(Error::Parameter {
+                parameter: String::new(),
+                fault: ParameterFault::Absent,
             });
         }
         space::check(&self.parameters)

@@ -1,4 +1,4 @@
-//! How a sweep finds configurations, and how far it is.
+//! How a sweep proposes configurations, and its state while it runs.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +13,11 @@ use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
 use crate::rng::{Purpose, Stream};
 
-/// Configurations that are proposed from the same results and run side by side. A number of its own,
-/// so that cores and jobs change nothing.
+/// Number of configurations that are proposed from the same results and run in parallel. A constant, so
+/// that the number of cores or jobs changes nothing.
 const SIDE_BY_SIDE: usize = 2;
 
-/// How configurations are found.
+/// How configurations are proposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Search {
     /// All combinations.
@@ -28,19 +28,19 @@ pub enum Search {
     Tpe(usize),
 }
 
-/// The options of a sweep as `plan.json` has them.
+/// The options of a sweep as stored in `plan.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct SearchOptions {
     pub(super) param: Vec<Parameter>,
     random: Option<usize>,
     tpe: Option<usize>,
-    /// Only where a grid is not the default.
+    /// Only if a grid is not the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     grid: Option<bool>,
 }
 
 impl SearchOptions {
-    /// Those of a study that takes a grid where no option says otherwise.
+    /// The options of a study whose default is a grid.
     pub(super) fn or_grid(param: Vec<Parameter>, search: Search) -> Self {
         let (random, tpe) = match search {
             Search::Grid => (None, None),
@@ -55,7 +55,7 @@ impl SearchOptions {
         }
     }
 
-    /// Those of a study that takes a grid only where an option says so.
+    /// The options of a study whose default is not a grid.
     pub(super) fn naming_grid(param: Vec<Parameter>, search: Search) -> Self {
         Self {
             grid: Some(search == Search::Grid),
@@ -90,9 +90,9 @@ pub struct Searching {
     /// The configurations that were tried, as entries and as points, in the same order.
     comparison: Comparison,
     tried: Vec<Tried>,
-    /// The validation averages of those of them that have ended; none of one that failed.
+    /// The validation averages of the configurations that have ended; `None` for one that failed.
     averages: Vec<Option<f64>>,
-    /// Configurations proposed so far, with those that train as another does.
+    /// Number of configurations proposed so far, including those that are equivalent to another.
     proposed: usize,
     same: Vec<String>,
 }
@@ -146,7 +146,7 @@ impl Searching {
             return Ok(());
         };
         let before = plan.trials().len();
-        // A proposal that trains as an earlier configuration does adds no trial.
+        // A proposal that is equivalent to an earlier configuration adds no trial.
         while self.proposed < count
             && plan.trials().len() == before
             && self.have_ended(setup, outcomes)
@@ -165,7 +165,7 @@ impl Searching {
         Ok(())
     }
 
-    /// Whether all configurations so far have ended; notes their averages.
+    /// Whether all configurations so far have ended; records their averages.
     fn have_ended(&mut self, setup: &Setup, outcomes: &Outcomes) -> bool {
         for place in self.averages.len()..self.tried.len() {
             let folds = self.comparison.folds(place);
@@ -181,14 +181,14 @@ impl Searching {
         true
     }
 
-    /// The configuration of a number in a random search.
+    /// The configuration with this number in a random search.
     fn random(&self, setup: &Setup, number: usize) -> Point {
         let mut stream = Stream::new(setup.config.train.seed, Purpose::Sweep, 0, number);
         let drawn = |parameter: &Parameter| (parameter.key.clone(), parameter.draw(&mut stream));
         self.parameters.iter().map(drawn).collect()
     }
 
-    /// Adds the configurations that train as nothing added before does.
+    /// Adds the configurations that are not equivalent to an earlier one.
     fn add(&mut self, points: Vec<Point>, setup: &Setup, plan: &mut Plan) -> Result<()> {
         for point in points {
             let name = space::name(&point);
@@ -222,7 +222,7 @@ impl Searching {
         Ok(())
     }
 
-    /// Table V's figure, where the number of kept encoders is all that is swept.
+    /// Table V's figure, if top-k is the only parameter.
     fn paper(&self, config: &Config, encoders: usize) -> Option<f64> {
         let alone = self.parameters.len() == 1 && self.parameters[0].key == "model.top_k";
         let k = config.model.top_k;
@@ -232,7 +232,7 @@ impl Searching {
             .map(|(_, average)| *average)
     }
 
-    /// Configurations without a row of their own, and why.
+    /// Configurations without their own row, and why.
     pub fn same(&self) -> &[String] {
         &self.same
     }
@@ -254,8 +254,8 @@ impl Searching {
     }
 }
 
-/// Refuses values that the configuration does not take: all combinations of a grid, otherwise every
-/// listed value and the ends of every range.
+/// Refuses values that the configuration does not accept: checks all combinations of a grid, otherwise
+/// every listed value and the ends of every range.
 ///
 /// # Errors
 /// [`Error::Config`].

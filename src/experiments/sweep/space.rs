@@ -8,15 +8,15 @@ use serde_json::{Number, Value, json};
 
 use crate::config::Config;
 use crate::config::overrides::parse_assignment;
-use crate::error::{Error, Result};
+use crate::error::{Error, ParameterFault, Result};
 use crate::rng::Stream;
 
-/// The most values that a whole range of integers may have in a grid.
+/// Maximum number of integers in a range that a grid takes in full.
 const LARGEST_GRID_RANGE: f64 = 64.0;
 
 /// The values of one key.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Values {
+pub enum ParameterValues {
     /// These, in this order.
     List(Vec<Value>),
     /// All numbers from low to high.
@@ -39,10 +39,10 @@ pub enum Values {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Parameter {
-    /// Dotted.
+    /// The dotted key.
     pub key: String,
-    /// What it takes.
-    pub values: Values,
+    /// Its values.
+    pub values: ParameterValues,
     /// As it was written.
     text: String,
 }
@@ -65,9 +65,9 @@ impl FromStr for Parameter {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let fault = |reason: String| Error::Config {
-            field: format!("--param {text}"),
-            reason,
+        let fault = |reason: String| Error::Parameter {
+            parameter: text.to_owned(),
+            fault: ParameterFault::Invalid(reason),
         };
         let (key, values) = text
             .split_once('=')
@@ -76,7 +76,7 @@ impl FromStr for Parameter {
             .ok_or_else(|| {
                 fault("expected KEY=v1,v2,… or KEY=LOW..HIGH, as in model.top_k=2,10,22".into())
             })?;
-        // The key must exist and take such values, whatever the rest of the configuration says.
+        // The key must exist and accept such values, whatever the rest of the configuration is.
         let known = Config::keys();
         let Some((_, default)) = known.iter().find(|(known, _)| known == key) else {
             // The message names the nearest key.
@@ -101,7 +101,7 @@ impl FromStr for Parameter {
                     }
                     list.push(value);
                 }
-                Values::List(list)
+                ParameterValues::List(list)
             }
         };
         Ok(Self {
@@ -113,7 +113,7 @@ impl FromStr for Parameter {
 }
 
 /// What follows the first `..`.
-fn range(low: &str, rest: &str, integer: bool) -> std::result::Result<Values, String> {
+fn range(low: &str, rest: &str, integer: bool) -> std::result::Result<ParameterValues, String> {
     let (rest, steps) = match rest.split_once('/') {
         Some((rest, steps)) => {
             let steps = steps.trim().parse::<usize>().ok().filter(|n| *n >= 2);
@@ -145,7 +145,7 @@ fn range(low: &str, rest: &str, integer: bool) -> std::result::Result<Values, St
     if integer && (low.fract() != 0.0 || high.fract() != 0.0 || low < 0.0) {
         return Err("this key takes whole numbers only".into());
     }
-    Ok(Values::Range {
+    Ok(ParameterValues::Range {
         low,
         high,
         log,
@@ -177,9 +177,9 @@ impl Parameter {
     /// Its values in a grid.
     ///
     /// # Errors
-    /// [`Error::Config`] for a range that does not say how many.
+    /// [`Error::Parameter`] for a range without a number of steps.
     pub fn grid(&self) -> Result<Vec<Value>> {
-        let Values::Range {
+        let ParameterValues::Range {
             low,
             high,
             integer,
@@ -188,20 +188,17 @@ impl Parameter {
         } = &self.values
         else {
             return Ok(match &self.values {
-                Values::List(list) => list.clone(),
-                Values::Range { .. } => Vec::new(),
+                ParameterValues::List(list) => list.clone(),
+                ParameterValues::Range { .. } => Vec::new(),
             });
         };
         let steps = match steps {
             Some(steps) => *steps,
             None if *integer && high - low < LARGEST_GRID_RANGE => (high - low) as usize + 1,
             None => {
-                return Err(Error::Config {
-                    field: format!("--param {self}"),
-                    reason: format!(
-                        "a grid needs to know how many values; write {}/5 for five of them, or search with --random N or --tpe N",
-                        self.text
-                    ),
+                return Err(Error::Parameter {
+                    parameter: self.to_string(),
+                    fault: ParameterFault::NoSteps,
                 });
             }
         };
@@ -218,21 +215,21 @@ impl Parameter {
     /// Every value of a list, or both ends of a range.
     pub fn outermost(&self) -> Vec<Value> {
         match &self.values {
-            Values::List(list) => list.clone(),
-            Values::Range { .. } => vec![self.at(0.0), self.at(1.0)],
+            ParameterValues::List(list) => list.clone(),
+            ParameterValues::Range { .. } => vec![self.at(0.0), self.at(1.0)],
         }
     }
 
-    /// The value at a place of its range, 0 the lowest and 1 the highest; of a list, the element.
+    /// The value at a position in its range, from 0 (lowest) to 1 (highest), or the element there of a list.
     pub fn at(&self, place: f64) -> Value {
         match &self.values {
-            Values::List(list) => {
+            ParameterValues::List(list) => {
                 let index = (place * list.len() as f64) as usize;
                 list.get(index.min(list.len() - 1))
                     .cloned()
                     .unwrap_or_default()
             }
-            Values::Range {
+            ParameterValues::Range {
                 low,
                 high,
                 log,
@@ -256,12 +253,11 @@ impl Parameter {
         }
     }
 
-    /// A random value: of a list any with the same probability, of a range uniform in the value or its
-    /// logarithm.
+    /// A random value: from a list each with the same probability, from a range uniform in the value or its
     pub fn draw(&self, stream: &mut Stream) -> Value {
         match &self.values {
-            // Every whole number has the same share.
-            Values::Range {
+            // Every whole number has the same probability.
+            ParameterValues::Range {
                 low,
                 high,
                 log: false,
@@ -279,25 +275,23 @@ impl fmt::Display for Parameter {
     }
 }
 
-/// Refuses a key that is given twice, and one that has a flag of its own.
+/// Refuses a key that is given twice, and the seed, which is set for all trials together.
 ///
 /// # Errors
-/// [`Error::Config`].
+/// [`Error::Parameter`].
 pub fn check(parameters: &[Parameter]) -> Result<()> {
     for (at, parameter) in parameters.iter().enumerate() {
-        let fault = |reason: &str| {
-            Err(Error::Config {
-                field: format!("--param {parameter}"),
-                reason: reason.into(),
+        let fault = |fault: ParameterFault| {
+            Err(Error::Parameter {
+                parameter: parameter.to_string(),
+                fault,
             })
         };
         if parameters[..at].iter().any(|p| p.key == parameter.key) {
-            return fault("this key is given twice; give all its values in one --param");
+            return fault(ParameterFault::Repeated);
         }
         if parameter.key == "train.seed" {
-            return fault(
-                "the seed is not a parameter to choose; --seeds N trains everything with N seeds",
-            );
+            return fault(ParameterFault::Seed);
         }
     }
     Ok(())
@@ -330,7 +324,7 @@ pub fn grid(parameters: &[Parameter]) -> Result<Vec<Point>> {
 /// A configuration with a point laid over it.
 ///
 /// # Errors
-/// [`Error::Config`] for a value that the key does not take.
+/// [`Error::Config`] for a value that the key does not accept.
 pub fn apply(base: &Config, point: &Point) -> Result<Config> {
     let whole = serde_json::to_value(base)
         .map_err(|error| Error::Data(format!("configuration: {error}")))?;
@@ -345,7 +339,7 @@ pub fn apply(base: &Config, point: &Point) -> Result<Config> {
     Config::from_overrides(&layers)
 }
 
-/// What a point is called.
+/// The display name of a point.
 pub fn name(point: &Point) -> String {
     let parts = point.iter().map(|(key, value)| match value {
         Value::String(word) => format!("{key}={word}"),

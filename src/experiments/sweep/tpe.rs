@@ -1,27 +1,27 @@
 //! The tree-structured Parzen estimator of Bergstra, Bardenet, Bengio and Kégl (2011), "Algorithms for
-//! Hyper-Parameter Optimization", by hand: the crates that have it are little kept.
+//! Hyper-Parameter Optimization", written here because the crates that have it are barely maintained.
 //!
 //! The configurations so far are split into the best and the rest. Each parameter has two densities,
 //! l of the best and g of the rest: a mixture of the prior and of one normal at each value, as wide as
-//! the gap to its neighbours. Of some draws from l the one with the largest l/g is tried next, which is
-//! where the expected improvement is largest. Parameters are taken as independent.
+//! the gap to its neighbours. Among some draws from l, the one with the largest l/g is tried next, which
+//! is where the expected improvement is largest. Parameters are treated as independent.
 
 use serde_json::Value;
 
-use super::space::{Parameter, Point, Values};
+use super::space::{Parameter, ParameterValues, Point};
 use crate::rng::{Purpose, Stream};
 
-/// Random configurations before the model says anything.
+/// Number of random configurations before the model is used.
 pub const RANDOM_FIRST: usize = 8;
 
-/// Draws from l for each proposal.
+/// Number of draws from l per proposal.
 const CANDIDATES: usize = 24;
 
 /// The share of configurations that count as the best is this over √n (Bergstra et al. 2013).
 const BEST: f64 = 0.25;
 
-/// The `number`th configuration to try, given the averages of those before; a failed one has none and
-/// counts as worst. Depends on nothing else.
+/// The `number`th configuration to try, given the averages of the earlier ones; a failed one has none
+/// and counts as worst. Depends on nothing else.
 pub fn propose(
     parameters: &[Parameter],
     known: &[(Point, Option<f64>)],
@@ -31,7 +31,7 @@ pub fn propose(
     let mut stream = Stream::new(seed, Purpose::Sweep, 0, number);
     let random = known.len() < RANDOM_FIRST;
     let mut order: Vec<&(Point, Option<f64>)> = known.iter().collect();
-    // Stable: of equal averages the earlier one is the better.
+    // Stable: of equal averages, the earlier one counts as better.
     order.sort_by(|a, b| {
         let value = |of: &Option<f64>| of.unwrap_or(f64::NEG_INFINITY);
         value(&b.1).total_cmp(&value(&a.1))
@@ -54,13 +54,13 @@ pub fn propose(
 
 fn likely(parameter: &Parameter, good: &[Value], rest: &[Value], stream: &mut Stream) -> Value {
     match &parameter.values {
-        Values::List(list) => {
+        ParameterValues::List(list) => {
             let (l, g) = (shares(list, good), shares(list, rest));
             let candidates = (0..CANDIDATES).map(|_| drawn(&l, stream.uniform()));
             let best = first_largest(candidates.map(|i| (i, l[i] / g[i])));
             best.map_or(Value::Null, |index| list[index].clone())
         }
-        Values::Range { .. } => {
+        ParameterValues::Range { .. } => {
             let places = |values: &[Value]| -> Vec<f64> {
                 let places = values.iter().filter_map(|value| place(parameter, value));
                 places.collect()
@@ -73,7 +73,7 @@ fn likely(parameter: &Parameter, good: &[Value], rest: &[Value], stream: &mut St
     }
 }
 
-/// The first of those with the largest score.
+/// The first one with the largest score.
 fn first_largest<T>(scored: impl Iterator<Item = (T, f64)>) -> Option<T> {
     let mut best: Option<(T, f64)> = None;
     for (candidate, score) in scored {
@@ -84,9 +84,9 @@ fn first_largest<T>(scored: impl Iterator<Item = (T, f64)>) -> Option<T> {
     best.map(|(candidate, _)| candidate)
 }
 
-/// Where a value lies in its range, 0 the lowest and 1 the highest.
+/// The position of a value in its range, from 0 (lowest) to 1 (highest).
 fn place(parameter: &Parameter, value: &Value) -> Option<f64> {
-    let Values::Range { low, high, log, .. } = &parameter.values else {
+    let ParameterValues::Range { low, high, log, .. } = &parameter.values else {
         return None;
     };
     let x = value.as_f64()?;
@@ -94,7 +94,7 @@ fn place(parameter: &Parameter, value: &Value) -> Option<f64> {
     Some((scale(x) - scale(*low)) / (scale(*high) - scale(*low)))
 }
 
-/// Probabilities of a list's values: how often each was tried, and once more.
+/// Probabilities of a list's values: proportional to how often each was tried, plus one.
 fn shares(list: &[Value], tried: &[Value]) -> Vec<f64> {
     let total = (tried.len() + list.len()) as f64;
     let count = |value: &Value| tried.iter().filter(|other| *other == value).count();
@@ -114,7 +114,7 @@ fn drawn(shares: &[f64], uniform: f64) -> usize {
     shares.len() - 1
 }
 
-/// A mixture of normals on [0, 1], the first of them the prior.
+/// A mixture of normals on [0, 1]; the first one is the prior.
 struct Parzen {
     /// Mean and standard deviation.
     parts: Vec<(f64, f64)>,
@@ -134,7 +134,7 @@ impl Parzen {
         Self { parts }
     }
 
-    /// Truncated by drawing again, and at last by the ends.
+    /// Truncated by drawing again, and finally by clamping.
     fn draw(&self, stream: &mut Stream) -> f64 {
         let (mean, std) = self.parts[stream.below(self.parts.len())];
         let mut x = mean;

@@ -1,4 +1,4 @@
-//! The search for hyper-parameters: what it varies by default, and the file that it writes.
+//! Hyper-parameter search: its default space, and the file that it writes.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::plan::planned::Plan;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "SearchOptions", into = "SearchOptions")]
 pub struct Tune {
-    /// The keys and their values; without any those of [`default_space`].
+    /// The keys and their values; empty: those of [`default_space`].
     pub parameters: Vec<Parameter>,
     /// How they are combined.
     pub search: Search,
@@ -89,11 +89,11 @@ impl Study for Tune {
     }
 }
 
-/// Configurations that `tune` tries where no number is given.
+/// Number of configurations that `tune` tries by default.
 pub const CONFIGURATIONS: usize = 24;
 
-/// The default search space. The paper selects by cross-validation but prints its grid for the number of
-/// kept encoders alone (Table V); the other ranges are ours, around its Table IV.
+/// The default search space. The paper selects by cross-validation but prints its grid only for top-k
+/// (Table V); the other ranges are ours, around its Table IV.
 ///
 /// # Errors
 /// None; the texts are fixed.
@@ -114,10 +114,10 @@ pub fn default_space(encoders: usize) -> Result<Vec<Parameter>> {
     .collect()
 }
 
-/// Writes a configuration as the TOML file that `--config` takes, whole or not at all.
+/// Writes a configuration atomically, as the TOML file that `--config` takes.
 ///
 /// # Errors
-/// [`Error::Write`]; [`Error::Data`] for a configuration that TOML cannot hold.
+/// [`Error::Write`]; [`Error::Data`] for a configuration that cannot be represented as TOML.
 pub fn write_config(path: &Path, config: &Config, comment: &str) -> Result<()> {
     let text = toml::to_string(config)
         .map_err(|error| Error::Data(format!("configuration as TOML: {error}")))?;

@@ -69,11 +69,7 @@ pub fn write(path: &Path, model: &Predictor) -> Result<u64> {
 fn metadata(model: &Predictor) -> Vec<StringStringEntryProto> {
     let description = model.description();
     let (config, chosen) = (&description.config, description.thresholds);
-    let encoders: Vec<_> = description
-        .encoders
-        .iter()
-        .map(|encoder| json!({"name": encoder.name, "modality": encoder.modality, "width": encoder.width}))
-        .collect();
+    let encoders = &description.encoders;
     let mut entries = vec![
         ("program", format!("blendfuse {}", env!("CARGO_PKG_VERSION"))),
         ("trained_by", description.program.clone()),

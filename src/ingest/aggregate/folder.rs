@@ -84,15 +84,15 @@ impl FrameFolder {
             let name = path.file_name().map(|name| name.to_string_lossy());
             let is_archive = name.as_ref().is_some_and(|name| is_archive(name));
             if !path.is_file() || !is_archive {
-                return Err(Error::Data(format!(
-                    "{}: expected a folder of .npy or .npz files, or one .npz; {}",
-                    path.display(),
-                    if path.exists() {
+                return Err(Error::Missing {
+                    path: path.to_owned(),
+                    expected: "a folder of .npy or .npz files, or one .npz".into(),
+                    found: if path.exists() {
                         "it is neither of these".to_owned()
                     } else {
-                        format!("there is nothing{}", path_instead(path))
-                    }
-                )));
+                        format!("no such file or folder{}", path_instead(path))
+                    },
+                });
             }
             search.archive(path.to_path_buf(), name.and_then(|name| stem(&name)), "");
         }
@@ -228,16 +228,17 @@ impl Search<'_> {
         if self.folders > 0 {
             let folders = self.folders;
             let s = if folders == 1 { "" } else { "s" };
-            found.push(format!("{folders} folder{s}, which --recursive searches"));
+            found.push(format!("{folders} folder{s}"));
         }
         if found.is_empty() {
             found.push("nothing".into());
         }
-        Error::Data(format!(
-            "{}: expected frames, as .npy or .npz files; found {}",
-            path.display(),
-            found.join(" and ")
-        ))
+        Error::NoFiles {
+            path: path.to_owned(),
+            expected: "frames, as .npy or .npz files".into(),
+            found: found.join(" and "),
+            unsearched: self.folders > 0,
+        }
     }
 }
 

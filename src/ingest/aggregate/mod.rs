@@ -127,17 +127,7 @@ pub fn aggregate(
             "the files to continue hold frames of {widths:?} columns; expected the same in all"
         )));
     }
-    let mut todo: Vec<usize> = Vec::new();
-    for (target, existing) in targets.iter().zip(&existing) {
-        check_names(source, &target.clips)?;
-        let is_new = |&&clip: &&usize| {
-            let has = |existing: &Existing| existing.has(&source.clips()[clip]);
-            !existing.as_ref().is_some_and(has)
-        };
-        todo.extend(target.clips.iter().filter(is_new));
-    }
-    todo.sort_unstable();
-    todo.dedup();
+    let todo = new_clips(source, targets, &existing)?;
     let folder = targets.first().map(|target| folder_of(&target.path));
     let folder = folder.unwrap_or(Path::new("."));
     make_folder(folder)?;
@@ -170,6 +160,26 @@ pub fn aggregate(
     Ok(outcome)
 }
 
+/// The clips of the targets that their files do not have yet, ascending.
+fn new_clips(
+    source: &dyn FrameSource,
+    targets: &[OutputFile],
+    existing: &[Option<Existing>],
+) -> Result<Vec<usize>> {
+    let mut todo: Vec<usize> = Vec::new();
+    for (target, existing) in targets.iter().zip(existing) {
+        check_names(source, &target.clips)?;
+        let is_new = |&&clip: &&usize| {
+            let has = |existing: &Existing| existing.has(&source.clips()[clip]);
+            !existing.as_ref().is_some_and(has)
+        };
+        todo.extend(target.clips.iter().filter(is_new));
+    }
+    todo.sort_unstable();
+    todo.dedup();
+    Ok(todo)
+}
+
 /// Unusable clips with their indices, ascending.
 fn bad_clips(source: &dyn FrameSource, spool: &Spool<'_>) -> Vec<(usize, BadClip)> {
     let bad = spool.bad().map(|(number, reason)| {
@@ -193,12 +203,12 @@ fn check_names(source: &dyn FrameSource, clips: &[usize]) -> Result<()> {
             return Err(Error::Data(format!("{origin}: the clip has no name")));
         }
         if let Some(first) = seen.insert(key, clip) {
-            return Err(Error::Data(format!(
-                "{} and {} both contain the clip {key:?}; expected one of them, or other names \
-                 (`--names path` keeps folders in them, `--array` picks one array of each .npz)",
-                source.origin(first),
-                source.origin(clip)
-            )));
+            return Err(Error::DuplicateClip {
+                clip: key.to_owned(),
+                first: source.origin(first),
+                second: source.origin(clip),
+                frames: true,
+            });
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ use super::frames::FrameSource;
 use super::spool::Spool;
 use super::{AggregationOptions, BadClip, OutputFile, Written, folder_of, make_folder, statistics};
 use crate::data::features::Features;
+use crate::error::AppendMismatch;
 use crate::files::atomic_file;
 use crate::formats::npz::Npz;
 use crate::formats::npz::write;
@@ -29,35 +30,38 @@ impl Existing {
     /// Opens a file with the same statistics.
     ///
     /// # Errors
-    /// As [`Features::open`]; [`Error::Npz`] if the file was made with other options.
+    /// As [`Features::open`]; [`Error::CannotAppend`] if the file was made with other options.
     pub(super) fn open(path: &Path, options: &AggregationOptions) -> Result<Existing> {
         let features = Features::open(path)?;
         let mut npz = Npz::open(path)?;
+        let refuse = |array, differs| {
+            Err(Error::CannotAppend {
+                path: path.to_owned(),
+                array,
+                differs,
+            })
+        };
         let precision = match features.type_name() {
             "f2" => Precision::F16,
             "f4" => Precision::F32,
             other => {
-                let reason = format!("contains {other}; --append works with f2 and f4 only");
-                return Err(npz.fault(Some("X"), reason));
+                let found = other.to_owned();
+                return refuse("X", AppendMismatch::ElementType { found });
             }
         };
         if options.precision.is_some_and(|asked| asked != precision) {
-            let reason = format!(
-                "contains {}; --append keeps the precision of the file: leave out --dtype",
-                features.type_name()
-            );
-            return Err(npz.fault(Some("X"), reason));
+            let found = features.type_name().to_owned();
+            return refuse("X", AppendMismatch::Precision { found });
         }
         let names = statistics::names(&options.aggregation);
         if npz.arrays().iter().any(|array| array == STATISTICS) {
             let there = npz.names(STATISTICS)?;
             if there != names {
-                let reason = format!(
-                    "was made with --stats {}; append with the same, not with {}",
-                    there.join(","),
-                    names.join(",")
-                );
-                return Err(npz.fault(Some(STATISTICS), reason));
+                let differs = AppendMismatch::Statistics {
+                    found: there,
+                    requested: names,
+                };
+                return refuse(STATISTICS, differs);
             }
         }
         if !features.cols().is_multiple_of(names.len()) {

@@ -41,7 +41,7 @@ impl SplitOfClip {
     ///
     /// # Errors
     /// [`Error::Read`], or [`Error::Csv`] for a malformed table, another value, or a clip that is
-    /// listed twice; [`Error::Data`] for a folder without either table.
+    /// listed twice; [`Error::Missing`] for a folder without either table.
     pub fn read(path: &Path) -> Result<SplitOfClip> {
         let mut found = SplitOfClip::default();
         if !path.is_dir() {
@@ -50,11 +50,11 @@ impl SplitOfClip {
         }
         let tables = SPLITS.map(|part| path.join(format!("{part}_metadata.csv")));
         if !tables.iter().any(|table| table.is_file()) {
-            return Err(Error::Data(format!(
-                "{}: expected train_metadata.csv or test_metadata.csv in it, or the name of a table \
-                 with the columns filename and split",
-                path.display()
-            )));
+            return Err(Error::Missing {
+                path: path.to_owned(),
+                expected: "a folder with train_metadata.csv or test_metadata.csv, or a table with the columns filename and split".into(),
+                found: "the folder contains neither table".into(),
+            });
         }
         for (part, table) in tables.iter().enumerate() {
             if table.is_file() {

@@ -246,7 +246,7 @@ impl Worker<'_> {
             let (largest, advice) = if self.half && self.row[at].is_finite() {
                 (
                     "65504, the largest half-precision number",
-                    "write with --dtype f32",
+                    "write the features as f32",
                 )
             } else {
                 (

@@ -126,7 +126,7 @@ fn values_beyond_single_precision_are_refused_and_names_must_differ() {
     let source = Memory::new([("a", doubles(&[0.0], 1)), ("a.mov", doubles(&[0.0], 1))]);
     let message = run(&source, folder.path(), true).unwrap_err().to_string();
     assert!(
-        message.contains("memory 0 and memory 1 both contain"),
+        message.contains("memory 0 and memory 1 both belong to clip"),
         "{message}"
     );
 }

@@ -1,6 +1,7 @@
 //! Groups of columns, recognised by their names.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::suggest::meant;
 use crate::{Error, Result};
@@ -182,12 +183,14 @@ pub enum ColumnSelection {
     Groups(Vec<Group>),
 }
 
-impl ColumnSelection {
+impl FromStr for ColumnSelection {
+    type Err = Error;
+
     /// Parses `paper`, `challenge`, or group names separated by commas.
     ///
     /// # Errors
     /// [`Error::Data`] for an unknown group, or one that is listed twice.
-    pub fn parse(text: &str) -> Result<ColumnSelection> {
+    fn from_str(text: &str) -> Result<ColumnSelection> {
         match text.trim() {
             "paper" => return Ok(ColumnSelection::Paper),
             "challenge" => return Ok(ColumnSelection::Challenge),
@@ -201,7 +204,7 @@ impl ColumnSelection {
                 let all = names.into_iter().chain(["paper", "challenge"]);
                 let names = names.join(", ");
                 return Err(Error::Data(format!(
-                    "--groups: no such group of columns: {name:?}; expected paper, challenge, or some of {names}{}",
+                    "no such group of columns: {name:?}; expected paper, challenge, or some of {names}{}",
                     meant(name, all)
                 )));
             };
@@ -212,7 +215,9 @@ impl ColumnSelection {
         }
         Ok(ColumnSelection::Groups(groups))
     }
+}
 
+impl ColumnSelection {
     /// The groups to look for.
     pub(super) fn groups(&self) -> &[Group] {
         match self {

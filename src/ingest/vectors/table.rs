@@ -20,12 +20,9 @@ pub(super) fn read(path: &Path, options: &VectorOptions) -> Result<Vectors> {
         None => NAME_COLUMNS
             .iter()
             .find_map(|name| table.column(name))
-            .ok_or_else(|| {
-                let reason = format!(
-                    "has no column with clip names ({}); choose one with --name-column",
-                    NAME_COLUMNS.join(", ")
-                );
-                table.fault(Some(1), None, reason)
+            .ok_or_else(|| Error::NoNameColumn {
+                path: path.to_owned(),
+                tried: NAME_COLUMNS.map(str::to_owned).to_vec(),
             })?,
     };
     let features = features(&table, options, Some(name))?;
@@ -132,8 +129,7 @@ fn fill(table: &CsvReader, features: &[usize], row: &mut [f32]) -> Result<()> {
             .map(|value| value as f32)
             .filter(|value| value.is_finite());
         *out = value.ok_or_else(|| {
-            let reason =
-                "expected a finite number; fix the row, or leave the column out with --drop";
+            let reason = "expected a finite number; fix the row, or leave the column out";
             table.cell_fault(column, reason.into())
         })?;
     }

@@ -14,26 +14,26 @@ use crate::plan::store::events::Event;
 use crate::plan::store::trial_files::TrialFiles;
 use crate::train::Stop;
 
-/// An attempt.
+/// An attempt at a trial.
 #[derive(Debug)]
 pub(crate) struct Attempt<'a> {
-    /// At what.
+    /// The trial.
     pub(crate) planned: &'a Planned,
     /// Paths of its files.
     pub(crate) files: &'a TrialFiles,
     /// Seconds between saved states.
     pub(crate) checkpoint_seconds: f64,
-    /// Once asked, the state is saved and the attempt ends.
+    /// When a stop is requested, the state is saved and the attempt ends.
     pub(crate) stop: &'a Stop,
     /// Whether no other trial runs in the process.
     pub(crate) alone: bool,
 }
 
 impl Attempt<'_> {
-    /// Trains in the pool; `epoch` hears of every epoch that ends.
+    /// Trains in the pool; `epoch` is called after every epoch.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] if it was asked to stop; whatever the training failed for.
+    /// [`Error::Interrupted`] if a stop was requested; any error of the training.
     pub(crate) fn run(
         &self,
         pool: &rayon::ThreadPool,
@@ -53,7 +53,7 @@ impl Attempt<'_> {
             pid: std::process::id(),
         })?;
         let work = || pool.install(|| self.train(epoch));
-        // A fault of ours in one trial must not take the others with it.
+        // A bug that panics in one trial must not end the others.
         let result = catch_unwind(AssertUnwindSafe(work))
             .unwrap_or_else(|_| Err(Error::Data("internal error, please report it".into())));
         self.log(match &result {

@@ -1,4 +1,4 @@
-//! Runs one trial in a folder of its own.
+//! Runs one trial in its own folder.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use crate::baseline::{Baseline, BaselineEpoch};
 use crate::config::Config;
 use crate::data::dataset::Split;
 use crate::data::folds::fold;
+use crate::data::label::Blend;
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
 use crate::kernels::micro::kernel_name;
@@ -20,9 +21,9 @@ use crate::predict::score::MeanLosses;
 use crate::train::run::PROGRAM;
 use crate::train::{Observer, Options, Run, Stop};
 
-/// Trains, or resumes where a killed process stopped, and takes the scores of the held-out and the
-/// test clips. `checkpoint_seconds`: how often the state is saved, and once more where `stop` is
-/// asked; a baseline begins anew. `epoch` hears of every epoch that ends.
+/// Trains, or resumes where a killed process stopped, and scores the held-out and the test clips. The
+/// state is saved every `checkpoint_seconds` and when `stop` is requested; a baseline starts again
+/// from the beginning. `epoch` is called after every epoch.
 pub(crate) fn execute(
     planned: &Planned,
     folder: &Path,
@@ -30,7 +31,7 @@ pub(crate) fn execute(
     stop: &Stop,
     epoch: &mut dyn FnMut(usize),
 ) -> Result<TrialResult> {
-    // A folder without a manifest belongs to a process killed before its first step: there is nothing in it.
+    // A folder without a manifest was left by a process killed before its first step and holds nothing of use.
     if folder.exists() && !folder.join("manifest.json").exists() {
         std::fs::remove_dir_all(folder).map_err(|source| Error::Write {
             path: folder.to_owned(),
@@ -47,7 +48,7 @@ pub(crate) fn execute(
     }
 }
 
-/// Hears of epochs and nothing else; warnings come with the result.
+/// Observes only epochs; warnings come with the result.
 struct Epochs<'a>(&'a mut dyn FnMut(usize));
 
 impl Observer for Epochs<'_> {
@@ -125,45 +126,18 @@ fn fusion(
     let outcome = Run::prepare(dataset, config, options)?.train(folder, observer)?;
     let manifest = outcome.manifest;
     let model = Predictor::load(folder)?;
-    let held_out: Vec<usize> = match planned.trial.fold {
-        Some(number) => fold(&dataset.train, number)?.validation,
-        None => Vec::new(),
-    };
-    let score = |split: &Split, clips: &[usize]| -> Result<ClipScores> {
-        let scores = model.score(split, clips, &[])?;
-        let name = |&clip: &usize| split.clips[clip].filename.clone();
-        Ok(ClipScores {
-            clips: clips.iter().map(name).collect(),
-            rows: ScoreRows::Heads {
-                presence: scores.presence,
-                salience: scores.salience,
-            },
-        })
-    };
     let test = dataset.test.as_ref();
-    let test = test.map(|test| score(test, &(0..test.len()).collect::<Vec<_>>()));
-    let (mut scores, mut accuracy) = (None, None);
-    if !held_out.is_empty() {
-        let found = score(&dataset.train, &held_out)?;
+    let test = test.map(|test| clip_scores(&model, test, &(0..test.len()).collect::<Vec<_>>()));
+    let (mut held_out, mut accuracy) = (None, None);
+    if let Some(number) = planned.trial.fold {
+        let clips = fold(&dataset.train, number)?.validation;
+        let scores = clip_scores(&model, &dataset.train, &clips)?;
         let decoder = manifest.thresholds.decoder(&config.decode);
-        let decided = found.rows.decoded(&decoder, &dataset.classes)?;
-        let truths = held_out
-            .iter()
-            .map(|&clip| dataset.train.clips[clip].truth.as_ref());
-        let pairs = truths.zip(&decided);
-        accuracy = Some(Accuracy::of(
-            pairs.filter_map(|(truth, decided)| Some((truth?, decided))),
-        ));
-        scores = Some(found);
+        let decided = scores.rows.decoded(&decoder, &dataset.classes)?;
+        accuracy = Some(accuracy_of(&dataset.train, &clips, &decided));
+        held_out = Some(scores);
     }
     let best = manifest.best.as_ref();
-    let losses = best.and_then(|best| {
-        Some(MeanLosses {
-            task: best.val_loss?,
-            presence: best.val_presence_loss?,
-            salience: best.val_salience_loss?,
-        })
-    });
     Ok(TrialResult {
         format_version: FORMAT_VERSION,
         id: planned.id.clone(),
@@ -175,15 +149,44 @@ fn fusion(
         epochs: outcome.history.len(),
         best_epoch: manifest.best_epoch,
         stopped: manifest.stopped,
-        losses,
+        losses: best.and_then(validation_losses),
         kl: best.and_then(|best| best.kl),
         thresholds: manifest.thresholds,
         accuracy,
         classes: dataset.classes.names().to_vec(),
-        held_out: scores,
+        held_out,
         test: test.transpose()?,
         history: outcome.history,
         baseline_history: Vec::new(),
         warnings: manifest.warnings,
+    })
+}
+
+/// What a model's heads say of some clips.
+fn clip_scores(model: &Predictor, split: &Split, clips: &[usize]) -> Result<ClipScores> {
+    let scores = model.score(split, clips, &[])?;
+    let name = |&clip: &usize| split.clips[clip].filename.clone();
+    Ok(ClipScores {
+        clips: clips.iter().map(name).collect(),
+        rows: ScoreRows::Heads {
+            presence: scores.presence,
+            salience: scores.salience,
+        },
+    })
+}
+
+/// What decisions on clips reach, where their labels are known.
+fn accuracy_of(split: &Split, clips: &[usize], decided: &[Blend]) -> Accuracy {
+    let truths = clips.iter().map(|&clip| split.clips[clip].truth.as_ref());
+    let pairs = truths.zip(decided);
+    Accuracy::of(pairs.filter_map(|(truth, decided)| Some((truth?, decided))))
+}
+
+/// The losses of an epoch on the validation fold.
+fn validation_losses(record: &EpochRecord) -> Option<MeanLosses> {
+    Some(MeanLosses {
+        task: record.val_loss?,
+        presence: record.val_presence_loss?,
+        salience: record.val_salience_loss?,
     })
 }

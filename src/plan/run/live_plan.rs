@@ -1,4 +1,4 @@
-//! A plan while it is worked on: its trials, what they came to so far, and which have no result yet.
+//! A plan in progress: its trials, their outcomes so far, and which have no result yet.
 
 use super::memory::{self, Demand};
 use super::observer::{Begins, PlanObserver};
@@ -15,12 +15,12 @@ use crate::plan::store::trial_state::TrialState;
 /// trial has ended, until it adds nothing.
 pub type NextTrials<'a> = dyn FnMut(&Outcomes, &mut Plan) -> Result<()> + 'a;
 
-/// A plan and what is known of its trials.
+/// A plan and the outcomes of its trials so far.
 #[derive(Debug, Default)]
 pub struct LivePlan {
     plan: Plan,
     outcomes: Outcomes,
-    /// How many trials of the plan were looked up on disk.
+    /// Number of trials of the plan that were looked up on disk.
     looked_up: usize,
     warned: Vec<String>,
     /// Whether trials were added while others ran, in an order that depends on how fast those were.
@@ -30,9 +30,9 @@ pub struct LivePlan {
 /// Trials that were added to a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Added {
-    /// How many.
+    /// Their number.
     pub(crate) trials: usize,
-    /// Those of them that have a result on disk.
+    /// How many of them have a result on disk.
     pub(crate) reused: usize,
 }
 
@@ -46,7 +46,7 @@ impl Added {
 }
 
 impl LivePlan {
-    /// A plan of which nothing is known yet.
+    /// An empty plan.
     pub fn new(plan: Plan) -> Self {
         Self {
             plan,
@@ -59,7 +59,7 @@ impl LivePlan {
         &self.plan
     }
 
-    /// What they came to so far.
+    /// Their outcomes so far.
     pub fn outcomes(&self) -> &Outcomes {
         &self.outcomes
     }
@@ -74,8 +74,8 @@ impl LivePlan {
         self.outcomes.ended() == self.plan.trials().len()
     }
 
-    /// The trials from the place `first` on that have neither a result nor failed, by their places in
-    /// the plan, with what they need of the machine.
+    /// The trials from index `first` on that have neither a result nor failed, with their indices in the
+    /// plan and the resources that they need.
     pub(crate) fn pending(&self, first: usize) -> Vec<(usize, Demand)> {
         let trials = self.plan.trials().iter().enumerate().skip(first);
         trials
@@ -142,21 +142,21 @@ impl LivePlan {
     }
 }
 
-/// A live plan with what works on it.
+/// A live plan with everything that drives it.
 pub(crate) struct Driver<'a> {
     /// Where results are kept.
     pub(crate) folder: &'a PlanFolder,
     /// The plan.
     pub(crate) live: &'a mut LivePlan,
-    /// What decides which trials follow.
+    /// Decides which trials follow.
     pub(crate) next_trials: &'a mut NextTrials<'a>,
-    /// Who follows it.
+    /// The observer.
     pub(crate) observer: &'a mut dyn PlanObserver,
 }
 
 impl Driver<'_> {
-    /// Loads the results that are on disk and adds the trials that follow from them, until none do.
-    /// Gives the trials that were there before, and those that followed.
+    /// Loads the results on disk and adds the trials that follow from them, until none do. Returns the
+    /// trials that were there before, and those that followed.
     pub(crate) fn expand(&mut self) -> Result<(Added, Added)> {
         let first = self.live.load_cached(self.folder, self.observer)?;
         Ok((first, self.add_next()?))
@@ -182,7 +182,7 @@ impl Driver<'_> {
         Ok(added)
     }
 
-    /// The same where no trial runs in this process, with the observer told.
+    /// The same if no trial runs in this process; informs the observer.
     pub(crate) fn announce(&mut self) -> Result<()> {
         let (first, more) = self.expand()?;
         if first.trials > 0 {
@@ -201,7 +201,7 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Leaves the trials without a result as they are, with what is known of each.
+    /// Leaves the trials without a result as they are, and records what is known about each.
     pub(crate) fn leave_out_pending(&mut self) -> Result<()> {
         for (index, _) in self.live.pending(0) {
             let id = &self.live.plan.trials()[index].id;
@@ -211,8 +211,8 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Writes for each trial that nobody runs what a process needs to know to run it; gives those
-    /// trials in the order of the plan.
+    /// Writes the specification of each trial that no process is running, so that another process can run
+    /// it; returns those trials in the order of the plan.
     pub(crate) fn release_pending(&mut self) -> Result<Vec<ListedTrial>> {
         let mut released = Vec::new();
         for (index, _) in self.live.pending(0) {

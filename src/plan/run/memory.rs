@@ -6,13 +6,13 @@ use crate::plan::data_folder::Opened;
 use crate::plan::trial::{BaselineKind, TrialKind};
 use crate::predict::score::BATCH;
 
-/// Bytes that a parameter takes while it trains: itself, two moments, and a copy on the way to a file.
+/// Bytes per parameter during training: the value, two moments, and a copy while a file is written.
 const BYTES_PER_PARAMETER: u64 = 16;
 
 /// Additional memory of every trial.
 const BASE: u64 = 32 << 20;
 
-/// The part of the free memory that trials may take.
+/// The share of the free memory that trials may use.
 const SHARE: f64 = 0.8;
 
 /// The resources that a trial needs.
@@ -20,13 +20,13 @@ const SHARE: f64 = 0.8;
 pub(crate) struct Demand {
     /// Memory at its peak, in bytes.
     pub bytes: u64,
-    /// How long it takes at most, in no unit; comparable between the trials of a plan.
+    /// Relative upper bound of its duration, without a unit; comparable between the trials of a plan.
     pub cost: f64,
-    /// Trainable numbers, roughly.
+    /// Approximate number of parameters.
     pub parameters: f64,
 }
 
-/// The demand of a trial.
+/// The resources that a trial needs.
 pub(crate) fn demand(kind: &TrialKind, data: &Opened) -> Demand {
     match kind {
         TrialKind::Fusion(config) => fusion(config, data),
@@ -47,7 +47,7 @@ fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
     let known = dataset.encoders.iter();
     let columns: u64 = known
         .filter(|encoder| encoders.contains(&encoder.name))
-        .map(|encoder| encoder.cols as u64)
+        .map(|encoder| encoder.width as u64)
         .sum();
     let classes = dataset.classes.len() as u64;
     let parameters = match model {
@@ -69,7 +69,7 @@ fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
 fn fusion(config: &Config, data: &Opened) -> Demand {
     let dataset = &data.dataset;
     let encoders = dataset.encoders.len() as u64;
-    let columns: u64 = dataset.encoders.iter().map(|e| e.cols as u64).sum();
+    let columns: u64 = dataset.encoders.iter().map(|e| e.width as u64).sum();
     let model = &config.model;
     let (projection, shared) = (model.projection_dim as u64, model.shared_dim as u64);
     // Gate and fusion depend on the concatenation of all projections; everything else is small.
@@ -87,7 +87,7 @@ fn fusion(config: &Config, data: &Opened) -> Demand {
     }
 }
 
-/// Memory that trials may take; `None` if the system does not report it.
+/// Memory that trials may use; `None` if the system does not report it.
 pub(crate) fn budget() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     available(&text).map(|bytes| (bytes as f64 * SHARE) as u64)

@@ -1,15 +1,15 @@
-//! Who follows a plan, and what they hear.
+//! The observer of a plan and its events.
 
 use crate::plan::planned::Planned;
 use crate::plan::result::TrialResult;
 
-/// Follows a plan. The library prints nothing; its callers do.
+/// Observes a plan. The library prints nothing; its callers do.
 pub trait PlanObserver {
-    /// Work begins on some trials, of which some have results already.
+    /// Work begins; some of the trials may already have results.
     fn begins(&mut self, _begins: &Begins) {}
-    /// More trials follow from what others came to; `reused` of them have results already.
+    /// More trials follow from the outcomes of others; `reused` of them already have results.
     fn adds(&mut self, _trials: usize, _reused: usize) {}
-    /// A running trial ended an epoch.
+    /// A running trial finished an epoch.
     fn epoch(&mut self, _planned: &Planned, _epoch: usize) {}
     /// A trial succeeded.
     fn finished(&mut self, _planned: &Planned, _result: &TrialResult, _progress: &Progress) {}
@@ -21,33 +21,33 @@ pub trait PlanObserver {
     fn ends(&mut self) {}
 }
 
-/// Follows nothing.
+/// Ignores all events.
 impl PlanObserver for () {}
 
-/// What a plan begins with.
+/// The state of a plan at its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begins {
     /// Trials of the plan, each counted once.
     pub trials: usize,
-    /// Trials that were added more than once, beyond the first time.
+    /// Number of repeated additions of trials.
     pub duplicates: usize,
-    /// Trials with a result from before.
+    /// Trials that already have a result.
     pub reused: usize,
-    /// Trials side by side in this process; 0 where they run elsewhere.
+    /// Number of parallel trials in this process; 0 if they run elsewhere.
     pub jobs: usize,
-    /// Threads in all.
+    /// Total number of threads.
     pub threads: usize,
 }
 
-/// How far a plan is after a trial.
+/// The progress of a plan after a trial.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
-    /// Trials with a result, or failed, those from before included.
+    /// Trials that have a result or failed, including those from before.
     pub done: usize,
     /// Trials of the plan.
     pub total: usize,
     /// How long the trial took in this process, in seconds.
     pub seconds: f64,
-    /// How long the others may take, in seconds.
+    /// Estimated time for the others, in seconds.
     pub left: f64,
 }

@@ -24,13 +24,13 @@ struct State {
     /// Indices in the plan with their demands, the longest first.
     waiting: Vec<(usize, Demand)>,
     running: Vec<Taken>,
-    /// Cost of the trials that ended, and the seconds that they took.
+    /// Total cost of the trials that ended, and the seconds that they took.
     done: (f64, f64),
-    /// The most memory that running trials were expected to take together.
+    /// The largest expected memory of trials running at the same time.
     expected: u64,
-    /// The ratio of the memory actually taken to that; at least 1.
+    /// The ratio of the memory actually used to that; at least 1.
     excess: f64,
-    /// Whether more may come.
+    /// Whether more trials may be added.
     open: bool,
 }
 
@@ -45,8 +45,8 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Of the trials at the places `waiting`. As many run side by side as there are threads and as
-    /// the memory `budget` holds of the largest, or `jobs` where that is given.
+    /// A queue of the trials with the indices `waiting`. As many run in parallel as there are threads and
+    /// as fit into the memory `budget` at the size of the largest, or `jobs` if given.
     pub(crate) fn new(
         mut waiting: Vec<(usize, Demand)>,
         budget: Option<u64>,
@@ -80,7 +80,7 @@ impl Queue {
         self.jobs
     }
 
-    /// More trials, which take their place among those that wait.
+    /// Adds trials, sorted in among those that wait.
     pub(crate) fn add(&self, more: Vec<(usize, Demand)>) {
         let mut state = self.state();
         state.waiting.extend(more);
@@ -89,20 +89,20 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// No more will come: workers end when nothing waits.
+    /// No more trials will be added: workers end when none waits.
     pub(crate) fn close(&self) {
         self.state().open = false;
         self.changed.notify_all();
     }
 
-    /// Nothing that waits will run.
+    /// Waiting trials will not run.
     pub(crate) fn abandon(&self) {
         self.state().waiting.clear();
         self.close();
     }
 
-    /// The next trial, as soon as there is one and memory allows it; `None` when none is left and
-    /// none will come.
+    /// The next trial, as soon as there is one and memory allows it; `None` when none is left and none
+    /// will be added.
     pub(crate) fn take(&self) -> Option<Taken> {
         let mut state = self.state();
         loop {
@@ -129,7 +129,7 @@ impl Queue {
         }
     }
 
-    /// The first waiting trial that memory has room for; any, where nothing runs.
+    /// The first waiting trial that fits into memory, or simply the first one if nothing is running.
     fn fitting(&self, state: &State) -> Option<usize> {
         let Some(budget) = self.budget.filter(|_| !state.running.is_empty()) else {
             return (!state.waiting.is_empty()).then_some(0);
@@ -141,8 +141,8 @@ impl Queue {
         state.waiting.iter().position(fits)
     }
 
-    /// An equal part of the threads for each of the trials that will run side by side with it. The
-    /// last ones get more: those that are about to end will not need theirs.
+    /// An equal share of the threads for each of the trials that will run in parallel. The last trials get
+    /// more, because those that are about to end will soon not need theirs.
     fn threads_for_next(&self, state: &State) -> usize {
         let lasting = state.running.iter().filter(|taken| {
             let passed = taken.begun.elapsed().as_secs_f64();
@@ -155,7 +155,7 @@ impl Queue {
         (self.threads / (beside + 1)).max(1)
     }
 
-    /// Takes note that a trial ended.
+    /// Records that a trial ended.
     pub(crate) fn give_back(&self, taken: &Taken) {
         let mut state = self.state();
         state.running.retain(|running| running.index != taken.index);
@@ -165,8 +165,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Corrects what trials are expected to take by what all of them together were seen to take at
-    /// most.
+    /// Corrects the expected memory of trials by the measured peak of all of them together.
     pub(crate) fn measured(&self, bytes: u64) {
         let mut state = self.state();
         if state.expected > 0 {
@@ -174,7 +173,7 @@ impl Queue {
         }
     }
 
-    /// How long the rest may take, judged by the trials that ended.
+    /// Estimated time for the remaining trials, from those that ended.
     pub(crate) fn seconds_left(&self) -> f64 {
         let state = self.state();
         let Some(each) = state.seconds_per_cost() else {

@@ -1,5 +1,5 @@
-//! Runs trials of a plan by their names, in a process of their own: what Slurm, GNU parallel or any
-//! other engine starts, on any machine that sees the plan's folder and the data.
+//! Runs trials of a plan, given by name, in a separate process: what Slurm, GNU parallel or any other
+//! scheduler starts, on any machine that can access the plan's folder and the data.
 
 use std::path::Path;
 use std::time::Instant;
@@ -18,7 +18,7 @@ use crate::train::Stop;
 pub trait WorkObserver {
     /// A trial starts, or resumes from its saved state.
     fn begins(&mut self, _planned: &Planned) {}
-    /// A trial has its result already.
+    /// A trial already has its result.
     fn done_before(&mut self, _id: &str) {}
     /// A trial succeeded, after this many seconds.
     fn finished(&mut self, _planned: &Planned, _result: &TrialResult, _seconds: f64) {}
@@ -31,20 +31,20 @@ pub trait WorkObserver {
 pub struct Work<'a> {
     /// The plan's folder.
     pub folder: &'a Path,
-    /// The data folder, where it is not where the plan says.
+    /// The data folder, if its path differs from the plan's.
     pub data: Option<&'a Path>,
-    /// Once asked, the running trial saves its state, and no other begins.
+    /// When a stop is requested, the running trial saves its state and no other begins.
     pub stop: Stop,
 }
 
 impl Work<'_> {
-    /// Runs the trials of these names one after the other; those with a result are skipped. The number
-    /// of threads is that of the surrounding pool. Gives how many were trained.
+    /// Runs the trials with these names one after the other, skipping those with a result, on the threads
+    /// of the surrounding pool. Returns the number of trials that were trained.
     ///
     /// # Errors
-    /// Before any training: [`Error::Data`] for a name that is not a trial of the plan; as
-    /// `PlanDescription::read`. [`Error::Interrupted`]; [`Error::Trials`] once all were tried, if any
-    /// failed.
+    /// Before any training: [`Error::UnknownTrial`] for a name that is not a trial of the plan; as
+    /// `PlanDescription::read`. Later: [`Error::Interrupted`]; [`Error::Trials`] after all were tried,
+    /// if any failed.
     pub fn run(&self, ids: &[String], observer: &mut dyn WorkObserver) -> Result<usize> {
         let plan = PlanDescription::read(self.folder)?;
         let files = TrialFiles::of(self.folder);
@@ -108,12 +108,11 @@ impl Work<'_> {
             |id: &String| is_id(id) && (files.result(id).exists() || files.spec(id).exists());
         match ids.iter().find(|id| !known(id)) {
             None => Ok(()),
-            Some(id) => Err(Error::Data(format!(
-                "{}: no trial {id} is planned here; `blendfuse plan {} DATA --out {} --print`, with the plan's other flags, lists the waiting ones",
-                self.folder.display(),
-                plan.command,
-                self.folder.display()
-            ))),
+            Some(id) => Err(Error::UnknownTrial {
+                path: self.folder.to_owned(),
+                id: id.clone(),
+                command: plan.command.clone(),
+            }),
         }
     }
 }

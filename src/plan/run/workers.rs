@@ -1,4 +1,4 @@
-//! Runs the trials of a plan in this process, side by side, each in a thread pool of its own.
+//! Runs the trials of a plan in this process, in parallel, each in its own thread pool.
 
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -22,11 +22,11 @@ use crate::train::Stop;
 /// result.
 #[derive(Clone, Debug)]
 pub struct Workers {
-    /// Trials side by side; `None`: as many as threads and memory allow.
+    /// Number of parallel trials; `None`: as many as threads and memory allow.
     pub jobs: Option<NonZeroUsize>,
-    /// Threads in all.
+    /// Total number of threads.
     pub threads: NonZeroUsize,
-    /// Once asked, running trials save their state, and no other begins.
+    /// When a stop is requested, running trials save their state and no other begins.
     pub stop: Stop,
 }
 
@@ -44,7 +44,7 @@ impl Default for Workers {
 
 /// What a worker reports.
 enum Message {
-    /// A trial, by its place in the plan, ended an epoch.
+    /// A trial, given by its index in the plan, finished an epoch.
     Epoch(usize, usize),
     /// A trial ended, after this many seconds.
     Ended(usize, f64, Result<Box<TrialResult>>),
@@ -79,7 +79,7 @@ impl Workers {
     ///
     /// # Errors
     /// [`Error::Write`] or [`Error::File`] for the plan's own files; [`Error::Interrupted`] where
-    /// trials are left because stop was asked; those of `next_trials`, after running trials have
+    /// trials are left because a stop was requested; errors of `next_trials`, once the running trials have
     /// ended. A failed trial is not an error here: see
     /// [`Outcomes::check`](crate::plan::Outcomes::check).
     pub(crate) fn execute(&self, driver: &mut Driver<'_>) -> Result<()> {
@@ -120,7 +120,7 @@ impl Workers {
         follower.end()
     }
 
-    /// Starts the threads that train; what they report comes through the receiver.
+    /// Starts the training threads; the receiver gets their reports.
     fn start<'scope, 'env>(
         &'env self,
         scope: &'scope Scope<'scope, 'env>,
@@ -141,7 +141,7 @@ impl Workers {
                 while let Some(taken) = queue.take() {
                     let begun = Instant::now();
                     let result = worker.run(&trials.get(taken.index), &taken);
-                    // A peak from before the first trial says nothing of the trials.
+                    // A peak from before the first trial says nothing about the trials.
                     if let (Some(before), Some(held)) = (before, memory::held())
                         && held.most > before.most
                     {
@@ -165,8 +165,8 @@ struct Worker<'a> {
     folder: &'a PlanFolder,
     stop: &'a Stop,
     sender: Sender<Message>,
-    /// One pool for all its trials: memory that a trial frees belongs to the threads that took it, and
-    /// other threads would take more.
+    /// One pool for all its trials: memory that a trial frees stays with the threads that allocated it,
+    /// and new threads would allocate more.
     pool: Option<rayon::ThreadPool>,
 }
 
@@ -187,7 +187,7 @@ impl Worker<'_> {
         };
         let sender = &self.sender;
         let mut epoch = |epoch: usize| {
-            // Nobody listens any more: then the process ends anyway.
+            // If the receiver is gone, the process is ending anyway.
             let _ = sender.send(Message::Epoch(taken.index, epoch));
         };
         let attempt = Attempt {
@@ -201,13 +201,13 @@ impl Worker<'_> {
     }
 }
 
-/// The thread that hears of the trials, asks what follows, and tells the observer.
+/// The thread that receives the trials' reports, adds the trials that follow, and informs the observer.
 struct Follower<'a, 'd> {
     driver: &'a mut Driver<'d>,
     queue: &'a Queue,
     trials: &'a SharedTrials,
     interrupted: bool,
-    /// The first fault that is not a trial's own.
+    /// The first error that is not a trial's own.
     fault: Option<Error>,
 }
 
@@ -219,7 +219,7 @@ impl Follower<'_, '_> {
                 self.driver.observer.epoch(planned, epoch);
             }
             Message::Ended(_, _, Err(Error::Interrupted(_))) => {
-                // Not the trial's own message: it is the whole plan that is resumed.
+                // Not the trial's own message: the whole plan is resumed.
                 self.queue.abandon();
                 self.interrupted = true;
             }

@@ -1,25 +1,26 @@
-//! What was tried of a trial already, and whether it is tried again.
+//! The earlier attempts at a trial, and whether it is tried again.
 
 use crate::error::Result;
 use crate::plan::store::events;
 use crate::plan::store::events::Event;
 use crate::plan::store::trial_files::TrialFiles;
 
-/// What a trial went through since a moment.
+/// The attempts at a trial since a given time.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct AttemptHistory {
-    /// Times that it was begun.
+    /// Number of times that it was started.
     begun: usize,
-    /// Times that it saved its state because it was asked to stop.
+    /// Number of times that it was stopped and saved its state.
     interrupted: usize,
-    /// Times that its process ended without a message, as the system does where memory is short.
+    /// Number of times that its process ended without a message, as when the system kills it for lack of
+    /// memory.
     pub(super) vanished: u32,
-    /// Why it failed the last time, and whether that may pass.
+    /// Why it failed the last time, and whether the cause may be temporary.
     failed: Option<(String, bool)>,
 }
 
 impl AttemptHistory {
-    /// Of a trial, by its log.
+    /// Reads a trial's log.
     pub(super) fn of(files: &TrialFiles, id: &str, since: f64) -> Result<Self> {
         let mut history = Self::default();
         let mut open = false;
@@ -51,7 +52,8 @@ impl AttemptHistory {
         Ok(history)
     }
 
-    /// Why it is not tried again. An attempt that saved its state has made progress, and does not count.
+    /// Why it is not tried again, if so. An attempt that saved its state has made progress and does not
+    /// count.
     pub(super) fn given_up(&self, retries: usize, idle_rounds: usize) -> Option<String> {
         let tried = self.begun - self.interrupted.min(self.begun);
         match &self.failed {

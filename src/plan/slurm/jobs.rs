@@ -96,10 +96,9 @@ impl Job {
 /// The most tasks that Slurm accepts in one array, counted from 1.
 pub(super) fn longest_array() -> Result<usize> {
     let output = Command::new("scontrol").args(["show", "config"]).output();
-    let output = output.map_err(|error| {
-        Error::Data(format!(
-            "scontrol: {error}; --executor slurm needs Slurm's commands"
-        ))
+    let output = output.map_err(|source| Error::Command {
+        program: "scontrol",
+        source,
     })?;
     if !output.status.success() {
         return Err(Error::Data(format!(

@@ -2,8 +2,8 @@
 //! has ended continues the plan: it submits what is missing or comes next, or writes the tables.
 //!
 //! Everything passes through the plan's folder. A *round* is what one process submits: an array for
-//! each size of trial, and the job that continues. Slurm alone schedules: what it loses is found missing
-//! by the next round and submitted again.
+//! each size of trial, and the job that continues. Only Slurm schedules: the next round finds trials
+//! that it lost and submits them again.
 
 mod attempt_history;
 mod jobs;
@@ -29,44 +29,44 @@ use super::store::spec::TrialSpec;
 use super::store::trial_files::TrialFiles;
 use crate::error::{Error, Result};
 
-/// Most tasks of an array, whatever Slurm allows: their outputs are in one folder.
+/// Maximum number of tasks in an array, whatever Slurm allows: their outputs share one folder.
 const MOST_TASKS: usize = 1000;
 
-/// Rounds after which nothing more is submitted, whatever happens to the trials.
+/// Maximum number of rounds, even if trials are left.
 const MOST_ROUNDS: usize = 200;
 
-/// Memory that a trial asks for beyond what it is expected to hold, as a factor.
+/// Factor between the requested and the expected memory of a trial.
 const MARGIN: f64 = 1.3;
 
-/// The least memory that is asked for, in MiB.
+/// The least memory that is requested, in MiB.
 const LEAST_MIB: u64 = 256;
 
-/// Parameters for which one more core is asked for, up to [`MOST_CORES`].
+/// Number of parameters for which one more core is requested, up to [`MOST_CORES`].
 const PARAMETERS_PER_CORE: f64 = 12e6;
 
-/// Cores beyond which a training gains little.
+/// Number of cores beyond which training gains little.
 const MOST_CORES: u64 = 8;
 
-/// Trials whose logs record how much memory trials of this plan really take.
+/// Number of trials whose logs are read to learn how much memory trials of this plan really use.
 const MEASURED: usize = 64;
 
 /// How a plan's trials are submitted to Slurm.
 #[derive(Clone, Debug)]
 pub struct Slurm {
-    /// What the user asks of Slurm.
+    /// The user's options.
     pub series: Series,
     /// Whether this process is the job that continues the plan after a round.
     pub continued: bool,
     /// The program that the jobs run. It takes `work DIR NAME…`, which runs trials by their names (see
     /// [`Work`](crate::plan::run::work::Work)), and `collect DIR --go-on`, which loads the study and
-    /// submits what is missing or follows; both take `--threads N`.
+    /// submits missing and following trials; both take `--threads N`.
     pub program: PathBuf,
 }
 
-/// Trials that ask for the same.
+/// Trials with the same request.
 type Groups<'a> = Vec<(Request, Vec<&'a Planned>)>;
 
-/// What a trial asks of Slurm.
+/// The resources that a trial requests from Slurm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Request {
     cores: u64,
@@ -75,7 +75,7 @@ struct Request {
 
 impl Slurm {
     /// Submits the trials without a result and the job that continues the study when they have
-    /// ended. Trials that were tried often enough count as failed instead; `None` where none is left.
+    /// ended. Trials that have used up their attempts count as failed instead; `None` if none is left.
     pub(crate) fn submit(&self, driver: &mut Driver<'_>) -> Result<Option<Round>> {
         let (folder, files) = (driver.folder, driver.folder.files());
         let pending = driver.live.pending(0);
@@ -121,7 +121,7 @@ impl Slurm {
         Ok(round)
     }
 
-    /// How many rounds in a row, the last one included, ended without a sign of any trial.
+    /// Number of rounds in a row, including the last one, in which no trial made progress.
     fn idle_rounds(
         &self,
         before: Option<&Round>,
@@ -173,7 +173,7 @@ impl Slurm {
             let name = format!("{:04}-{}", round.number, round.arrays.len() + 1);
             let array = self.submit_array(&script, name, *request, group, most_tasks)?;
             round.arrays.push(array);
-            // An array that is submitted must not be forgotten, whatever happens to the next one.
+            // A submitted array must be recorded, even if submitting the next one fails.
             round.write(&path)?;
         }
         let after: Vec<String> = round.jobs().map(|job| format!(":{job}")).collect();
@@ -229,8 +229,8 @@ impl Slurm {
     }
 }
 
-/// What a trial asks for: `larger` times the memory that it is expected to take, and twice as much for
-/// each time that its process vanished, in steps of a half so that few arrays do for all.
+/// The request of a trial: `larger` times its expected memory, doubled each time that its process
+/// vanished, rounded up to steps of a half so that few arrays suffice.
 fn request(demand: &Demand, larger: f64, vanished: u32) -> Request {
     let expected = (demand.bytes >> 20) as f64 * larger * MARGIN;
     let wanted = expected * f64::from(1 << vanished.min(4));
@@ -250,8 +250,8 @@ fn request(demand: &Demand, larger: f64, vanished: u32) -> Request {
     }
 }
 
-/// How much more memory than expected the trials of a plan were seen to take, at least 1: of those
-/// that had their process to themselves.
+/// The largest ratio of used to expected memory among trials that had their process to themselves;
+/// at least 1.
 fn held_beyond(plan: &Plan, files: &TrialFiles) -> Result<f64> {
     let mut larger = 1.0_f64;
     let done = plan
@@ -282,10 +282,10 @@ fn collecting_mib(folder: &PlanFolder, done: usize) -> u64 {
     1024 + ((largest * done as u64) >> 20)
 }
 
-/// Refuses a plan whose jobs are still in Slurm's queue: two would train the same trials.
+/// Refuses a plan whose jobs are still in Slurm's queue: two processes would train the same trials.
 ///
 /// # Errors
-/// [`Error::Data`] that names the jobs; what reading the folder comes to.
+/// [`Error::Data`] that names the jobs; any error of reading the folder.
 pub fn check_idle(folder: &Path) -> Result<()> {
     let Some(round) = last_round(folder)? else {
         return Ok(());

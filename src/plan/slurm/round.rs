@@ -6,23 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// What the user asks of Slurm, for all rounds until the plan is started again by hand.
+/// The user's options for Slurm, for all rounds until the plan is started again by hand.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
-    /// When it began, in seconds since 1970; attempts before do not count.
+    /// When it began, in seconds since 1970; earlier attempts do not count.
     pub since: f64,
     /// The last round before it.
     pub first_round: usize,
     /// Options for `sbatch`, after the program's own.
     pub slurm_args: Vec<String>,
-    /// Most tasks of an array that run at a time.
+    /// Maximum number of tasks of an array that run at a time.
     pub array_limit: Option<usize>,
-    /// How often a trial is tried again.
+    /// How often a trial is retried.
     pub retries: usize,
 }
 
 impl Series {
-    /// One that begins now.
+    /// A series that begins now.
     ///
     /// # Errors
     /// As [`last_round`].
@@ -41,7 +41,7 @@ impl Series {
         })
     }
 
-    /// The one that a plan's folder holds.
+    /// The series in a plan's folder.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::File`].
@@ -49,7 +49,7 @@ impl Series {
         read(&place(folder).join("series.json"))
     }
 
-    /// Writes it, and makes the folder of all that concerns Slurm.
+    /// Writes it, creating the folder for all files that concern Slurm.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         let path = place(folder);
         std::fs::create_dir_all(&path).map_err(|source| Error::Write {
@@ -86,7 +86,7 @@ pub struct Round {
     pub at: f64,
     /// Trials that had results then.
     pub done: usize,
-    /// Rounds in a row before it that ended without a sign of any trial.
+    /// Number of rounds in a row before it in which no trial made progress.
     #[serde(rename = "fruitless")]
     pub idle_rounds: usize,
     /// Its arrays.
@@ -106,7 +106,7 @@ impl Round {
     }
 }
 
-/// The folder of all that concerns Slurm.
+/// The folder for all files that concern Slurm.
 pub(super) fn place(folder: &Path) -> PathBuf {
     folder.join("slurm")
 }
@@ -115,7 +115,7 @@ fn file(folder: &Path, number: usize) -> PathBuf {
     place(folder).join(format!("round-{number:04}.json"))
 }
 
-/// The last round of a plan; none where nothing was submitted.
+/// The last round of a plan; `None` if nothing was submitted.
 ///
 /// # Errors
 /// [`Error::Read`], [`Error::File`].

@@ -23,7 +23,7 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Of the plan in a folder given by its absolute path.
+    /// For the plan in a folder, given by its absolute path.
     pub(super) fn new(folder: &Path, plan: &PlanDescription, program: &Path) -> Result<Self> {
         Ok(Self {
             command: plan.command.clone(),
@@ -37,8 +37,8 @@ impl Script {
         })
     }
 
-    /// Writes what an array needs into a folder of its own: the script, and `tasks`, a line of trials
-    /// for each task. Gives the script and where Slurm puts the tasks' outputs.
+    /// Writes what an array needs into its own folder: the script, and `tasks`, one line of trials per
+    /// task. Returns the script and the path of the tasks' outputs.
     pub(super) fn array(&self, name: &str, tasks: &str) -> Result<(PathBuf, String)> {
         let folder = self.place.join(name);
         std::fs::create_dir_all(&folder).map_err(|source| Error::Write {
@@ -97,8 +97,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
     crate::files::atomic_file::write(path, |out| std::io::Write::write_all(out, text.as_bytes()))
 }
 
-/// Submits a script and gives the job's number. Tasks that Slurm itself stops for others are put
-/// back in its queue.
+/// Submits a script and returns the job's number. Tasks that Slurm preempts are requeued.
 pub(super) fn sbatch(options: &[String], of_user: &[String], script: &Path) -> Result<u64> {
     let mut command = Command::new("sbatch");
     command
@@ -106,10 +105,9 @@ pub(super) fn sbatch(options: &[String], of_user: &[String], script: &Path) -> R
         .args(options)
         .args(of_user)
         .arg(script);
-    let output = command.output().map_err(|error| {
-        Error::Data(format!(
-            "sbatch: {error}; --executor slurm needs Slurm's commands"
-        ))
+    let output = command.output().map_err(|source| Error::Command {
+        program: "sbatch",
+        source,
     })?;
     let told = String::from_utf8_lossy(&output.stdout);
     // `--parsable` prints the number, and the cluster after a semicolon where there are several.

@@ -1,4 +1,4 @@
-//! What the folder of a plan says of itself: `plan.json`.
+//! The description of a plan: `plan.json` in its folder.
 
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Artifact, Error, Result};
 use crate::files::atomic_file;
 use crate::plan::data_folder::DataFolder;
 
 /// The file that describes a plan.
 pub const DESCRIPTION: &str = "plan.json";
 
-/// The contents of `plan.json`. `S` is the type of the study that the plan belongs to; any JSON where
-/// the study does not matter.
+/// The contents of `plan.json`. `S` is the type of the study that the plan belongs to, or any JSON
+/// value where the study does not matter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound(serialize = "S: Serialize", deserialize = "S: DeserializeOwned"))]
 pub struct PlanDescription<S = Value> {
@@ -46,11 +46,11 @@ pub struct Settings<S> {
     /// The study with its options.
     #[serde(rename = "asked")]
     pub study: S,
-    /// The configuration; of a study that varies it, the base.
+    /// The configuration, or the base configuration of a study that varies it.
     pub config: Config,
     /// Digest of the input files.
     pub data: String,
-    /// How many seeds everything is trained with.
+    /// Number of seeds that everything is trained with.
     pub seeds: NonZeroUsize,
 }
 
@@ -58,23 +58,23 @@ impl PlanDescription {
     /// Describes the plan in a folder.
     ///
     /// # Errors
-    /// [`Error::Data`] if the folder holds no plan; [`Error::Read`]; [`Error::File`] if the file is
-    /// another program's.
+    /// [`Error::Unrecognised`] if the folder contains no plan of this program; [`Error::Read`].
     pub fn read(folder: &Path) -> Result<Self> {
         let known = Self::read_if_any(folder)?;
         known.ok_or_else(|| {
             let found = match folder.is_dir() {
-                true => format!("it contains no {DESCRIPTION}"),
+                true => format!("contains no {DESCRIPTION}"),
                 false => "no such folder".to_owned(),
             };
-            Error::Data(format!(
-                "{}: expected the folder of cv, sweep, tune, ablate, baseline or repro; {found}",
-                folder.display()
-            ))
+            Error::Unrecognised {
+                path: folder.to_owned(),
+                expected: Artifact::Plan,
+                found,
+            }
         })
     }
 
-    /// The same where there is a plan.
+    /// The same, or `None` if there is no plan.
     pub(super) fn read_if_any(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(DESCRIPTION);
         if !path.exists() {
@@ -86,10 +86,10 @@ impl PlanDescription {
         })?;
         serde_json::from_str(&text)
             .map(Some)
-            .map_err(|error| Error::File {
+            .map_err(|error| Error::Unrecognised {
                 path,
-                key: None,
-                reason: format!("not a plan of this program ({error}); choose another --out"),
+                expected: Artifact::Plan,
+                found: format!("not a plan of this program ({error})"),
             })
     }
 }
@@ -98,16 +98,17 @@ impl<S: Serialize + DeserializeOwned> PlanDescription<S> {
     /// Describes the plan in a folder, with the study of the command `command`.
     ///
     /// # Errors
-    /// As [`PlanDescription::read`]; [`Error::Data`] if the plan belongs to another command, or to
-    /// another version of this one.
+    /// As [`PlanDescription::read`]; [`Error::Missing`] if the plan belongs to another command;
+    /// [`Error::Data`] if another version of this program wrote it.
     pub fn read_study(folder: &Path, command: &str) -> Result<Self> {
         let plan = PlanDescription::read(folder)?;
         let refuse = |reason: String| Error::Data(format!("{}: {reason}", folder.display()));
         if plan.command != command {
-            return Err(refuse(format!(
-                "contains a plan of `{}`, not of `{command}`",
-                plan.command
-            )));
+            return Err(Error::Missing {
+                path: folder.to_owned(),
+                expected: format!("a plan of `{command}`"),
+                found: format!("it contains one of `{}`", plan.command),
+            });
         }
         let study = serde_json::from_value(plan.settings.study.clone()).map_err(|error| {
             refuse(format!(
@@ -128,7 +129,7 @@ impl<S: Serialize + DeserializeOwned> PlanDescription<S> {
 }
 
 impl<S: Serialize + DeserializeOwned> PlanDescription<S> {
-    /// Writes the file, whole or not at all.
+    /// Writes the file atomically.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         atomic_file::write(&folder.join(DESCRIPTION), |out| {
             serde_json::to_writer_pretty(&mut *out, self)?;
@@ -138,7 +139,7 @@ impl<S: Serialize + DeserializeOwned> PlanDescription<S> {
 }
 
 impl<S> PlanDescription<S> {
-    /// The data folder of the plan, or `elsewhere`, as where another machine has it under another path.
+    /// The data folder of the plan, or `elsewhere` if given, such as another machine's path to it.
     pub fn data(&self, elsewhere: Option<&Path>) -> DataFolder {
         DataFolder::new(elsewhere.unwrap_or(&self.data_folder))
     }
@@ -159,7 +160,7 @@ impl<S: Serialize + DeserializeOwned> Settings<S> {
     /// The same with the study as JSON.
     ///
     /// # Errors
-    /// [`Error::Data`] for a study that JSON cannot hold.
+    /// [`Error::Data`] for a study that cannot be represented as JSON.
     pub(super) fn untyped(&self) -> Result<Settings<Value>> {
         let study = serde_json::to_value(&self.study)
             .map_err(|error| Error::Data(format!("the study as JSON: {error}")))?;

@@ -98,8 +98,8 @@ pub(crate) fn add(path: &Path, event: Event) -> Result<()> {
         .map_err(failed)
 }
 
-/// All lines of a log; none where there is no file. What a machine that went down left half written
-/// is passed over.
+/// All lines of a log; empty if there is no file. A line that was only partly written when a machine
+/// went down is skipped.
 ///
 /// # Errors
 /// [`Error::Read`].
@@ -117,7 +117,7 @@ pub fn read(path: &Path) -> Result<Vec<Line>> {
     }
 }
 
-/// The name of this machine; empty where the system does not tell.
+/// The name of this machine; empty if the system does not report it.
 pub(crate) fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
     name.map_or_else(|_| String::new(), |name| name.trim().to_owned())

@@ -1,4 +1,4 @@
-//! The list of a plan's trials: a file with a line for each, appended to as trials follow from others.
+//! The list of a plan's trials: a file with one line each, appended to whenever trials follow from others.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,30 +11,30 @@ use crate::error::{Error, Result};
 use crate::plan::planned::{Plan, Planned};
 use crate::plan::run::memory;
 
-/// The file that lists the trials of a plan, a line each.
+/// The file that lists the trials of a plan, one line each.
 pub const LIST: &str = "trials.jsonl";
 
-/// A trial as the list has it.
+/// A trial in the list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListedTrial {
     /// Its name.
     pub id: String,
-    /// What people call its configuration.
+    /// The display name of its configuration.
     pub label: String,
     /// The fold held out.
     pub fold: Option<usize>,
     /// The seed.
     pub seed: u64,
-    /// How long it takes at most, without a unit; comparable between the trials of a plan.
+    /// Relative upper bound of its duration, without a unit; comparable between the trials of a plan.
     #[serde(default)]
     pub cost: f64,
-    /// The memory that it is expected to take, in MiB.
+    /// Its expected memory, in MiB.
     #[serde(default)]
     pub memory_mib: u64,
 }
 
 impl ListedTrial {
-    /// As the list has a planned trial.
+    /// The entry of a planned trial.
     pub fn of(planned: &Planned) -> Self {
         let demand = memory::demand(&planned.trial.kind, &planned.data);
         Self {
@@ -49,7 +49,7 @@ impl ListedTrial {
 }
 
 impl fmt::Display for ListedTrial {
-    /// What people call the trial: its configuration, fold and seed.
+    /// The display name of the trial: its configuration, fold and seed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.fold {
             Some(fold) => write!(f, "{}, fold {fold}, seed {}", self.label, self.seed),
@@ -58,7 +58,7 @@ impl fmt::Display for ListedTrial {
     }
 }
 
-/// The trials that a plan's folder lists so far; a line that is being written is not among them.
+/// The trials that a plan's folder lists so far, without a line that is only partly written.
 ///
 /// # Errors
 /// [`Error::Read`].
@@ -74,17 +74,17 @@ pub fn listed(folder: &Path) -> Result<Vec<ListedTrial>> {
     }
 }
 
-/// The list as this process has written it.
+/// The list as written by this process.
 #[derive(Debug, Default)]
 pub(crate) struct List {
     trials: Vec<ListedTrial>,
     ids: BTreeSet<String>,
-    /// How many of them are in the file; `None` before it was written for the first time.
+    /// How many of them are in the file; `None` before it is written for the first time.
     written: Option<usize>,
 }
 
 impl List {
-    /// Adds the trials that it does not have.
+    /// Adds the trials that are not in it yet.
     pub(crate) fn add(&mut self, plan: &Plan) {
         for planned in plan.trials() {
             if self.ids.insert(planned.id.clone()) {
@@ -93,7 +93,7 @@ impl List {
         }
     }
 
-    /// Puts a plan's trials last, in the plan's order and with its labels.
+    /// Moves a plan's trials to the end, in the plan's order and with its labels.
     pub(crate) fn put_in_order(&mut self, plan: &Plan) {
         for planned in plan.trials() {
             self.ids.remove(&planned.id);
@@ -107,7 +107,7 @@ impl List {
         }
     }
 
-    /// Brings the file up to date: whole the first time, afterwards only what is new.
+    /// Updates the file: writes it whole the first time, and afterwards appends what is new.
     pub(crate) fn write(&mut self, folder: &Path) -> Result<()> {
         let path = &folder.join(LIST);
         let failed = |source: std::io::Error| Error::Write {

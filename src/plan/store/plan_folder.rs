@@ -1,4 +1,4 @@
-//! The folder of a plan: what it is, the results of its trials, and who works in it.
+//! The folder of a plan: its description, the results of its trials, and its lock.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::events::Event;
 use super::list::List;
 use super::trial_files::{TrialFiles, WEIGHTS, remove};
 use super::trial_state::TrialState;
-use crate::error::{Error, Result};
+use crate::error::{Error, Occupant, Result};
 use crate::files::atomic_file::{is_temporary, remove_temporary};
 use crate::files::folder_lock;
 use crate::files::folder_lock::FolderLock;
@@ -23,49 +23,49 @@ use crate::plan::result::TrialResult;
 use crate::plan::trial::FORMAT_VERSION;
 use crate::train::run::PROGRAM;
 
-/// What happened to the plan as a whole.
+/// The event log of the plan as a whole.
 pub const LOG: &str = "log.jsonl";
 
 /// The folder of the final model.
 const FINAL: &str = "final";
 
-/// The run folder of the model of all clips, where the folder of a plan holds one.
+/// The run folder of the model trained on all clips, if the folder of a plan contains one.
 pub fn final_model(folder: &Path) -> Option<PathBuf> {
     let run = folder.join(FINAL);
     run.join(WEIGHTS).is_file().then_some(run)
 }
 
-/// How a folder was found.
+/// The state of a folder when it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FolderState {
     /// New or empty.
     New,
-    /// With the same plan.
+    /// It contained the same plan.
     Same,
-    /// With another plan of the same command; results that fit are used again.
+    /// It contained another plan of the same command; results that fit are reused.
     Changed,
 }
 
-/// A plan's folder. No other process can open it meanwhile.
+/// A plan's folder, locked against other processes.
 #[derive(Debug)]
 pub struct PlanFolder {
     path: PathBuf,
     files: TrialFiles,
     list: Mutex<List>,
     description: Mutex<PlanDescription>,
-    /// How it was found.
+    /// Its state when it was opened.
     pub state: FolderState,
     /// `None` for a folder that is only read.
     lock: Option<FolderLock>,
 }
 
 impl PlanFolder {
-    /// Opens or makes the folder of a command on the data folder `data`. `settings` determine the
-    /// trials; with `resume` the folder may hold a plan of the same command.
+    /// Opens or creates the folder of a command on the data folder `data`. `settings` determine the
+    /// trials; with `resume` the folder may already contain a plan of the same command.
     ///
     /// # Errors
-    /// [`Error::Data`] if the folder holds anything else, or a plan and `resume` is not set, or if
-    /// another process works in it; [`Error::Write`].
+    /// [`Error::Occupied`] if the folder contains anything else, or a plan and `resume` is not set;
+    /// [`Error::InUse`] if another process is using it; [`Error::Write`].
     pub fn open<S: Serialize + DeserializeOwned>(
         path: &Path,
         command: &str,
@@ -91,7 +91,7 @@ impl PlanFolder {
             .as_ref()
             .map_or_else(Vec::new, |known| known.written.clone());
         if state == FolderState::Changed {
-            // Tables of another plan must not pass for this one's.
+            // Tables of another plan must not be mistaken for this one's.
             for file in written.drain(..) {
                 remove(&path.join(file))?;
             }
@@ -119,8 +119,8 @@ impl PlanFolder {
         })
     }
 
-    /// Opens the folder of a plan to read the results that are there, even while another process works
-    /// in it: nothing is locked, nothing is changed.
+    /// Opens the folder of a plan only to read its results, even while another process is using it:
+    /// nothing is locked or changed.
     ///
     /// # Errors
     /// As `PlanDescription::read`.
@@ -135,12 +135,12 @@ impl PlanFolder {
         })
     }
 
-    /// Whether the folder is only read.
+    /// Whether the folder was opened only for reading.
     pub fn is_read_only(&self) -> bool {
         self.lock.is_none()
     }
 
-    /// Refuses a folder that is only read.
+    /// Refuses a folder that was opened only for reading.
     ///
     /// # Errors
     /// [`Error::Data`].
@@ -154,16 +154,16 @@ impl PlanFolder {
         }
     }
 
-    /// Whether [`PlanFolder::open`] would take the folder; reads a little and changes nothing, so a
-    /// caller can ask before any work.
+    /// Checks whether [`PlanFolder::open`] would accept the folder, without changing anything, so that a
+    /// caller can fail before any work.
     ///
     /// # Errors
-    /// [`Error::Data`] as there.
+    /// [`Error::Occupied`].
     pub fn check(path: &Path, command: &str, resume: bool) -> Result<()> {
         known(path, command, resume).map(|_| ())
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -191,7 +191,7 @@ impl PlanFolder {
         list.write(&self.path)
     }
 
-    /// Lists a plan's trials again, in the plan's order and with its labels, after any others.
+    /// Moves a plan's trials to the end of the list, in the plan's order and with its labels.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -246,40 +246,37 @@ impl PlanFolder {
     }
 }
 
-/// The plan that a folder holds, if there is one and the command may continue it.
+/// The plan in a folder, if there is one and the command may continue it.
 fn known(path: &Path, command: &str, resume: bool) -> Result<Option<PlanDescription>> {
-    let refuse = |reason: String| Err(Error::Data(format!("{}: {reason}", path.display())));
-    if let Some(file) = path.ancestors().find(|on_the_way| on_the_way.is_file()) {
-        return refuse(format!(
-            "{} is a file; expected a new or empty folder",
-            file.display()
-        ));
+    let refuse = |by: Occupant| {
+        Err(Error::Occupied {
+            path: path.to_owned(),
+            by,
+        })
+    };
+    if let Some(file) = path.ancestors().find(|ancestor| ancestor.is_file()) {
+        return refuse(Occupant::File(file.to_owned()));
     }
     let known = PlanDescription::read_if_any(path)?;
     match &known {
         None if holds_anything(path) => {
-            return refuse(
-                "contains files but no plan (no plan.json); choose another --out".into(),
-            );
+            return refuse(Occupant::NoPlan);
         }
         Some(known) if known.command != command => {
-            return refuse(format!(
-                "contains a plan of `{}`, not of `{command}`; choose another --out",
-                known.command
-            ));
+            return refuse(Occupant::PlanOf {
+                found: known.command.clone(),
+                expected: command.to_owned(),
+            });
         }
         Some(_) if !resume => {
-            return refuse(
-                "already contains a plan; use --resume to continue it without repeating finished trials, or choose another --out"
-                    .into(),
-            );
+            return refuse(Occupant::Plan);
         }
         _ => {}
     }
     Ok(known)
 }
 
-/// Removes what killed processes left unfinished, except beside trials that another process is running.
+/// Removes what killed processes left unfinished, except for trials that another process is running.
 fn remove_leftovers(path: &Path, files: &TrialFiles) -> Result<()> {
     let mut in_use = BTreeSet::new();
     for id in files.specified() {
@@ -303,7 +300,7 @@ fn remove_leftovers(path: &Path, files: &TrialFiles) -> Result<()> {
     Ok(())
 }
 
-/// Whether a folder holds anything that a process killed at its very start would not have left.
+/// Whether a folder contains anything beyond what a process killed at its very start leaves.
 fn holds_anything(folder: &Path) -> bool {
     let ours = |name: &str| name == folder_lock::NAME || is_temporary(name);
     let Ok(entries) = std::fs::read_dir(folder) else {

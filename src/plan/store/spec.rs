@@ -1,5 +1,5 @@
-//! What a process needs to know to run a trial that another process planned, as a file beside the
-//! trial's result: it is there until the result is.
+//! What a process needs to run a trial that another process planned: a file next to the trial's
+//! result, which is removed once the result exists.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,18 +16,18 @@ use crate::train::run::PROGRAM;
 /// The specification of a trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrialSpec {
-    /// What people call the configuration.
+    /// The display name of the configuration.
     pub label: String,
-    /// Whether the weights are kept after the scores are taken.
+    /// Whether the weights are kept after scoring.
     pub keep_weights: bool,
-    /// What is selected of the data folder.
+    /// The selection from the data folder.
     pub data: DataConfig,
     /// What is trained.
     pub trial: Trial,
 }
 
 impl TrialSpec {
-    /// Of a planned trial.
+    /// The specification of a planned trial.
     pub fn of(planned: &Planned) -> Self {
         Self {
             label: planned.label.clone(),
@@ -37,7 +37,7 @@ impl TrialSpec {
         }
     }
 
-    /// Writes it, unless the file is there already.
+    /// Writes it, unless the file already exists.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -56,7 +56,7 @@ impl TrialSpec {
         crate::files::atomic_file::write_unsynced(&path, &text)
     }
 
-    /// Reads a specification; `None` where there is none.
+    /// Reads a specification; `None` if there is none.
     ///
     /// # Errors
     /// [`Error::Read`]; [`Error::File`] if the file is not a specification.
@@ -80,8 +80,8 @@ impl TrialSpec {
     /// The trial with its data, ready to run.
     ///
     /// # Errors
-    /// As [`DataFolder::open`]; [`Error::Data`] if program, kernel or data are not those that it was
-    /// planned with: then its result would not be the trial's.
+    /// As [`DataFolder::open`]; [`Error::Data`] if program, kernel or data differ from those that it was
+    /// planned with: its result would not be the trial's.
     pub fn planned(self, id: &str, plan: &PlanDescription, data: &DataFolder) -> Result<Planned> {
         let refuse = |reason: String| Err(Error::Data(format!("trial {id}: {reason}")));
         if plan.program != PROGRAM {

@@ -1,5 +1,6 @@
-//! The paths of a plan's trials. Every trial has files of its own, so trials of one plan can run in any
-//! number of processes and on any number of machines that share the folder.
+//! The names and paths of the files of a plan's trials: `trials/AB/ID.json` and its neighbours. Every
+//! trial has its own files, so trials of one plan can run in any number of processes and on any number
+//! of machines that share the folder.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +12,10 @@ use crate::plan::trial::is_id;
 /// Files of a run that are needed only to resume it.
 const DISPOSABLE: [&str; 3] = ["last.safetensors", "state.safetensors", folder_lock::NAME];
 
-/// How the name of a trial's specification ends.
+/// The suffix of the name of a trial's specification.
 const SPEC: &str = ".order.json";
 
-/// The file that a run's model is in.
+/// The file that contains a run's model.
 pub(super) const WEIGHTS: &str = "weights.safetensors";
 
 /// The folder `trials` of a plan. Its subfolders are named by the first two digits of the trials' names,
@@ -25,24 +26,24 @@ pub struct TrialFiles {
 }
 
 impl TrialFiles {
-    /// Those of the plan in this folder.
+    /// The files of the plan in this folder.
     pub fn of(plan: &Path) -> Self {
         Self {
             root: plan.join("trials"),
         }
     }
 
-    /// The folder of them all.
+    /// The folder of all of them.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The subfolder that holds what belongs to a trial.
+    /// The subfolder of a trial.
     pub(super) fn shard(&self, id: &str) -> PathBuf {
         self.root.join(id.get(..2).unwrap_or(id))
     }
 
-    /// The run folder of a trial: while it trains, and afterwards where its weights are kept.
+    /// The run folder of a trial: during training, and afterwards if its weights are kept.
     pub fn run(&self, id: &str) -> PathBuf {
         self.shard(id).join(id)
     }
@@ -57,18 +58,18 @@ impl TrialFiles {
         self.shard(id).join(format!("{id}.log.jsonl"))
     }
 
-    /// The specification of a trial that waits for a process to run it; there until the trial has its
-    /// result. Files of this name were called orders at first.
+    /// The specification of a trial that waits for a process to run it; removed once the trial has its
+    /// result. The suffix `.order.json` is kept from the first version.
     pub fn spec(&self, id: &str) -> PathBuf {
         self.shard(id).join(format!("{id}{SPEC}"))
     }
 
-    /// The trials that have a specification, in no order.
+    /// The trials that have a specification, in no particular order.
     pub(super) fn specified(&self) -> impl Iterator<Item = String> {
         self.ids_of(SPEC)
     }
 
-    /// Makes the subfolder of a trial.
+    /// Creates the subfolder of a trial.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -97,7 +98,7 @@ impl TrialFiles {
             .try_for_each(|name| remove(&run.join(name)))
     }
 
-    /// Moves the files of plans that an earlier version wrote, all in one folder, to their places.
+    /// Moves the files of an earlier version, which wrote them all into one folder, to their places.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -120,14 +121,14 @@ impl TrialFiles {
         Ok(())
     }
 
-    /// The trials that have a result, in no order; only names of files are read.
+    /// The trials that have a result, in no particular order; only file names are read.
     pub fn finished(&self) -> impl Iterator<Item = String> {
         self.ids_of(".json")
     }
 
-    /// The run folders that hold a model, in no order.
+    /// The run folders that contain a model, in no particular order.
     pub fn models(&self) -> impl Iterator<Item = PathBuf> {
-        // An earlier version had them all in one folder.
+        // An earlier version wrote all of them into one folder.
         let folders = self.shards().flat_map(|shard| entries(&shard));
         let runs = folders.chain(entries(&self.root)).filter(|path| {
             let name = path.file_name().and_then(|name| name.to_str());
@@ -141,7 +142,7 @@ impl TrialFiles {
         entries(&self.root).into_iter().filter(|path| path.is_dir())
     }
 
-    /// The trials that have a file of this ending.
+    /// The trials that have a file with this suffix.
     fn ids_of(&self, ending: &'static str) -> impl Iterator<Item = String> {
         self.shards().flat_map(move |shard| {
             entries(&shard).into_iter().filter_map(move |path| {
@@ -152,13 +153,13 @@ impl TrialFiles {
     }
 }
 
-/// What a folder holds; nothing where it cannot be read.
+/// The entries of a folder; empty if it cannot be read.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).collect()
 }
 
-/// Removes a file, if it is there.
+/// Removes a file if it exists.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Write {

@@ -1,4 +1,4 @@
-//! How far a trial is, from its log and its files.
+//! The progress of a trial, from its log and its files.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -10,10 +10,10 @@ use super::events::Event;
 use super::trial_files::TrialFiles;
 use crate::error::Result;
 
-/// How long nothing is written before a process on another machine counts as gone.
+/// Time without any writing after which a process on another machine counts as gone.
 const STALE_AFTER: Duration = Duration::from_secs(15 * 60);
 
-/// How far a trial without a result is.
+/// The progress of a trial without a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum TrialState {
@@ -21,7 +21,7 @@ pub enum TrialState {
     Waiting,
     /// A process trains it.
     Running {
-        /// On this machine.
+        /// The machine.
         host: String,
     },
     /// It was started and stopped, and can be resumed from its saved state.

@@ -6,6 +6,7 @@ use super::scale::range;
 use super::{Figure, encoder_title, modality_ink, modality_key, widest};
 use crate::analysis::Analysis;
 use crate::analysis::correlation::spearman;
+use crate::encoders::Modality;
 
 /// Height of a row.
 const ROW: f64 = 10.0;
@@ -38,7 +39,7 @@ pub fn importance(found: &Analysis) -> Figure {
     canvas.line([[x, top], [x, top + height]], MUTED, 0.8, "3 2");
     let mut y = top;
     for group in groups {
-        let ink = modality_ink(&group.modality);
+        let ink = modality_ink(group.modality);
         let label = format!(
             "{}: {:.1} % of the weight ({:.1} % with equal weights)",
             group.modality,
@@ -211,7 +212,7 @@ fn encoder_bars(
         let y = top + i as f64 * ROW;
         canvas.text([left - 4.0, y + 7.5], name, Anchor::End, LABEL, INK);
         let [from, to] = [value.min(0.0), value.max(0.0)].map(|x| frame.x.at(x));
-        let ink = modality_ink(&found.modalities[*m]);
+        let ink = modality_ink(found.modalities[*m]);
         canvas.bar([from, y + 1.5], [to - from, ROW - 3.0], ink);
         let label = signed(*value, digits);
         canvas.text(
@@ -253,7 +254,7 @@ pub fn salience_error(found: &Analysis) -> Option<Figure> {
         canvas.bar(
             [left, y + 4.0],
             [width, row_height - 8.0],
-            modality_ink("video"),
+            modality_ink(Modality::Video),
         );
         let right = 100.0 * row.correct as f64 / row.clips.max(1) as f64;
         let label = format!("{right:.0} % correct of {}", row.clips);

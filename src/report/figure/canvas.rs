@@ -65,6 +65,15 @@ pub struct Canvas {
     body: String,
 }
 
+/// Where turned text begins, or has its middle or end.
+#[derive(Clone, Copy, Debug)]
+pub struct Turned {
+    /// In points.
+    pub at: [f64; 2],
+    /// By how much it is turned, clockwise.
+    pub degrees: f64,
+}
+
 impl Canvas {
     /// An empty drawing.
     pub fn new(width: f64, height: f64) -> Self {
@@ -77,33 +86,28 @@ impl Canvas {
 
     /// A line of text whose baseline is at y.
     pub fn text(&mut self, [x, y]: [f64; 2], text: &str, anchor: Anchor, size: f64, ink: Ink) {
-        self.turned_text([x, y], text, anchor, size, ink, 0.0);
+        self.push(format_args!(
+            "<text {}>{}</text>\n",
+            text_attributes([x, y], anchor, size, ink),
+            escaped(text)
+        ));
     }
 
-    /// Text rotated clockwise by degrees.
-    pub fn turned_text(
-        &mut self,
-        [x, y]: [f64; 2],
-        text: &str,
-        anchor: Anchor,
-        size: f64,
-        ink: Ink,
-        degrees: f64,
-    ) {
-        let anchor = match anchor {
-            Anchor::Start => "start",
-            Anchor::Middle => "middle",
-            Anchor::End => "end",
-        };
-        let turn = if degrees == 0.0 {
-            String::new()
-        } else {
-            format!(" transform=\"rotate({degrees} {x:.2} {y:.2})\"")
-        };
+    /// A line of text that reads upwards.
+    pub fn vertical_text(&mut self, at: [f64; 2], text: &str, anchor: Anchor, size: f64, ink: Ink) {
+        let degrees = -90.0;
+        self.turned_text(Turned { at, degrees }, text, anchor, size, ink);
+    }
+
+    /// Turned text.
+    pub fn turned_text(&mut self, place: Turned, text: &str, anchor: Anchor, size: f64, ink: Ink) {
+        let Turned {
+            at: [x, y],
+            degrees,
+        } = place;
         self.push(format_args!(
-            "<text x=\"{x:.2}\" y=\"{y:.2}\" font-size=\"{size}\" text-anchor=\"{anchor}\" fill=\"{}\" class=\"f-{}\"{turn}>{}</text>\n",
-            ink.colour,
-            ink.class,
+            "<text {} transform=\"rotate({degrees} {x:.2} {y:.2})\">{}</text>\n",
+            text_attributes([x, y], anchor, size, ink),
             escaped(text)
         ));
     }
@@ -190,6 +194,18 @@ impl Canvas {
         // Writing to a string cannot fail.
         let _ = self.body.write_fmt(text);
     }
+}
+
+fn text_attributes([x, y]: [f64; 2], anchor: Anchor, size: f64, ink: Ink) -> String {
+    let anchor = match anchor {
+        Anchor::Start => "start",
+        Anchor::Middle => "middle",
+        Anchor::End => "end",
+    };
+    format!(
+        "x=\"{x:.2}\" y=\"{y:.2}\" font-size=\"{size}\" text-anchor=\"{anchor}\" fill=\"{}\" class=\"f-{}\"",
+        ink.colour, ink.class
+    )
 }
 
 fn joined(points: &[[f64; 2]]) -> String {

@@ -8,6 +8,7 @@ use super::scale::range;
 use super::{Figure, modality_ink};
 use crate::analysis::Analysis;
 use crate::artifact::history::EpochRecord;
+use crate::encoders::Modality;
 
 /// Figure 2: the score against k; `None` if the plan has only one k.
 pub fn top_k_curve(found: &Analysis) -> Option<Figure> {
@@ -43,11 +44,11 @@ pub fn top_k_curve(found: &Analysis) -> Option<Figure> {
         .collect();
     frame.x_ticks(&mut canvas, "Encoders kept, k", &ticks);
     frame.y_axis(&mut canvas, "Average accuracy (%)", 5);
-    let ink = modality_ink("video");
+    let ink = modality_ink(Modality::Video);
     if let Some(score) = uniform {
         let height = frame.y.at(100.0 * score.mean);
         let line = [[36.0, height], [ONE_COLUMN - 10.0, height]];
-        canvas.line(line, modality_ink("audio"), 1.1, "4 2");
+        canvas.line(line, modality_ink(Modality::Audio), 1.1, "4 2");
         // The lower right is free of points.
         let (y, label) = (
             146.0,
@@ -59,11 +60,11 @@ pub fn top_k_curve(found: &Analysis) -> Option<Figure> {
             &label,
             Anchor::End,
             LABEL,
-            modality_ink("audio"),
+            modality_ink(Modality::Audio),
         );
         let start = right - text_width(&label, LABEL) - 20.0;
         let key = [[start, y - 2.5], [start + 16.0, y - 2.5]];
-        canvas.line(key, modality_ink("audio"), 1.1, "4 2");
+        canvas.line(key, modality_ink(Modality::Audio), 1.1, "4 2");
     }
     let place = |kept: usize, average: f64| frame.at(kept as f64, 100.0 * average);
     for score in &curve.scores {
@@ -146,9 +147,9 @@ pub fn learning(found: &Analysis) -> Figure {
         }
     };
     let (video, audio, multimodal) = (
-        modality_ink("video"),
-        modality_ink("audio"),
-        modality_ink("multimodal"),
+        modality_ink(Modality::Video),
+        modality_ink(Modality::Audio),
+        modality_ink(Modality::Multimodal),
     );
     draw(&left, video, &|record| Some(record.train_loss));
     draw(&left, audio, &|record| record.val_loss);

@@ -65,7 +65,7 @@ impl Frame {
             canvas.text([left - 4.0, y + 2.5], &label, Anchor::End, LABEL, INK);
         }
         let place = [left - 27.0, (top + bottom) / 2.0];
-        canvas.turned_text(place, title, Anchor::Middle, TITLE, INK, -90.0);
+        canvas.vertical_text(place, title, Anchor::Middle, TITLE, INK);
     }
 
     /// A vertical line at a value, with a label above the plot.

@@ -81,13 +81,12 @@ fn relative(
         let x = left + j as f64 * width;
         let middle = x + width / 2.0;
         if turned {
-            canvas.turned_text(
+            canvas.vertical_text(
                 [middle + 2.5, top - 3.0],
                 &names[j],
                 Anchor::Start,
                 LABEL,
                 INK,
-                -90.0,
             );
         } else {
             canvas.text([middle, top - 4.0], &names[j], Anchor::Middle, LABEL, INK);
@@ -105,7 +104,7 @@ fn relative(
             title,
             Anchor::End,
             LABEL,
-            modality_ink(&found.modalities[m]),
+            modality_ink(found.modalities[m]),
         );
     }
     let ends = [
@@ -156,7 +155,7 @@ pub fn confusion(found: &Analysis) -> Figure {
             INK,
         );
         let column = [label + middle + 2.5, top + side + 4.0];
-        canvas.turned_text(column, &labels[i], Anchor::End, LABEL, INK, -90.0);
+        canvas.vertical_text(column, &labels[i], Anchor::End, LABEL, INK);
     }
     let singles = labels.iter().filter(|name| !name.contains('-')).count();
     if singles > 0 && singles < labels.len() {
@@ -164,13 +163,12 @@ pub fn confusion(found: &Analysis) -> Figure {
         canvas.line([[label, top + at], [label + side, top + at]], GRID, 1.2, "");
         canvas.line([[label + at, top], [label + at, top + side]], GRID, 1.2, "");
     }
-    canvas.turned_text(
+    canvas.vertical_text(
         [9.0, top + side / 2.0],
         "True emotions",
         Anchor::Middle,
         TITLE,
         INK,
-        -90.0,
     );
     let below = [label + side / 2.0, top + side + label - 4.0];
     canvas.text(below, "Predicted emotions", Anchor::Middle, TITLE, INK);

@@ -80,7 +80,7 @@ pub fn by_fold(found: &Analysis) -> Figure {
     }
     for (i, (&m, title)) in order.iter().zip(&titles).enumerate() {
         let y = top + i as f64 * ROW + 7.5;
-        let ink = modality_ink(&found.modalities[m]);
+        let ink = modality_ink(found.modalities[m]);
         canvas.text([left - 4.0, y], title, Anchor::End, LABEL, ink);
     }
     let ends = ["0".to_owned(), format!("{:.1} %", 100.0 * most)];
@@ -131,12 +131,12 @@ fn cka_grid(
                 &sequential(found.cka[[a, b]]),
             );
         }
-        let ink = modality_ink(&found.modalities[a]);
+        let ink = modality_ink(found.modalities[a]);
         let middle = (i as f64 + 0.5) * cell;
         let row = [left - 3.0, top + middle + 2.5];
         canvas.text(row, &titles[i], Anchor::End, LABEL, ink);
         let column = [left + middle + 2.5, top + count as f64 * cell + 4.0];
-        canvas.turned_text(column, &titles[i], Anchor::End, LABEL, ink, -90.0);
+        canvas.vertical_text(column, &titles[i], Anchor::End, LABEL, ink);
     }
 }
 

@@ -18,6 +18,7 @@ use std::path::Path;
 
 use crate::analysis::Analysis;
 use crate::data::registry::{REGISTRY, find};
+use crate::encoders::Modality;
 use crate::error::Result;
 use canvas::{Canvas, Ink};
 
@@ -98,13 +99,14 @@ pub fn encoder_title(name: &str) -> String {
 }
 
 /// Modality colours after the palette of Okabe and Ito (2008), dark enough to be read as text.
-fn modality_ink(modality: &str) -> Ink {
-    let (colour, class) = match modality {
-        "video" => ("#0072b2", "video"),
-        "audio" => ("#b84e00", "audio"),
-        "multimodal" => ("#007a59", "multimodal"),
-        _ => ("#666666", "other"),
+fn modality_ink(modality: Modality) -> Ink {
+    let colour = match modality {
+        Modality::Video => "#0072b2",
+        Modality::Audio => "#b84e00",
+        Modality::Multimodal => "#007a59",
+        Modality::Other => "#666666",
     };
+    let class = modality.name();
     Ink { colour, class }
 }
 
@@ -122,20 +124,20 @@ fn modality_key(canvas: &mut Canvas, found: &Analysis, [left, y]: [f64; 2]) {
     let whole: f64 = found
         .by_modality
         .iter()
-        .map(|group| width(&group.modality))
+        .map(|group| width(group.modality.name()))
         .sum();
     let mut x = left.min(canvas.width - whole);
     for group in &found.by_modality {
-        let ink = modality_ink(&group.modality);
+        let ink = modality_ink(group.modality);
         canvas.bar([x, y - 5.5], [6.0, 6.0], ink);
         canvas.text(
             [x + 8.5, y],
-            &group.modality,
+            group.modality.name(),
             canvas::Anchor::Start,
             canvas::LABEL,
             canvas::INK,
         );
-        x += width(&group.modality);
+        x += width(group.modality.name());
     }
 }
 

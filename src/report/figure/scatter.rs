@@ -1,12 +1,13 @@
 //! Scatter plots.
 
 use super::bars::clips_note;
-use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE};
+use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE, Turned};
 use super::frame::Frame;
 use super::scale::range;
 use super::{Figure, modality_ink};
 use crate::analysis::Analysis;
 use crate::analysis::correlation::Trend;
+use crate::encoders::Modality;
 use crate::eval::statistics::Interval;
 
 /// Figure 8: CKA against co-selection, with the trend and the line of independent selection.
@@ -24,7 +25,7 @@ pub fn co_selection(found: &Analysis) -> Figure {
     frame.y_axis(&mut canvas, "Kept together (% of clips)", 5);
     for pair in pairs {
         let place = frame.at(pair.cka, 100.0 * pair.together);
-        canvas.dot(place, 1.3, modality_ink("video"), 0.45);
+        canvas.dot(place, 1.3, modality_ink(Modality::Video), 0.45);
     }
     let ends = [x[0], x[1]];
     let mut line = |trend: Option<Trend>, ink, dash| {
@@ -36,7 +37,7 @@ pub fn co_selection(found: &Analysis) -> Figure {
     line(found.co_selection.trend, INK, "");
     line(
         found.co_selection.independent_trend,
-        modality_ink("audio"),
+        modality_ink(Modality::Audio),
         "4 2",
     );
     let mut key = |y: f64, ink, dash, text: &str| {
@@ -49,7 +50,7 @@ pub fn co_selection(found: &Analysis) -> Figure {
     let null = r(&found.co_selection.independent_pearson);
     key(
         23.0,
-        modality_ink("audio"),
+        modality_ink(Modality::Audio),
         "4 2",
         &format!("independent selection: r = {null}"),
     );
@@ -89,16 +90,12 @@ pub fn calibration(found: &Analysis) -> Figure {
     frame.x_ticks(&mut canvas, "", &none);
     frame.y_axis(&mut canvas, "Share that shows the emotion", 5);
     canvas.line([frame.at(0.0, 0.0), frame.at(1.0, 1.0)], MUTED, 0.8, "3 2");
-    let label = frame.at(0.60, 0.64);
-    canvas.turned_text(
-        label,
-        "perfectly calibrated",
-        Anchor::Middle,
-        LABEL,
-        MUTED,
-        -38.0,
-    );
-    let ink = modality_ink("video");
+    let place = Turned {
+        at: frame.at(0.60, 0.64),
+        degrees: -38.0,
+    };
+    canvas.turned_text(place, "perfectly calibrated", Anchor::Middle, LABEL, MUTED);
+    let ink = modality_ink(Modality::Video);
     let points: Vec<[f64; 2]> = calibration
         .bins
         .iter()

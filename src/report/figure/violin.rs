@@ -45,7 +45,7 @@ pub fn distributions(found: &Analysis) -> Figure {
     canvas.line([[uniform, top], [uniform, bottom]], MUTED, 0.8, "3 2");
     for (i, (&m, title)) in chosen.iter().zip(&titles).enumerate() {
         let middle = top + (i as f64 + 0.5) * ROW;
-        let ink = modality_ink(&found.modalities[m]);
+        let ink = modality_ink(found.modalities[m]);
         let mut values = found.observations.gate_weights.column(m).to_vec();
         values.sort_by(f64::total_cmp);
         let density = density(&values);

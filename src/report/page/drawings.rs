@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::plain;
-use crate::error::{Error, Result};
+use crate::error::{Artifact, Error, Result};
 use crate::report::figure::canvas::escaped;
 
 /// All figures that an analysis lists, with their captions.
@@ -34,10 +34,10 @@ pub fn figures(found: &Value, analysis: &Path) -> Result<String> {
             "url(",
         ];
         if !lower.starts_with("<svg") || foreign.iter().any(|part| has_active(&lower, part)) {
-            return Err(Error::File {
+            return Err(Error::Unrecognised {
                 path,
-                key: None,
-                reason: "not a figure written by analyze; run analyze again with --force".into(),
+                expected: Artifact::Figure,
+                found: "not a plain drawing".into(),
             });
         }
         let wide = svg

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::plan::store::list::listed;
 use crate::plan::store::trial_files::TrialFiles;
 use drawings::figures;
-use tables::{CsvTable, pairs};
+use tables::{HtmlTable, pairs};
 
 /// The tables that the commands write, with their captions.
 const RESULTS: [(&str, &str); 6] = [
@@ -202,11 +202,11 @@ fn grouped(digits: &str) -> String {
 fn results(run: &Path) -> Result<String> {
     let mut html = String::new();
     for (file, title) in RESULTS {
-        if let Some(table) = CsvTable::read(&run.join(file))? {
+        if let Some(table) = HtmlTable::read(&run.join(file))? {
             html += &table.html(title, None);
         }
     }
-    if let Some(table) = CsvTable::read(&run.join("history.csv"))? {
+    if let Some(table) = HtmlTable::read(&run.join("history.csv"))? {
         html += &table.html("Every epoch", None);
     }
     Ok(html)
@@ -219,7 +219,7 @@ fn analysis_tables(found: &Value, analysis: &Path) -> Result<String> {
         if !ANALYSIS.contains(&name.as_str()) {
             continue;
         }
-        if let Some(csv) = CsvTable::read(&analysis.join(format!("{name}.csv")))? {
+        if let Some(csv) = HtmlTable::read(&analysis.join(format!("{name}.csv")))? {
             html += &format!("<h3>{}</h3>\n", escaped(&plain(&table["title"])));
             html += &csv.html(&plain(&table["title"]), None);
         }
@@ -231,7 +231,7 @@ fn analysis_tables(found: &Value, analysis: &Path) -> Result<String> {
 }
 
 fn clips(analysis: &Path) -> Result<String> {
-    let Some(table) = CsvTable::read(&analysis.join("clips.csv"))? else {
+    let Some(table) = HtmlTable::read(&analysis.join("clips.csv"))? else {
         return Ok(String::new());
     };
     let mut kinds = table.column("error");

@@ -11,12 +11,12 @@ const DIGITS: usize = 4;
 const UPRIGHT: usize = 12;
 
 /// A CSV file.
-pub struct CsvTable {
+pub struct HtmlTable {
     headings: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
-impl CsvTable {
+impl HtmlTable {
     /// Reads a file; `None` if it does not exist.
     ///
     /// # Errors
@@ -154,7 +154,7 @@ mod tests {
         let path = folder.path().join("a.csv");
         let text = "name,score,score_std,n\n<b>&,0.123456,0.01,3\n\"x\",,,12\n";
         std::fs::write(&path, text).unwrap();
-        let table = CsvTable::read(&path).unwrap().unwrap();
+        let table = HtmlTable::read(&path).unwrap().unwrap();
         let html = table.html("a < b", Some("name"));
         assert!(html.contains("<td>&lt;b&gt;&amp;</td>"), "{html}");
         assert!(html.contains("data-error=\"&lt;b&gt;&amp;\""), "{html}");
@@ -169,7 +169,7 @@ mod tests {
         assert!(html.contains("<caption>a &lt; b</caption>") && !html.contains("score std"));
         assert_eq!(table.column("n"), ["3", "12"]);
         assert!(
-            CsvTable::read(&folder.path().join("b.csv"))
+            HtmlTable::read(&folder.path().join("b.csv"))
                 .unwrap()
                 .is_none()
         );

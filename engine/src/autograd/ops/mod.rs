@@ -1,4 +1,9 @@
-//! The operations, one file each. A new one is that file and its line here.
+//! The operations, one file each.
+//!
+//! To add one, write a file with a method on [`Tape`](crate::autograd::Tape) that computes the value and
+//! calls `push`, a type that implements [`Op`](crate::autograd::Op) with the backward pass, and tests:
+//! [`gradcheck`](mod@crate::autograd::gradcheck) over all options, and extreme inputs. `relu.rs` is a short example.
+//! Then add its line here.
 
 pub mod add;
 pub mod batch_norm;
