@@ -112,6 +112,11 @@ pub fn fault_of(
     })
 }
 
+/// Whether a loss is above a limit; one that is not a number is above every limit.
+fn above(loss: f64, limit: f64) -> bool {
+    loss.is_nan() || loss > limit
+}
+
 fn diverged(
     history: &[EpochRecord],
     kept: &EpochRecord,
@@ -122,8 +127,8 @@ fn diverged(
     let train = |record: &EpochRecord| task_of_training(record, loss);
     let ran_away = |record: &&EpochRecord| {
         let validation = record.val_loss.zip(constant.val_loss);
-        !(train(record) <= limit(constant.train_loss))
-            || validation.is_some_and(|(loss, constant)| !(loss <= limit(constant)))
+        above(train(record), limit(constant.train_loss))
+            || validation.is_some_and(|(loss, constant)| above(loss, limit(constant)))
     };
     // A first epoch from unlucky weights may be far off and recover.
     let last = history.last().filter(ran_away)?;
@@ -134,7 +139,7 @@ fn diverged(
         .last()
         .unwrap_or(last);
     let (worst, of_constant) = match (last.val_loss, constant.val_loss) {
-        (Some(val), Some(of_constant)) if !(val <= train(last)) => (val, of_constant),
+        (Some(val), Some(of_constant)) if above(val, train(last)) => (val, of_constant),
         _ => (train(last), constant.train_loss),
     };
     let usable = kept.epoch < since.epoch && {
@@ -178,10 +183,9 @@ fn stuck(
             short(found),
             short(constant)
         ));
-        if higher {
-            !(found > constant)
-        } else {
-            !(found < constant)
+        match higher {
+            true => found.is_nan() || found <= constant,
+            false => found.is_nan() || found >= constant,
         }
     };
     let no_better = match kept.val_loss {
