@@ -57,6 +57,9 @@ impl Config {
         )?;
         fraction("decode.presence_threshold", self.decode.presence_threshold)?;
         fraction("decode.salience_threshold", self.decode.salience_threshold)?;
+        let folds = self.data.folds.unwrap_or(2);
+        let allowed = "a whole number from 2 to 1000";
+        require("data.folds", (2..=1000).contains(&folds), folds, allowed)?;
         names("data.encoders", self.data.encoders.as_deref())?;
         names("data.classes", self.data.classes.as_deref())
     }

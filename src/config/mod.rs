@@ -293,6 +293,28 @@ pub struct DataConfig {
     pub classes: Option<Vec<String>>,
     /// The neutral class; none: `neu`, where there is such a class.
     pub neutral: Option<String>,
+    /// The number of folds to make where the metadata have none; none: those of the metadata.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
+    /// Decides between folds that are equally balanced.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub fold_seed: u64,
+    /// A regular expression with one capture group, which finds the actor in a clip's name; none: the
+    /// column `actor`, or the part of the name before its first `_`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_pattern: Option<String>,
+    /// Whether class columns hold counts, each row of which is divided by its sum.
+    #[serde(skip_serializing_if = "is_false")]
+    pub normalise_labels: bool,
+}
+
+// Files of runs that take the table as it is do not hold these keys, as those from before they existed.
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Default for DataConfig {
@@ -302,6 +324,10 @@ impl Default for DataConfig {
             encoders: None,
             classes: None,
             neutral: None,
+            folds: None,
+            fold_seed: 0,
+            actor_pattern: None,
+            normalise_labels: false,
         }
     }
 }

@@ -52,6 +52,11 @@ impl Config {
     pub fn table(&self) -> Result<Value> {
         let fault = |e: serde_json::Error| config_error("configuration", e.to_string());
         let mut table = serde_json::to_value(self).map_err(fault)?;
+        let data = &self.data;
+        table["data"]["folds"] = json!(data.folds);
+        table["data"]["fold_seed"] = json!(data.fold_seed);
+        table["data"]["actor_pattern"] = json!(data.actor_pattern);
+        table["data"]["normalise_labels"] = json!(data.normalise_labels);
         let decode = &self.decode;
         table["decode"]["beta"] = json!(decode.beta);
         table["decode"]["max_emotions"] = json!(decode.max_emotions);

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod dataset;
+pub(crate) mod equal_rows;
 pub mod features;
 pub(crate) mod filename;
 pub(crate) mod fingerprint;

@@ -15,6 +15,7 @@ pub(crate) mod filename;
 pub(crate) mod frequency;
 pub mod grid;
 pub(crate) mod join;
+pub mod measures;
 pub mod metrics;
 pub mod mixtures;
 pub mod objective;

@@ -160,6 +160,6 @@ fn refuses_what_cannot_be_searched() {
     };
     assert!(matches!(
         searcher.search(none.view(), &[]),
-        Err(Error::Data(_))
+        Err(Error::Unlabelled { .. })
     ));
 }

@@ -117,6 +117,22 @@ impl Row {
         Some(result.summary.average.mean)
     }
 
+    /// Why the row is not usable, if it has a result that is not: its folds, or the model of all clips.
+    pub fn unusable(&self) -> Option<String> {
+        let result = self.result.as_ref().ok()?;
+        result.unusable().or_else(|| {
+            let Some(Ok(retrained)) = &self.retrained else {
+                return None;
+            };
+            let faults = retrained.results.iter().filter_map(|r| r.fault.as_ref());
+            let fault = faults.into_iter().find(|fault| !fault.usable)?;
+            Some(format!(
+                "{}, the model of all clips: {}",
+                self.entry.candidate.name, fault.text
+            ))
+        })
+    }
+
     /// The task's main measure and its mean over folds and seeds, where there is a result.
     pub fn main(&self) -> Option<(Monitor, f64)> {
         let result = self.result.as_ref().ok()?;
@@ -125,11 +141,16 @@ impl Row {
     }
 }
 
-/// The index of the row with the best mean of the task's main measure; of equal ones the first.
+/// The index of the row with the best mean of the task's main measure; of equal ones the first. Rows that
+/// are not usable count only where no other has a result: a training that diverged may have a lucky mean.
 pub fn best(rows: &[Row]) -> Option<usize> {
+    best_of(rows, |row| row.unusable().is_none()).or_else(|| best_of(rows, |_| true))
+}
+
+fn best_of(rows: &[Row], counts: impl Fn(&Row) -> bool) -> Option<usize> {
     let mut best: Option<(usize, f64)> = None;
     for (place, row) in rows.iter().enumerate() {
-        if let Some((main, mean)) = row.main()
+        if let Some((main, mean)) = row.main().filter(|_| counts(row))
             && best.is_none_or(|(_, so_far)| match main.higher_is_better() {
                 true => mean > so_far,
                 false => mean < so_far,

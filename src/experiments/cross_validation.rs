@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::measures::MeasureSummary;
 use super::out_of_fold::{OutOfFold, pooled};
 use super::score::{Spread, median};
 use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::fault::{Fault, TrainingFault};
 use crate::config::Monitor;
 use crate::data::dataset::Dataset;
 use crate::data::folds::folds;
@@ -99,7 +101,9 @@ impl Protocol {
                 path: dataset.train.metadata_path().to_owned(),
                 line: None,
                 column: Some("fold".into()),
-                reason: format!("{found}; cross-validation needs at least two folds"),
+                reason: format!(
+                    "{found}; cross-validation needs at least two folds: data.folds=K makes them, with no actor in two"
+                ),
             });
         }
         Ok(Self {
@@ -150,6 +154,9 @@ pub struct FoldScore {
     pub best_epoch: usize,
     /// Number of epochs.
     pub epochs: usize,
+    /// What is wrong with the training, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<TrainingFault>,
     /// The task's main measure, where it is not the average.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub main: Option<f64>,
@@ -166,6 +173,7 @@ impl FoldScore {
             thresholds: result.thresholds,
             best_epoch: result.best_epoch,
             epochs: result.epochs,
+            fault: result.fault.clone(),
             main: result.measure(main).filter(|_| main != Monitor::Average),
         };
         results.iter().map(score).collect()
@@ -211,6 +219,8 @@ pub struct CrossValidation {
     pub pooled_thresholds: ChosenThresholds,
     /// The accuracy that it reaches on them.
     pub pooled_accuracy: Accuracy,
+    /// All other measures.
+    pub measures: MeasureSummary,
     /// Median of the best epochs: how long to train on all clips.
     pub median_best_epoch: usize,
     /// The task's main measure.
@@ -225,6 +235,41 @@ impl CrossValidation {
             .iter()
             .flat_map(|seed| seed.truths.iter().zip(&seed.decided));
         Accuracy::of(pairs)
+    }
+
+    /// The trainings that went wrong, one line each.
+    pub fn faults(&self) -> Vec<String> {
+        let told = |score: &FoldScore| {
+            let fault = score.fault.as_ref()?;
+            Some(format!(
+                "fold {}, seed {}: {}",
+                score.fold, score.seed, fault.text
+            ))
+        };
+        self.folds.iter().filter_map(told).collect()
+    }
+
+    /// Why the whole is not usable, if it is not: a fold diverged and left no usable weights, or no fold
+    /// is better than a constant answer.
+    pub fn unusable(&self) -> Option<String> {
+        let bad = |wanted: Fault| {
+            let folds = self.folds.iter().filter_map(|score| score.fault.as_ref());
+            let folds = folds.filter(move |fault| !fault.usable && fault.fault == wanted);
+            folds.count()
+        };
+        let (diverged, stuck) = (bad(Fault::Diverged), bad(Fault::Stuck));
+        let all = self.folds.len();
+        let name = &self.candidate.name;
+        if diverged > 0 {
+            return Some(format!(
+                "{name}: training diverged in {diverged} of {all} trials, so the scores are not usable; the notes above have the figures"
+            ));
+        }
+        (all > 0 && stuck == all).then(|| {
+            format!(
+                "{name}: none of {all} trials is better than an answer that never changes; the notes above have the figures"
+            )
+        })
     }
 
     fn of(candidate: &Candidate, protocol: &Protocol, results: &[&TrialResult]) -> Result<Self> {
@@ -258,6 +303,7 @@ impl CrossValidation {
             main: protocol.main,
             summary: Summary::of(&seeds).ok_or_else(nothing)?,
             by_seed,
+            measures: MeasureSummary::of(&out_of_fold, &dataset.classes)?,
             out_of_fold,
             pooled_thresholds,
             pooled_accuracy,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::trial::Trial;
 use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::fault::TrainingFault;
 use crate::artifact::history::EpochRecord;
 use crate::baseline::BaselineEpoch;
 use crate::config::Monitor;
@@ -61,6 +62,9 @@ pub struct TrialResult {
     /// All epochs of a baseline; absent otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baseline_history: Vec<BaselineEpoch>,
+    /// What is wrong with the training, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<TrainingFault>,
     /// The warnings for the user.
     pub warnings: Vec<String>,
 }

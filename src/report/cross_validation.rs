@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
-use super::{final_model, main_measure, significance};
+use super::{final_model, main_measure, measures, significance};
 use crate::artifact::checkpoint::ChosenThresholds;
 use crate::config::Monitor;
 use crate::error::Result;
@@ -69,6 +69,7 @@ pub fn folds(found: &CrossValidation) -> Table {
         ]);
         table.row(cells);
     }
+    table.notes.extend(found.faults());
     table
 }
 
@@ -224,8 +225,8 @@ pub fn json(found: &CrossValidation, significance: Option<&Significance>) -> Val
     })
 }
 
-/// Writes `summary.json`, `folds.csv`, `summary.csv`, `tables.md` and the out-of-fold predictions and
-/// probabilities into a folder, and returns their paths.
+/// Writes `summary.json`, `folds.csv`, `summary.csv`, `measures.csv`, `measures.json`, `tables.md` and
+/// the out-of-fold predictions and probabilities into a folder, and returns their paths.
 ///
 /// # Errors
 /// [`crate::Error::Write`].
@@ -244,7 +245,8 @@ pub fn write(
     folds.write_csv(&path("folds.csv".into()))?;
     summary.write_csv(&path("summary.csv".into()))?;
     let significance_table = significance.map(|of_one| significance::table(found, of_one));
-    let tables: Vec<&Table> = [&summary, &folds]
+    let measures_table = measures::table(found);
+    let tables: Vec<&Table> = [&summary, &folds, &measures_table]
         .into_iter()
         .chain(&significance_table)
         .collect();
@@ -265,18 +267,25 @@ pub fn write(
         table.write_csv(&path(format!("{stem}.csv")))?;
         table.write_npz(&path(format!("{stem}.npz")))?;
     }
+    written.extend(measures::write(found, folder)?);
     // Last: its presence marks the folder as complete.
-    write_json(&path("summary.json".into()), &json(found, significance))?;
+    written.push(folder.join("summary.json"));
+    write_json(&folder.join("summary.json"), &json(found, significance))?;
     Ok(written)
 }
 
 impl StudyReport for CrossValidate {
+    fn unusable(&self, row: &Row) -> Option<String> {
+        row.unusable()
+    }
+
     fn tables(&self, row: &Row) -> std::result::Result<StudyTables, String> {
         let found = row.result.as_ref().map_err(Clone::clone)?;
         let mut value = json(found, row.significance.as_ref());
-        let mut tables = vec![summary(found), folds(found)];
+        let mut tables = vec![summary(found), folds(found), measures::table(found)];
         let intervals = row.significance.iter();
         tables.extend(intervals.map(|of_one| significance::table(found, of_one)));
+        value["measures"] = measures::json_of_folds(found);
         if let Some(Ok(retrained)) = &row.retrained {
             value["final"] = final_model::json(retrained);
             tables.push(final_model::table(retrained));

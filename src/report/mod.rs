@@ -12,6 +12,7 @@ pub mod final_model;
 #[cfg(feature = "cli")]
 pub mod inspection_figure;
 mod main_measure;
+pub mod measures;
 #[cfg(feature = "cli")]
 pub mod page;
 #[cfg(feature = "cli")]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::comparison;
+use super::measures;
 use super::study::{StudyReport, StudyTables};
 use super::table::Table;
 use crate::error::Result;
@@ -72,11 +73,20 @@ fn tables(found: &Swept, search: Search) -> StudyTables {
     let table = table(found, search);
     StudyTables {
         json: json(found, &table),
-        tables: vec![table],
+        tables: vec![table, measures::comparison(&found.rows)],
     }
 }
 
+/// Why the best configuration is not usable, if it is not.
+fn unusable(found: &Swept) -> Option<String> {
+    found.rows[found.best?].unusable()
+}
+
 impl StudyReport for Sweep {
+    fn unusable(&self, found: &Swept) -> Option<String> {
+        unusable(found)
+    }
+
     fn notes(&self, state: &Searching) -> Vec<String> {
         state.same().to_vec()
     }
@@ -85,12 +95,16 @@ impl StudyReport for Sweep {
         Ok(tables(found, self.search))
     }
 
-    fn write(&self, _: &Swept, found: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
-        comparison::write("sweep", &found.tables[0], &found.json, to.path())
+    fn write(&self, swept: &Swept, found: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
+        comparison::write("sweep", found, &swept.rows, to.path())
     }
 }
 
 impl StudyReport for Tune {
+    fn unusable(&self, found: &Swept) -> Option<String> {
+        unusable(found)
+    }
+
     fn notes(&self, state: &Searching) -> Vec<String> {
         state.same().to_vec()
     }
@@ -101,7 +115,7 @@ impl StudyReport for Tune {
 
     /// Writes the chosen configuration too, unless a trial failed: then another might have won.
     fn write(&self, swept: &Swept, found: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
-        let mut files = comparison::write("tune", &found.tables[0], &found.json, to.path())?;
+        let mut files = comparison::write("tune", found, &swept.rows, to.path())?;
         let Some(best) = swept.best.filter(|_| swept.is_complete()) else {
             return Ok(files);
         };

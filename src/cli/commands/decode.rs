@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::evaluate::truths;
 use crate::cli::flags::common::{Overwrite, Threads, quoted};
+use crate::cli::flags::data::LabelArgs;
 use crate::cli::flags::decoding::{RulesArgs, ThresholdArgs};
 use crate::cli::output::console;
 use crate::cli::output::numbers::{counted, threshold};
@@ -62,6 +63,8 @@ pub struct Decode {
     /// Metadata with the labels for --search [default: from the challenge's clip names]
     #[arg(long, value_name = "FILE.csv", requires = "search")]
     metadata: Option<PathBuf>,
+    #[command(flatten)]
+    labels: LabelArgs,
     /// Predictions in the challenge's format: .json, or .zip for CodaBench
     #[arg(long, value_name = "FILE", required_unless_present = "search")]
     out: Option<PathBuf>,
@@ -130,7 +133,7 @@ impl Decode {
         config: &DecodeConfig,
     ) -> Result<Search> {
         let names = table.filenames.iter().map(String::as_str);
-        let truths = truths(self.metadata.as_deref(), names, classes)?;
+        let truths = truths(self.metadata.as_deref(), self.labels, names, classes)?;
         let (rows, truths) = labelled(table, &truths);
         if rows.len() < table.filenames.len() {
             console::warning(&format!(

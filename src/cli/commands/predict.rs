@@ -11,6 +11,7 @@ use crate::cli::flags::decoding::ThresholdArgs;
 use crate::cli::output::console;
 use crate::cli::output::numbers::{beta, counted, threshold};
 use crate::data::label::Classes;
+use crate::data::metadata::Reading;
 use crate::data::part::{self, Needs, ScoredSplit};
 use crate::eval::decoder::Decoder;
 use crate::eval::probabilities::ProbabilityTable;
@@ -231,7 +232,8 @@ impl Predict {
             dropped: &self.drop,
             classes: &model.classes(),
         };
-        let part = part::open(&self.data, name, needs)?;
+        let reading = Reading::of(&model.description().config.data)?;
+        let part = part::open_with(&self.data, name, needs, &reading)?;
         if !part.unknown.is_empty() {
             console::note(&format!(
                 "encoders that the model does not have are ignored: {}",

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use serde::Serialize;
 
-use crate::Result;
+use crate::artifact::fault::TrainingFault;
 use crate::artifact::manifest::{ClipCounts, Manifest};
 use crate::cli::flags::common::{
     ConfigArgs, Threads, at_least_one, check_new_folder, holds_anything, quoted, whole_number,
@@ -15,12 +15,15 @@ use crate::cli::flags::common::{
 use crate::cli::interrupt;
 use crate::cli::output::console;
 use crate::cli::output::event_log::EventLog;
+use crate::cli::output::new_folds;
 use crate::cli::output::numbers::{beta, count, counted, duration, share, threshold};
 use crate::cli::output::progress::{TrainingProgress, working};
+use crate::cli::output::remedy::in_flags;
 use crate::config::Monitor;
 use crate::data::dataset::Dataset;
 use crate::data::task::Task;
 use crate::train::{Options, Outcome, Run};
+use crate::{Error, Result};
 
 /// Train the fusion model on a data folder
 ///
@@ -39,7 +42,8 @@ Examples:
   blendfuse train DATA --out runs/all --set train.max_epochs=14 \\
       --set decode.presence_threshold=0.2 --set decode.salience_threshold=0.06
   blendfuse train DATA --out runs/fold0 --fold 0 --log-dir logs/fold0
-  blendfuse train DATA --out runs/fold0 --fold 0 --resume")]
+  blendfuse train DATA --out runs/fold0 --fold 0 --resume
+  blendfuse train DATA --out runs/votes --folds 5 --fold 0 --normalise-labels")]
 pub struct Train {
     /// Data folder: train_metadata.csv, features/train/NAME.npz, … (docs/formats.md)
     data: PathBuf,
@@ -119,6 +123,8 @@ struct Report<'a> {
     threads: usize,
     seconds: f64,
     warnings: &'a [String],
+    usable: bool,
+    fault: Option<&'a TrainingFault>,
 }
 
 impl Train {
@@ -145,6 +151,9 @@ impl Train {
         let dataset = Dataset::open_configured(&self.data, &config.data);
         spinner.finish_and_clear();
         let dataset = dataset?;
+        for note in dataset.notes() {
+            console::warning(&in_flags(&note));
+        }
         let options = Options {
             fold: self.fold,
             init: self.init.clone(),
@@ -180,12 +189,23 @@ impl Train {
         progress.finish();
         let outcome = outcome?;
         logged?;
+        if let Some(path) = new_folds::write(&dataset, &self.out)? {
+            console::note(&new_folds::text(&dataset, &path));
+        }
         let seconds = begun.elapsed().as_secs_f64();
         if self.json {
-            console::print_json(&self.report(&outcome, seconds, &progress))
+            console::print_json(&self.report(&outcome, seconds, &progress))?;
         } else {
             let has_test = dataset.test.is_some();
-            console::print(&self.text(&outcome, seconds, has_test))
+            console::print(&self.text(&outcome, seconds, has_test))?;
+        }
+        match outcome.manifest.fault {
+            Some(fault) if !fault.usable => Err(Error::Unusable(fault.text)),
+            Some(fault) => {
+                console::warning(&fault.text);
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 
@@ -227,6 +247,8 @@ impl Train {
             threads: manifest.environment.threads,
             seconds,
             warnings: &progress.warnings,
+            usable: manifest.fault.as_ref().is_none_or(|fault| fault.usable),
+            fault: manifest.fault.as_ref(),
         }
     }
 

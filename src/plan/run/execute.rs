@@ -83,6 +83,7 @@ fn baseline(
         None => baseline.retrain(&mut observer)?,
     };
     let kernel = kernel_name().map_err(|error| Error::Data(error.to_string()))?;
+    let fault = outcome.fault(dataset.classes.len());
     Ok(TrialResult {
         format_version: FORMAT_VERSION,
         id: planned.id.clone(),
@@ -104,6 +105,7 @@ fn baseline(
         test: outcome.test,
         history: Vec::new(),
         baseline_history: outcome.history,
+        fault,
         warnings: outcome.warnings,
     })
 }
@@ -189,6 +191,7 @@ fn fusion(
         test: test.transpose()?,
         history: outcome.history,
         baseline_history: Vec::new(),
+        fault: manifest.fault,
         warnings: manifest.warnings,
     })
 }
