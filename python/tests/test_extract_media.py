@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +149,16 @@ def test_real_clips_have_the_frames_of_ffmpeg() -> None:
         assert len(found) == len(expected), clip
         for place in (0, len(found) // 2, len(found) - 1):
             np.testing.assert_array_equal(found[place].pixels, expected[place])
+
+
+def test_the_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[2] / "docs" / "encoders.md"
+    if not page.exists():
+        pytest.skip(f"no {page}")
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "clips").mkdir()
+    write_clip(tmp_path / "clips" / "a.mp4", 50)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, str(page), "exec"), {})
+    frames = np.load("frames/colour/a.npy")
+    assert frames.shape == (10, 3) and frames.dtype == np.float32
