@@ -16,6 +16,7 @@ pub struct EncoderRows {
     cols: usize,
     names: Vec<String>,
     values: Vec<f32>,
+    columns: Option<Vec<String>>,
 }
 
 /// The files that were written, and the clips that are in none of them.
@@ -36,7 +37,18 @@ impl EncoderRows {
             cols,
             names: Vec::new(),
             values: Vec::new(),
+            columns: None,
         }
+    }
+
+    /// The same with the names of the columns, which are written beside the values.
+    ///
+    /// # Panics
+    /// If their number is not that of the columns.
+    pub fn with_columns(self, columns: Option<Vec<String>>) -> Self {
+        let fits = |names: &Vec<String>| names.len() == self.cols;
+        assert!(columns.as_ref().is_none_or(fits), "one name per column");
+        Self { columns, ..self }
     }
 
     /// Adds a row.
@@ -121,7 +133,7 @@ impl EncoderRows {
         Ok(output)
     }
 
-    /// Writes `X (N, D)` and `filenames (N)` atomically.
+    /// Writes `X (N, D)`, `filenames (N)` and, if the columns have names, `columns (D)` atomically.
     fn write_rows(&self, target: &OutputFile) -> Result<()> {
         write::write(&target.path, |npz| {
             let shape = [target.clips.len(), self.cols];
@@ -132,7 +144,11 @@ impl EncoderRows {
                     .for_each(|(out, &x)| *out = f64::from(x));
             })?;
             let names = target.clips.iter().map(|&row| &self.names[row]);
-            npz.names("filenames", &names.collect::<Vec<_>>())
+            npz.names("filenames", &names.collect::<Vec<_>>())?;
+            match &self.columns {
+                Some(columns) => npz.names("columns", columns),
+                None => Ok(()),
+            }
         })
     }
 }

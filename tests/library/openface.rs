@@ -54,6 +54,7 @@ impl Case {
             low_confidence: self.low_confidence,
             interpolated: self.interpolated,
             other_faces: self.other_faces,
+            rival_face: 0,
         };
         assert_eq!(face.counts, counts, "{told}");
         if self.kept == 0 {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use blendfuse::data::features::Features;
+use blendfuse::testing::formats::npz::Npz;
 
 use crate::command::Place;
 
@@ -129,7 +130,7 @@ fn nothing_is_written_where_no_clip_has_a_face() {
 #[test]
 fn vectors_become_a_feature_file() {
     let place = Place::new();
-    let table = "name;frameTime;F0;loudness\n'a.wav';0;1.5;2\n'b.wav';0;nan;4\n";
+    let table = "name;frameTime;label;F0;loudness\n'a.wav';0;3;1.5;2\n'b.wav';0;1;nan;4\n";
     fs::write(place.path("egemaps.csv"), table).unwrap();
     let args = ["vectors", "egemaps.csv", "--out", "egemaps.npz"];
     let ran = place.run(&args);
@@ -141,7 +142,10 @@ fn vectors_become_a_feature_file() {
     );
     let told = place.json(&[&args[..], &["--skip-bad"]].concat());
     assert_eq!(told["columns"][1], "loudness");
+    assert_eq!(told["left_out"], serde_json::json!(["frameTime", "label"]));
     assert_eq!(told["bad"].as_array().unwrap().len(), 1);
+    let mut stored = Npz::open(&place.path("egemaps.npz")).unwrap();
+    assert_eq!(stored.names("columns").unwrap(), ["F0", "loudness"]);
     let features = Features::open(&place.path("egemaps.npz")).unwrap();
     assert_eq!(
         (features.names(), features.cols()),

@@ -31,7 +31,9 @@ identity, mesh, blendshapes; or paper (those of landmarks, au, gaze and pose
 that the files have); or challenge (the 31 columns of the challenge's own
 features: action unit intensities, pose, gaze).
 
-If a frame has several faces, the one with the highest confidence counts.
+Of several people (face_id, Identity) the one with the most good frames is read;
+clips where another has at least half as many are listed. Without such a column,
+the face with the highest confidence counts in each frame.
 
 Examples:
   blendfuse openface processed --out DATA/features/openface2.npz \\
@@ -147,6 +149,19 @@ fn text(found: &FaceFeatures) -> String {
         );
     }
     text += "\n";
+    let unclear: Vec<String> = found
+        .clips
+        .iter()
+        .filter(|clip| clip.frames.is_some_and(|counts| counts.rival_face > 0))
+        .map(|clip| quoted(clip.clip.as_ref()))
+        .collect();
+    if !unclear.is_empty() {
+        text += &format!(
+            "several people, of whom the one with the most good frames was chosen: {} ({})\n",
+            counted(unclear.len(), "clip"),
+            cut(&unclear.join(", "), 60)
+        );
+    }
     let missing: Vec<String> = found
         .clips
         .iter()

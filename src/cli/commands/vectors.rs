@@ -14,6 +14,9 @@ use crate::ingest::clip_files::ClipFiles;
 use crate::ingest::vectors::{VectorOptions, read};
 use crate::{Error, Result};
 
+/// Most columns that are listed by name.
+const SHOWN: usize = 8;
+
 /// Turn one vector per clip (openSMILE or other) into a feature file
 ///
 /// Reads a CSV with one row per clip, such as openSMILE functionals (eGeMAPS, ComParE), separated by
@@ -22,9 +25,11 @@ use crate::{Error, Result};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Clip names come from the column filename, file, clip, name, video or audio, or
-from the file names in a folder; folders and quotes are removed from them. The
-columns frameTime, frameIndex, start, end, class, fold, actor, split and those
-without a name are not features.
+from the file names in a folder; folders and quotes are removed from them. Columns
+whose names say that they are no features are left out and listed: labels and
+ratings (label, emotion, target, class, y without x, valence, …), the person
+(speaker, subject, actor, gender, age, …), folds and splits, times, row numbers
+(id, index, Unnamed: 0, …) and those without a name.
 
 Examples:
   blendfuse vectors egemaps.csv --out DATA/features/egemaps.npz --split-by DATA
@@ -44,6 +49,10 @@ pub struct Vectors {
     /// Column to drop because it is not a feature; repeatable
     #[arg(long, alias = "drop", value_name = "COLUMN")]
     drop_column: Vec<String>,
+    /// Column that is a feature although it is named like a label, a speaker or a row number;
+    /// repeatable
+    #[arg(long, value_name = "COLUMN")]
+    keep_column: Vec<String>,
     #[command(flatten)]
     overwrite: Overwrite,
     #[command(flatten)]
@@ -65,6 +74,7 @@ impl Vectors {
         let options = VectorOptions {
             name_column: self.name_column.clone(),
             drop: self.drop_column.clone(),
+            keep: self.keep_column.clone(),
         };
         if let Some(flag) = self.files.given().filter(|_| self.input.is_file()) {
             return Err(Error::Data(format!(
@@ -78,18 +88,38 @@ impl Vectors {
             clip: Some(&clip),
         };
         let found = read(&self.input, &files, &options)?;
-        let output = self
-            .output
-            .write(&found.rows, &found.bad, splits.as_ref())?;
+        let rows = found.rows.with_columns(found.columns.clone());
+        let output = self.output.write(&rows, &found.bad, splits.as_ref())?;
         if self.json {
             return console::print_json(&json!({
                 "written": output.written,
                 "unlisted": output.unlisted,
                 "absent": output.absent,
                 "columns": found.columns,
+                "left_out": found.left_out,
                 "bad": found.bad,
             }));
         }
-        console::print(&encoder_output::text(&output))
+        let columns = column_summary(found.columns.as_deref(), &found.left_out);
+        console::print(&(encoder_output::text(&output) + &columns))
     }
+}
+
+/// One line with the columns that are features, and one with those that were left out.
+fn column_summary(columns: Option<&[String]>, left_out: &[String]) -> String {
+    let mut text = match columns {
+        None | Some([]) => String::new(),
+        Some([all @ ..]) if all.len() <= SHOWN => format!("features: {}\n", all.join(", ")),
+        Some([first, second, .., last]) => format!("features: {first}, {second}, …, {last}\n"),
+        Some([..]) => String::new(),
+    };
+    let named: Vec<&str> = left_out.iter().map(String::as_str).collect();
+    let named: Vec<&str> = named.into_iter().filter(|name| !name.is_empty()).collect();
+    if !named.is_empty() {
+        text += &format!(
+            "left out, as their names say that they are no features: {} (to use one: --keep-column)\n",
+            named.join(", ")
+        );
+    }
+    text
 }

@@ -27,6 +27,10 @@ pub(super) struct Layout {
     pub tool: Tool,
     /// The frame number; without it all rows are faces of one image.
     frame: Option<usize>,
+    /// The file that py-feat read: its frame numbers begin anew in each.
+    input: Option<usize>,
+    /// Which face a row is of.
+    face: Option<usize>,
     /// Whether a face was detected.
     found: Option<usize>,
     confidence: Option<usize>,
@@ -100,9 +104,15 @@ impl Layout {
                 return missing(format!("column {name} appears twice; keep one"));
             }
         }
+        let (face, input) = match tool {
+            Tool::OpenFace2 | Tool::OpenFace3 => (column("face_id"), None),
+            Tool::PyFeat => (column("Identity"), column("input")),
+        };
         Ok(Layout {
             tool,
             frame,
+            input,
+            face,
             found,
             confidence,
             fields,
@@ -114,12 +124,26 @@ impl Layout {
         self.confidence.is_some()
     }
 
-    /// The frame of a row; `None` if all rows are of one image.
+    /// Whether the file tells faces apart.
+    pub fn tells_faces_apart(&self) -> bool {
+        self.face.is_some()
+    }
+
+    /// The input and the frame of a row; both are empty if all rows are of one image.
     ///
     /// # Errors
-    /// [`crate::Error::Csv`] if the cell is not UTF-8.
-    pub fn frame<'a>(&self, rows: &'a CsvReader) -> Result<Option<&'a str>> {
-        self.frame.map(|column| rows.cell(column)).transpose()
+    /// [`crate::Error::Csv`] if a cell is not UTF-8.
+    pub fn frame<'a>(&self, rows: &'a CsvReader) -> Result<(&'a str, &'a str)> {
+        let cell = |column: Option<usize>| column.map_or(Ok(""), |column| rows.cell(column));
+        Ok((cell(self.input)?, cell(self.frame)?))
+    }
+
+    /// The face of a row; `None` if the file does not tell.
+    ///
+    /// # Errors
+    /// As [`Layout::frame`].
+    pub fn face<'a>(&self, rows: &'a CsvReader) -> Result<Option<&'a str>> {
+        self.face.map(|column| rows.cell(column)).transpose()
     }
 
     /// Whether a row has a face, and with which confidence.

@@ -5,8 +5,14 @@
 //! Those with a detected face: `success` is 1 (OpenFace 2; FaceLandmarkImg has no such column
 //! and writes faces only), `face_detection` is not empty (OpenFace 3), `FaceScore` is not empty
 //! (py-feat); with a minimum confidence, those that reach it (`confidence`, the fifth number of
-//! `face_detection`, `FaceScore`). If a frame has several faces (consecutive rows with
-//! the same `frame`), the one with the highest confidence counts, the first one in case of ties.
+//! `face_detection`, `FaceScore`).
+//! # Which face is read
+//! One face per clip, if the file tells faces apart (`face_id`; py-feat: `Identity`): the one with the most
+//! good frames, then with the highest sum of confidences, then the first. Without such a column, the face
+//! with the highest confidence counts in each frame, the first one in case of ties. Rows are of one frame
+//! if they have the same `frame` (and py-feat's `input`), wherever they are in the file.
+//!
+//! # Empty cells
 //! For OpenFace 3 and py-feat, which leave the cells of a lost face empty, a frame that lacks a
 //! selected value counts as one without a face.
 //!
@@ -18,6 +24,7 @@
 //! between good ones; those before the first good one are dropped, those after the last one repeat it.
 //! Otherwise *all* frames that have values are used unchanged, including bad ones.
 
+mod choice;
 mod folder;
 mod group;
 mod layout;
@@ -69,8 +76,11 @@ pub struct Counts {
     pub low_confidence: usize,
     /// Kept frames whose values were interpolated.
     pub interpolated: usize,
-    /// Additional faces in the same frames; they are ignored.
+    /// Rows of additional faces; they are ignored.
     pub other_faces: usize,
+    /// Good frames of another face, if they are at least half as many as those of the chosen one:
+    /// the choice is not clear.
+    pub rival_face: usize,
 }
 
 /// The kept frames of a clip.

@@ -1,7 +1,10 @@
 //! Reading a clip, frame by frame.
 
+use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::path::Path;
 
+use super::choice::FaceChoice;
 use super::layout::{Detection, Layout};
 use super::{CHALLENGE_THRESHOLD, Counts, FaceFrames, FaceOptions, Tool};
 use crate::Result;
@@ -12,13 +15,15 @@ const MAX_VALUES: usize = 1 << 27;
 
 /// The best face of a frame.
 struct Frame {
+    /// Its number as written.
+    number: String,
     detection: Detection,
     /// Empty if the face is not needed.
     values: Vec<f64>,
 }
 
-/// Reads the output of a face-analysis program for one clip, in memory bounded by one line and the kept
-/// values.
+/// Reads the output of a face-analysis program for one clip, in memory bounded by one line, the kept values
+/// and the numbers of the frames. The file is read twice if it tells faces apart.
 ///
 /// A clip without any good frame gives no values and is not an error: the encoder is missing for it.
 ///
@@ -34,14 +39,12 @@ pub fn read(path: &Path, options: &FaceOptions) -> Result<FaceFrames> {
         return Err(rows.fault(Some(1), None, reason));
     }
     let mut clip = Clip::new(options);
-    let mut last = None::<String>;
+    let is_good = |detection: Detection| detection.found && clip.is_sure(detection);
+    let choice = FaceChoice::of(path, &layout, &is_good)?;
+    clip.counts.rival_face = choice.rival;
     while rows.advance()? {
-        let frame = layout.frame(&rows)?;
-        let same_frame = last.is_some() && (frame.is_none() || last.as_deref() == frame);
-        clip.row(&rows, &layout, same_frame)?;
-        if !same_frame {
-            last = Some(frame.unwrap_or_default().to_owned());
-        }
+        let other = choice.is_other(layout.face(&rows)?);
+        clip.row(&rows, &layout, other)?;
         if clip.held > MAX_VALUES {
             let reason = format!(
                 "has more than {MAX_VALUES} values; shorten the clip, or choose fewer groups"
@@ -49,7 +52,7 @@ pub fn read(path: &Path, options: &FaceOptions) -> Result<FaceFrames> {
             return Err(rows.fault(Some(rows.line()), None, reason));
         }
     }
-    clip.end_frame();
+    clip.end();
     if clip.columns.is_none() {
         clip.columns = layout.fixed_names(&rows);
     }
@@ -77,11 +80,14 @@ struct Clip {
     interpolate: bool,
     threshold: Option<f64>,
     columns: Option<Vec<String>>,
-    frame: Option<Frame>,
+    /// All frames, in the order of the file until it ends.
+    all: Vec<Frame>,
+    /// Positions of the frames by input and number.
+    places: HashMap<(String, String), usize>,
+    /// Whether rows of a frame were apart from each other.
+    scattered: bool,
     /// Values of the kept frames.
     values: Vec<f64>,
-    /// All frames, if they may be interpolated.
-    all: Vec<Frame>,
     /// Number of values in memory.
     held: usize,
     counts: Counts,
@@ -94,9 +100,10 @@ impl Clip {
             interpolate: options.interpolate,
             threshold: options.min_confidence.or(fallback),
             columns: None,
-            frame: None,
-            values: Vec::new(),
             all: Vec::new(),
+            places: HashMap::new(),
+            scattered: false,
+            values: Vec::new(),
             held: 0,
             counts: Counts::default(),
         }
@@ -107,15 +114,14 @@ impl Clip {
             .is_none_or(|least| detection.confidence >= least)
     }
 
-    /// Processes the current row, of the same frame as before or of the next.
-    fn row(&mut self, rows: &CsvReader, layout: &Layout, same_frame: bool) -> Result<()> {
+    /// Processes the current row; one of another face than the chosen one only shows that its frame exists.
+    fn row(&mut self, rows: &CsvReader, layout: &Layout, other_face: bool) -> Result<()> {
         let mut detection = layout.detection(rows)?;
-        if same_frame {
+        let (at, new) = self.frame_of(layout.frame(rows)?);
+        if other_face || !new {
             self.counts.other_faces += 1;
-        } else {
-            self.end_frame();
         }
-        if !self.is_better(detection) {
+        if other_face || !self.is_better(at, detection) {
             return Ok(());
         }
         let mut values = Vec::new();
@@ -144,35 +150,63 @@ impl Clip {
                 values.clear();
             }
         }
-        if self.is_better(detection) {
-            self.frame = Some(Frame { detection, values });
+        if self.is_better(at, detection) {
+            let frame = &mut self.all[at];
+            self.held = self.held + values.len() - frame.values.len();
+            (frame.detection, frame.values) = (detection, values);
         }
         Ok(())
     }
 
-    /// Whether a face is better than the frame's best so far.
-    fn is_better(&self, new: Detection) -> bool {
-        let rank = |face: Detection| (face.found, face.confidence);
-        match &self.frame {
-            None => true,
-            Some(best) => rank(new) > rank(best.detection),
+    /// The position of a row's frame, and whether no row of the chosen face was read for it yet.
+    fn frame_of(&mut self, (input, number): (&str, &str)) -> (usize, bool) {
+        let last = self.all.len().wrapping_sub(1);
+        let key = (input.to_owned(), number.to_owned());
+        if let Some(&at) = self.places.get(&key) {
+            self.scattered |= at != last;
+            return (at, self.all[at].detection.confidence.is_nan());
         }
+        self.places.insert(key, self.all.len());
+        self.all.push(Frame {
+            number: number.to_owned(),
+            // No confidence yet: any face is better.
+            detection: Detection {
+                found: false,
+                confidence: f64::NAN,
+            },
+            values: Vec::new(),
+        });
+        (self.all.len() - 1, true)
     }
 
-    /// Counts the current frame and keeps its values.
-    fn end_frame(&mut self) {
-        let Some(frame) = self.frame.take() else {
-            return;
-        };
-        self.counts.frames += 1;
-        self.held += frame.values.len();
+    /// Whether a face is better than the frame's best so far.
+    fn is_better(&self, at: usize, new: Detection) -> bool {
+        let best = self.all[at].detection;
+        let rank = |face: Detection| (face.found, face.confidence);
+        best.confidence.is_nan() || rank(new) > rank(best)
+    }
+
+    /// Puts the frames in order, counts them and keeps the values of the good ones.
+    fn end(&mut self) {
+        self.places = HashMap::new();
+        self.counts.frames = self.all.len();
+        let number = |frame: &Frame| frame.number.trim().parse::<f64>().ok();
+        if self.scattered && self.all.iter().all(|frame| number(frame).is_some()) {
+            // Rows that were sorted by face: frames that only another face has came last.
+            let order = |a: &Frame, b: &Frame| number(a).partial_cmp(&number(b));
+            self.all
+                .sort_by(|a, b| order(a, b).unwrap_or(Ordering::Equal));
+        }
         if self.interpolate {
-            self.all.push(frame);
-        } else if self.is_good(&frame) {
-            self.counts.kept += 1;
-            self.values.extend(frame.values);
-        } else {
-            self.counts.drop(&frame);
+            return;
+        }
+        for frame in std::mem::take(&mut self.all) {
+            if self.is_good(&frame) {
+                self.counts.kept += 1;
+                self.values.extend(frame.values);
+            } else {
+                self.counts.drop(&frame);
+            }
         }
     }
 

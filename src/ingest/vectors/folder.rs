@@ -21,6 +21,15 @@ const MAX_LENGTH: usize = 1 << 24;
 /// A vector, and the names of its values if the file has them.
 type Named = (Vec<f32>, Option<Vec<String>>);
 
+/// Appends names that are not in the list yet.
+fn add_new(names: &mut Vec<String>, more: Vec<String>) {
+    for name in more {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+}
+
 /// Reads a folder of `.npy` files, or else of `.csv` files.
 pub(super) fn read(
     folder: &Path,
@@ -35,15 +44,24 @@ pub(super) fn read(
         )));
     }
     let files = list(folder, if csv { "csv" } else { "npy" }, files)?;
-    let read: Vec<Result<Named>> = files
+    let read: Vec<Result<(Named, Vec<String>)>> = files
         .par_iter()
         .map(|file| {
             if csv {
-                let (row, names) = table::read_one(&file.path, options)?;
-                Ok((row, Some(names)))
+                let row = table::read_one(&file.path, options)?;
+                Ok(((row.values, Some(row.columns)), row.left_out))
             } else {
-                Ok((read_npy(&file.path)?, None))
+                Ok(((read_npy(&file.path)?, None), Vec::new()))
             }
+        })
+        .collect();
+    let mut left_out = Vec::new();
+    let read: Vec<Result<Named>> = read
+        .into_iter()
+        .map(|read| {
+            let (named, more) = read?;
+            add_new(&mut left_out, more);
+            Ok(named)
         })
         .collect();
     let mut kinds: BTreeMap<(usize, Option<&Vec<String>>), usize> = BTreeMap::new();
@@ -56,6 +74,7 @@ pub(super) fn read(
     let mut vectors = Vectors {
         rows: EncoderRows::new(length),
         columns,
+        left_out,
         bad: Vec::new(),
     };
     for (ClipFile { clip, path }, read) in files.into_iter().zip(read) {

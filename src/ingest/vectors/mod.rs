@@ -3,6 +3,7 @@
 //! A table has one row per clip; a folder has one file per clip, either `.npy` with one vector `(D)` or
 //! `(1, D)`, or `.csv` with one row after its header.
 
+mod columns;
 mod folder;
 mod table;
 
@@ -18,28 +19,15 @@ use crate::Result;
 pub struct VectorOptions {
     /// The column with the clip names; by default the first of [`NAME_COLUMNS`] that exists.
     pub name_column: Option<String>,
-    /// Columns to leave out, in addition to [`NO_FEATURES`].
+    /// Columns to leave out, in addition to those whose names say that they are no features, such as
+    /// labels, speakers and row numbers.
     pub drop: Vec<String>,
+    /// Columns that are features although their names say otherwise.
+    pub keep: Vec<String>,
 }
 
 /// Columns that can contain the clip names, in order of priority.
 pub const NAME_COLUMNS: [&str; 6] = ["filename", "file", "clip", "name", "video", "audio"];
-
-/// Columns that are never features: openSMILE's times, metadata, and columns without a name.
-pub const NO_FEATURES: [&str; 12] = [
-    "",
-    "frameTime",
-    "frameIndex",
-    "start",
-    "end",
-    "class",
-    "fold",
-    "actor",
-    "split",
-    "filename",
-    "file",
-    "name",
-];
 
 /// Vectors that were read.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +36,8 @@ pub struct Vectors {
     pub rows: EncoderRows,
     /// Names of the columns, if the files have them.
     pub columns: Option<Vec<String>>,
+    /// Names of the columns that were left out because they are plainly no features.
+    pub left_out: Vec<String>,
     /// Unusable rows and files; the reasons give their position.
     pub bad: Vec<BadClip>,
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{NAME_COLUMNS, NO_FEATURES, VectorOptions, Vectors, clip_name};
+use super::columns::FeatureColumns;
+use super::{NAME_COLUMNS, VectorOptions, Vectors, clip_name};
 use crate::formats::csv::reader::CsvReader;
 use crate::ingest::aggregate::BadClip;
 use crate::ingest::encoder_file::EncoderRows;
@@ -14,9 +15,7 @@ use crate::{Error, Result};
 pub(super) fn read(path: &Path, options: &VectorOptions) -> Result<Vectors> {
     let mut table = CsvReader::open(path)?;
     let name = match &options.name_column {
-        Some(name) => table
-            .column(name)
-            .ok_or_else(|| no_column(&table, name, ""))?,
+        Some(name) => table.column(name).ok_or_else(|| no_column(&table, name))?,
         None => NAME_COLUMNS
             .iter()
             .find_map(|name| table.column(name))
@@ -25,7 +24,7 @@ pub(super) fn read(path: &Path, options: &VectorOptions) -> Result<Vectors> {
                 tried: NAME_COLUMNS.map(str::to_owned).to_vec(),
             })?,
     };
-    let features = features(&table, options, Some(name))?;
+    let FeatureColumns { features, left_out } = FeatureColumns::of(&table, options, Some(name))?;
     let mut rows = EncoderRows::new(features.len());
     let mut bad = Vec::new();
     let mut lines: HashMap<String, u64> = HashMap::new();
@@ -52,18 +51,26 @@ pub(super) fn read(path: &Path, options: &VectorOptions) -> Result<Vectors> {
     Ok(Vectors {
         rows,
         columns: Some(names(&table, &features)),
+        left_out,
         bad,
     })
 }
 
+/// The row of a file with one clip.
+pub(super) struct OneRow {
+    pub values: Vec<f32>,
+    pub columns: Vec<String>,
+    pub left_out: Vec<String>,
+}
+
 /// Reads a file with the one row of its clip, and the names of its columns.
-pub(super) fn read_one(path: &Path, options: &VectorOptions) -> Result<(Vec<f32>, Vec<String>)> {
+pub(super) fn read_one(path: &Path, options: &VectorOptions) -> Result<OneRow> {
     let mut table = CsvReader::open(path)?;
     let named = options
         .name_column
         .as_deref()
         .and_then(|name| table.column(name));
-    let features = features(&table, options, named)?;
+    let FeatureColumns { features, left_out } = FeatureColumns::of(&table, options, named)?;
     let mut row = vec![0.0; features.len()];
     if !table.advance()? {
         return Err(table.fault(None, None, "has no rows after its header".into()));
@@ -73,47 +80,17 @@ pub(super) fn read_one(path: &Path, options: &VectorOptions) -> Result<(Vec<f32>
         let reason = "has a second row; expected one per file (for frames use aggregate)";
         return Err(table.fault(Some(table.line()), None, reason.into()));
     }
-    Ok((row, names(&table, &features)))
+    Ok(OneRow {
+        values: row,
+        columns: names(&table, &features),
+        left_out,
+    })
 }
 
 /// The error for a requested column that does not exist.
-fn no_column(table: &CsvReader, name: &str, purpose: &str) -> Error {
+fn no_column(table: &CsvReader, name: &str) -> Error {
     let meant = meant(name, table.columns().iter().map(String::as_str));
-    table.fault(
-        Some(1),
-        None,
-        format!("has no column {name}{purpose}{meant}"),
-    )
-}
-
-/// The columns that are features, in order.
-fn features(table: &CsvReader, options: &VectorOptions, name: Option<usize>) -> Result<Vec<usize>> {
-    for dropped in &options.drop {
-        if table.column(dropped).is_none() {
-            return Err(no_column(table, dropped, " to leave out"));
-        }
-    }
-    let kept = |&column: &usize| {
-        let title = &table.columns()[column];
-        Some(column) != name
-            && !NO_FEATURES.contains(&title.as_str())
-            && !options.drop.contains(title)
-    };
-    let features: Vec<usize> = (0..table.columns().len()).filter(kept).collect();
-    if features.is_empty() {
-        return Err(table.fault(Some(1), None, "has no column with features".into()));
-    }
-    for &column in &features {
-        let title = &table.columns()[column];
-        if table.column(title) != Some(column) {
-            return Err(table.fault(
-                Some(1),
-                None,
-                format!("column {title} appears twice; keep one"),
-            ));
-        }
-    }
-    Ok(features)
+    table.fault(Some(1), None, format!("has no column {name}{meant}"))
 }
 
 fn names(table: &CsvReader, features: &[usize]) -> Vec<String> {

@@ -13,6 +13,7 @@ fn options(name: Option<&str>, drop: &[&str]) -> VectorOptions {
     VectorOptions {
         name_column: name.map(str::to_owned),
         drop: drop.iter().map(|name| name.to_string()).collect(),
+        keep: Vec::new(),
     }
 }
 
@@ -179,4 +180,55 @@ fn a_folder_of_tables_takes_names_from_its_files() {
         assert!(bad.reason.contains(expected), "{bad:?}");
     }
     assert_eq!(vectors.bad.len(), 3);
+}
+
+#[test]
+fn columns_that_are_plainly_no_features_are_left_out_and_told() {
+    let text = "Unnamed: 0,file,Emotion_ID,speaker,F0,Label,age,loudness\n0,a,3,14,1.5,2,30,2\n";
+    let vectors = table(text, &VectorOptions::default()).unwrap();
+    assert_eq!(vectors.columns.unwrap(), ["F0", "loudness"]);
+    assert_eq!(
+        vectors.left_out,
+        ["Unnamed: 0", "Emotion_ID", "speaker", "Label", "age"]
+    );
+    assert_eq!(vectors.rows.row(0), [1.5, 2.0]);
+    let keep = VectorOptions {
+        keep: vec!["age".into()],
+        ..VectorOptions::default()
+    };
+    let vectors = table(text, &keep).unwrap();
+    assert_eq!(vectors.columns.unwrap(), ["F0", "age", "loudness"]);
+    let unknown = VectorOptions {
+        keep: vec!["ages".into()],
+        ..VectorOptions::default()
+    };
+    let message = table(text, &unknown).unwrap_err().to_string();
+    assert!(message.contains("did you mean age"), "{message}");
+    // `y` by itself is a label; with `x` it is a coordinate.
+    for (text, columns) in [
+        ("name,z,y\na,1,2\n", &["z"][..]),
+        ("name,X,y\na,1,2\n", &["X", "y"]),
+    ] {
+        let vectors = table(text, &VectorOptions::default()).unwrap();
+        assert_eq!(vectors.columns.unwrap(), columns);
+    }
+    let message = table("name,label\na,1\n", &VectorOptions::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("no column with features; left out by their names: label"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_folder_of_tables_leaves_out_the_same_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    put("a.csv", "label,F0\n3,1\n");
+    put("b.csv", "label,F0\n4,2\n");
+    let files = ClipFiles::default();
+    let vectors = read(folder.path(), &files, &VectorOptions::default()).unwrap();
+    assert_eq!(vectors.left_out, ["label"]);
+    assert_eq!(vectors.rows.row(1), [2.0]);
 }
