@@ -72,7 +72,7 @@ impl Searcher<'_> {
     /// order, so the result does not depend on the number of threads.
     ///
     /// # Errors
-    /// [`Error::Shape`] if rows and truths or classes do not fit; [`Error::Data`] without clips or
+    /// [`Error::Shape`] if rows and truths or classes do not fit; [`Error::Unlabelled`] without clips; [`Error::Data`]
     /// for a row with a negative or non-finite value; [`Error::Config`] for a weight outside
     /// [0, 1], an empty grid or a value in it that is not finite.
     pub fn search(&self, rows: ArrayView2<'_, f64>, truths: &[Blend]) -> Result<Search> {
@@ -338,7 +338,7 @@ mod tests {
         };
         assert!(matches!(
             searcher.search(none.view(), &[]),
-            Err(Error::Data(_))
+            Err(Error::Unlabelled { .. })
         ));
     }
 }
