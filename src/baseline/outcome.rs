@@ -116,6 +116,7 @@ mod tests {
                 presence: 0.1,
                 salience: 0.1,
                 alpha: 1.0,
+                beta: 1.0,
                 searched: true,
             },
             accuracy: None,

@@ -1,6 +1,6 @@
 //! Which values a configuration may hold.
 
-use super::Config;
+use super::{Config, MaxEmotions};
 use crate::error::{Error, Result};
 
 impl Config {
@@ -41,6 +41,13 @@ impl Config {
         not_negative("train.clip_norm", t.clip_norm)?;
         not_negative("train.checkpoint_seconds", t.checkpoint_seconds)?;
         not_negative("decode.alpha", self.decode.alpha)?;
+        not_negative("decode.beta", self.decode.beta)?;
+        if let MaxEmotions::AtMost(most) = self.decode.max_emotions {
+            size("decode.max_emotions", most)?;
+        }
+        if let Some(reason) = self.decode.proportions.fault() {
+            return Err(config_error("decode.proportions", reason));
+        }
         let factor = t.plateau_factor;
         require(
             "train.plateau_factor",

@@ -44,7 +44,8 @@ impl Config {
         leaves(&self.table().unwrap_or(Value::Null))
     }
 
-    /// All keys with their values as a table of tables, also those that files leave out.
+    /// All keys with their values as a table of tables. A file may lack some, which has a meaning of its
+    /// own there: see [`DecodeConfig`](super::DecodeConfig).
     ///
     /// # Errors
     /// [`Error::Config`] for a configuration that JSON cannot hold.
@@ -56,6 +57,10 @@ impl Config {
         table["data"]["fold_seed"] = json!(data.fold_seed);
         table["data"]["actor_pattern"] = json!(data.actor_pattern);
         table["data"]["normalise_labels"] = json!(data.normalise_labels);
+        let decode = &self.decode;
+        table["decode"]["beta"] = json!(decode.beta);
+        table["decode"]["max_emotions"] = json!(decode.max_emotions);
+        table["decode"]["proportions"] = json!(decode.proportions);
         Ok(table)
     }
 

@@ -17,3 +17,4 @@ pub(crate) mod registry;
 mod scan;
 pub(crate) mod standardise;
 pub mod synth;
+pub mod task;

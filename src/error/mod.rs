@@ -173,6 +173,14 @@ pub enum Error {
         /// The names of columns that were tried.
         tried: Vec<String>,
     },
+    /// Domain-adversarial training (eq. 15) without unlabelled rows.
+    #[error(
+        "configuration: uda.enabled: found {found} for the unlabelled rows; add a test split, or hold out a fold with uda.target=validation"
+    )]
+    NoTargetRows {
+        /// Which rows are missing.
+        found: &'static str,
+    },
     /// A clip that needs a label and has none, or no labelled clips at all.
     #[error("{} label {purpose}", unlabelled(.clip))]
     Unlabelled {

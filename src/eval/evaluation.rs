@@ -9,15 +9,23 @@ use super::distribution::Measures;
 use super::join::join;
 use super::measures::{MeasureValues, Measured};
 use super::metrics::Accuracy;
+use super::overlap::mean_overlap;
 use super::probabilities::ProbabilityTable;
 use super::truth::Truths;
 use crate::data::filename::clip_key;
 use crate::data::label::{Blend, Classes};
+use crate::data::task::Task;
 use crate::{Error, Result};
 
 /// All scores of a set of predictions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
+    /// The task that the true labels of the predicted clips pose.
+    pub task: Task,
+    /// Mean overlap of true and predicted shares; none without clips.
+    pub overlap: Option<f64>,
+    /// Clips that show more emotions than any prediction, and the most of a prediction.
+    pub above_most: (usize, usize),
     /// The official accuracies.
     pub accuracy: Accuracy,
     /// Detection of each class, in class order.
@@ -52,7 +60,13 @@ impl Evaluation {
             presence: None,
         })?;
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let most = joined.pairs.iter().map(|(_, shown)| shown.parts().len());
+        let most = most.max().unwrap_or(0);
+        let task = Task::of(joined.pairs.iter().map(|(truth, _)| *truth));
         Ok(Self {
+            overlap: mean_overlap(joined.pairs.iter().copied()),
+            above_most: (task.above(most), most),
+            task,
             accuracy: Accuracy::of(joined.pairs.iter().copied()),
             by_class: by_class(&joined.pairs, classes),
             by_truth: by_truth(&joined.pairs, classes),

@@ -7,7 +7,7 @@ use super::cross_validation::{Candidate, CrossValidation, Protocol};
 use super::retrain::{FinalTrials, Retrained};
 use super::significance::{Significance, significances};
 use crate::baseline::{BaselineSpec, Recipe};
-use crate::config::Config;
+use crate::config::{Config, Monitor};
 use crate::error::Result;
 use crate::eval::statistics::Resampling;
 use crate::plan::data_folder::Opened;
@@ -49,8 +49,9 @@ impl Entry {
         data: &Arc<Opened>,
         paper: Option<f64>,
     ) -> Self {
-        let encoders = data.dataset.encoders.len();
-        let kind = TrialKind::fusion(config, encoders);
+        let dataset = &data.dataset;
+        let config = &dataset.task().resolve(config);
+        let kind = TrialKind::fusion(config, dataset.encoders.len());
         Self {
             changes: config.changes_from(base),
             ..Self::new(name.into(), kind, data, paper)
@@ -65,7 +66,8 @@ impl Entry {
         data: &Arc<Opened>,
         paper: Option<f64>,
     ) -> Self {
-        Self::new(name.into(), TrialKind::baseline(spec, recipe), data, paper)
+        let kind = TrialKind::baseline(spec, recipe, &data.dataset.task());
+        Self::new(name.into(), kind, data, paper)
     }
 
     fn new(name: String, kind: TrialKind, data: &Arc<Opened>, paper: Option<f64>) -> Self {
@@ -130,10 +132,17 @@ impl Row {
             ))
         })
     }
+
+    /// The task's main measure and its mean over folds and seeds, where there is a result.
+    pub fn main(&self) -> Option<(Monitor, f64)> {
+        let result = self.result.as_ref().ok()?;
+        let spread = result.summary.of_main(result.main)?;
+        Some((result.main, spread.mean))
+    }
 }
 
-/// The index of the row with the highest validation average; of equal ones the first. Rows that are not
-/// usable count only where no other has a result: a training that diverged may have a lucky average.
+/// The index of the row with the best mean of the task's main measure; of equal ones the first. Rows that
+/// are not usable count only where no other has a result: a training that diverged may have a lucky mean.
 pub fn best(rows: &[Row]) -> Option<usize> {
     best_of(rows, |row| row.unusable().is_none()).or_else(|| best_of(rows, |_| true))
 }
@@ -141,10 +150,13 @@ pub fn best(rows: &[Row]) -> Option<usize> {
 fn best_of(rows: &[Row], counts: impl Fn(&Row) -> bool) -> Option<usize> {
     let mut best: Option<(usize, f64)> = None;
     for (place, row) in rows.iter().enumerate() {
-        if let Some(average) = row.average().filter(|_| counts(row))
-            && best.is_none_or(|(_, highest)| average > highest)
+        if let Some((main, mean)) = row.main().filter(|_| counts(row))
+            && best.is_none_or(|(_, so_far)| match main.higher_is_better() {
+                true => mean > so_far,
+                false => mean < so_far,
+            })
         {
-            best = Some((place, average));
+            best = Some((place, mean));
         }
     }
     best.map(|(place, _)| place)

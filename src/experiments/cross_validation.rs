@@ -10,6 +10,7 @@ use super::out_of_fold::{OutOfFold, pooled};
 use super::score::{Spread, median};
 use crate::artifact::checkpoint::ChosenThresholds;
 use crate::artifact::fault::{Fault, TrainingFault};
+use crate::config::Monitor;
 use crate::data::dataset::Dataset;
 use crate::data::folds::folds;
 use crate::error::{Error, Result};
@@ -75,6 +76,13 @@ pub struct Protocol {
     pub folds: Vec<usize>,
     /// Seeds; each fold is trained once with each.
     pub seeds: Vec<u64>,
+    /// The main measure of the task, by which configurations are compared.
+    #[serde(skip, default = "average")]
+    pub main: Monitor,
+}
+
+fn average() -> Monitor {
+    Monitor::Average
 }
 
 impl Protocol {
@@ -101,6 +109,7 @@ impl Protocol {
         Ok(Self {
             folds,
             seeds: (0..seeds as u64).map(|i| first.wrapping_add(i)).collect(),
+            main: dataset.task().main_measure(),
         })
     }
 
@@ -114,11 +123,15 @@ impl Protocol {
 }
 
 impl Protocol {
-    /// The mean validation average of all folds and seeds: only [`Summary::average`].
-    pub(super) fn average(&self, results: &[&TrialResult]) -> Option<f64> {
-        let folds = FoldScore::of(results);
+    /// The mean of the main measure over all folds and seeds, with the sign that makes higher better.
+    pub(super) fn merit(&self, results: &[&TrialResult]) -> Option<f64> {
+        let folds = FoldScore::of(results, self.main);
         let seeds: Vec<&[FoldScore]> = folds.chunks(self.folds.len().max(1)).collect();
-        Some(Summary::of(&seeds)?.average.mean)
+        let mean = Summary::of(&seeds)?.of_main(self.main)?.mean;
+        Some(match self.main.higher_is_better() {
+            true => mean,
+            false => -mean,
+        })
     }
 }
 
@@ -144,10 +157,13 @@ pub struct FoldScore {
     /// What is wrong with the training, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<TrainingFault>,
+    /// The task's main measure, where it is not the average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<f64>,
 }
 
 impl FoldScore {
-    fn of(results: &[&TrialResult]) -> Vec<Self> {
+    fn of(results: &[&TrialResult], main: Monitor) -> Vec<Self> {
         let score = |result: &&TrialResult| Self {
             id: result.id.clone(),
             seed: result.trial.seed,
@@ -158,6 +174,7 @@ impl FoldScore {
             best_epoch: result.best_epoch,
             epochs: result.epochs,
             fault: result.fault.clone(),
+            main: result.measure(main).filter(|_| main != Monitor::Average),
         };
         results.iter().map(score).collect()
     }
@@ -180,6 +197,9 @@ pub struct Summary {
     pub salience_loss: Option<Spread>,
     /// The best epoch.
     pub best_epoch: Spread,
+    /// The task's main measure, where it is not the average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<Spread>,
 }
 
 /// The results of a candidate.
@@ -203,6 +223,8 @@ pub struct CrossValidation {
     pub measures: MeasureSummary,
     /// Median of the best epochs: how long to train on all clips.
     pub median_best_epoch: usize,
+    /// The task's main measure.
+    pub main: Monitor,
 }
 
 impl CrossValidation {
@@ -252,7 +274,7 @@ impl CrossValidation {
 
     fn of(candidate: &Candidate, protocol: &Protocol, results: &[&TrialResult]) -> Result<Self> {
         let dataset = &candidate.data.dataset;
-        let folds = FoldScore::of(results);
+        let folds = FoldScore::of(results, protocol.main);
         let of_one_seed = protocol.folds.len().max(1);
         let out_of_fold: Vec<OutOfFold> = results
             .chunks(of_one_seed)
@@ -278,6 +300,7 @@ impl CrossValidation {
             .ok_or_else(nothing)?;
         Ok(Self {
             candidate: candidate.clone(),
+            main: protocol.main,
             summary: Summary::of(&seeds).ok_or_else(nothing)?,
             by_seed,
             measures: MeasureSummary::of(&out_of_fold, &dataset.classes)?,
@@ -312,6 +335,15 @@ impl Summary {
             presence_loss: loss(|losses| losses.presence),
             salience_loss: loss(|losses| losses.salience),
             best_epoch: spread(&|score| Some(score.best_epoch as f64))?,
+            main: spread(&|score| score.main),
         })
+    }
+
+    /// The task's main measure, which is `main`; none where no fold has it.
+    pub fn of_main(&self, main: Monitor) -> Option<&Spread> {
+        match main {
+            Monitor::Average => Some(&self.average),
+            _ => self.main.as_ref(),
+        }
     }
 }

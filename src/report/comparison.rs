@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::cells::{seeds, without_result};
 use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
-use super::{cross_validation, final_model, measures, significance};
+use super::{cross_validation, final_model, main_measure, measures, significance};
+use crate::config::Monitor;
 use crate::error::Result;
 use crate::experiments::CrossValidation;
 use crate::experiments::ablate::{Ablate, Ablation};
@@ -62,6 +63,7 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
             ));
         }
     }
+    main_measure::note(&mut table, optional.main);
     table.notes.extend(significance::notes(rows));
     if optional.of_the_paper {
         table.notes.push(PAPER.into());
@@ -87,6 +89,8 @@ struct Optional {
     several_seeds: bool,
     tested: bool,
     of_the_paper: bool,
+    /// The main measure of the rows.
+    main: Monitor,
 }
 
 impl Optional {
@@ -99,6 +103,7 @@ impl Optional {
             several_seeds: rows.iter().any(several),
             tested: rows.iter().any(|row| row.retrained.is_some()),
             of_the_paper: rows.iter().any(|row| row.entry.paper.is_some()),
+            main: main_measure::of_rows(rows),
         }
     }
 
@@ -111,6 +116,7 @@ impl Optional {
             ("acc_salience", "ACC_salience"),
             ("average", "Average"),
         ];
+        columns.extend(main_measure::column(self.main));
         if self.several_seeds {
             columns.push(("average_over_seeds", "Average, over seeds"));
         }
@@ -151,13 +157,16 @@ fn scores(found: &CrossValidation, optional: Optional) -> Vec<Cell> {
     let mut cells = vec![
         Cell::spread(summary.acc_presence.as_ref(), false),
         Cell::spread(summary.acc_salience.as_ref(), false),
-        Cell::spread(Some(&summary.average), false),
+        main_measure::average(summary, false),
     ];
+    if main_measure::column(optional.main).is_some() {
+        cells.push(Cell::spread(summary.main.as_ref(), false));
+    }
     if optional.several_seeds {
-        cells.push(Cell::spread(Some(&summary.average), true));
+        cells.push(main_measure::average(summary, true));
     }
     cells.extend([
-        Cell::number(found.pooled_accuracy.average()),
+        Cell::number(found.pooled_accuracy.defined_average()),
         Cell::spread(summary.task_loss.as_ref(), false),
         Cell::Count(found.median_best_epoch as u64),
         Cell::Count((found.folds.len() / found.by_seed.len().max(1)) as u64),

@@ -21,10 +21,17 @@ pub fn table(found: &Swept, search: Search) -> Table {
         Search::Tpe(count) => format!("{count} by TPE"),
     };
     let mut table = comparison::table(&format!("Sweep ({how}), validation"), &found.rows);
-    if let Some(best) = found.best {
+    if let Some(best) = found.best
+        && let Some((main, _)) = found.rows[best].main()
+    {
         let name = &found.rows[best].entry.candidate.name;
         table.notes.push(format!(
-            "Highest average: {name}. It was chosen as the best of {} on these clips, so its score is optimistically biased.",
+            "{} {}: {name}. It was chosen as the best of {} on these clips, so its score is optimistically biased.",
+            match main.higher_is_better() {
+                true => "Highest",
+                false => "Lowest",
+            },
+            main.name(),
             found.rows.len()
         ));
     }
@@ -113,11 +120,15 @@ impl StudyReport for Tune {
             return Ok(files);
         };
         let row = &swept.rows[best];
+        let Some((main, mean)) = row.main() else {
+            return Ok(files);
+        };
         let comment = format!(
-            "Chosen by `blendfuse tune` among {}: {}\nvalidation average {:.4}",
+            "Chosen by `blendfuse tune` among {}: {}\nvalidation {} {:.4}",
             swept.rows.len(),
             row.entry.candidate.name,
-            row.average().unwrap_or_default(),
+            main.name(),
+            mean,
         );
         let path = to.path().join(CHOSEN);
         write_config(&path, &swept.tried[best].config, &comment)?;

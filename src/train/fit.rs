@@ -11,7 +11,7 @@ use super::state::{self, LoopState};
 use super::step::StepLosses;
 use super::usability::{ConstantAnswer, fault_of};
 use super::validation::Validation;
-use crate::artifact::checkpoint::{ChosenThresholds, Description, FORMAT_VERSION};
+use crate::artifact::checkpoint::{ChosenThresholds, Description};
 use crate::artifact::fault::TrainingFault;
 use crate::artifact::history::{self, EpochRecord};
 use crate::artifact::manifest::Manifest;
@@ -360,7 +360,7 @@ impl Run<'_> {
     fn save(&self, path: &Path, epoch: usize, thresholds: ChosenThresholds) -> Result<()> {
         let classes = &self.dataset.classes;
         let description = Description {
-            format_version: FORMAT_VERSION,
+            format_version: Description::version_for(&self.config.decode, &thresholds),
             program: PROGRAM.to_owned(),
             encoders: self.dataset.encoders.clone(),
             classes: classes.names().to_vec(),

@@ -259,6 +259,8 @@ mod tests {
             presence_threshold: None,
             salience_threshold: None,
             alpha: None,
+            beta: None,
+            overlap: None,
             best: false,
         }
     }

@@ -35,3 +35,4 @@ mod resume;
 mod serving;
 mod slurm;
 mod studies;
+mod tasks;

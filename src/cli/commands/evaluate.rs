@@ -11,7 +11,9 @@ use crate::cli::output::console;
 use crate::cli::output::numbers::{PlainTable, count, counted, cut, share, threshold};
 use crate::cli::output::score;
 use crate::cli::output::score::Score;
+use crate::config::Monitor;
 use crate::data::label::{Blend, Classes};
+use crate::eval::decode::Decoding;
 use crate::eval::distribution::Measures;
 use crate::eval::evaluation::Evaluation;
 use crate::eval::measures::MeasureValues;
@@ -112,7 +114,8 @@ impl Evaluate {
             }
         ));
         let rows = table.aligned.view();
-        let decoded = self.rules.rules().decode_rows(rows, &classes, thresholds)?;
+        let decoding = Decoding::of(&self.rules.config());
+        let decoded = decoding.decode_rows(rows, &classes, thresholds)?;
         let decoded: Vec<(String, Blend)> = table.filenames.iter().cloned().zip(decoded).collect();
         let evaluation = Evaluation::of(&decoded, &truths, &classes)?
             .with_measures(&table, &decoded, &truths)?;
@@ -135,7 +138,28 @@ pub fn truths<'a>(
     })
 }
 
+/// The main measure that fits the true labels, with its value; without probabilities the overlap in
+/// place of a divergence.
+fn main_measure(evaluation: &Evaluation) -> (Monitor, Option<f64>) {
+    let accuracy = &evaluation.accuracy;
+    match (evaluation.task.main_measure(), &evaluation.measures) {
+        (Monitor::Kl, Some(found)) => (Monitor::Kl, Some(found.kullback_leibler)),
+        (Monitor::Kl | Monitor::Overlap, _) => (Monitor::Overlap, evaluation.overlap),
+        (Monitor::Presence, _) => (Monitor::Presence, accuracy.presence()),
+        _ => (Monitor::Average, Some(accuracy.average())),
+    }
+}
+
 fn warn_of_gaps(evaluation: &Evaluation) {
+    let (above, most) = evaluation.above_most;
+    if above > 0 {
+        console::warning(&format!(
+            "{} of {} show more than {most} emotions, the most that is predicted: ACC_presence is at most {:.4}",
+            count(above),
+            counted(evaluation.accuracy.clips, "clip"),
+            1.0 - above as f64 / evaluation.accuracy.clips as f64
+        ));
+    }
     let example = |names: &[String]| names.first().cloned().unwrap_or_default();
     if !evaluation.missing.is_empty() {
         console::warning(&format!(
@@ -213,6 +237,13 @@ fn report(evaluation: &Evaluation, classes: &Classes) -> Value {
         "measures".into(),
         report_measures::json(&evaluation.values, classes),
     );
+    report.insert("overlap".into(), json!(evaluation.overlap));
+    let (measure, value) = main_measure(evaluation);
+    report.insert("main_measure".into(), json!(measure));
+    report.insert("main".into(), json!(value));
+    let (above, most) = evaluation.above_most;
+    report.insert("most_predicted_emotions".into(), json!(most));
+    report.insert("clips_with_more_emotions".into(), json!(above));
     report.insert("not_predicted".into(), json!(evaluation.missing));
     report.insert("without_truth".into(), json!(evaluation.unknown));
     Value::Object(report)
@@ -220,6 +251,18 @@ fn report(evaluation: &Evaluation, classes: &Classes) -> Value {
 
 fn text(evaluation: &Evaluation, classes: &Classes) -> String {
     let mut text = score::text(&evaluation.accuracy);
+    let (measure, value) = main_measure(evaluation);
+    if measure != Monitor::Average {
+        if let Some(overlap) = evaluation.overlap {
+            text += &format!("overlap       {overlap:.4}\n");
+        }
+        text += &format!(
+            "main measure of these labels ({}): {} {}\n",
+            evaluation.task.in_words(),
+            measure.name(),
+            share(value)
+        );
+    }
     if let Some(found) = &evaluation.measures {
         text += "\nlabel-distribution measures, mean over clips\n";
         for (name, value, higher) in measures(found) {

@@ -171,6 +171,10 @@ fn labels(found: &Inspection) -> String {
     }
     text += &table.text();
     text += &blends("blends", &found.proportions);
+    if let Some(task) = &found.task {
+        text += &format!("  task: {}\n", task.in_words);
+        text += &format!("  main measure: {}\n", task.main_measure.name());
+    }
     if let Some(test) = test {
         text += &blends("test blends", &test.proportions);
     }

@@ -12,6 +12,7 @@ mod decode;
 mod demo;
 mod evaluate;
 mod export;
+mod extract;
 mod folds;
 mod inspect;
 mod man;
@@ -39,6 +40,7 @@ pub enum Command {
     Folds(folds::Folds),
     #[command(name = "openface")]
     OpenFace(openface::OpenFace),
+    Extract(extract::Extract),
     Aggregate(Box<aggregate::Aggregate>),
     Train(Box<train::Train>),
     Cv(Box<cv::CrossValidate>),
@@ -72,6 +74,7 @@ impl Command {
             Command::Inspect(command) => command.run(),
             Command::Folds(command) => command.run(),
             Command::OpenFace(command) => command.run(),
+            Command::Extract(command) => command.run(),
             Command::Aggregate(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::Cv(command) => command.run(),

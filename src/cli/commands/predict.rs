@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::cli::flags::common::{Overwrite, Threads, quoted};
 use crate::cli::flags::decoding::ThresholdArgs;
 use crate::cli::output::console;
-use crate::cli::output::numbers::{counted, threshold};
+use crate::cli::output::numbers::{beta, counted, threshold};
 use crate::data::label::Classes;
 use crate::data::metadata::Reading;
 use crate::data::part::{self, Needs, ScoredSplit};
@@ -105,15 +105,17 @@ impl Predict {
                 "presence_threshold": thresholds.presence,
                 "salience_threshold": thresholds.salience,
                 "alpha": stored.alpha,
+                "beta": stored.beta,
                 "written": outputs,
             }));
         }
         let mut text = format!(
-            "{} of {name} predicted; thresholds: presence {}, salience {}, alpha {}\n",
+            "{} of {name} predicted; thresholds: presence {}, salience {}, alpha {}{}\n",
             counted(clips.len(), "clip"),
             threshold(thresholds.presence),
             threshold(thresholds.salience),
-            threshold(stored.alpha)
+            threshold(stored.alpha),
+            beta(stored.beta)
         );
         for path in &outputs {
             text += &format!("wrote {}\n", quoted(path));

@@ -16,10 +16,12 @@ use crate::cli::interrupt;
 use crate::cli::output::console;
 use crate::cli::output::event_log::EventLog;
 use crate::cli::output::new_folds;
-use crate::cli::output::numbers::{count, counted, duration, share, threshold};
+use crate::cli::output::numbers::{beta, count, counted, duration, share, threshold};
 use crate::cli::output::progress::{TrainingProgress, working};
 use crate::cli::output::remedy::in_flags;
+use crate::config::Monitor;
 use crate::data::dataset::Dataset;
+use crate::data::task::Task;
 use crate::train::{Options, Outcome, Run};
 use crate::{Error, Result};
 
@@ -109,9 +111,12 @@ struct Report<'a> {
     salience_defined: bool,
     average: Option<f64>,
     kl: Option<f64>,
+    overlap: Option<f64>,
+    monitor: Monitor,
     presence_threshold: f64,
     salience_threshold: f64,
     alpha: f64,
+    beta: f64,
     parameters: usize,
     clips: ClipCounts,
     kernel: &'a str,
@@ -162,6 +167,10 @@ impl Train {
         let run = Run::prepare(&dataset, &config, options)?;
         let clips = run.clips();
         console::progress(&format!(
+            "task: {}",
+            task_in_words(&dataset.task(), run.monitor())
+        ));
+        console::progress(&format!(
             "{}, {}, {} parameters\ntraining on {}{}",
             encoders(dataset.encoders.len(), config.model.top_k),
             plural(dataset.classes.len(), "class", "classes"),
@@ -172,7 +181,7 @@ impl Train {
                 None => String::new(),
             }
         ));
-        let mut progress = TrainingProgress::new(config.train.max_epochs);
+        let mut progress = TrainingProgress::new(config.train.max_epochs, run.monitor());
         let encoders = dataset.encoders.iter().map(|encoder| encoder.name.clone());
         let mut log = EventLog::new(&mut progress, self.log_dir.as_deref(), encoders.collect())?;
         let outcome = run.train(&self.out, &mut log);
@@ -226,9 +235,12 @@ impl Train {
             salience_defined: acc_salience.is_some(),
             average: best.and_then(|best| best.average),
             kl: best.and_then(|best| best.kl),
+            overlap: best.and_then(|best| best.overlap),
+            monitor: manifest.config.train.monitor,
             presence_threshold: manifest.thresholds.presence,
             salience_threshold: manifest.thresholds.salience,
             alpha: manifest.thresholds.alpha,
+            beta: manifest.thresholds.beta,
             parameters: manifest.parameters,
             clips: manifest.clips,
             kernel: &manifest.environment.kernel,
@@ -251,11 +263,16 @@ impl Train {
         );
         if let Some(best) = manifest.best.as_ref().filter(|best| best.average.is_some()) {
             text += &format!(
-                "best epoch {}: ACC_presence {}  ACC_salience {}  average {}\n",
+                "best epoch {}: ACC_presence {}  ACC_salience {}  average {}{}\n",
                 manifest.best_epoch,
                 share(best.acc_presence),
                 share(best.acc_salience),
-                share(best.average)
+                share(best.acc_salience.and(best.average)),
+                match manifest.config.train.monitor {
+                    Monitor::Overlap => format!("  overlap {}", share(best.overlap)),
+                    Monitor::Kl => format!("  KL divergence {}", share(best.kl)),
+                    _ => String::new(),
+                }
             );
         }
         text += &thresholds(manifest);
@@ -277,6 +294,15 @@ impl Train {
     }
 }
 
+/// The task, and the measure that decides which epoch is best.
+fn task_in_words(task: &Task, monitor: Monitor) -> String {
+    format!(
+        "{}; the best epoch is that of {}",
+        task.in_words(),
+        monitor.name()
+    )
+}
+
 fn thresholds(manifest: &Manifest) -> String {
     let chosen = manifest.thresholds;
     let config = &manifest.config.decode;
@@ -291,10 +317,11 @@ fn thresholds(manifest: &Manifest) -> String {
         "untuned defaults; --fold chooses them"
     };
     format!(
-        "thresholds: presence {}, salience {}, alpha {} ({why})\n",
+        "thresholds: presence {}, salience {}, alpha {}{} ({why})\n",
         threshold(chosen.presence),
         threshold(chosen.salience),
-        threshold(chosen.alpha)
+        threshold(chosen.alpha),
+        beta(chosen.beta)
     )
 }
 

@@ -97,7 +97,7 @@ fn remedy(error: &Error) -> String {
             _ => "",
         },
         Error::Command { .. } => "; --executor slurm needs Slurm's commands",
-        Error::Config { field, .. } if field == "uda.enabled" => " (--fold N)",
+        Error::NoTargetRows { .. } => " (--fold N)",
         _ => "",
     };
     text.to_owned()

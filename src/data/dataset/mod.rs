@@ -11,6 +11,7 @@ use super::label::{Blend, Classes};
 use super::metadata::actors::{self, ActorSource};
 use super::metadata::{Clip, Metadata, NewFolds, Reading, by_clip};
 use super::registry::arrange;
+use super::task::Task;
 use crate::config::DataConfig;
 use crate::encoders::{Encoder, Modality, Presence};
 use crate::kernels::pack::StoredRows;
@@ -61,6 +62,16 @@ impl Dataset {
         [Some(&self.train), self.test.as_ref()]
             .into_iter()
             .flatten()
+    }
+
+    /// What the labels of the training split ask of a model.
+    pub fn task(&self) -> Task {
+        Task::of(
+            self.train
+                .clips
+                .iter()
+                .filter_map(|clip| clip.truth.as_ref()),
+        )
     }
 
     /// The labels of the test clips, if their metadata have them: for scoring predictions after training.

@@ -9,7 +9,9 @@ use super::dataset::check_data_folder;
 use super::filename::clip_key;
 use super::label::Classes;
 use super::metadata::{Clip, Metadata, Reading, actors};
+use super::task::{Task, TaskKind};
 use crate::Result;
+use crate::config::{Monitor, Proportions};
 use crate::encoders::Modality;
 
 mod encoders;
@@ -34,6 +36,8 @@ pub struct Inspection {
     pub classes: Vec<ClassCount>,
     /// Number of training blends of exactly two emotions with each proportion, larger share first.
     pub proportions: Vec<(String, usize)>,
+    /// What the training labels ask of a model; `None` if they are unreadable.
+    pub task: Option<TaskReport>,
     /// The training split; `None` if its metadata are unreadable.
     pub train: Option<SplitReport>,
     /// The test split; `None` if it does not exist or its metadata are unreadable.
@@ -48,6 +52,33 @@ pub struct Inspection {
     pub actors_in_both_parts: Vec<String>,
     /// Encoders in the order of the network's inputs.
     pub encoders: Vec<EncoderReport>,
+}
+
+/// What the training labels ask of a model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TaskReport {
+    /// What kind of labels these are.
+    pub kind: TaskKind,
+    /// The same in a few words.
+    pub in_words: String,
+    /// Number of clips that show one emotion, two, … up to the most that any shows.
+    pub sizes: Vec<usize>,
+    /// The proportions that sets are decoded in where `decode.proportions` is `auto`.
+    pub proportions: Proportions,
+    /// The measure that training and comparisons follow where `train.monitor` is `auto`.
+    pub main_measure: Monitor,
+}
+
+impl From<&Task> for TaskReport {
+    fn from(task: &Task) -> Self {
+        Self {
+            kind: task.kind,
+            in_words: task.in_words(),
+            sizes: task.sizes.clone(),
+            proportions: task.proportions.clone(),
+            main_measure: task.main_measure(),
+        }
+    }
 }
 
 /// One class.
@@ -191,6 +222,7 @@ pub fn inspect(path: &Path, reading: &Reading<'_>) -> Inspection {
                 train.empty_classes.join(", ")
             ));
         }
+        found.task = Some((&task(&train.clips)).into());
         found.train = Some(part(train));
     }
     if let Some(test) = &test {
@@ -198,6 +230,7 @@ pub fn inspect(path: &Path, reading: &Reading<'_>) -> Inspection {
     }
     if let (Some(train), Some(test)) = (&train, &test) {
         found.compare_parts(&train.clips, &test.clips);
+        found.compare_tasks(&task(&train.clips), &task(&test.clips));
     }
     let clips = |metadata: Option<Metadata>| metadata.map(|metadata| metadata.clips);
     found.features(path, [clips(train), clips(test)], test_table.exists());
@@ -247,6 +280,18 @@ impl Inspection {
         }
     }
 
+    fn compare_tasks(&mut self, train: &Task, test: &Task) {
+        let above = test.above(train.max_emotions());
+        if above > 0 {
+            self.warnings.push(format!(
+                "{above} of {} labelled test clips show more than {} emotions, the most of a training clip, and are never predicted right: the ACC_presence of test scores is at most {:.4}",
+                test.clips(),
+                train.max_emotions(),
+                1.0 - above as f64 / test.clips() as f64
+            ));
+        }
+    }
+
     fn compare_parts(&mut self, train: &[Clip], test: &[Clip]) {
         let in_train = names_of_actors(&train.iter().collect::<Vec<_>>());
         let in_test = names_of_actors(&test.iter().collect::<Vec<_>>());
@@ -268,6 +313,10 @@ impl Inspection {
             ));
         }
     }
+}
+
+fn task(clips: &[Clip]) -> Task {
+    Task::of(clips.iter().filter_map(|clip| clip.truth.as_ref()))
 }
 
 fn part(metadata: &Metadata) -> SplitReport {

@@ -90,8 +90,9 @@ pub struct Searching {
     /// The configurations that were tried, as entries and as points, in the same order.
     comparison: Comparison,
     tried: Vec<Tried>,
-    /// The validation averages of the configurations that have ended; `None` for one that failed.
-    averages: Vec<Option<f64>>,
+    /// The means of the main measure of the configurations that have ended, signed so that higher is better;
+    /// `None` for one that failed.
+    merits: Vec<Option<f64>>,
     /// Number of configurations proposed so far, including those that are equivalent to another.
     proposed: usize,
     same: Vec<String>,
@@ -113,7 +114,7 @@ impl Searching {
             search,
             comparison: Comparison::default(),
             tried: Vec::new(),
-            averages: Vec::new(),
+            merits: Vec::new(),
             proposed: 0,
             same: Vec::new(),
         };
@@ -152,7 +153,7 @@ impl Searching {
             && self.have_ended(setup, outcomes)
         {
             let points = self.tried.iter().map(|tried| tried.point.clone());
-            let known: Vec<_> = points.zip(self.averages.iter().copied()).collect();
+            let known: Vec<_> = points.zip(self.merits.iter().copied()).collect();
             let random = tpe::RANDOM_FIRST.saturating_sub(self.proposed);
             let together = random.max(SIDE_BY_SIDE).min(count - self.proposed);
             let seed = setup.config.train.seed;
@@ -165,18 +166,18 @@ impl Searching {
         Ok(())
     }
 
-    /// Whether all configurations so far have ended; records their averages.
+    /// Whether all configurations so far have ended; records their merits.
     fn have_ended(&mut self, setup: &Setup, outcomes: &Outcomes) -> bool {
-        for place in self.averages.len()..self.tried.len() {
+        for place in self.merits.len()..self.tried.len() {
             let folds = self.comparison.folds(place);
             if !folds.iter().all(|id| outcomes.has(id)) {
                 return false;
             }
             let results = outcomes.results(folds);
-            let average = results
+            let merit = results
                 .ok()
-                .and_then(|results| setup.protocol.average(&results));
-            self.averages.push(average);
+                .and_then(|results| setup.protocol.merit(&results));
+            self.merits.push(merit);
         }
         true
     }

@@ -329,9 +329,7 @@ pub fn grid(parameters: &[Parameter]) -> Result<Vec<Point>> {
 /// # Errors
 /// [`Error::Config`] for a value that the key does not accept.
 pub fn apply(base: &Config, point: &Point) -> Result<Config> {
-    let whole = serde_json::to_value(base)
-        .map_err(|error| Error::Data(format!("configuration: {error}")))?;
-    let mut layers = vec![whole];
+    let mut layers = vec![base.table()?];
     for (key, value) in point {
         let (mut table, mut parts): (Value, Vec<&str>) = (value.clone(), key.split('.').collect());
         while let Some(part) = parts.pop() {
