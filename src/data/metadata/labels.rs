@@ -289,7 +289,7 @@ fn counts_of(
     let sum: f64 = target.iter().sum();
     if !(sum.is_finite() && sum > 0.0) {
         let reason = format!(
-            "the counts of the classes sum to {sum}; expected at least one class above 0, or no label"
+            "the counts of the classes sum to {sum}; expected at least one class above 0: remove the clip, or add a class for clips that show none of the others"
         );
         return Err(table.fault(Some(row.line), None, reason));
     }
