@@ -145,7 +145,7 @@ impl Description {
         for value in [chosen.presence, chosen.salience, chosen.alpha, chosen.beta] {
             if !(value.is_finite() && value >= 0.0) {
                 return Err(format!(
-                    "damaged metadata: a threshold or exponent is {value}"
+                    "damaged metadata: a threshold, alpha or beta is {value}"
                 ));
             }
         }

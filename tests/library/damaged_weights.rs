@@ -70,7 +70,7 @@ fn what_the_metadata_claim_is_checked() {
     header_refused(
         r#"\"presence\": 0.1"#,
         r#"\"presence\": -0.1"#,
-        "w: damaged metadata: a threshold or alpha is -0.1",
+        "w: damaged metadata: a threshold, alpha or beta is -0.1",
     );
     header_refused(
         r#"\"top_k\": 1"#,
