@@ -29,6 +29,8 @@ pub enum Purpose {
     Sweep = 9,
     /// Anything that another program draws; the item tells its uses apart.
     Application = 10,
+    /// Groups that are assigned to folds.
+    Folds = 11,
 }
 
 /// The key of a stream: `item` tells layers, parameters or encoders apart (below 2²⁴).

@@ -6,12 +6,14 @@ who go on there. Importing `blendfuse` does not import torch.
 """
 
 from ._binary import find_binary
+from .decoding import Decoder
 from .features import read_features
 from .predictions import read_predictions, write_predictions
 from .probabilities import Probabilities, read_probabilities
 from .weights import Encoder, Weights, load_weights
 
 __all__ = [
+    "Decoder",
     "Encoder",
     "Probabilities",
     "Weights",

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .decoding import Decoder, alignment
 from .features import read_features
 from .weights import Weights, load_weights, save_weights
 
@@ -233,7 +234,9 @@ class FusionModel(nn.Module):
         self.weights: Weights[Any] | None = None
         """The description in the file that the model was loaded from; its tensors are not kept."""
         self.alpha = 1.0
-        """Exponent of the alignment (eq. 14), from the file."""
+        """Exponent of the salience in the alignment (eq. 14), from the file."""
+        self.beta = 1.0
+        """Exponent of the presence: 1 in the paper, 0 for the salience head alone."""
         projecting, fusing, deciding = (
             c.dropout_of(part) for part in (c.dropout_projection, c.dropout_fusion, c.dropout_heads)
         )
@@ -271,7 +274,7 @@ class FusionModel(nn.Module):
             model.load_state_dict(weights.tensors)
         except RuntimeError as error:
             raise ValueError(f"{weights.path}: {' '.join(str(error).split())}") from error
-        model.alpha = float(weights.thresholds["alpha"])
+        model.alpha, model.beta = alignment(weights.thresholds)
         model.weights = Weights(**{**weights.__dict__, "tensors": {}})
         return model.to(device).eval()
 
@@ -357,8 +360,27 @@ class FusionModel(nn.Module):
                 self.gate.temperature.clamp_(self.config.temperature_min, self.config.temperature_max)
 
     def probabilities(self, out: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """p, s and f of a forward pass, aligned with the model's own `alpha`."""
-        return probabilities(out, self.alpha)
+        """p, s and f of a forward pass, aligned with the model's own `alpha` and `beta`."""
+        return probabilities(out, self.alpha, self.beta)
+
+    def emotions(self, out: Mapping[str, Tensor]) -> list[dict[str, float]]:
+        """The emotions of each row of a forward pass with their saliences in percent, as `predict` decodes
+        them, for a model from `from_run`.
+
+        Raises:
+            ValueError: if the model is not from a file, so that nothing tells classes and thresholds.
+        """
+        if self.weights is None:
+            raise ValueError(
+                "the model is not from a weights file, which would hold its classes and thresholds;"
+                " use blendfuse.Decoder"
+            )
+        # As the program: the heads in single precision, the alignment in double.
+        p = torch.sigmoid(out["presence_logits"].double()).float()
+        s = torch.softmax(out["salience_logits"].double(), dim=1).float()
+        aligned = align(p.double(), s.double(), self.alpha, self.beta)
+        decoder = Decoder.of(self.weights)
+        return [decoder.decode(row) for row in aligned.cpu().tolist()]
 
     def read_batch(
         self, folder: str | PathLike[str], clips: Iterable[str], drop: Sequence[str] = ()
@@ -435,13 +457,24 @@ class FusionModel(nn.Module):
         return cast(Tensor, self.encoders[name](features, present.get(name)))
 
 
-def probabilities(out: Mapping[str, Tensor], alpha: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+def probabilities(
+    out: Mapping[str, Tensor], alpha: float = 1.0, beta: float = 1.0
+) -> tuple[Tensor, Tensor, Tensor]:
     """Presence p, salience s (eq. 8) and the aligned f (eq. 14) of a forward pass."""
     p = torch.sigmoid(out["presence_logits"])
     s = torch.softmax(out["salience_logits"], dim=1)
-    f = p * (s + ALIGN_EPS) ** alpha
-    total = f.sum(dim=1, keepdim=True)
     # If all terms underflow, as with a large alpha, their logarithms still differ.
-    logs = F.logsigmoid(out["presence_logits"]) + alpha * torch.log(s + ALIGN_EPS)
+    return p, s, align(p, s, alpha, beta, F.logsigmoid(out["presence_logits"]))
+
+
+def align(
+    p: Tensor, s: Tensor, alpha: float, beta: float = 1.0, log_p: Tensor | None = None
+) -> Tensor:
+    """f = p^beta (s + eps)^alpha, each row normalised (eq. 14); `log_p` are p's logarithms, where they are
+    known better than from p."""
+    f = p**beta * (s + ALIGN_EPS) ** alpha
+    total = f.sum(dim=1, keepdim=True)
+    logs = beta * (p.log() if log_p is None else log_p) if beta else torch.zeros_like(p)
+    logs = torch.softmax(logs + alpha * torch.log(s + ALIGN_EPS), dim=1)
     usable = total > torch.finfo(total.dtype).tiny / torch.finfo(total.dtype).eps
-    return p, s, torch.where(usable, f / total, torch.softmax(logs, dim=1))
+    return torch.where(usable, f / total, logs)

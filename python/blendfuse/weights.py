@@ -18,8 +18,8 @@ from ._files import whole_file
 if TYPE_CHECKING:
     import torch
 
-FORMAT_VERSION = 1
-"""Of the weights file; a newer one is refused."""
+FORMAT_VERSION = 2
+"""Of the weights file; a newer one is refused. Files that decode as the challenge does have version 1."""
 
 METADATA_KEY = "blendfuse"
 
@@ -57,11 +57,13 @@ class Weights(Generic[Tensor]):
     epoch: int
     """The epoch that the weights are from, counted from 1."""
     thresholds: dict[str, Any]
-    """`presence`, `salience` and `alpha` that the model decodes with, and whether they were `searched`."""
+    """`presence`, `salience`, `alpha` and, where it is not 1, `beta` that the model decodes with, and whether they were `searched`."""
     config: dict[str, Any]
     """The full configuration: tables `model`, `loss`, `uda`, `train`, `data`, `decode`."""
     program: str
     """The program that wrote the file."""
+    format_version: int = FORMAT_VERSION
+    """Of the file."""
 
 
 @overload
@@ -148,6 +150,7 @@ def describe(path: Path, tensors: dict[str, Any], text: str) -> Weights[Any]:
             thresholds={"alpha": 1.0} | entry["thresholds"],
             config=entry["config"],
             program=entry["program"],
+            format_version=version,
         )
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: unreadable metadata: {type(error).__name__} {error}") from error
@@ -170,7 +173,7 @@ def save_weights(
 
     described = replace(weights, program=program)
     entry = {
-        "format_version": FORMAT_VERSION,
+        "format_version": described.format_version,
         "program": described.program,
         "encoders": [encoder.__dict__ for encoder in described.encoders],
         "classes": described.classes,

@@ -231,7 +231,9 @@ def test_alignment_survives_what_underflows() -> None:
 def test_faults_are_told_with_the_encoder_or_the_row() -> None:
     model = FusionModel({"a": 2, "b": 3}, 3, Config(4, 4, 4, 4)).eval()
     x = {"a": torch.zeros(2, 2), "b": torch.zeros(2, 3)}
-    with pytest.raises(ValueError, match="encoder 'c': the model has no such encoder; expected some of: a, b"):
+    with pytest.raises(
+        ValueError, match="encoder 'c': the model has no such encoder; expected some of: a, b"
+    ):
         model(x | {"c": torch.zeros(2, 1)})
     with pytest.raises(ValueError, match=r"encoder 'b': found x \[2, 2\], expected \[2, 3\]"):
         model(x | {"b": torch.zeros(2, 2)})

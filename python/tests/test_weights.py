@@ -40,8 +40,8 @@ def test_faults_are_told_with_the_file(trained: Path, tmp_path: Path) -> None:
     save_file({"x": np.zeros(1, np.float32)}, other)
     with pytest.raises(ValueError, match=r"other\.safetensors: no blendfuse metadata"):
         load_weights(other)
-    save_file({}, other, metadata={"blendfuse": '{"format_version": 2}'})
-    with pytest.raises(ValueError, match="format version 2, this package reads up to 1"):
+    save_file({}, other, metadata={"blendfuse": '{"format_version": 3}'})
+    with pytest.raises(ValueError, match="format version 3, this package reads up to 2"):
         load_weights(other)
     save_file({}, other, metadata={"blendfuse": '{"format_version": 1}'})
     with pytest.raises(ValueError, match="unreadable metadata: KeyError 'encoders'"):

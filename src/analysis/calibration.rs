@@ -3,9 +3,7 @@
 use serde::Serialize;
 
 use super::observations::Observations;
-
-/// Bins of equal width over [0, 1].
-const BINS: usize = 10;
+use crate::eval::measures::Reliability;
 
 /// Clip and class pairs whose probability falls into one bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -36,40 +34,30 @@ pub struct Calibration {
 /// Bins the presence probabilities p of all clips and classes. An emotion is present if its true
 /// salience is above 0.
 pub fn calibration(observations: &Observations) -> Calibration {
-    let (clips, classes) = observations.presence.dim();
-    let mut sums = [(0usize, 0.0, 0.0); BINS];
-    let mut brier = 0.0;
-    for (row, truth) in observations.truths.iter().enumerate() {
-        for class in 0..classes {
-            let p = observations.presence[[row, class]];
+    let classes = observations.presence.ncols();
+    let clips = observations.truths.iter().enumerate();
+    let pairs = clips.flat_map(|(row, truth)| {
+        (0..classes).map(move |class| {
             let there = truth.parts().iter().any(|part| part.class == class);
-            let there = f64::from(u8::from(there));
-            let bin = ((p * BINS as f64) as usize).min(BINS - 1);
-            sums[bin].0 += 1;
-            sums[bin].1 += p;
-            sums[bin].2 += there;
-            brier += (p - there).powi(2);
-        }
-    }
-    let total = (clips * classes).max(1) as f64;
-    let bins = sums.iter().enumerate().map(|(i, &(count, p, there))| {
-        let mean = |sum: f64| (count > 0).then(|| sum / count as f64);
+            (observations.presence[[row, class]], there)
+        })
+    });
+    let found = Reliability::of(pairs);
+    let count = found.bins.len() as f64;
+    let bins = found.bins.iter().enumerate().map(|(i, bin)| {
+        let mean = |sum: f64| (bin.count > 0).then(|| sum / bin.count as f64);
         Bin {
-            from: i as f64 / BINS as f64,
-            to: (i + 1) as f64 / BINS as f64,
-            count,
-            predicted: mean(p),
-            observed: mean(there),
+            from: i as f64 / count,
+            to: (i + 1) as f64 / count,
+            count: bin.count,
+            predicted: mean(bin.predicted),
+            observed: mean(bin.observed as f64),
         }
     });
     Calibration {
         bins: bins.collect(),
-        expected_error: sums
-            .iter()
-            .map(|(_, p, there)| (p - there).abs())
-            .sum::<f64>()
-            / total,
-        brier: brier / total,
+        expected_error: found.expected_error().unwrap_or(0.0),
+        brier: found.brier().unwrap_or(0.0),
     }
 }
 

@@ -4,10 +4,10 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::correlation::{Trend, pearson, spearman};
 use super::importance::percentile;
 use super::observations::Observations;
 use crate::eval::statistics::Interval;
+use crate::eval::statistics::correlation::{Trend, pearson, spearman};
 use crate::rng::{Purpose, Stream};
 
 /// Bootstrap samples.

@@ -5,7 +5,6 @@ pub(crate) mod calibration;
 pub mod cka;
 pub(crate) mod cluster;
 pub(crate) mod co_selection;
-pub(crate) mod correlation;
 pub(crate) mod error_type;
 #[cfg(test)]
 mod fixture;

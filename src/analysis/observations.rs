@@ -8,6 +8,7 @@ use super::run::{AnalysedRun, TrainedModel};
 use crate::data::dataset::Split;
 use crate::data::folds::fold;
 use crate::data::label::Blend;
+use crate::data::metadata::Reading;
 use crate::data::part::{self, Needs};
 use crate::error::{Error, Result};
 
@@ -48,7 +49,8 @@ pub fn open_training_split(data: &Path, model: &TrainedModel) -> Result<Split> {
         dropped: &[],
         classes: &classes,
     };
-    Ok(part::open(data, "train", needs)?.split)
+    let reading = Reading::of(&description.config.data)?;
+    Ok(part::open_with(data, "train", needs, &reading)?.split)
 }
 
 /// The clips to evaluate a model on: its held-out fold, or all clips if it was trained on all.

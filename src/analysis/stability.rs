@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::correlation::{kendall, spearman};
 use super::importance::GroupReliance;
+use crate::eval::statistics::correlation::{kendall, spearman};
 
 /// Agreement of the importances of two folds.
 #[derive(Clone, Debug, PartialEq, Serialize)]

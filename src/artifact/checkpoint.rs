@@ -12,13 +12,19 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Config, DecodeConfig};
 use crate::encoders::Encoder;
 use crate::error::{Artifact, Error, Result};
+use crate::eval::align::Alignment;
+use crate::eval::decode::Decoding;
 use crate::eval::decoder::Decoder;
-use crate::eval::rules::{Rules, Thresholds};
+use crate::eval::mixtures::Mixtures;
+use crate::eval::rules::Thresholds;
 use crate::kernels::map::FileMap;
 use crate::nn::Params;
 
 /// Version of the weights file; a reader refuses a later one.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The version of files that decode as the challenge does: at most two emotions, 50/50 or 70/30.
+const CHALLENGE_VERSION: u32 = 1;
 
 /// The one metadata entry. One, because the format keeps entries in no order, and the same run must
 /// give the same bytes.
@@ -34,6 +40,9 @@ pub struct ChosenThresholds {
     /// α of the alignment (eq. 14) that the thresholds were chosen with.
     #[serde(default = "usual_alpha")]
     pub alpha: f64,
+    /// β of the alignment; the files do not say so where it is the paper's 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub beta: f64,
     /// Whether they were searched on the validation fold; otherwise they were configured, or are
     /// the defaults used without a validation fold.
     pub searched: bool,
@@ -44,16 +53,32 @@ fn usual_alpha() -> f64 {
     crate::eval::align::USUAL_ALPHA
 }
 
+fn one() -> f64 {
+    1.0
+}
+
+fn is_one(beta: &f64) -> bool {
+    *beta == one()
+}
+
 impl ChosenThresholds {
+    /// The exponents of the alignment.
+    pub fn alignment(&self) -> Alignment {
+        Alignment {
+            alpha: self.alpha,
+            beta: self.beta,
+        }
+    }
+
     /// The decoder that these thresholds make with the rules of a configuration.
     pub fn decoder(&self, config: &DecodeConfig) -> Decoder {
         Decoder {
-            rules: Rules::of(config),
+            decoding: Decoding::of(config),
             thresholds: Thresholds {
                 presence: self.presence,
                 salience: self.salience,
             },
-            alpha: self.alpha,
+            alignment: self.alignment(),
         }
     }
 }
@@ -82,6 +107,15 @@ pub struct Description {
 }
 
 impl Description {
+    /// The version of a file with this configuration: the first that says all of it.
+    pub fn version_for(config: &DecodeConfig, thresholds: &ChosenThresholds) -> u32 {
+        let paper = config.beta == Some(1.0) && thresholds.beta == 1.0;
+        match Mixtures::of(config) == Mixtures::challenge() && paper {
+            true => CHALLENGE_VERSION,
+            false => FORMAT_VERSION,
+        }
+    }
+
     /// How the model's scores become emotions.
     pub fn decoder(&self) -> Decoder {
         self.thresholds.decoder(&self.config.decode)
@@ -108,9 +142,11 @@ impl Description {
             ));
         }
         let chosen = self.thresholds;
-        for value in [chosen.presence, chosen.salience, chosen.alpha] {
+        for value in [chosen.presence, chosen.salience, chosen.alpha, chosen.beta] {
             if !(value.is_finite() && value >= 0.0) {
-                return Err(format!("damaged metadata: a threshold or alpha is {value}"));
+                return Err(format!(
+                    "damaged metadata: a threshold or exponent is {value}"
+                ));
             }
         }
         let checked = self.config.check();

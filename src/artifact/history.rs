@@ -42,6 +42,9 @@ pub struct EpochRecord {
     pub average: Option<f64>,
     /// Kullback-Leibler divergence of the aligned scores from the truth.
     pub kl: Option<f64>,
+    /// Mean overlap of labels and decoded shares; absent from the files of runs that do not follow it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<f64>,
     /// t_p of this epoch.
     pub presence_threshold: Option<f64>,
     /// t_s of this epoch.
@@ -49,6 +52,9 @@ pub struct EpochRecord {
     /// α of this epoch.
     #[serde(default)]
     pub alpha: Option<f64>,
+    /// β of this epoch, likewise absent where it is the paper's 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beta: Option<f64>,
     /// Whether this epoch was the best so far.
     pub best: bool,
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::ChosenThresholds;
+use super::fault::TrainingFault;
 use super::history::EpochRecord;
 use crate::config::Config;
 use crate::data::fingerprint::InputFile;
@@ -58,6 +59,9 @@ pub struct Manifest {
     pub thresholds: ChosenThresholds,
     /// The best epoch's measures.
     pub best: Option<EpochRecord>,
+    /// What is wrong with the finished run, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<TrainingFault>,
     /// What the user was warned of.
     pub warnings: Vec<String>,
     /// Input files, sorted by path.

@@ -1,6 +1,7 @@
 //! What a run leaves in its folder: weights, checkpoint, manifest, history.
 
 pub mod checkpoint;
+pub mod fault;
 pub mod history;
 pub mod manifest;
 pub(crate) mod run_dir;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::BaselineSpec;
 use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::fault::{Fault, TrainingFault};
 use crate::eval::metrics::Accuracy;
 use crate::predict::clip_scores::ClipScores;
 
@@ -53,4 +54,92 @@ pub struct BaselineOutcome {
     pub history: Vec<BaselineEpoch>,
     /// What the user should know.
     pub warnings: Vec<String>,
+}
+
+/// A loss this many times that of equal shares has run away.
+const RUNAWAY: f64 = 10.0;
+
+impl BaselineOutcome {
+    /// Whether the loss of a classifier for `classes` classes rose far above ln(classes), the most that the
+    /// answer of equal shares can have.
+    pub fn fault(&self, classes: usize) -> Option<TrainingFault> {
+        let equal_shares = (classes.max(2) as f64).ln();
+        let loss = |epoch: &BaselineEpoch| match epoch.val_loss {
+            Some(val) => val.max(epoch.train_loss),
+            None => epoch.train_loss,
+        };
+        let ran_away = |epoch: &&BaselineEpoch| loss(epoch) > RUNAWAY * equal_shares;
+        let last = self.history.last().filter(ran_away)?;
+        let since = self.history.iter().rev().take_while(ran_away).last()?;
+        let usable = self.best_epoch < since.epoch && self.loss.is_some_and(|x| x < equal_shares);
+        let kept = match usable {
+            true => format!(
+                "the classifier of epoch {} was kept, from before",
+                self.best_epoch
+            ),
+            false => "the classifier is not usable: try a lower learning rate".to_owned(),
+        };
+        Some(TrainingFault {
+            fault: Fault::Diverged,
+            usable,
+            text: format!(
+                "training diverged from epoch {} on: the loss rose to {:.3e} (equal shares: at most {equal_shares:.3}); {kept}",
+                since.epoch,
+                loss(last)
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(losses: &[f64], best_epoch: usize) -> BaselineOutcome {
+        let epoch = |(at, loss): (usize, &f64)| BaselineEpoch {
+            epoch: at + 1,
+            train_loss: *loss,
+            val_loss: Some(*loss),
+            accuracy: None,
+            thresholds: None,
+            best: false,
+        };
+        BaselineOutcome {
+            spec: BaselineSpec::TrivialSingle,
+            fold: Some(0),
+            seed: 0,
+            parameters: 1,
+            epochs: losses.len(),
+            best_epoch,
+            loss: losses.get(best_epoch - 1).copied(),
+            thresholds: ChosenThresholds {
+                presence: 0.1,
+                salience: 0.1,
+                alpha: 1.0,
+                beta: 1.0,
+                searched: true,
+            },
+            accuracy: None,
+            held_out: None,
+            test: None,
+            history: losses.iter().enumerate().map(epoch).collect(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_loss_that_runs_away_is_a_fault_unless_an_epoch_before_was_kept() {
+        assert_eq!(outcome(&[1.0, 0.5], 2).fault(6), None);
+        assert_eq!(outcome(&[100.0, 0.5], 2).fault(6), None);
+        let found = outcome(&[1.0, 100.0, 1e9], 1).fault(6).unwrap();
+        assert!(
+            found.usable && found.text.contains("from epoch 2 on"),
+            "{found:?}"
+        );
+        let found = outcome(&[1.0, 100.0, 1e9], 3).fault(6).unwrap();
+        assert!(
+            !found.usable && found.text.contains("a lower learning rate"),
+            "{found:?}"
+        );
+    }
 }

@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{DecodeConfig, DecodeRules};
+use crate::config::{Config, DecodeConfig, DecodeRules};
 use crate::data::dataset::Dataset;
 use crate::data::registry;
+use crate::data::task::Task;
 use crate::error::{Error, Result};
 use crate::suggest::meant;
 
@@ -138,13 +139,12 @@ struct RecipeKeys {
 }
 
 impl BaselineSpec {
-    /// How its distributions become emotions: by the challenge's rules, thresholds searched on the
-    /// challenge's grid of 20 × 20.
-    pub fn decode(&self) -> DecodeConfig {
-        DecodeConfig {
-            rules: DecodeRules::Challenge,
-            ..DecodeConfig::default()
-        }
+    /// How its distributions become emotions: by the challenge's rules into the sets of a task, thresholds
+    /// searched on the challenge's grid of 20 × 20.
+    pub fn decode(&self, task: &Task) -> DecodeConfig {
+        let mut config = Config::default();
+        config.decode.rules = DecodeRules::Challenge;
+        task.resolve(&config).decode
     }
 
     /// Whether training draws random numbers, so that several seeds differ.

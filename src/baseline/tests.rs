@@ -45,7 +45,9 @@ fn validate(dataset: &Dataset, spec: &BaselineSpec, seed: u64) -> Result<Baselin
 /// Official counts of an outcome's distributions decoded with its thresholds.
 fn decoded(dataset: &Dataset, outcome: &BaselineOutcome) -> Accuracy {
     let scores = outcome.held_out.as_ref().unwrap();
-    let decoder = outcome.thresholds.decoder(&outcome.spec.decode());
+    let decoder = outcome
+        .thresholds
+        .decoder(&outcome.spec.decode(&dataset.task()));
     let decided = scores.rows.decoded(&decoder, &dataset.classes).unwrap();
     let truths = scores.clips.iter().map(|name| {
         let clip = dataset.train.clip(name).unwrap();
@@ -175,7 +177,7 @@ fn the_loss_is_the_kullback_leibler_divergence() {
     )
     .unwrap();
     let scores = found.held_out.as_ref().unwrap();
-    let rows = scores.rows.aligned(1.0).unwrap();
+    let rows = scores.rows.aligned(1.0.into()).unwrap();
     let mut sum = 0.0;
     for (name, row) in scores.clips.iter().zip(rows.rows()) {
         assert!((row.sum() - 1.0).abs() <= 1e-6);
@@ -201,7 +203,7 @@ fn a_missing_encoder_is_the_training_mean_and_is_told() {
         found.warnings
     );
     let scores = found.held_out.unwrap();
-    let rows = scores.rows.aligned(1.0).unwrap();
+    let rows = scores.rows.aligned(1.0.into()).unwrap();
     let lacking: Vec<usize> = (0..scores.clips.len())
         .filter(|&row| {
             let clip = dataset.train.clip(&scores.clips[row]).unwrap();

@@ -8,20 +8,18 @@ use super::classifier::{Classifier, adam};
 use super::input::Input;
 use super::{Baseline, BaselineEpoch, BaselineOutcome, BaselineSpec};
 use crate::artifact::checkpoint::ChosenThresholds;
+use crate::config::DecodeConfig;
 use crate::data::batch::epoch_order;
-use crate::data::dataset::Split;
+use crate::data::dataset::{Dataset, Split};
 use crate::data::label::{Blend, Classes};
 use crate::error::{Error, Result};
-use crate::eval::align::USUAL_ALPHA;
 use crate::eval::distribution::Measures;
-use crate::eval::grid::Grid;
-use crate::eval::metrics::Accuracy;
-use crate::eval::rules::Rules;
-use crate::eval::thresholds::Searcher;
+use crate::eval::objective::Objective;
+use crate::eval::thresholds::Cell;
 use crate::kernels::layout::PackedRows;
 use crate::nn::Adam;
 use crate::predict::clip_scores::{ClipScores, ScoreRows};
-use crate::predict::decoding::{PRESENCE_WEIGHT, unsearched};
+use crate::predict::decoding::{choose_on_rows, unsearched};
 use crate::predict::score::BATCH;
 
 /// Trains on `train`; with clips in `validation` the best epoch there counts, without the last.
@@ -48,8 +46,9 @@ pub fn train(
         classifier: Classifier::new(*model, input.cols, dataset.classes.len(), seed),
         adam: adam(recipe),
     };
+    let decode = spec.decode(&dataset.task());
     let held_out = (!validation.is_empty())
-        .then(|| HeldOut::new(&dataset.train, validation, &input, &dataset.classes))
+        .then(|| HeldOut::new(dataset, validation, &input, &decode))
         .transpose()?;
     let (history, best) = trainee.epochs(baseline, &input, train, held_out.as_ref(), observer)?;
     let (classifier, rows, record) = match best {
@@ -66,7 +65,7 @@ pub fn train(
         loss: record.and_then(|record| record.val_loss),
         thresholds: record
             .and_then(|record| record.thresholds)
-            .unwrap_or_else(|| unsearched(&spec.decode())),
+            .unwrap_or_else(|| unsearched(&decode)),
         accuracy: record.and_then(|record| record.accuracy),
         held_out: rows.map(|rows| named(&dataset.train, validation, rows)),
         test: test_scores(&classifier, &input, dataset.test.as_ref())?,
@@ -80,6 +79,8 @@ struct Best {
     classifier: Classifier,
     rows: Array2<f64>,
     record: BaselineEpoch,
+    /// How good it is; higher is better.
+    merit: f64,
 }
 
 /// A classifier and its optimiser.
@@ -111,18 +112,20 @@ impl Trainee {
             if let Some(held_out) = held_out {
                 let classifier = &self.classifier;
                 let rows = held_out.score(baseline.spec, classifier, epoch)?;
-                let (thresholds, accuracy) = held_out.choose(baseline.spec, &rows)?;
-                record.val_loss = Some(held_out.loss(&rows)?);
+                let (thresholds, cell) = held_out.choose(&rows)?;
+                let loss = held_out.loss(&rows)?;
+                record.val_loss = Some(loss);
                 record.thresholds = Some(thresholds);
-                record.accuracy = Some(accuracy);
-                let so_far = best.as_ref().and_then(|best| best.record.accuracy);
-                record.best = so_far.is_none_or(|so_far| accuracy.average() > so_far.average());
+                record.accuracy = Some(cell.accuracy);
+                let merit = held_out.merit(&cell, loss);
+                record.best = best.as_ref().is_none_or(|best| merit > best.merit);
                 if record.best {
                     let classifier = classifier.clone();
                     best = Some(Best {
                         classifier,
                         rows,
                         record,
+                        merit,
                     });
                 }
             }
@@ -199,11 +202,17 @@ struct HeldOut<'a> {
     truths: Vec<Blend>,
     targets: Array2<f64>,
     classes: &'a Classes,
-    grid: Grid,
+    decode: &'a DecodeConfig,
 }
 
 impl<'a> HeldOut<'a> {
-    fn new(split: &Split, clips: &[usize], input: &Input, classes: &'a Classes) -> Result<Self> {
+    fn new(
+        dataset: &'a Dataset,
+        clips: &[usize],
+        input: &Input,
+        decode: &'a DecodeConfig,
+    ) -> Result<Self> {
+        let (split, classes) = (&dataset.train, &dataset.classes);
         let truth = |&clip: &usize| {
             let clip = &split.clips[clip];
             clip.truth.clone().ok_or_else(|| unlabelled(&clip.filename))
@@ -213,7 +222,7 @@ impl<'a> HeldOut<'a> {
             truths: clips.iter().map(truth).collect::<Result<_>>()?,
             targets: targets(split, clips, classes.len())?,
             classes,
-            grid: Grid::challenge(),
+            decode,
         })
     }
 
@@ -235,25 +244,16 @@ impl<'a> HeldOut<'a> {
         Ok(Measures::mean(&measures).map_or(f64::NAN, |mean| mean.kullback_leibler))
     }
 
-    fn choose(
-        &self,
-        spec: &BaselineSpec,
-        rows: &Array2<f64>,
-    ) -> Result<(ChosenThresholds, Accuracy)> {
-        let searcher = Searcher {
-            rules: Rules::of(&spec.decode()),
-            grid: &self.grid,
-            presence_weight: PRESENCE_WEIGHT,
-            classes: self.classes,
-        };
-        let best = searcher.search(rows.view(), &self.truths)?.best;
-        let chosen = ChosenThresholds {
-            presence: best.thresholds.presence,
-            salience: best.thresholds.salience,
-            alpha: USUAL_ALPHA,
-            searched: true,
-        };
-        Ok((chosen, best.accuracy))
+    fn choose(&self, rows: &Array2<f64>) -> Result<(ChosenThresholds, Cell)> {
+        choose_on_rows(self.decode, self.classes, rows.view(), &self.truths)
+    }
+
+    /// How good an epoch is, given the best cell of its thresholds and its divergence.
+    fn merit(&self, cell: &Cell, loss: f64) -> f64 {
+        match Objective::of(self.decode) {
+            Objective::Divergence => -loss,
+            _ => cell.score,
+        }
     }
 }
 

@@ -123,6 +123,7 @@ impl Answer {
                 presence: THRESHOLD,
                 salience: THRESHOLD,
                 alpha: USUAL_ALPHA,
+                beta: 1.0,
                 searched: false,
             },
             accuracy: some.then_some(accuracy),

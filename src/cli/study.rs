@@ -6,14 +6,15 @@ use serde_json::json;
 
 use super::flags::common::{names, quoted};
 use super::output::console;
+use super::output::new_folds;
 use super::output::plan_progress::PlanProgress;
-use crate::Result;
 use crate::experiments::study_run::{StudyRun, Submission};
 use crate::plan::Workers;
 use crate::plan::slurm::{Round, Slurm};
 use crate::plan::store::list::ListedTrial;
 use crate::report::Table;
 use crate::report::study::StudyReport;
+use crate::{Error, Result};
 
 /// How findings are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +140,12 @@ impl<S: StudyReport> FollowedStudy<S> {
             Output::Json => {
                 found.json["incomplete"] = json!(incomplete);
                 found.json["out"] = json!(folder.path());
+                found.json["usable"] = json!(study.unusable(findings).is_none());
                 found.json["files"] = json!(files);
+                let dataset = &self.run.setup().data.dataset;
+                if let Some(folds) = new_folds::json(dataset, folder.path()) {
+                    found.json["new_folds"] = folds;
+                }
                 self.progress.add_to(&mut found.json);
                 console::print_json(&found.json)?;
             }
@@ -160,7 +166,10 @@ impl<S: StudyReport> FollowedStudy<S> {
             }
         }
         outcomes.check()?;
-        Ok(files)
+        match study.unusable(findings) {
+            Some(reason) if !incomplete => Err(Error::Unusable(reason)),
+            _ => Ok(files),
+        }
     }
 
     /// How to train with the configuration that the study chose, where it did.

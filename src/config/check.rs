@@ -1,6 +1,6 @@
 //! Which values a configuration may hold.
 
-use super::Config;
+use super::{Config, MaxEmotions};
 use crate::error::{Error, Result};
 
 impl Config {
@@ -41,6 +41,13 @@ impl Config {
         not_negative("train.clip_norm", t.clip_norm)?;
         not_negative("train.checkpoint_seconds", t.checkpoint_seconds)?;
         not_negative("decode.alpha", self.decode.alpha)?;
+        not_negative("decode.beta", self.decode.beta)?;
+        if let MaxEmotions::AtMost(most) = self.decode.max_emotions {
+            size("decode.max_emotions", most)?;
+        }
+        if let Some(reason) = self.decode.proportions.fault() {
+            return Err(config_error("decode.proportions", reason));
+        }
         let factor = t.plateau_factor;
         require(
             "train.plateau_factor",
@@ -50,6 +57,9 @@ impl Config {
         )?;
         fraction("decode.presence_threshold", self.decode.presence_threshold)?;
         fraction("decode.salience_threshold", self.decode.salience_threshold)?;
+        let folds = self.data.folds.unwrap_or(2);
+        let allowed = "a whole number from 2 to 1000";
+        require("data.folds", (2..=1000).contains(&folds), folds, allowed)?;
         names("data.encoders", self.data.encoders.as_deref())?;
         names("data.classes", self.data.classes.as_deref())
     }

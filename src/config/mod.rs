@@ -1,9 +1,12 @@
 //! The configuration of a run, checked; its defaults are the paper's Table IV. All defaults of the program
-//! are defined here.
+//! are defined here. What is `auto` follows from the training labels (`data::task`).
 
 mod check;
 mod load;
+mod mixtures;
 pub(crate) mod overrides;
+
+pub use mixtures::{CHALLENGE_LEVELS, CHALLENGE_MAX_EMOTIONS, MaxEmotions, Proportions};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,8 +59,10 @@ words! {
 }
 
 words! {
-    /// The validation measure that decides which epoch is best.
+    /// A validation measure: the one that decides which epoch is best, and a task's main one.
     Monitor {
+        /// The main measure of the task that the training labels tell.
+        Auto = "auto",
         /// ½ ACC_presence + ½ ACC_salience, higher is better.
         Average = "average",
         /// The task loss, lower is better.
@@ -66,6 +71,8 @@ words! {
         Presence = "presence",
         /// ACC_salience, higher is better.
         Salience = "salience",
+        /// Σ_c min(d_c, q_c) of the label and the decoded shares, mean over clips; higher is better.
+        Overlap = "overlap",
         /// Kullback-Leibler divergence of the aligned scores from the truth, lower is better.
         Kl = "kl",
     }
@@ -162,12 +169,21 @@ pub struct LossConfig {
 }
 
 impl Monitor {
-    /// Whether a higher measure is better.
+    /// Whether a higher measure is better. [`Monitor::Auto`] counts as the challenge's average.
     pub fn higher_is_better(self) -> bool {
-        matches!(
-            self,
-            Monitor::Average | Monitor::Presence | Monitor::Salience
-        )
+        !matches!(self, Monitor::Loss | Monitor::Kl)
+    }
+
+    /// What tables and messages call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Monitor::Auto | Monitor::Average => "average",
+            Monitor::Loss => "loss",
+            Monitor::Presence => "ACC_presence",
+            Monitor::Salience => "ACC_salience",
+            Monitor::Overlap => "overlap",
+            Monitor::Kl => "KL divergence",
+        }
     }
 }
 
@@ -253,7 +269,7 @@ impl Default for TrainConfig {
             max_epochs: 100,
             early_stop_patience: 7,
             early_stop_delta: 0.001,
-            monitor: Monitor::Average,
+            monitor: Monitor::Auto,
             plateau_factor: 0.5,
             plateau_patience: 3,
             plateau_threshold: 1e-4,
@@ -277,6 +293,28 @@ pub struct DataConfig {
     pub classes: Option<Vec<String>>,
     /// The neutral class; none: `neu`, where there is such a class.
     pub neutral: Option<String>,
+    /// The number of folds to make where the metadata have none; none: those of the metadata.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
+    /// Decides between folds that are equally balanced.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub fold_seed: u64,
+    /// A regular expression with one capture group, which finds the actor in a clip's name; none: the
+    /// column `actor`, or the part of the name before its first `_`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_pattern: Option<String>,
+    /// Whether class columns hold counts, each row of which is divided by its sum.
+    #[serde(skip_serializing_if = "is_false")]
+    pub normalise_labels: bool,
+}
+
+// Files of runs that take the table as it is do not hold these keys, as those from before they existed.
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Default for DataConfig {
@@ -286,6 +324,10 @@ impl Default for DataConfig {
             encoders: None,
             classes: None,
             neutral: None,
+            folds: None,
+            fold_seed: 0,
+            actor_pattern: None,
+            normalise_labels: false,
         }
     }
 }
@@ -304,6 +346,32 @@ pub struct DecodeConfig {
     pub salience_threshold: Option<f64>,
     /// What happens when neutral survives beside others but is not the highest.
     pub neutral: NeutralRule,
+    /// Exponent of the presence in the alignment: 1 in the paper, 0 for the salience head alone. None:
+    /// 1, but for label distributions chosen between the two on the validation fold.
+    #[serde(default = "of_the_paper", skip_serializing_if = "is_of_the_paper")]
+    pub beta: Option<f64>,
+    /// The most emotions of a set.
+    #[serde(
+        default = "MaxEmotions::of_older_files",
+        skip_serializing_if = "MaxEmotions::is_challenge"
+    )]
+    pub max_emotions: MaxEmotions,
+    /// The proportions of a set.
+    #[serde(
+        default = "Proportions::challenge",
+        skip_serializing_if = "Proportions::is_challenge"
+    )]
+    pub proportions: Proportions,
+}
+
+// Files of the challenge's task hold neither β nor sets and proportions, as those from before there
+// was a choice.
+fn of_the_paper() -> Option<f64> {
+    Some(1.0)
+}
+
+fn is_of_the_paper(beta: &Option<f64>) -> bool {
+    *beta == of_the_paper()
 }
 
 impl Default for DecodeConfig {
@@ -314,6 +382,9 @@ impl Default for DecodeConfig {
             presence_threshold: None,
             salience_threshold: None,
             neutral: NeutralRule::Drop,
+            beta: None,
+            max_emotions: MaxEmotions::Auto,
+            proportions: Proportions::Auto,
         }
     }
 }

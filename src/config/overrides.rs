@@ -1,7 +1,7 @@
 //! Laying a configuration over the defaults: files' tables and `key=value` assignments, with the
 //! nearest known key named where one does not exist.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Config;
 use super::check::config_error;
@@ -15,8 +15,7 @@ impl Config {
     /// [`Error::UnknownKey`] naming the nearest one; [`Error::Config`] for a value of the wrong
     /// type, or one out of range.
     pub fn from_overrides(overrides: &[Value]) -> Result<Self> {
-        let mut whole = serde_json::to_value(Self::default())
-            .map_err(|e| config_error("defaults", e.to_string()))?;
+        let mut whole = Self::default().table()?;
         let known = leaves(&whole);
         for layer in overrides {
             for (key, value) in leaves(layer) {
@@ -42,7 +41,27 @@ impl Config {
 
     /// Every dotted key with its value here.
     pub fn entries(&self) -> Vec<(String, Value)> {
-        leaves(&serde_json::to_value(self).unwrap_or(Value::Null))
+        leaves(&self.table().unwrap_or(Value::Null))
+    }
+
+    /// All keys with their values as a table of tables. A file may lack some, which has a meaning of its
+    /// own there: see [`DecodeConfig`](super::DecodeConfig).
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a configuration that JSON cannot hold.
+    pub fn table(&self) -> Result<Value> {
+        let fault = |e: serde_json::Error| config_error("configuration", e.to_string());
+        let mut table = serde_json::to_value(self).map_err(fault)?;
+        let data = &self.data;
+        table["data"]["folds"] = json!(data.folds);
+        table["data"]["fold_seed"] = json!(data.fold_seed);
+        table["data"]["actor_pattern"] = json!(data.actor_pattern);
+        table["data"]["normalise_labels"] = json!(data.normalise_labels);
+        let decode = &self.decode;
+        table["decode"]["beta"] = json!(decode.beta);
+        table["decode"]["max_emotions"] = json!(decode.max_emotions);
+        table["decode"]["proportions"] = json!(decode.proportions);
+        Ok(table)
     }
 
     /// What has to be set over `base` to arrive here, as `key=value`; a key that is set in `base`

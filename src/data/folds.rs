@@ -36,7 +36,7 @@ pub fn fold(split: &Split, fold: usize) -> Result<Fold> {
     };
     if known.is_empty() {
         return fault(format!(
-            "is missing or empty, so fold {fold} does not exist; expected a number for each clip"
+            "is missing or empty, so fold {fold} does not exist; expected a number for each clip, or data.folds=K, which makes folds"
         ));
     }
     let (validation, train): (Vec<usize>, Vec<usize>) =
@@ -65,6 +65,42 @@ pub fn shared_actors(split: &Split, fold: &Fold) -> Vec<String> {
         .intersection(&validation)
         .map(|actor| actor.to_string())
         .collect()
+}
+
+/// What is in one fold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoldSummary {
+    /// Its number.
+    pub fold: usize,
+    /// Number of clips.
+    pub clips: usize,
+    /// Number of clips that show several emotions.
+    pub blends: usize,
+    /// Number of known actors.
+    pub actors: usize,
+    /// The sum of the clips' shares of each class.
+    pub shares: Vec<f64>,
+}
+
+/// What is in each fold, ascending.
+pub fn summaries(split: &Split, classes: usize) -> Vec<FoldSummary> {
+    let of_fold = |number: usize| {
+        let clips = || split.clips.iter().filter(|clip| clip.fold == Some(number));
+        let actors: BTreeSet<&str> = clips().filter_map(|clip| clip.actor.as_deref()).collect();
+        let several = clips().filter_map(|clip| clip.truth.as_ref());
+        let mut shares = vec![0.0; classes];
+        for target in clips().filter_map(|clip| clip.target.as_ref()) {
+            shares.iter_mut().zip(target).for_each(|(sum, x)| *sum += x);
+        }
+        FoldSummary {
+            fold: number,
+            clips: clips().count(),
+            blends: several.filter(|truth| truth.parts().len() > 1).count(),
+            actors: actors.len(),
+            shares,
+        }
+    };
+    folds(split).into_iter().map(of_fold).collect()
 }
 
 #[cfg(test)]

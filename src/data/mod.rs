@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod dataset;
+pub(crate) mod equal_rows;
 pub mod features;
 pub(crate) mod filename;
 pub(crate) mod fingerprint;
@@ -16,3 +17,4 @@ pub(crate) mod registry;
 mod scan;
 pub(crate) mod standardise;
 pub mod synth;
+pub mod task;

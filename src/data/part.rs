@@ -6,7 +6,7 @@ use std::path::Path;
 use super::dataset::{Split, feature_files};
 use super::features::Features;
 use super::label::Classes;
-use super::metadata::Metadata;
+use super::metadata::{Metadata, Reading};
 use crate::encoders::Encoder;
 use crate::error::NeededBy;
 use crate::suggest::path_instead;
@@ -39,6 +39,20 @@ pub struct ScoredSplit {
 /// An error that names the file, clip or encoder: anything missing, malformed or of another width, a
 /// clip that no encoder has, NaN or infinite features in a row that is used.
 pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<ScoredSplit> {
+    open_with(path, name, needs, &Reading::default())
+}
+
+/// As [`open`], with the metadata read as those of the model were. Folds are made for the training split
+/// only.
+///
+/// # Errors
+/// As [`open`]; as [`Metadata::read_against_with`].
+pub fn open_with(
+    path: &Path,
+    name: &str,
+    needs: Needs<'_>,
+    reading: &Reading<'_>,
+) -> Result<ScoredSplit> {
     let table = path.join(format!("{name}_metadata.csv"));
     if !table.is_file() {
         let found = if path.is_dir() {
@@ -52,7 +66,11 @@ pub fn open(path: &Path, name: &str, needs: Needs<'_>) -> Result<ScoredSplit> {
             found,
         });
     }
-    let metadata = Metadata::read_against(&table, needs.classes)?;
+    let reading = match name {
+        "train" => reading.clone(),
+        _ => reading.without_folds(),
+    };
+    let metadata = Metadata::read_against_with(&table, needs.classes, &reading)?;
     let folder = path.join("features").join(name);
     let found = feature_files(&folder)?;
     let mut files = Vec::with_capacity(needs.encoders.len());

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 
@@ -32,54 +33,43 @@ impl KnownEncoder {
     }
 }
 
-macro_rules! encoders {
-    ($($name:literal, $title:literal, $modality:ident, $frame:literal, [$($alias:literal),*];)*) => {
-        [$(KnownEncoder {
-            name: $name, title: $title, modality: Modality::$modality, frame_size: $frame, aliases: &[$($alias),*],
-        }),*]
-    };
+/// Number of the paper's encoders.
+pub const PAPER_ENCODERS: usize = 36;
+
+/// The table of encoders, which `blendfuse extract` (Python) reads too.
+const TABLE: &str = include_str!("../../python/blendfuse/extract/encoders.json");
+
+/// What the program takes from a row of the table.
+#[derive(Deserialize)]
+struct TableRow<'a> {
+    name: &'a str,
+    title: &'a str,
+    modality: Modality,
+    frame_size: usize,
+    aliases: Vec<&'a str>,
 }
 
+/// All rows of the table: the paper's encoders first, in its order.
+static ALL: LazyLock<Vec<KnownEncoder>> = LazyLock::new(|| {
+    #[derive(Deserialize)]
+    struct Table<'a> {
+        #[serde(borrow)]
+        encoders: Vec<TableRow<'a>>,
+    }
+    // Part of the program, and read by its tests.
+    let table: Table<'static> = serde_json::from_str(TABLE).expect("encoders.json is well-formed");
+    let known = |row: TableRow<'static>| KnownEncoder {
+        name: row.name,
+        title: row.title,
+        modality: row.modality,
+        frame_size: row.frame_size,
+        aliases: row.aliases.leak(),
+    };
+    table.encoders.into_iter().map(known).collect()
+});
+
 /// The paper's encoders in its order.
-pub const REGISTRY: [KnownEncoder; 36] = encoders![
-    "clap", "CLAP", Audio, 512, ["laionclap", "msclap"];
-    "clip", "CLIP", Video, 768, ["cliplarge", "clipvitl14", "clipvitlargepatch14"];
-    "dinov2", "DINOv2", Video, 1024, ["dinov2large", "dinov2vitl14", "dino2"];
-    "dinov3", "DINOv3", Video, 1024, ["dinov3large", "dinov3vitl16", "dino3"];
-    "eva_giant_336", "EVA Giant (336)", Video, 1024, ["evag336", "evagiantpatch14336"];
-    "eva_giant", "EVA Giant", Video, 1024, ["evag", "evagiant224", "evagiantpatch14224"];
-    "eva_large", "EVA Large", Video, 768, ["eval", "evalargepatch14"];
-    "eva02_base", "EVA02 Base", Video, 512, ["eva02b", "eva02basepatch14"];
-    "eva02_large", "EVA02 Large", Video, 768, ["eva02l", "eva02largepatch14"];
-    "imagebind", "ImageBind", Multimodal, 1024, ["imagebindhuge"];
-    "openface2", "OpenFace 2.0", Video, 31, ["openface", "openface20"];
-    "openface3", "OpenFace 3.0", Video, 19, ["openface30"];
-    "siglip2_base", "SigLIP2 Base", Video, 768, ["siglip2b"];
-    "siglip2_giant_opt", "SigLIP2 Giant-Opt", Video, 1536, ["siglip2giant", "siglip2gopt"];
-    "siglip2_large", "SigLIP2 Large", Video, 1024, ["siglip2l"];
-    "siglip2_so400m", "SigLIP2 SO400M", Video, 1152, ["siglip2so400", "siglip2so"];
-    "videomaev2", "VideoMAE v2", Video, 1408, ["videomae", "videomae2", "videomaev2giant"];
-    "video_swin", "Video Swin", Video, 1024, ["videoswintransformer", "videoswint", "videoswinbase", "swin"];
-    "internvl35_8b", "InternVL3.5 8B", Multimodal, 4096, ["internvl8b"];
-    "internvl35_14b", "InternVL3.5 14B", Multimodal, 5120, ["internvl14b"];
-    "internvl35_38b", "InternVL3.5 38B", Multimodal, 5120, ["internvl38b"];
-    "internvl35_78b", "InternVL3.5 78B", Multimodal, 8192, ["internvl78b"];
-    "wavlm_large", "WavLM Large", Audio, 1024, ["wavlm"];
-    "emotion2vec_base", "emotion2vec Base", Audio, 768, ["emotion2vec"];
-    "emotion2vec_plus_base", "emotion2vec+ Base", Audio, 768, [];
-    "emotion2vec_plus_large", "emotion2vec+ Large", Audio, 1024, ["emotion2vecplus"];
-    "emotion2vec_plus_seed", "emotion2vec+ Seed", Audio, 768, [];
-    "wav2vec2_base", "wav2vec2 Base", Audio, 768, ["wav2vecbase"];
-    "wav2vec2_large_960h", "wav2vec2 Large (960h)", Audio, 1024, ["wav2vec2960h", "wav2veclarge960h"];
-    "wav2vec2_large_robust_emotion", "wav2vec2 Large Robust (Emotion)", Audio, 1024,
-        ["wav2vec2emotion", "wav2vec2robustemotion", "wav2veclargerobustemotion"];
-    "wav2vec2_large_robust", "wav2vec2 Large Robust", Audio, 1024, ["wav2vec2robust", "wav2veclargerobust"];
-    "wav2vec2_large", "wav2vec2 Large", Audio, 1024, ["wav2vec2", "wav2veclarge"];
-    "wav2vec2_xlsr", "wav2vec2 XLSR", Audio, 1024, ["xlsr", "xlsr53", "wav2vec2xlsr53", "wav2vec2largexlsr", "wav2vec2largexlsr53"];
-    "hubert_large", "HuBERT Large", Audio, 1024, ["hubert"];
-    "whisper_v3", "Whisper v3", Audio, 1280, ["whisper", "whisperlarge", "whisperlargev3"];
-    "hicmae", "HiCMAE", Multimodal, 512, ["hicmaebase"];
-];
+pub static REGISTRY: LazyLock<&'static [KnownEncoder]> = LazyLock::new(|| &ALL[..PAPER_ENCODERS]);
 
 /// The paper's encoder that a file is named after: only letters and digits are compared, ignoring case;
 /// `+` counts as `plus`, and a trailing `features`, `feats` or `embeddings` is ignored.
@@ -98,6 +88,15 @@ pub fn find(name: &str) -> Option<usize> {
             || plain(known.title) == key
             || known.aliases.contains(&key.as_str())
     })
+}
+
+/// The modality of an encoder of the table that is not the paper's, by the exact name of its file.
+fn other_modality(name: &str) -> Option<Modality> {
+    let others = &ALL[PAPER_ENCODERS..];
+    others
+        .iter()
+        .find(|known| known.name == name)
+        .map(|known| known.modality)
 }
 
 fn plain(name: &str) -> String {
@@ -134,6 +133,7 @@ pub fn arrange(mut names: Vec<String>, listing: &Path) -> Result<Vec<(String, Mo
             .get(name)
             .and_then(|&at| listed[at].modality)
             .or_else(|| find(name).map(|at| REGISTRY[at].modality))
+            .or_else(|| other_modality(name))
             .unwrap_or(Modality::Other)
     };
     Ok(names
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn each_has_its_recipe() {
         let recipes = include_str!("../../docs/encoders.md");
-        for known in REGISTRY {
+        for known in REGISTRY.iter() {
             let row = format!(
                 "| `{}` | {} | {} |",
                 known.name, known.modality, known.frame_size
@@ -244,6 +244,19 @@ mod tests {
         for unknown in ["", "features", "fac", "clip2"] {
             assert_eq!(find(unknown), None, "{unknown}");
         }
+    }
+
+    #[test]
+    fn encoders_beside_the_papers_have_a_modality_and_no_place_in_its_order() {
+        let names = arranged(&["silero_vad", "fer", "clip", "egemaps"], None).unwrap();
+        let expected = [
+            ("clip", Modality::Video),
+            ("egemaps", Modality::Audio),
+            ("fer", Modality::Video),
+            ("silero_vad", Modality::Audio),
+        ];
+        assert!(names.iter().map(|(n, m)| (n.as_str(), *m)).eq(expected));
+        assert_eq!(find("egemaps"), None);
     }
 
     fn arranged(names: &[&str], listing: Option<&str>) -> Result<Vec<(String, Modality)>> {

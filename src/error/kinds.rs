@@ -160,6 +160,8 @@ pub enum ParameterFault {
     Repeated,
     /// Its key is the seed.
     Seed,
+    /// Its key changes the folds.
+    Folds,
 }
 
 impl fmt::Display for ParameterFault {
@@ -174,6 +176,9 @@ impl fmt::Display for ParameterFault {
             }
             ParameterFault::Repeated => {
                 "this key is given twice; give all its values in one parameter"
+            }
+            ParameterFault::Folds => {
+                "all configurations are compared on the same folds; set it for all of them"
             }
             ParameterFault::Seed => {
                 "the seed is not a parameter to choose; train everything with several seeds instead"

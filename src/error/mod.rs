@@ -173,6 +173,14 @@ pub enum Error {
         /// The names of columns that were tried.
         tried: Vec<String>,
     },
+    /// Domain-adversarial training (eq. 15) without unlabelled rows.
+    #[error(
+        "configuration: uda.enabled: found {found} for the unlabelled rows; add a test split, or hold out a fold with uda.target=validation"
+    )]
+    NoTargetRows {
+        /// Which rows are missing.
+        found: &'static str,
+    },
     /// A clip that needs a label and has none, or no labelled clips at all.
     #[error("{} label {purpose}", unlabelled(.clip))]
     Unlabelled {
@@ -277,6 +285,10 @@ pub enum Error {
         /// Each different reason, with how many it concerns.
         reasons: String,
     },
+    /// Work that ran to its end, but whose result is not usable: a training that diverged or learned
+    /// nothing.
+    #[error("{0}")]
+    Unusable(String),
     /// The work was interrupted; it can be resumed from the saved state.
     #[error("interrupted {0}")]
     Interrupted(String),
@@ -366,6 +378,7 @@ impl Error {
                 | Error::NonFinite { .. }
                 | Error::Trials { .. }
                 | Error::Unfinished { .. }
+                | Error::Unusable(_)
                 | Error::Interrupted(_)
         )
     }

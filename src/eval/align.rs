@@ -10,26 +10,56 @@ pub const EPSILON: f64 = 1e-8;
 /// α where nothing chose another: presence and salience count alike.
 pub const USUAL_ALPHA: f64 = 1.0;
 
+/// The exponents of eq. 14.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Alignment {
+    /// α ≥ 0 weighs the salience (0: presence alone, normalised).
+    pub alpha: f64,
+    /// β ≥ 0 weighs the presence: 1 in the paper; 0 leaves the salience alone, which for α = 1 is s up
+    /// to ε.
+    pub beta: f64,
+}
+
+impl From<f64> for Alignment {
+    /// The paper's with this α.
+    fn from(alpha: f64) -> Self {
+        Self { alpha, beta: 1.0 }
+    }
+}
+
+impl Alignment {
+    /// Refuses an exponent that is negative or not finite.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming `decode.alpha` or `decode.beta`.
+    pub fn check(self) -> Result<()> {
+        check_exponent("decode.alpha", self.alpha)?;
+        check_exponent("decode.beta", self.beta)
+    }
+}
+
 /// Below this a row's sum has lost digits to underflow and is computed again, scaled.
 const SMALLEST_SUM: f64 = 1e-280;
 
-/// Aligned distribution of every clip: `f_c = p_c (s_c + ε)^α / Σ_j p_j (s_j + ε)^α` (paper eq. 14).
+/// Aligned distribution of every clip: `f_c = p_c^β (s_c + ε)^α / Σ_j p_j^β (s_j + ε)^α` (paper eq. 14,
+/// where β = 1).
 ///
 /// * `presence`, `salience`: `(clips, classes)`, the heads' outputs p (sigmoid) and s (softmax),
-///   each in [0, 1]; `alpha` ≥ 0 weighs the salience (0: presence alone, normalised).
+///   each in [0, 1]; `alignment`: α and β, or α alone.
 /// * Returns `(clips, classes)` in f64, each row in [0, 1] and summing to 1. No clips give no rows.
 ///
 /// A row without any presence (every p exactly 0) is aligned as if all were equally present, so
 /// it too sums to 1 and keeps the order of its saliences.
 ///
 /// # Errors
-/// [`Error::Shape`] if the two differ in shape; [`Error::Config`] for an `alpha` that is negative
-/// or not finite; [`Error::Data`] naming the row (from 1) with a value that is negative or not finite.
+/// [`Error::Shape`] if the two differ in shape; [`Error::Config`] for an exponent that is
+/// negative or not finite; [`Error::Data`] naming the row (from 1) with a value that is negative or not finite.
 pub fn align<F: Copy + Into<f64>>(
     presence: ArrayView2<'_, F>,
     salience: ArrayView2<'_, F>,
-    alpha: f64,
+    alignment: impl Into<Alignment>,
 ) -> Result<Array2<f64>> {
+    let alignment = alignment.into();
     if presence.dim() != salience.dim() {
         return Err(Error::Shape {
             op: "align",
@@ -37,7 +67,7 @@ pub fn align<F: Copy + Into<f64>>(
             got: format!("{:?}", salience.dim()),
         });
     }
-    check_alpha(alpha)?;
+    alignment.check()?;
     let mut aligned = Array2::zeros(presence.dim());
     for (clip, mut out) in aligned.rows_mut().into_iter().enumerate() {
         let p: Vec<f64> = presence.row(clip).iter().map(|&v| v.into()).collect();
@@ -49,24 +79,28 @@ pub fn align<F: Copy + Into<f64>>(
                 clip + 1
             )));
         }
-        let row = align_row(&p, &s, alpha);
+        let row = align_row(&powers(p, alignment.beta), &s, alignment.alpha);
         out.iter_mut().zip(row).for_each(|(out, f)| *out = f);
     }
     Ok(aligned)
 }
 
-/// Refuses an exponent of eq. 14 that is negative or not finite.
-///
-/// # Errors
-/// [`Error::Config`] naming `decode.alpha`.
-pub fn check_alpha(alpha: f64) -> Result<()> {
-    if alpha.is_finite() && alpha >= 0.0 {
+fn check_exponent(field: &str, exponent: f64) -> Result<()> {
+    if exponent.is_finite() && exponent >= 0.0 {
         return Ok(());
     }
     Err(Error::Config {
-        field: "decode.alpha".into(),
-        reason: format!("found {alpha}, expected a finite number of at least 0"),
+        field: field.into(),
+        reason: format!("found {exponent}, expected a finite number of at least 0"),
     })
+}
+
+/// p^β; the same bits for β = 1.
+fn powers(mut p: Vec<f64>, beta: f64) -> Vec<f64> {
+    if beta != 1.0 {
+        p.iter_mut().for_each(|p| *p = p.powf(beta));
+    }
+    p
 }
 
 /// One row of [`align`]; finite values of at least 0.
@@ -126,6 +160,29 @@ mod tests {
     fn exponent_zero_is_normalised_presence() {
         let f = align(array![[0.6, 0.2]].view(), array![[0.1, 0.9]].view(), 0.0).unwrap();
         assert!(close(f[[0, 0]], 0.75) && close(f[[0, 1]], 0.25));
+    }
+
+    #[test]
+    fn without_presence_the_salience_is_left() {
+        let alone = Alignment {
+            alpha: 1.0,
+            beta: 0.0,
+        };
+        let (p, s) = (array![[0.0, 0.9, 0.1]], array![[0.5, 0.3, 0.2]]);
+        let f = align(p.view(), s.view(), alone).unwrap();
+        assert!(f.iter().zip(&s).all(|(f, s)| (f - s).abs() < 1e-7), "{f}");
+        let half = Alignment {
+            alpha: 0.0,
+            beta: 0.5,
+        };
+        let f = align(array![[0.64, 0.04]].view(), array![[0.1, 0.9]].view(), half).unwrap();
+        assert!(close(f[[0, 0]], 0.8));
+        let off = Alignment {
+            alpha: 1.0,
+            beta: -1.0,
+        };
+        let error = align(p.view(), s.view(), off).unwrap_err().to_string();
+        assert!(error.contains("decode.beta"), "{error}");
     }
 
     #[test]

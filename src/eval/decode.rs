@@ -1,51 +1,113 @@
-//! From one distribution per clip to the emotions shown: the paper's rules and the challenge's.
+//! From one distribution per clip to the emotions shown: the paper's rules and the challenge's, for sets
+//! of any size.
 
 use ndarray::ArrayView2;
 
+use super::mixtures::Mixtures;
 use super::ranked::{Ranked, rank_rows};
 use super::rules::{Rules, Thresholds};
+use super::trace::Trace;
 use crate::Result;
+use crate::config::DecodeConfig;
 use crate::data::label::{Blend, Classes};
 
-impl Rules {
-    /// The emotions that one clip shows, with saliences 100, 50/50 or 70/30, in class order.
+/// How aligned scores become emotions, but for the thresholds: the rules, and the sets that they give.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decoding {
+    /// The rules.
+    pub rules: Rules,
+    /// How many emotions there are at most, and in which proportions.
+    pub mixtures: Mixtures,
+}
+
+impl Decoding {
+    /// Those that a configuration names.
+    pub fn of(config: &DecodeConfig) -> Self {
+        Self {
+            rules: Rules::of(config),
+            mixtures: Mixtures::of(config),
+        }
+    }
+
+    /// The emotions that one clip shows, in class order, with saliences in percent that sum to 100.
     ///
     /// * `row`: one probability per class, each finite and at least 0; it need not sum to 1.
-    /// * Everywhere: at most two emotions, never none; equal probabilities rank by class index; an
-    ///   emotion of probability 0 is absent whatever the threshold; neutral is never part of a blend.
+    /// * Everywhere: never none and at most [`Mixtures::most`] emotions; equal probabilities rank by class
+    ///   index; an emotion of probability 0 is absent whatever the threshold; neutral is never part of a
+    ///   blend.
     /// * NaN and negative values count as absent; the readers of files refuse them with their
     ///   place, so none arrives here from there. An empty row gives a [`Blend`] without parts.
     ///
     /// **Paper.** Emotions below t_p are suppressed; none left: the highest alone. Neutral among
     /// several survivors: alone if it is strictly the highest, otherwise as [`NeutralRule`](crate::config::NeutralRule) says.
-    /// One survivor: salience 100. Otherwise the two highest i, j with r = f_i / (f_i + f_j) (15):
-    /// 50/50 if |r − 0.5| ≤ t_s, else 70/30 (16).
+    /// Of the k highest survivors, k at most [`Mixtures::most`], r = f_1 / (f_1 + … + f_k) is the share of
+    /// the highest (15). One: salience 100.
     ///
-    /// **Challenge.** Only the two highest count. The highest below t_p: it alone, otherwise those
-    /// below t_p are dropped. One left: salience 100. Neutral among the two: the other one alone if
-    /// it is at least as high, else neutral alone. 50/50 if p_i − p_j ≤ t_s in f64, else 70/30.
-    pub fn decode(self, row: &[f64], classes: &Classes, thresholds: Thresholds) -> Blend {
-        Ranked::new(row, classes.neutral())
-            .decide(self, thresholds)
-            .decision()
+    /// **Challenge.** Only the highest, at most [`Mixtures::most`], count. The highest below t_p: it alone,
+    /// otherwise those below t_p are dropped. One left: salience 100. Neutral among them: the highest other
+    /// one alone if it is at least as high, else neutral alone.
+    ///
+    /// **Proportions** of the k ≥ 2 that are left. What decides is the excess e of the highest: r − 1/k, or
+    /// with the challenge's rules p_1 minus the mean of the others. Where there are levels for sets of k:
+    /// e ≤ t_s gives the most even one, and the boundary after the next lies at t_s · m_2 / m_1, m_j being
+    /// the excess midway between the levels j and j + 1 (those with the same highest share are one level
+    /// here; the nearest of them is taken). With the levels 50/50 and 70/30 this is the paper's (16), 50/50
+    /// if |r − 0.5| ≤ t_s, and the challenge's, 50/50 if p_1 − p_2 ≤ t_s. Where there are none, the shares
+    /// are those of the scores, f_i / Σ f, as percentages with one digit that sum to 100
+    /// ([`in_tenths`](crate::data::task::in_tenths)), and t_s decides nothing.
+    pub fn decode(&self, row: &[f64], classes: &Classes, thresholds: Thresholds) -> Blend {
+        Ranked::new(row, classes.neutral(), self.mixtures.most())
+            .decide(self.rules, &self.mixtures, thresholds)
             .into_blend()
     }
 
-    /// [`Rules::decode`] for every row of `(clips, classes)`, in order.
+    /// [`Decoding::decode`] for every row of `(clips, classes)`, in order.
     ///
     /// # Errors
     /// [`crate::Error::Shape`] if the rows have not one value per class; [`crate::Error::Config`] for thresholds
     /// that are not finite; [`crate::Error::Data`] naming the row (from 1) with a negative or non-finite value.
+    pub fn decode_rows(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        classes: &Classes,
+        thresholds: Thresholds,
+    ) -> Result<Vec<Blend>> {
+        thresholds.check()?;
+        let ranked = rank_rows(rows, classes, self.mixtures.most())?;
+        let decided = ranked
+            .iter()
+            .map(|row| row.decide(self.rules, &self.mixtures, thresholds));
+        Ok(decided.map(Trace::into_blend).collect())
+    }
+}
+
+impl From<Rules> for Decoding {
+    /// The rules with the challenge's sets: at most two emotions, 50/50 or 70/30.
+    fn from(rules: Rules) -> Self {
+        Self {
+            rules,
+            mixtures: Mixtures::challenge(),
+        }
+    }
+}
+
+impl Rules {
+    /// [`Decoding::decode`] into the challenge's sets: one emotion, or two with saliences 50/50 or 70/30.
+    pub fn decode(self, row: &[f64], classes: &Classes, thresholds: Thresholds) -> Blend {
+        Decoding::from(self).decode(row, classes, thresholds)
+    }
+
+    /// [`Decoding::decode_rows`] into the challenge's sets.
+    ///
+    /// # Errors
+    /// As there.
     pub fn decode_rows(
         self,
         rows: ArrayView2<'_, f64>,
         classes: &Classes,
         thresholds: Thresholds,
     ) -> Result<Vec<Blend>> {
-        thresholds.check()?;
-        let ranked = rank_rows(rows, classes)?;
-        let decided = ranked.iter().map(|row| row.decide(self, thresholds));
-        Ok(decided.map(|trace| trace.decision().into_blend()).collect())
+        Decoding::from(self).decode_rows(rows, classes, thresholds)
     }
 }
 
@@ -55,7 +117,7 @@ mod tests {
 
     use super::*;
     use crate::Error;
-    use crate::config::NeutralRule;
+    use crate::config::{NeutralRule, Proportions};
 
     const PAPER: Rules = Rules::Paper {
         neutral: NeutralRule::Drop,
@@ -213,5 +275,81 @@ mod tests {
             let error = rules.decode_rows(wide.view(), &two, t).unwrap_err();
             assert!(matches!(error, Error::Shape { .. }));
         }
+    }
+
+    fn of_sets(rules: Rules, most: usize, proportions: &Proportions) -> Decoding {
+        let mixtures = Mixtures::new(most, proportions);
+        Decoding { rules, mixtures }
+    }
+
+    #[test]
+    fn sets_grow_to_the_most_and_no_further() {
+        let row = [0.3, 0.25, 0.2, 0.15, 0.1, 0.0];
+        let classes = Classes::challenge();
+        let t = Thresholds {
+            presence: 0.12,
+            salience: 0.1,
+        };
+        for rules in [PAPER, KEEP_ONE, Rules::Challenge] {
+            for (most, sizes) in [(1, 1), (2, 2), (3, 3), (4, 4), (6, 4)] {
+                let found =
+                    of_sets(rules, most, &Proportions::Continuous).decode(&row, &classes, t);
+                assert_eq!(found.parts().len(), sizes, "{rules:?} {most}");
+                let sum: f64 = found.parts().iter().map(|part| part.salience).sum();
+                assert!((sum - 100.0).abs() < 1e-9);
+            }
+        }
+    }
+
+    #[test]
+    fn continuous_shares_are_those_of_the_scores_in_tenths() {
+        let row = [0.4, 0.1, 0.0, 0.2, 0.0, 0.0];
+        let t = Thresholds {
+            presence: 0.05,
+            salience: 0.3,
+        };
+        let decoding = of_sets(PAPER, 3, &Proportions::Continuous);
+        let found = shown(&decoding.decode(&row, &Classes::challenge(), t));
+        assert_eq!(found, [(0, 57.1), (1, 14.3), (3, 28.6)]);
+        // A share that rounds to nothing is not shown.
+        let row = [1.0, 1e-6, 0.0, 0.0, 0.0, 0.0];
+        let low = Thresholds { presence: 0.0, ..t };
+        let found = shown(&decoding.decode(&row, &Classes::challenge(), low));
+        assert_eq!(found, [(0, 100.0)]);
+    }
+
+    #[test]
+    fn a_blend_of_a_single_level_gives_the_larger_share_to_the_higher() {
+        let levels = Proportions::Levels(vec![vec![60.0, 40.0]]);
+        let t = Thresholds {
+            presence: 0.1,
+            salience: 0.1,
+        };
+        for rules in [PAPER, Rules::Challenge] {
+            let decoding = of_sets(rules, 2, &levels);
+            let row = [0.3, 0.4, 0.0, 0.0, 0.0, 0.0];
+            let found = shown(&decoding.decode(&row, &Classes::challenge(), t));
+            assert_eq!(found, [(0, 40.0), (1, 60.0)]);
+            let tied = [0.4, 0.4, 0.0, 0.0, 0.0, 0.0];
+            let found = shown(&decoding.decode(&tied, &Classes::challenge(), t));
+            assert_eq!(found, [(0, 60.0), (1, 40.0)]);
+        }
+    }
+
+    #[test]
+    fn neutral_is_never_part_of_a_larger_set_either() {
+        let row = [0.3, 0.2, 0.2, 0.0, 0.0, 0.25];
+        let t = Thresholds {
+            presence: 0.1,
+            salience: 0.1,
+        };
+        let of = |rules| {
+            let decoding = of_sets(rules, 3, &Proportions::Continuous);
+            shown(&decoding.decode(&row, &Classes::challenge(), t))
+        };
+        assert_eq!(of(PAPER).len(), 3);
+        assert!(of(PAPER).iter().all(|(class, _)| *class != 5));
+        assert_eq!(of(KEEP_ONE), [(0, 100.0)]);
+        assert_eq!(of(Rules::Challenge), [(0, 100.0)]);
     }
 }

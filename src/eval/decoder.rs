@@ -2,20 +2,21 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::align::align;
-use super::rules::{Rules, Thresholds};
+use super::align::{Alignment, align};
+use super::decode::Decoding;
+use super::rules::Thresholds;
 use crate::Result;
 use crate::data::label::{Blend, Classes};
 
 /// Everything between a model's probabilities and the emotions that it names.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Decoder {
-    /// The decoding rules.
-    pub rules: Rules,
+    /// The decoding rules, and the sets that they give.
+    pub decoding: Decoding,
     /// t_p and t_s.
     pub thresholds: Thresholds,
-    /// α of the alignment (paper eq. 14).
-    pub alpha: f64,
+    /// α and β of the alignment (paper eq. 14).
+    pub alignment: Alignment,
 }
 
 impl Decoder {
@@ -28,14 +29,14 @@ impl Decoder {
         presence: ArrayView2<'_, F>,
         salience: ArrayView2<'_, F>,
     ) -> Result<Array2<f64>> {
-        align(presence, salience, self.alpha)
+        align(presence, salience, self.alignment)
     }
 
     /// The emotions of each aligned row `(clips, classes)`, in order.
     ///
     /// # Errors
-    /// As [`Rules::decode_rows`].
+    /// As [`Decoding::decode_rows`].
     pub fn decode(&self, aligned: ArrayView2<'_, f64>, classes: &Classes) -> Result<Vec<Blend>> {
-        self.rules.decode_rows(aligned, classes, self.thresholds)
+        self.decoding.decode_rows(aligned, classes, self.thresholds)
     }
 }

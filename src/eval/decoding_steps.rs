@@ -1,16 +1,19 @@
 //! How a decision came about, in words: the decoder's own trace, written out.
 
 use super::decoder::Decoder;
+use super::mixtures::{Scored, Shares};
 use super::ranked::Ranked;
 use super::rules::Rules;
-use super::trace::{Gap, Scored, Trace};
+use super::trace::{Gap, Trace};
 use crate::data::label::Classes;
 
 impl Decoder {
-    /// The steps of [`Rules::decode`] on one aligned row (one probability per class), in order, joined
+    /// The steps of [`Decoding::decode`](super::decode::Decoding::decode) on one aligned row (one probability per class), in order, joined
     /// by `; `; empty without classes.
     pub fn explain(&self, row: &[f64], classes: &Classes) -> String {
-        let trace = Ranked::new(row, classes.neutral()).decide(self.rules, self.thresholds);
+        let (rules, mixtures) = (self.decoding.rules, &self.decoding.mixtures);
+        let ranked = Ranked::new(row, classes.neutral(), mixtures.most());
+        let trace = ranked.decide(rules, mixtures, self.thresholds);
         let words = Words {
             decoder: self,
             classes,
@@ -20,7 +23,7 @@ impl Decoder {
             steps.push(words.survivors(row));
         }
         steps.extend(words.neutral(&trace));
-        steps.extend(words.outcome(&trace));
+        steps.extend(words.outcome(&trace, row));
         steps.join("; ")
     }
 }
@@ -45,9 +48,12 @@ impl Words<'_> {
         let mut ranked: Vec<Scored> = row.iter().copied().enumerate().collect();
         // Stable: equal probabilities rank by class.
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let (among, scope) = match self.decoder.rules {
-            Rules::Paper { .. } => (ranked.len(), ""),
-            Rules::Challenge => (2, "of the two highest "),
+        let most = self.decoder.decoding.mixtures.most();
+        let (among, scope) = match (self.decoder.decoding.rules, most) {
+            (Rules::Paper { .. }, _) => (ranked.len(), String::new()),
+            (Rules::Challenge, 1) => (1, "of the highest ".to_owned()),
+            (Rules::Challenge, 2) => (2, "of the two highest ".to_owned()),
+            (Rules::Challenge, most) => (most, format!("of the {most} highest ")),
         };
         let kept = ranked.into_iter().take(among);
         let kept = kept.filter(|scored| self.decoder.thresholds.keep(scored.1));
@@ -57,10 +63,10 @@ impl Words<'_> {
     }
 
     /// What became of neutral, where it met another emotion.
-    fn neutral(&self, trace: &Trace) -> Option<String> {
+    fn neutral(&self, trace: &Trace<'_>) -> Option<String> {
         Some(match *trace {
             Trace::NeutralHighest { best, .. } => {
-                let best = match self.decoder.rules {
+                let best = match self.decoder.decoding.rules {
                     Rules::Paper { .. } => self.name(best),
                     Rules::Challenge => "it".to_owned(),
                 };
@@ -76,8 +82,8 @@ impl Words<'_> {
                 left: best,
                 neutral_dropped: true,
             }
-            | Trace::Pair {
-                pair: [best, _],
+            | Trace::Several {
+                left: &[best, ..],
                 neutral_dropped: true,
                 ..
             } => format!("{} is not below neutral, which is dropped", self.name(best)),
@@ -86,39 +92,88 @@ impl Words<'_> {
     }
 
     /// The last step, unless neutral's was.
-    fn outcome(&self, trace: &Trace) -> Option<String> {
+    fn outcome(&self, trace: &Trace<'_>, row: &[f64]) -> Option<String> {
         Some(match *trace {
             Trace::NoneSurvives(highest) => format!(
                 "none reaches {}; {} is the highest and stays alone",
                 self.presence_limit(),
                 self.name(highest)
             ),
-            Trace::Single { .. } => "one is left, salience 100".to_owned(),
-            Trace::Pair {
-                pair, gap, shares, ..
-            } => {
-                let [first, second] = pair.map(|(class, _)| self.classes.name(class));
-                let what = match gap {
-                    Gap::Ratio(ratio) => format!("r = {ratio:.3}, |r − 0.5|"),
-                    Gap::Difference(_) => "difference".to_owned(),
-                };
-                let (sign, share) = if shares[0] == shares[1] {
-                    ("≤", "50/50")
-                } else {
-                    (">", "70/30")
-                };
-                let (gap, limit) = (gap.value(), self.decoder.thresholds.salience);
-                format!("{first} and {second}: {what} = {gap:.3} {sign} t_s {limit:.3}, so {share}")
+            Trace::Single { .. } if self.others(row) > 0 => {
+                "only the highest counts, salience 100".to_owned()
             }
+            Trace::Single { .. } => "one is left, salience 100".to_owned(),
+            Trace::Several {
+                left, gap, shares, ..
+            } => self.shares(left, gap, shares, trace),
             _ => return None,
         })
+    }
+
+    /// How many more emotions pass the presence threshold than a set may have, where that is one.
+    fn others(&self, row: &[f64]) -> usize {
+        let keeps = |(class, score): &(usize, &f64)| {
+            Some(*class) != self.classes.neutral() && self.decoder.thresholds.keep(**score)
+        };
+        match (
+            self.decoder.decoding.rules,
+            self.decoder.decoding.mixtures.most(),
+        ) {
+            (Rules::Paper { .. }, 1) => row
+                .iter()
+                .enumerate()
+                .filter(keeps)
+                .count()
+                .saturating_sub(1),
+            _ => 0,
+        }
+    }
+
+    /// How the shares of several emotions came about.
+    fn shares(&self, left: &[Scored], gap: Gap, shares: Shares<'_>, trace: &Trace<'_>) -> String {
+        let names: Vec<&str> = left
+            .iter()
+            .map(|(class, _)| self.classes.name(*class))
+            .collect();
+        let names = match names.split_last() {
+            Some((last, others)) => format!("{} and {last}", others.join(", ")),
+            None => String::new(),
+        };
+        let Shares::Level(level) = shares else {
+            let mut parts = Vec::new();
+            trace.decide_into(&mut parts);
+            let share = |(class, _): &Scored| {
+                let part = parts.iter().find(|part| part.class == *class);
+                part.map_or(0.0, |part| part.salience).to_string()
+            };
+            let shares: Vec<String> = left.iter().map(share).collect();
+            return format!("{names}: shares as their scores, {}", shares.join("/"));
+        };
+        let percents: Vec<String> = level.iter().map(f64::to_string).collect();
+        let percents = percents.join("/");
+        let size = left.len();
+        let boundaries = self.decoder.decoding.mixtures.boundaries(size);
+        if boundaries == 0 {
+            return format!("{names}: the only proportion of {size}, {percents}");
+        }
+        let what = match (gap, size) {
+            (Gap::Ratio { ratio, .. }, 2) => format!("r = {ratio:.3}, |r − 0.5|"),
+            (Gap::Ratio { ratio, .. }, _) => format!("r = {ratio:.3}, |r − 1/{size}|"),
+            (Gap::Difference(_), 2) => "difference".to_owned(),
+            (Gap::Difference(_), _) => "difference from the mean of the others".to_owned(),
+        };
+        let (gap, limit) = (gap.value(), self.decoder.thresholds.salience);
+        let sign = if gap <= limit { "≤" } else { ">" };
+        format!("{names}: {what} = {gap:.3} {sign} t_s {limit:.3}, so {percents}")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::NeutralRule;
+    use crate::config::{NeutralRule, Proportions};
+    use crate::eval::decode::Decoding;
+    use crate::eval::mixtures::Mixtures;
     use crate::eval::rules::Thresholds;
     use crate::rng::{Purpose, Stream};
 
@@ -131,9 +186,9 @@ mod tests {
 
     fn explain(rules: Rules, row: &[f64], classes: &Classes, thresholds: Thresholds) -> String {
         let decoder = Decoder {
-            rules,
+            decoding: rules.into(),
             thresholds,
-            alpha: 1.0,
+            alignment: 1.0.into(),
         };
         decoder.explain(row, classes)
     }
@@ -187,5 +242,41 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn larger_sets_and_other_proportions_are_told_too() {
+        let classes = Classes::new(["joy", "awe", "woe", "fun"]);
+        let told = |most: usize, proportions: Proportions, row: [f64; 4]| {
+            let mixtures = Mixtures::new(most, &proportions);
+            let decoder = Decoder {
+                decoding: Decoding {
+                    rules: PAPER,
+                    mixtures,
+                },
+                thresholds: Thresholds {
+                    presence: 0.15,
+                    salience: 0.1,
+                },
+                alignment: 1.0.into(),
+            };
+            decoder.explain(&row, &classes)
+        };
+        let row = [0.4, 0.1, 0.3, 0.2];
+        assert_eq!(
+            told(3, Proportions::Continuous, row),
+            "t_p 0.150 leaves joy 0.400, woe 0.300, fun 0.200; joy, woe and fun: shares as their scores, 44.5/33.3/22.2"
+        );
+        let only = Proportions::Levels(vec![vec![60.0, 40.0]]);
+        assert!(
+            told(2, only.clone(), row).ends_with("joy and woe: the only proportion of 2, 60/40")
+        );
+        assert!(told(1, only, row).ends_with("; only the highest counts, salience 100"));
+        let three = Proportions::Levels(vec![vec![33.4, 33.3, 33.3], vec![50.0, 30.0, 20.0]]);
+        let found = told(3, three, row);
+        assert!(
+            found.ends_with("r = 0.444, |r − 1/3| = 0.111 > t_s 0.100, so 50/30/20"),
+            "{found}"
+        );
     }
 }

@@ -7,16 +7,25 @@ use ndarray::Array2;
 use super::confusion::{Confusion, Detection, by_class, by_truth};
 use super::distribution::Measures;
 use super::join::join;
+use super::measures::{MeasureValues, Measured};
 use super::metrics::Accuracy;
+use super::overlap::mean_overlap;
 use super::probabilities::ProbabilityTable;
 use super::truth::Truths;
 use crate::data::filename::clip_key;
 use crate::data::label::{Blend, Classes};
+use crate::data::task::Task;
 use crate::{Error, Result};
 
 /// All scores of a set of predictions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
+    /// The task that the true labels of the predicted clips pose.
+    pub task: Task,
+    /// Mean overlap of true and predicted shares; none without clips.
+    pub overlap: Option<f64>,
+    /// Clips that show more emotions than any prediction, and the most of a prediction.
+    pub above_most: (usize, usize),
     /// The official accuracies.
     pub accuracy: Accuracy,
     /// Detection of each class, in class order.
@@ -27,6 +36,8 @@ pub struct Evaluation {
     pub confusion: Confusion,
     /// Mean label-distribution measures, if there are probabilities.
     pub measures: Option<Measures>,
+    /// All other measures.
+    pub values: MeasureValues,
     /// Labelled clips without a prediction: left out of all scores.
     pub missing: Vec<String>,
     /// Predicted clips without a label: left out of all scores.
@@ -40,23 +51,45 @@ impl Evaluation {
     /// As `join`.
     pub fn of(predictions: &[(String, Blend)], truths: &Truths, classes: &Classes) -> Result<Self> {
         let joined = join(predictions, &truths.clips)?;
+        let (shown, decided): (Vec<&Blend>, Vec<&Blend>) = joined.pairs.iter().copied().unzip();
+        let values = MeasureValues::of(&Measured {
+            classes,
+            truths: &shown,
+            decided: &decided,
+            scores: None,
+            presence: None,
+        })?;
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let most = joined.pairs.iter().map(|(_, shown)| shown.parts().len());
+        let most = most.max().unwrap_or(0);
+        let task = Task::of(joined.pairs.iter().map(|(truth, _)| *truth));
         Ok(Self {
+            overlap: mean_overlap(joined.pairs.iter().copied()),
+            above_most: (task.above(most), most),
+            task,
             accuracy: Accuracy::of(joined.pairs.iter().copied()),
             by_class: by_class(&joined.pairs, classes),
             by_truth: by_truth(&joined.pairs, classes),
             confusion: Confusion::of(&joined.pairs, classes),
             measures: None,
+            values,
             missing: owned(&joined.missing),
             unknown: owned(&joined.unknown),
         })
     }
 
-    /// Adds the label-distribution measures of a probability table (its aligned scores).
+    /// Adds the measures of a probability table (its aligned scores, and its probabilities of presence
+    /// where it has them), whose clips were decoded to `predictions`, in the same order.
     ///
     /// # Errors
-    /// [`Error::Data`] if no clip in the table has labels.
-    pub fn with_measures(mut self, table: &ProbabilityTable, truths: &Truths) -> Result<Self> {
+    /// [`Error::Data`] if no clip in the table has labels; [`Error::Shape`] if the predictions are not
+    /// those of the table's clips.
+    pub fn with_measures(
+        mut self,
+        table: &ProbabilityTable,
+        predictions: &[(String, Blend)],
+        truths: &Truths,
+    ) -> Result<Self> {
         let (rows, blends) = labelled(table, truths);
         let mut target = Array2::zeros((blends.len(), table.classes.len()));
         for (mut row, blend) in target.rows_mut().into_iter().zip(&blends) {
@@ -68,6 +101,25 @@ impl Evaluation {
         if self.measures.is_none() {
             return Err(Error::Data("no clip in the table has labels".into()));
         }
+        if predictions.len() != table.filenames.len() {
+            return Err(Error::Shape {
+                op: "measures of a probability table",
+                expected: format!("{} predictions", table.filenames.len()),
+                got: predictions.len().to_string(),
+            });
+        }
+        let decided: Vec<&Blend> = rows.iter().map(|&row| &predictions[row].1).collect();
+        let presence = table
+            .presence
+            .as_ref()
+            .map(|presence| presence.select(ndarray::Axis(0), &rows));
+        self.values = MeasureValues::of(&Measured {
+            classes: &table.classes,
+            truths: &blends.iter().collect::<Vec<_>>(),
+            decided: &decided,
+            scores: Some(aligned.view()),
+            presence: presence.as_ref().map(|rows| rows.view()),
+        })?;
         Ok(self)
     }
 }
@@ -114,7 +166,11 @@ mod tests {
         let found = Evaluation::of(&predicted, &truths, &classes).unwrap();
         assert_eq!(found.accuracy.presence(), Some(0.5));
         assert_eq!((found.missing.len(), found.unknown.len()), (1, 1));
-        let found = found.with_measures(&table, &truths).unwrap();
+        let found = found.with_measures(&table, &predicted, &truths).unwrap();
         assert_eq!(found.measures.unwrap().intersection, (1.0 + 0.75) / 2.0);
+        // a is right; c is scored right, but decided wrong.
+        assert_eq!(found.values.get("top_1"), Some(1.0));
+        assert_eq!(found.values.get("exact_set"), Some(0.5));
+        assert_eq!(found.values.get("roc_auc"), Some(1.0));
     }
 }

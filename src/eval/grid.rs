@@ -1,6 +1,7 @@
 //! The values that a threshold search tries.
 
-use super::align::check_alpha;
+use super::align::Alignment;
+use super::decode::Decoding;
 use super::rules::Rules;
 use crate::{Error, Result};
 
@@ -14,7 +15,13 @@ pub struct Grid {
     /// α of eq. 14, tried only where the two heads are given apart; among equals the first wins, so
     /// the default comes first.
     pub alpha: Vec<f64>,
+    /// β of eq. 14, likewise.
+    pub beta: Vec<f64>,
 }
+
+/// Presence thresholds below the usual ones, for sets of more than two emotions: the shares of many
+/// are small.
+const LOW: [f64; 3] = [0.01, 0.02, 0.03];
 
 impl Grid {
     /// The challenge's: 20 values from 0.05 to 0.95 for both thresholds, bit for bit those of
@@ -27,6 +34,7 @@ impl Grid {
             presence: values.clone(),
             salience: values,
             alpha: vec![1.0],
+            beta: vec![1.0],
         }
     }
 
@@ -37,6 +45,7 @@ impl Grid {
             presence: (1..20).map(|i| f64::from(i) / 20.0).collect(),
             salience: vec![0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3],
             alpha: vec![1.0, 1.5, 2.0, 0.75, 0.5],
+            beta: vec![1.0],
         }
     }
 
@@ -48,16 +57,39 @@ impl Grid {
         }
     }
 
+    /// The grid that goes with the rules and the sets that they give: that of the rules for the
+    /// challenge's sets. Others stretch the salience thresholds with the distance of their levels, and
+    /// have a single one where it decides nothing; sets of more than two add low presence thresholds.
+    pub fn of(decoding: &Decoding) -> Self {
+        let mut grid = Self::for_rules(decoding.rules);
+        grid.salience = decoding.mixtures.stretch(&grid.salience, decoding.rules);
+        if decoding.mixtures.most() > 2 {
+            grid.presence.splice(0..0, LOW);
+        }
+        grid
+    }
+
+    /// Every pair of α and β, β outermost.
+    pub(super) fn alignments(&self) -> Vec<Alignment> {
+        let of_beta = |&beta: &f64| {
+            self.alpha
+                .iter()
+                .map(move |&alpha| Alignment { alpha, beta })
+        };
+        self.beta.iter().flat_map(of_beta).collect()
+    }
+
     /// Refuses a grid that cannot be searched.
     ///
     /// # Errors
     /// [`Error::Config`] for a list that is empty or contains a non-finite value, and for a
-    /// negative α.
+    /// negative exponent.
     pub fn check(&self) -> Result<()> {
         let lists = [
             ("presence thresholds", &self.presence),
             ("salience thresholds", &self.salience),
             ("alphas", &self.alpha),
+            ("betas", &self.beta),
         ];
         for (name, values) in lists {
             if values.is_empty() || values.iter().any(|v| !v.is_finite()) {
@@ -67,7 +99,7 @@ impl Grid {
                 });
             }
         }
-        self.alpha.iter().try_for_each(|&alpha| check_alpha(alpha))
+        self.alignments().into_iter().try_for_each(Alignment::check)
     }
 }
 

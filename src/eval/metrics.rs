@@ -71,6 +71,11 @@ impl Accuracy {
         self.weighted(0.5)
     }
 
+    /// [`Accuracy::average`] where ACC_salience is defined: half of an accuracy is no average of two.
+    pub fn defined_average(&self) -> Option<f64> {
+        self.salience().map(|_| self.average())
+    }
+
     /// `w · presence + (1 − w) · salience`; an undefined one counts 0.
     pub fn weighted(&self, presence_weight: f64) -> f64 {
         let [presence, salience] = [self.presence(), self.salience()].map(|a| a.unwrap_or(0.0));

@@ -4,6 +4,7 @@
 //! Uses `config`, `error`, `rng` and `data` only, so that metrics and files are independent of the rest.
 
 pub mod align;
+pub(crate) mod ceiling;
 pub(crate) mod confusion;
 pub mod decode;
 pub mod decoder;
@@ -14,8 +15,12 @@ pub(crate) mod filename;
 pub(crate) mod frequency;
 pub mod grid;
 pub(crate) mod join;
+pub mod measures;
 pub mod metrics;
+pub mod mixtures;
+pub mod objective;
 mod ordered_json;
+pub(crate) mod overlap;
 pub mod probabilities;
 mod ranked;
 pub mod rules;

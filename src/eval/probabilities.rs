@@ -10,7 +10,7 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use super::align::align;
+use super::align::{Alignment, align};
 use crate::data::filename::clip_key;
 use crate::data::label::{CHALLENGE_CLASSES, Classes};
 use crate::files::atomic_file;
@@ -38,7 +38,7 @@ pub struct ProbabilityTable {
 }
 
 impl ProbabilityTable {
-    /// A table from the heads' outputs, each `(clips, classes)`, aligned with `alpha`.
+    /// A table from the heads' outputs, each `(clips, classes)`, aligned with these exponents.
     ///
     /// # Errors
     /// [`Error::Shape`] if names, classes and arrays do not fit; [`Error::Data`] for a clip that
@@ -48,9 +48,9 @@ impl ProbabilityTable {
         classes: Classes,
         presence: Array2<f64>,
         salience: Array2<f64>,
-        alpha: f64,
+        alignment: impl Into<Alignment>,
     ) -> Result<Self> {
-        let aligned = align(presence.view(), salience.view(), alpha)?;
+        let aligned = align(presence.view(), salience.view(), alignment)?;
         let table = Self {
             filenames,
             classes,
@@ -62,11 +62,11 @@ impl ProbabilityTable {
         Ok(table)
     }
 
-    /// The same heads aligned with another `alpha` (eq. 14).
+    /// The same heads aligned with other exponents (eq. 14).
     ///
     /// # Errors
     /// [`Error::Data`] where the table holds one distribution, which has no α; those of [`align`].
-    pub fn realigned(&self, alpha: f64) -> Result<Self> {
+    pub fn realigned(&self, alignment: impl Into<Alignment>) -> Result<Self> {
         let (Some(presence), Some(salience)) = (&self.presence, &self.salience) else {
             return Err(Error::Data(
                 "one distribution per clip cannot be aligned with another alpha: \
@@ -75,7 +75,7 @@ impl ProbabilityTable {
             ));
         };
         Ok(Self {
-            aligned: align(presence.view(), salience.view(), alpha)?,
+            aligned: align(presence.view(), salience.view(), alignment)?,
             ..self.clone()
         })
     }

@@ -3,14 +3,19 @@
 
 use ndarray::ArrayView2;
 
+use super::mixtures::{Mixtures, Scored};
 use super::rules::{Rules, Thresholds};
-use super::trace::{Gap, Scored, Trace};
+use super::trace::{Gap, Trace};
 use crate::config::NeutralRule;
 use crate::data::label::Classes;
 use crate::{Error, Result};
 
-/// Every row ready to be decided, checked as [`Rules::decode_rows`] promises.
-pub(super) fn rank_rows(rows: ArrayView2<'_, f64>, classes: &Classes) -> Result<Vec<Ranked>> {
+/// Every row ready to be decided into sets of at most `most`, checked as [`Rules::decode_rows`] promises.
+pub(super) fn rank_rows(
+    rows: ArrayView2<'_, f64>,
+    classes: &Classes,
+    most: usize,
+) -> Result<Vec<Ranked>> {
     if rows.ncols() != classes.len() || classes.is_empty() {
         return Err(Error::Shape {
             op: "decode",
@@ -26,95 +31,116 @@ pub(super) fn rank_rows(rows: ArrayView2<'_, f64>, classes: &Classes) -> Result<
                 clip + 1
             )));
         }
-        ranked.push(Ranked::new(&row.to_vec(), classes.neutral()));
+        ranked.push(Ranked::new(&row.to_vec(), classes.neutral(), most));
     }
     Ok(ranked)
 }
 
 /// All that decoding needs of a row whatever the rules and thresholds, so that a threshold search
 /// ranks once and each of its cells costs a few comparisons.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ranked {
-    /// The two highest of all classes.
-    top: [Option<Scored>; 2],
-    /// The two highest that are not neutral.
-    emotions: [Option<Scored>; 2],
+    /// The highest of all classes, as many as a set has at most.
+    top: Vec<Scored>,
+    /// The highest that are not neutral, as many.
+    emotions: Vec<Scored>,
     neutral: Option<Scored>,
 }
 
 impl Ranked {
-    pub(super) fn new(row: &[f64], neutral: Option<usize>) -> Self {
+    pub(super) fn new(row: &[f64], neutral: Option<usize>, most: usize) -> Self {
         // NaN and negative values become 0, which both rules treat as absent.
         let scored = |(class, &p): (usize, &f64)| (class, if p > 0.0 { p } else { 0.0 });
-        let all = row.iter().enumerate().map(scored);
-        let emotions = all.clone().filter(|(class, _)| Some(*class) != neutral);
+        let mut all: Vec<Scored> = row.iter().enumerate().map(scored).collect();
+        // Stable: among equals the one that comes first.
+        all.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let emotions = all.iter().filter(|(class, _)| Some(*class) != neutral);
         Self {
-            top: two_highest(all.clone()),
-            emotions: two_highest(emotions),
-            neutral: neutral.and_then(|class| all.clone().nth(class)),
+            emotions: emotions.take(most).copied().collect(),
+            neutral: all
+                .iter()
+                .find(|(class, _)| Some(*class) == neutral)
+                .copied(),
+            top: {
+                all.truncate(most);
+                all
+            },
         }
     }
 
     /// Decides, and says which of the rules decided.
-    pub(super) fn decide(&self, rules: Rules, thresholds: Thresholds) -> Trace {
+    pub(super) fn decide<'a>(
+        &'a self,
+        rules: Rules,
+        mixtures: &'a Mixtures,
+        thresholds: Thresholds,
+    ) -> Trace<'a> {
         match rules {
-            Rules::Paper { neutral } => self.paper(neutral, thresholds),
-            Rules::Challenge => self.challenge(thresholds),
+            Rules::Paper { neutral } => self.paper(neutral, mixtures, thresholds),
+            Rules::Challenge => self.challenge(mixtures, thresholds),
         }
     }
 
-    fn paper(&self, rule: NeutralRule, thresholds: Thresholds) -> Trace {
+    fn paper<'a>(
+        &'a self,
+        rule: NeutralRule,
+        mixtures: &'a Mixtures,
+        thresholds: Thresholds,
+    ) -> Trace<'a> {
         let survives = |scored: &Scored| thresholds.keep(scored.1);
-        // `emotions` is sorted, so if its first does not survive its second does not either.
-        let [first, second] = self.emotions.map(|emotion| emotion.filter(survives));
+        // Sorted: none survives after one that does not.
+        let left = surviving(&self.emotions, thresholds);
         let neutral = self.neutral.filter(survives);
         let neutral_dropped = neutral.is_some();
-        match (first, second, neutral) {
-            (None, _, Some(neutral)) => Trace::Single {
+        match (left, neutral) {
+            ([], Some(neutral)) => Trace::Single {
                 left: neutral,
                 neutral_dropped: false,
             },
-            (None, _, None) => self.top[0].map_or(Trace::NoClasses, Trace::NoneSurvives),
-            (Some(best), _, Some(neutral)) if neutral.1 > best.1 => {
+            ([], None) => {
+                (self.top.first()).map_or(Trace::NoClasses, |&top| Trace::NoneSurvives(top))
+            }
+            (&[best, ..], Some(neutral)) if neutral.1 > best.1 => {
                 Trace::NeutralHighest { neutral, best }
             }
-            (Some(best), _, Some(_)) if rule == NeutralRule::KeepOne => Trace::NeutralBeaten(best),
-            (Some(left), None, _) => Trace::Single {
+            (&[best, ..], Some(_)) if rule == NeutralRule::KeepOne => Trace::NeutralBeaten(best),
+            (&[left], _) => Trace::Single {
                 left,
                 neutral_dropped,
             },
-            (Some(first), Some(second), _) => {
-                let ratio = first.1 / (first.1 + second.1);
-                let equal = (ratio - 0.5).abs() <= thresholds.salience;
-                Trace::Pair {
-                    pair: [first, second],
-                    gap: Gap::Ratio(ratio),
-                    shares: if equal { [50.0, 50.0] } else { [70.0, 30.0] },
+            (left, _) => {
+                let ratio = left[0].1 / left.iter().map(|scored| scored.1).sum::<f64>();
+                let excess = (ratio - 1.0 / left.len() as f64).abs();
+                Trace::Several {
+                    left,
+                    gap: Gap::Ratio { ratio, excess },
+                    shares: mixtures.shares(excess, thresholds.salience, left),
+                    reversed: false,
                     neutral_dropped,
                 }
             }
         }
     }
 
-    fn challenge(&self, thresholds: Thresholds) -> Trace {
-        let Some(first) = self.top[0] else {
+    fn challenge<'a>(&'a self, mixtures: &'a Mixtures, thresholds: Thresholds) -> Trace<'a> {
+        let Some(&first) = self.top.first() else {
             return Trace::NoClasses;
         };
-        let survives = |scored: &Scored| thresholds.keep(scored.1);
-        if !survives(&first) {
-            return Trace::NoneSurvives(first);
-        }
-        let Some(second) = self.top[1].filter(survives) else {
-            return Trace::Single {
-                left: first,
-                neutral_dropped: false,
+        let left = surviving(&self.top, thresholds);
+        let (&[_, second, ..], others) = (left, left.get(1..).unwrap_or_default()) else {
+            return match left {
+                [] => Trace::NoneSurvives(first),
+                _ => Trace::Single {
+                    left: first,
+                    neutral_dropped: false,
+                },
             };
         };
-        let neutral = self.neutral.map(|neutral| neutral.0);
-        if neutral == Some(second.0) {
+        let is_neutral = |scored: &Scored| self.neutral.is_some_and(|(class, _)| class == scored.0);
+        if others.iter().any(is_neutral) {
             return Trace::NeutralBeaten(first);
         }
-        if neutral == Some(first.0) {
+        if is_neutral(&first) {
             return if first.1 > second.1 {
                 Trace::NeutralHighest {
                     neutral: first,
@@ -125,35 +151,22 @@ impl Ranked {
                 Trace::NeutralTied(second)
             };
         }
-        let difference = first.1 - second.1;
-        let shares = if difference <= thresholds.salience {
-            [50.0, 50.0]
-        } else if difference == 0.0 {
-            // A negative threshold: the baseline's last branch gives the larger share to the
-            // class that comes second in class order.
-            [30.0, 70.0]
-        } else {
-            [70.0, 30.0]
-        };
-        Trace::Pair {
-            pair: [first, second],
+        let sum: f64 = others.iter().map(|scored| scored.1).sum();
+        let difference = first.1 - sum / others.len() as f64;
+        Trace::Several {
+            left,
             gap: Gap::Difference(difference),
-            shares,
+            shares: mixtures.shares(difference, thresholds.salience, left),
+            // A negative threshold: the baseline's last branch gives the larger share to the class that
+            // comes second in class order.
+            reversed: left.len() == 2 && difference == 0.0 && thresholds.salience < 0.0,
             neutral_dropped: false,
         }
     }
 }
 
-/// The two highest, highest first; among equals the one that comes first.
-fn two_highest(scored: impl Iterator<Item = Scored>) -> [Option<Scored>; 2] {
-    let mut top: [Option<Scored>; 2] = [None; 2];
-    for candidate in scored {
-        let beats = |held: Option<Scored>| held.is_none_or(|held| candidate.1 > held.1);
-        if beats(top[0]) {
-            top = [Some(candidate), top[0]];
-        } else if beats(top[1]) {
-            top[1] = Some(candidate);
-        }
-    }
-    top
+/// Those that pass the presence threshold, of classes that are sorted.
+fn surviving(sorted: &[Scored], thresholds: Thresholds) -> &[Scored] {
+    let count = sorted.iter().take_while(|scored| thresholds.keep(scored.1));
+    &sorted[..count.count()]
 }

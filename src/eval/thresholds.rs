@@ -1,14 +1,17 @@
-//! Choosing the thresholds (t_p, t_s) and the alignment's α by grid search on validation clips.
+//! Choosing the thresholds (t_p, t_s) and the alignment's exponents by grid search on validation clips.
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use super::align::align;
+use super::align::{Alignment, align};
+use super::decode::Decoding;
 use super::grid::Grid;
 use super::metrics::Accuracy;
+use super::objective::{Objective, divergence};
+use super::overlap::overlap_of_parts;
 use super::ranked::rank_rows;
 use super::rules::{Rules, Thresholds};
-use crate::data::label::{Blend, Classes};
+use crate::data::label::{Blend, Classes, Part};
 use crate::{Error, Result};
 
 /// One combination of the grid and what it scores.
@@ -16,6 +19,8 @@ use crate::{Error, Result};
 pub struct Cell {
     /// α of the alignment; `None` where the rows were one distribution already.
     pub alpha: Option<f64>,
+    /// β of the alignment, likewise.
+    pub beta: Option<f64>,
     /// (t_p, t_s).
     pub thresholds: Thresholds,
     /// The counts behind the official accuracies.
@@ -29,7 +34,8 @@ pub struct Cell {
 pub struct Search {
     /// The cell with the highest score; the first in grid order among equals.
     pub best: Cell,
-    /// All cells in grid order: α outermost, then t_p, then t_s.
+    /// All cells in grid order: β and α outermost, then t_p, then t_s. With [`Objective::Divergence`] those
+    /// of the best alignment alone.
     pub cells: Vec<Cell>,
     /// Whether ACC_salience is defined (some truth has exactly two emotions). Where it is not, the
     /// score is ACC_presence alone, so t_s stays at the grid's first value: nothing chose it.
@@ -53,7 +59,7 @@ impl Search {
     }
 }
 
-/// What a search maximises and over what.
+/// A search with the challenge's sets: at most two emotions, 50/50 or 70/30.
 #[derive(Clone, Copy, Debug)]
 pub struct Searcher<'a> {
     /// How rows are decoded.
@@ -67,12 +73,60 @@ pub struct Searcher<'a> {
 }
 
 impl Searcher<'_> {
-    /// Searches (t_p, t_s) on one distribution per clip, `(clips, classes)`, with their truths in
-    /// the same order. `grid.alpha` is not used. Cells are scored in parallel and compared in grid
-    /// order, so the result does not depend on the number of threads.
+    /// As [`TaskSearcher::search`].
     ///
     /// # Errors
-    /// [`Error::Shape`] if rows and truths or classes do not fit; [`Error::Data`] without clips or
+    /// As there.
+    pub fn search(&self, rows: ArrayView2<'_, f64>, truths: &[Blend]) -> Result<Search> {
+        self.of_task(&self.rules.into()).search(rows, truths)
+    }
+
+    /// As [`TaskSearcher::search_heads`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn search_heads<F: Copy + Into<f64>>(
+        &self,
+        presence: ArrayView2<'_, F>,
+        salience: ArrayView2<'_, F>,
+        truths: &[Blend],
+    ) -> Result<Search> {
+        self.of_task(&self.rules.into())
+            .search_heads(presence, salience, truths)
+    }
+
+    fn of_task<'b>(&'b self, decoding: &'b Decoding) -> TaskSearcher<'b> {
+        TaskSearcher {
+            decoding,
+            grid: self.grid,
+            objective: Objective::Accuracies {
+                presence_weight: self.presence_weight,
+            },
+            classes: self.classes,
+        }
+    }
+}
+
+/// What a search maximises and over what, for sets of any size.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskSearcher<'a> {
+    /// How rows are decoded.
+    pub decoding: &'a Decoding,
+    /// The values tried.
+    pub grid: &'a Grid,
+    /// What is maximised.
+    pub objective: Objective,
+    /// The classes of the rows.
+    pub classes: &'a Classes,
+}
+
+impl TaskSearcher<'_> {
+    /// Searches (t_p, t_s) on one distribution per clip, `(clips, classes)`, with their truths in
+    /// the same order. The grid's exponents are not used. Cells are scored in parallel and compared in
+    /// grid order, so the result does not depend on the number of threads.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if rows and truths or classes do not fit; [`Error::Unlabelled`] without clips; [`Error::Data`]
     /// for a row with a negative or non-finite value; [`Error::Config`] for a weight outside
     /// [0, 1], an empty grid or a value in it that is not finite.
     pub fn search(&self, rows: ArrayView2<'_, f64>, truths: &[Blend]) -> Result<Search> {
@@ -80,11 +134,11 @@ impl Searcher<'_> {
         Ok(self.finish(self.cells(None, rows, truths)?, truths))
     }
 
-    /// Searches (α, t_p, t_s) on the two heads' outputs, each `(clips, classes)` in [0, 1],
-    /// aligning them anew for each α of the grid (eq. 14).
+    /// Searches (β, α, t_p, t_s) on the two heads' outputs, each `(clips, classes)` in [0, 1],
+    /// aligning them anew for each pair of exponents of the grid (eq. 14).
     ///
     /// # Errors
-    /// As [`Searcher::search`] and [`align`].
+    /// As [`TaskSearcher::search`] and [`align`].
     pub fn search_heads<F: Copy + Into<f64>>(
         &self,
         presence: ArrayView2<'_, F>,
@@ -92,20 +146,34 @@ impl Searcher<'_> {
         truths: &[Blend],
     ) -> Result<Search> {
         self.check(presence.nrows(), truths)?;
+        let mut alignments = self.grid.alignments();
+        if self.objective == Objective::Divergence {
+            let mut best: Option<(f64, Alignment)> = None;
+            for &alignment in &alignments {
+                let rows = align(presence, salience, alignment)?;
+                let found = divergence(rows.view(), truths)?;
+                if best.is_none_or(|(least, _)| found < least) {
+                    best = Some((found, alignment));
+                }
+            }
+            alignments = best.map(|(_, alignment)| alignment).into_iter().collect();
+        }
         let mut cells = Vec::new();
-        for &alpha in &self.grid.alpha {
-            let rows = align(presence, salience, alpha)?;
-            cells.extend(self.cells(Some(alpha), rows.view(), truths)?);
+        for alignment in alignments {
+            let rows = align(presence, salience, alignment)?;
+            cells.extend(self.cells(Some(alignment), rows.view(), truths)?);
         }
         Ok(self.finish(cells, truths))
     }
 
     fn check(&self, rows: usize, truths: &[Blend]) -> Result<()> {
         self.grid.check()?;
-        if !(0.0..=1.0).contains(&self.presence_weight) {
+        if let Objective::Accuracies { presence_weight } = self.objective
+            && !(0.0..=1.0).contains(&presence_weight)
+        {
             return Err(Error::Config {
                 field: "weight of presence in the threshold search".into(),
-                reason: format!("found {}, expected 0 to 1", self.presence_weight),
+                reason: format!("found {presence_weight}, expected 0 to 1"),
             });
         }
         if rows != truths.len() {
@@ -126,30 +194,36 @@ impl Searcher<'_> {
 
     fn cells(
         &self,
-        alpha: Option<f64>,
+        alignment: Option<Alignment>,
         rows: ArrayView2<'_, f64>,
         truths: &[Blend],
     ) -> Result<Vec<Cell>> {
-        let ranked = rank_rows(rows, self.classes)?;
+        let Decoding { rules, mixtures } = self.decoding;
+        let ranked = rank_rows(rows, self.classes, mixtures.most())?;
         let defined = salience_defined(truths);
         let row_of_cells = |&presence: &f64| {
-            let cell = |&salience: &f64| {
+            let mut parts: Vec<Part> = Vec::new();
+            let mut cell = |&salience: &f64| {
                 let thresholds = Thresholds { presence, salience };
-                let mut accuracy = Accuracy::default();
+                let (mut accuracy, mut overlap) = (Accuracy::default(), 0.0);
                 for (row, truth) in ranked.iter().zip(truths) {
-                    let decision = row.decide(self.rules, thresholds).decision();
-                    accuracy.count_parts(truth.parts(), decision.parts());
+                    row.decide(*rules, mixtures, thresholds)
+                        .decide_into(&mut parts);
+                    accuracy.count_parts(truth.parts(), &parts);
+                    if self.objective.is_of_overlap() {
+                        overlap += overlap_of_parts(truth.parts(), &parts);
+                    }
                 }
-                let weight = if defined { self.presence_weight } else { 1.0 };
-                let score = accuracy.weighted(weight);
+                let overlap = overlap / truths.len() as f64;
                 Cell {
-                    alpha,
+                    alpha: alignment.map(|alignment| alignment.alpha),
+                    beta: alignment.map(|alignment| alignment.beta),
                     thresholds,
                     accuracy,
-                    score,
+                    score: self.objective.score(&accuracy, overlap, defined),
                 }
             };
-            self.grid.salience.iter().map(cell).collect::<Vec<_>>()
+            self.grid.salience.iter().map(&mut cell).collect::<Vec<_>>()
         };
         // An indexed parallel iterator collects in order: grid order survives any thread count.
         let cells: Vec<Vec<Cell>> = self.grid.presence.par_iter().map(row_of_cells).collect();
@@ -177,168 +251,5 @@ fn salience_defined(truths: &[Blend]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::label::Part;
-    use crate::rng::{Purpose, Stream};
-    use ndarray::Array2;
-
-    fn random(clips: usize) -> (Array2<f64>, Array2<f64>, Vec<Blend>) {
-        let mut stream = Stream::new(7, Purpose::Test, 0, 0);
-        let mut heads = || Array2::from_shape_simple_fn((clips, 6), || stream.uniform().powi(3));
-        let (presence, mut salience) = (heads(), heads());
-        for mut row in salience.rows_mut() {
-            let sum = row.sum();
-            row.mapv_inplace(|v| v / sum);
-        }
-        let truths = (0..clips).map(|_| {
-            let first = stream.below(5);
-            let second = (first + 1 + stream.below(4)) % 5;
-            match stream.below(4) {
-                0 => Blend::single(stream.below(6)),
-                other => {
-                    let share = [30.0, 50.0, 70.0][other - 1];
-                    let part = |class, salience| Part { class, salience };
-                    Blend::new(vec![part(first, share), part(second, 100.0 - share)])
-                }
-            }
-        });
-        let truths = truths.collect();
-        (presence, salience, truths)
-    }
-
-    #[test]
-    fn equals_brute_force_for_all_rules_and_exponents() {
-        let (presence, salience, truths) = random(80);
-        let classes = Classes::challenge();
-        let keep_one = Rules::Paper {
-            neutral: crate::config::NeutralRule::KeepOne,
-        };
-        for rules in [Rules::default(), keep_one, Rules::Challenge] {
-            let mut grid = Grid::for_rules(rules);
-            grid.alpha = vec![0.0, 1.0, 2.5];
-            let searcher = Searcher {
-                rules,
-                grid: &grid,
-                presence_weight: 0.3,
-                classes: &classes,
-            };
-            let found = searcher
-                .search_heads(presence.view(), salience.view(), &truths)
-                .unwrap();
-            let mut best: Option<(f64, f64, Thresholds)> = None;
-            let mut at = 0;
-            for &alpha in &grid.alpha {
-                let rows = align(presence.view(), salience.view(), alpha).unwrap();
-                for &p in &grid.presence {
-                    for &s in &grid.salience {
-                        let thresholds = Thresholds {
-                            presence: p,
-                            salience: s,
-                        };
-                        let blends = rules.decode_rows(rows.view(), &classes, thresholds);
-                        let accuracy = Accuracy::of(truths.iter().zip(&blends.unwrap()));
-                        assert_eq!(found.cells[at].accuracy, accuracy);
-                        at += 1;
-                        let score = 0.3 * accuracy.presence().unwrap()
-                            + (1.0 - 0.3) * accuracy.salience().unwrap();
-                        if best.is_none_or(|best| score > best.0) {
-                            best = Some((score, alpha, thresholds));
-                        }
-                    }
-                }
-            }
-            assert_eq!(found.cells.len(), at);
-            let (score, alpha, thresholds) = best.unwrap();
-            assert_eq!(found.best.score, score);
-            assert_eq!(found.best.alpha, Some(alpha));
-            assert_eq!(found.best.thresholds, thresholds);
-        }
-    }
-
-    #[test]
-    fn the_result_does_not_depend_on_the_number_of_threads() {
-        let (presence, salience, truths) = random(60);
-        let (grid, classes) = (Grid::paper(), Classes::challenge());
-        let searcher = Searcher {
-            rules: Rules::default(),
-            grid: &grid,
-            presence_weight: 0.5,
-            classes: &classes,
-        };
-        let search = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            pool.unwrap()
-                .install(|| searcher.search_heads(presence.view(), salience.view(), &truths))
-                .unwrap()
-        };
-        assert_eq!(search(1), search(4));
-    }
-
-    #[test]
-    fn where_salience_is_undefined_presence_is_maximised_whatever_the_weight() {
-        let rows = ndarray::array![[0.6, 0.4], [0.2, 0.8]];
-        let truths = [Blend::single(0), Blend::single(1)];
-        let (grid, classes) = (Grid::paper(), Classes::new(["joy", "awe"]));
-        let searcher = Searcher {
-            rules: Rules::default(),
-            grid: &grid,
-            presence_weight: 0.0,
-            classes: &classes,
-        };
-        let found = searcher.search(rows.view(), &truths).unwrap();
-        assert!(!found.salience_defined);
-        assert_eq!((found.best.score, found.best.alpha), (1.0, None));
-        // The first cell that drops 0.4.
-        assert_eq!(found.best.thresholds.presence, 0.45);
-        assert_eq!((found.best_presence(), found.best_salience()), (1.0, 0.0));
-    }
-
-    #[test]
-    fn refuses_what_cannot_be_searched() {
-        let (presence, salience, truths) = random(4);
-        let classes = Classes::challenge();
-        let good = Grid::paper();
-        let run = |grid: &Grid, presence_weight, truths: &[Blend]| {
-            let searcher = Searcher {
-                rules: Rules::default(),
-                grid,
-                presence_weight,
-                classes: &classes,
-            };
-            searcher.search_heads(presence.view(), salience.view(), truths)
-        };
-        assert!(run(&good, 0.5, &truths).is_ok());
-        assert!(matches!(
-            run(&good, 0.5, &truths[1..]),
-            Err(Error::Shape { .. })
-        ));
-        for weight in [-0.1, 1.1, f64::NAN] {
-            assert!(matches!(
-                run(&good, weight, &truths),
-                Err(Error::Config { .. })
-            ));
-        }
-        for alpha in [vec![], vec![f64::NAN], vec![-1.0]] {
-            let grid = Grid {
-                alpha,
-                ..Grid::paper()
-            };
-            assert!(matches!(
-                run(&grid, 0.5, &truths),
-                Err(Error::Config { .. })
-            ));
-        }
-        let none = Array2::<f64>::zeros((0, 6));
-        let searcher = Searcher {
-            rules: Rules::Challenge,
-            grid: &good,
-            presence_weight: 0.5,
-            classes: &classes,
-        };
-        assert!(matches!(
-            searcher.search(none.view(), &[]),
-            Err(Error::Data(_))
-        ));
-    }
-}
+#[path = "thresholds_tests.rs"]
+mod tests;

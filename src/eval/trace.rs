@@ -1,14 +1,13 @@
 //! How one clip was decided: what the decision and its explanation are both made from.
 
+use super::mixtures::{Scored, Shares};
 use crate::data::label::{Blend, Part};
-
-/// A class with its probability.
-pub(super) type Scored = (usize, f64);
+use crate::data::task::in_tenths;
 
 /// By which of the rules a row was decided, without an allocation: a threshold search makes hundreds
 /// per clip.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Trace {
+pub(super) enum Trace<'a> {
     /// There are no classes.
     NoClasses,
     /// Nothing passes the presence threshold: the highest alone.
@@ -21,11 +20,13 @@ pub(super) enum Trace {
     NeutralTied(Scored),
     /// One is left; `neutral_dropped` where it is at least as high as neutral, which also survived.
     Single { left: Scored, neutral_dropped: bool },
-    /// Two are left, the higher first, with their saliences.
-    Pair {
-        pair: [Scored; 2],
+    /// Several are left, the higher first.
+    Several {
+        left: &'a [Scored],
         gap: Gap,
-        shares: [f64; 2],
+        shares: Shares<'a>,
+        /// Whether the shares go to the emotions from the last to the first.
+        reversed: bool,
         neutral_dropped: bool,
     },
 }
@@ -33,9 +34,9 @@ pub(super) enum Trace {
 /// What the salience threshold is compared with.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Gap {
-    /// r of the two probabilities (paper eq. 15); |r − 0.5| is compared.
-    Ratio(f64),
-    /// Their difference.
+    /// r, the highest's share among those left (paper eq. 15); its excess over an equal one is compared.
+    Ratio { ratio: f64, excess: f64 },
+    /// How much the highest is above the mean of the others.
     Difference(f64),
 }
 
@@ -43,66 +44,55 @@ impl Gap {
     /// The value that is compared.
     pub(super) fn value(self) -> f64 {
         match self {
-            Gap::Ratio(ratio) => (ratio - 0.5).abs(),
+            Gap::Ratio { excess, .. } => excess,
             Gap::Difference(difference) => difference,
         }
     }
 }
 
-impl Trace {
-    /// The emotions that follow.
-    pub(super) fn decision(&self) -> Decision {
+impl Trace<'_> {
+    /// The emotions that follow, in class order, in place of what `parts` held.
+    pub(super) fn decide_into(&self, parts: &mut Vec<Part>) {
+        parts.clear();
+        let part = |class, salience| Part { class, salience };
         match *self {
-            Trace::NoClasses => Decision::NOTHING,
+            Trace::NoClasses => {}
             Trace::NoneSurvives(one)
             | Trace::NeutralHighest { neutral: one, .. }
             | Trace::NeutralBeaten(one)
             | Trace::NeutralTied(one)
-            | Trace::Single { left: one, .. } => Decision::one(one.0),
-            Trace::Pair { pair, shares, .. } => {
-                Decision::pair(pair.map(|(class, _)| class), shares)
+            | Trace::Single { left: one, .. } => parts.push(part(one.0, 100.0)),
+            Trace::Several {
+                left,
+                shares,
+                reversed,
+                ..
+            } => {
+                let classes = left.iter().map(|(class, _)| *class);
+                match shares {
+                    Shares::Level(level) if reversed => {
+                        let shares = level.iter().rev();
+                        parts.extend(classes.zip(shares).map(|(c, &s)| part(c, s)));
+                    }
+                    Shares::Level(level) => {
+                        parts.extend(classes.zip(level).map(|(c, &s)| part(c, s)));
+                    }
+                    Shares::OfScores => {
+                        let scores: Vec<f64> = left.iter().map(|(_, score)| *score).collect();
+                        parts.extend(classes.zip(in_tenths(&scores)).map(|(c, s)| part(c, s)));
+                        // Less than half a tenth of a percent is nothing.
+                        parts.retain(|part| part.salience > 0.0);
+                    }
+                }
+                parts.sort_by_key(|part| part.class);
             }
         }
     }
-}
 
-/// At most two emotions with their saliences.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Decision {
-    parts: [Part; 2],
-    len: usize,
-}
-
-impl Decision {
-    const NOTHING: Self = Self {
-        parts: [Part {
-            class: 0,
-            salience: 0.0,
-        }; 2],
-        len: 0,
-    };
-
-    fn one(class: usize) -> Self {
-        let salience = 100.0;
-        Self {
-            parts: [Part { class, salience }; 2],
-            len: 1,
-        }
-    }
-
-    fn pair([first, second]: [usize; 2], shares: [f64; 2]) -> Self {
-        let part = |class, salience| Part { class, salience };
-        let mut parts = [part(first, shares[0]), part(second, shares[1])];
-        parts.sort_by_key(|part| part.class);
-        Self { parts, len: 2 }
-    }
-
-    /// In class order.
-    pub(super) fn parts(&self) -> &[Part] {
-        &self.parts[..self.len]
-    }
-
+    /// The same as a blend.
     pub(super) fn into_blend(self) -> Blend {
-        Blend::new(self.parts().to_vec())
+        let mut parts = Vec::new();
+        self.decide_into(&mut parts);
+        Blend::new(parts)
     }
 }

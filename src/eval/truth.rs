@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::filename;
 use crate::data::label::{Blend, CHALLENGE_CLASSES, Classes};
-use crate::data::metadata::Metadata;
+use crate::data::metadata::{Metadata, Reading};
 use crate::{Error, Result};
 
 /// The truth of some clips.
@@ -20,7 +20,19 @@ impl Truths {
     /// # Errors
     /// As [`Metadata::read_against`]; [`Error::Csv`] if no clip has a label.
     pub fn from_metadata(path: &Path, classes: &Classes) -> Result<Self> {
-        let metadata = Metadata::read_against(path, classes)?;
+        Self::from_metadata_with(path, classes, &Reading::default())
+    }
+
+    /// As [`Truths::from_metadata`], with the choices of a reading.
+    ///
+    /// # Errors
+    /// As [`Truths::from_metadata`].
+    pub fn from_metadata_with(
+        path: &Path,
+        classes: &Classes,
+        reading: &Reading<'_>,
+    ) -> Result<Self> {
+        let metadata = Metadata::read_against_with(path, classes, reading)?;
         let labelled = metadata.clips.into_iter();
         let clips: Vec<_> = labelled
             .filter_map(|clip| Some((clip.filename, clip.truth?)))
@@ -55,11 +67,12 @@ impl Truths {
     /// As [`Truths::from_metadata`] and [`Truths::from_names`].
     pub fn of<'a>(
         metadata: Option<&Path>,
+        reading: &Reading<'_>,
         names: impl IntoIterator<Item = &'a str>,
         classes: &Classes,
     ) -> Result<Self> {
         match metadata {
-            Some(path) => Self::from_metadata(path, classes),
+            Some(path) => Self::from_metadata_with(path, classes, reading),
             None => Self::from_names(names, classes),
         }
     }
@@ -69,12 +82,17 @@ impl Truths {
 /// where all of the metadata's are among its six, otherwise the metadata's.
 ///
 /// # Errors
-/// As [`Metadata::read`].
-pub fn classes(metadata: Option<&Path>) -> Result<Classes> {
+/// As [`Metadata::read_with`].
+pub fn classes(metadata: Option<&Path>, reading: &Reading<'_>) -> Result<Classes> {
     let Some(path) = metadata else {
         return Ok(Classes::challenge());
     };
-    let classes = Metadata::read(path, None)?.classes;
+    // A prediction may name a class that no clip of the metadata shows.
+    let reading = Reading {
+        keep_empty_classes: true,
+        ..reading.clone()
+    };
+    let classes = Metadata::read_with(path, &reading)?.classes;
     let of_challenge = |name: &String| CHALLENGE_CLASSES.contains(&name.as_str());
     Ok(if classes.names().iter().all(of_challenge) {
         Classes::challenge()
@@ -107,14 +125,26 @@ mod tests {
     #[test]
     fn a_table_of_two_of_the_challenges_classes_still_means_all_six() {
         let (_folder, path) = table("filename,mix,emotion_1\na,0,sad\nb,0,neu\n");
-        assert_eq!(classes(Some(&path)).unwrap(), Classes::challenge());
+        assert_eq!(
+            classes(Some(&path), &Reading::default()).unwrap(),
+            Classes::challenge()
+        );
         let (_folder, path) = table("filename,mix,emotion_1\na,0,awe\nb,0,joy\n");
-        assert_eq!(classes(Some(&path)).unwrap().names(), ["awe", "joy"]);
+        assert_eq!(
+            classes(Some(&path), &Reading::default()).unwrap().names(),
+            ["awe", "joy"]
+        );
     }
 
     #[test]
     fn names_that_tell_nothing_are_named() {
-        let error = Truths::of(None, ["test_0001.mov"], &Classes::challenge()).unwrap_err();
+        let error = Truths::of(
+            None,
+            &Reading::default(),
+            ["test_0001.mov"],
+            &Classes::challenge(),
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("test_0001.mov"), "{error}");
     }
 }

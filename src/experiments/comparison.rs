@@ -8,7 +8,7 @@ use super::retrain::{FinalTrials, Retrained};
 use super::score::Spread;
 use super::significance::{Significance, significances};
 use crate::baseline::{BaselineSpec, Recipe};
-use crate::config::{Config, LossConfig};
+use crate::config::{Config, LossConfig, Monitor};
 use crate::error::Result;
 use crate::eval::statistics::Resampling;
 use crate::plan::data_folder::Opened;
@@ -52,8 +52,9 @@ impl Entry {
         data: &Arc<Opened>,
         paper: Option<f64>,
     ) -> Self {
-        let encoders = data.dataset.encoders.len();
-        let kind = TrialKind::fusion(config, encoders);
+        let dataset = &data.dataset;
+        let config = &dataset.task().resolve(config);
+        let kind = TrialKind::fusion(config, dataset.encoders.len());
         Self {
             changes: config.changes_from(base),
             base_loss: Some(base.loss.clone()),
@@ -69,7 +70,8 @@ impl Entry {
         data: &Arc<Opened>,
         paper: Option<f64>,
     ) -> Self {
-        Self::new(name.into(), TrialKind::baseline(spec, recipe), data, paper)
+        let kind = TrialKind::baseline(spec, recipe, &data.dataset.task());
+        Self::new(name.into(), kind, data, paper)
     }
 
     fn new(name: String, kind: TrialKind, data: &Arc<Opened>, paper: Option<f64>) -> Self {
@@ -119,6 +121,29 @@ impl Row {
         let result = self.result.as_ref().ok()?;
         Some(result.summary.average.mean)
     }
+
+    /// Why the row is not usable, if it has a result that is not: its folds, or the model of all clips.
+    pub fn unusable(&self) -> Option<String> {
+        let result = self.result.as_ref().ok()?;
+        result.unusable().or_else(|| {
+            let Some(Ok(retrained)) = &self.retrained else {
+                return None;
+            };
+            let faults = retrained.results.iter().filter_map(|r| r.fault.as_ref());
+            let fault = faults.into_iter().find(|fault| !fault.usable)?;
+            Some(format!(
+                "{}, the model of all clips: {}",
+                self.entry.candidate.name, fault.text
+            ))
+        })
+    }
+
+    /// The task's main measure and its mean over folds and seeds, where there is a result.
+    pub fn main(&self) -> Option<(Monitor, f64)> {
+        let result = self.result.as_ref().ok()?;
+        let spread = result.summary.of_main(result.main)?;
+        Some((result.main, spread.mean))
+    }
 }
 
 impl Row {
@@ -140,14 +165,22 @@ impl Row {
     }
 }
 
-/// The index of the row with the highest validation average; of equal ones the first.
+/// The index of the row with the best mean of the task's main measure; of equal ones the first. Rows that
+/// are not usable count only where no other has a result: a training that diverged may have a lucky mean.
 pub fn best(rows: &[Row]) -> Option<usize> {
+    best_of(rows, |row| row.unusable().is_none()).or_else(|| best_of(rows, |_| true))
+}
+
+fn best_of(rows: &[Row], counts: impl Fn(&Row) -> bool) -> Option<usize> {
     let mut best: Option<(usize, f64)> = None;
     for (place, row) in rows.iter().enumerate() {
-        if let Some(average) = row.average()
-            && best.is_none_or(|(_, highest)| average > highest)
+        if let Some((main, mean)) = row.main().filter(|_| counts(row))
+            && best.is_none_or(|(_, so_far)| match main.higher_is_better() {
+                true => mean > so_far,
+                false => mean < so_far,
+            })
         {
-            best = Some((place, average));
+            best = Some((place, mean));
         }
     }
     best.map(|(place, _)| place)

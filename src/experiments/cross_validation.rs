@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::measures::MeasureSummary;
 use super::out_of_fold::{OutOfFold, pooled};
 use super::score::{Spread, median};
 use crate::artifact::checkpoint::ChosenThresholds;
-use crate::config::LossConfig;
+use crate::artifact::fault::{Fault, TrainingFault};
+use crate::config::{LossConfig, Monitor};
 use crate::data::dataset::Dataset;
 use crate::data::folds::folds;
 use crate::error::{Error, Result};
@@ -74,6 +76,13 @@ pub struct Protocol {
     pub folds: Vec<usize>,
     /// Seeds; each fold is trained once with each.
     pub seeds: Vec<u64>,
+    /// The main measure of the task, by which configurations are compared.
+    #[serde(skip, default = "average")]
+    pub main: Monitor,
+}
+
+fn average() -> Monitor {
+    Monitor::Average
 }
 
 impl Protocol {
@@ -92,12 +101,15 @@ impl Protocol {
                 path: dataset.train.metadata_path().to_owned(),
                 line: None,
                 column: Some("fold".into()),
-                reason: format!("{found}; cross-validation needs at least two folds"),
+                reason: format!(
+                    "{found}; cross-validation needs at least two folds: data.folds=K makes them, with no actor in two"
+                ),
             });
         }
         Ok(Self {
             folds,
             seeds: (0..seeds as u64).map(|i| first.wrapping_add(i)).collect(),
+            main: dataset.task().main_measure(),
         })
     }
 
@@ -111,11 +123,15 @@ impl Protocol {
 }
 
 impl Protocol {
-    /// The mean validation average of all folds and seeds: only [`Summary::average`].
-    pub(super) fn average(&self, results: &[&TrialResult]) -> Option<f64> {
-        let folds = FoldScore::of(results);
+    /// The mean of the main measure over all folds and seeds, with the sign that makes higher better.
+    pub(super) fn merit(&self, results: &[&TrialResult]) -> Option<f64> {
+        let folds = FoldScore::of(results, self.main);
         let seeds: Vec<&[FoldScore]> = folds.chunks(self.folds.len().max(1)).collect();
-        Some(Summary::of(&seeds)?.average.mean)
+        let mean = Summary::of(&seeds)?.of_main(self.main)?.mean;
+        Some(match self.main.higher_is_better() {
+            true => mean,
+            false => -mean,
+        })
     }
 }
 
@@ -138,10 +154,16 @@ pub struct FoldScore {
     pub best_epoch: usize,
     /// Number of epochs.
     pub epochs: usize,
+    /// What is wrong with the training, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<TrainingFault>,
+    /// The task's main measure, where it is not the average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<f64>,
 }
 
 impl FoldScore {
-    fn of(results: &[&TrialResult]) -> Vec<Self> {
+    fn of(results: &[&TrialResult], main: Monitor) -> Vec<Self> {
         let score = |result: &&TrialResult| Self {
             id: result.id.clone(),
             seed: result.trial.seed,
@@ -151,6 +173,8 @@ impl FoldScore {
             thresholds: result.thresholds,
             best_epoch: result.best_epoch,
             epochs: result.epochs,
+            fault: result.fault.clone(),
+            main: result.measure(main).filter(|_| main != Monitor::Average),
         };
         results.iter().map(score).collect()
     }
@@ -173,6 +197,9 @@ pub struct Summary {
     pub salience_loss: Option<Spread>,
     /// The best epoch.
     pub best_epoch: Spread,
+    /// The task's main measure, where it is not the average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<Spread>,
 }
 
 /// The results of a candidate.
@@ -192,8 +219,12 @@ pub struct CrossValidation {
     pub pooled_thresholds: ChosenThresholds,
     /// The accuracy that it reaches on them.
     pub pooled_accuracy: Accuracy,
+    /// All other measures.
+    pub measures: MeasureSummary,
     /// Median of the best epochs: how long to train on all clips.
     pub median_best_epoch: usize,
+    /// The task's main measure.
+    pub main: Monitor,
 }
 
 impl CrossValidation {
@@ -223,9 +254,44 @@ impl CrossValidation {
         Spread::of(&values)
     }
 
+    /// The trainings that went wrong, one line each.
+    pub fn faults(&self) -> Vec<String> {
+        let told = |score: &FoldScore| {
+            let fault = score.fault.as_ref()?;
+            Some(format!(
+                "fold {}, seed {}: {}",
+                score.fold, score.seed, fault.text
+            ))
+        };
+        self.folds.iter().filter_map(told).collect()
+    }
+
+    /// Why the whole is not usable, if it is not: a fold diverged and left no usable weights, or no fold
+    /// is better than a constant answer.
+    pub fn unusable(&self) -> Option<String> {
+        let bad = |wanted: Fault| {
+            let folds = self.folds.iter().filter_map(|score| score.fault.as_ref());
+            let folds = folds.filter(move |fault| !fault.usable && fault.fault == wanted);
+            folds.count()
+        };
+        let (diverged, stuck) = (bad(Fault::Diverged), bad(Fault::Stuck));
+        let all = self.folds.len();
+        let name = &self.candidate.name;
+        if diverged > 0 {
+            return Some(format!(
+                "{name}: training diverged in {diverged} of {all} trials, so the scores are not usable; the notes above have the figures"
+            ));
+        }
+        (all > 0 && stuck == all).then(|| {
+            format!(
+                "{name}: none of {all} trials is better than an answer that never changes; the notes above have the figures"
+            )
+        })
+    }
+
     fn of(candidate: &Candidate, protocol: &Protocol, results: &[&TrialResult]) -> Result<Self> {
         let dataset = &candidate.data.dataset;
-        let folds = FoldScore::of(results);
+        let folds = FoldScore::of(results, protocol.main);
         let of_one_seed = protocol.folds.len().max(1);
         let out_of_fold: Vec<OutOfFold> = results
             .chunks(of_one_seed)
@@ -251,8 +317,10 @@ impl CrossValidation {
             .ok_or_else(nothing)?;
         Ok(Self {
             candidate: candidate.clone(),
+            main: protocol.main,
             summary: Summary::of(&seeds).ok_or_else(nothing)?,
             by_seed,
+            measures: MeasureSummary::of(&out_of_fold, &dataset.classes)?,
             out_of_fold,
             pooled_thresholds,
             pooled_accuracy,
@@ -284,6 +352,15 @@ impl Summary {
             presence_loss: loss(|losses| losses.presence),
             salience_loss: loss(|losses| losses.salience),
             best_epoch: spread(&|score| Some(score.best_epoch as f64))?,
+            main: spread(&|score| score.main),
         })
+    }
+
+    /// The task's main measure, which is `main`; none where no fold has it.
+    pub fn of_main(&self, main: Monitor) -> Option<&Spread> {
+        match main {
+            Monitor::Average => Some(&self.average),
+            _ => self.main.as_ref(),
+        }
     }
 }

@@ -10,6 +10,7 @@ pub mod baselines;
 pub mod comparison;
 pub mod cross_validate;
 pub mod cross_validation;
+pub mod measures;
 pub(crate) mod out_of_fold;
 pub(crate) mod paper;
 pub mod repro;

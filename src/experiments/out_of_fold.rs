@@ -7,15 +7,12 @@ use crate::data::dataset::Dataset;
 use crate::data::folds::fold;
 use crate::data::label::Blend;
 use crate::error::{Error, Result};
-use crate::eval::grid::Grid;
 use crate::eval::metrics::Accuracy;
 use crate::eval::probabilities::ProbabilityTable;
-use crate::eval::rules::Rules;
-use crate::eval::thresholds::Searcher;
 use crate::plan::result::TrialResult;
 use crate::plan::trial::TrialKind;
 use crate::predict::clip_scores::ScoreRows;
-use crate::predict::decoding::{PRESENCE_WEIGHT, choose};
+use crate::predict::decoding::{choose, choose_on_rows};
 
 /// Out-of-fold scores of one seed, clips in the order of the metadata.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,7 +83,7 @@ impl OutOfFold {
                 return Err(unfit("its result has other clips than its fold"));
             }
             let decoder = result.decoder();
-            let aligned = scores.rows.aligned(decoder.alpha)?;
+            let aligned = scores.rows.aligned(decoder.alignment)?;
             let decided = decoder.decode(aligned.view(), &dataset.classes)?;
             for (row, (place, decided)) in places.into_iter().zip(decided).enumerate() {
                 let truth = dataset.train.clips[place].truth.clone();
@@ -155,8 +152,8 @@ impl OutOfFold {
     }
 }
 
-/// Chooses one setting of (t_p, t_s, α) on the out-of-fold scores of all seeds together, and returns the
-/// accuracy that it reaches on them.
+/// Chooses one setting of the thresholds and exponents on the out-of-fold scores of all seeds together, and
+/// returns the accuracy that it reaches on them.
 ///
 /// # Errors
 /// As [`choose`].
@@ -194,19 +191,6 @@ pub fn pooled(
             &truths,
         );
     }
-    let rules = Rules::of(&decode);
-    let searcher = Searcher {
-        rules,
-        grid: &Grid::for_rules(rules),
-        presence_weight: PRESENCE_WEIGHT,
-        classes: &dataset.classes,
-    };
-    let best = searcher.search(first.view(), &truths)?.best;
-    let chosen = ChosenThresholds {
-        presence: best.thresholds.presence,
-        salience: best.thresholds.salience,
-        alpha: crate::eval::align::USUAL_ALPHA,
-        searched: true,
-    };
-    Ok((chosen, best.accuracy))
+    let (chosen, cell) = choose_on_rows(&decode, &dataset.classes, first.view(), &truths)?;
+    Ok((chosen, cell.accuracy))
 }

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
 use crate::plan::result::TrialResult;
-use crate::plan::trial::{Trial, TrialKind};
+use crate::plan::trial::{BaselineKind, Trial, TrialKind};
 
 /// A cross-validated configuration, trained on everything.
 #[derive(Clone, Debug)]
@@ -45,8 +45,11 @@ fn final_candidate(validated: &CrossValidation) -> (Candidate, Vec<String>) {
         TrialKind::Fusion(config) => final_fusion(config, epochs, validated),
         TrialKind::Baseline(baseline) => {
             let recipe = baseline.recipe.map(|recipe| Recipe { epochs, ..recipe });
-            let kind = TrialKind::baseline(&baseline.spec, &recipe.unwrap_or_default());
-            (kind, Vec::new())
+            let baseline = BaselineKind {
+                recipe,
+                ..baseline.clone()
+            };
+            (TrialKind::Baseline(baseline), Vec::new())
         }
     };
     let candidate = Candidate {
@@ -71,6 +74,7 @@ fn final_fusion(
     config.decode.presence_threshold = Some(thresholds.presence);
     config.decode.salience_threshold = Some(thresholds.salience);
     config.decode.alpha = Some(thresholds.alpha);
+    config.decode.beta = Some(thresholds.beta);
     if config.uda.enabled {
         if dataset.test.is_none() {
             config.uda.enabled = false;

@@ -73,7 +73,8 @@ pub trait Study: Clone + Serialize + DeserializeOwned {
 /// The setup of a study: a configuration, the data, and the folds and seeds to train with.
 #[derive(Debug)]
 pub struct Setup {
-    /// The configuration, or the base configuration of a study that varies it.
+    /// The configuration, or the base configuration of a study that varies it, with `auto` replaced by what
+    /// the training labels need.
     pub config: Config,
     /// The data folder, for configurations that select other encoders or classes.
     pub folder: DataFolder,
@@ -92,6 +93,7 @@ impl Setup {
         let folder = DataFolder::new(data);
         let data = folder.open(&config.data)?;
         let protocol = Protocol::of(&data.dataset, config.train.seed, seeds.get())?;
+        let config = data.dataset.task().resolve(&config);
         Ok(Self {
             config,
             folder,

@@ -28,7 +28,7 @@ pub struct TestOutcome {
 
 impl TestOutcome {
     /// The predictions of one model, or of the mean of the probabilities of several, aligned with the same
-    /// α. `None` without a test split.
+    /// exponents. `None` without a test split.
     ///
     /// # Errors
     /// [`Error::Data`] for a result that does not fit the data set; as [`Dataset::test_truths`].
@@ -55,7 +55,10 @@ impl TestOutcome {
                 ))
             };
             let scores = result.test.as_ref().filter(|scores| scores.clips == names);
-            let aligned = scores.ok_or_else(unfit)?.rows.aligned(thresholds.alpha)?;
+            let aligned = scores
+                .ok_or_else(unfit)?
+                .rows
+                .aligned(thresholds.alignment())?;
             match &mut sum {
                 None => sum = Some(aligned),
                 Some(sum) => *sum += &aligned,

@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::trial::Trial;
 use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::fault::TrainingFault;
 use crate::artifact::history::EpochRecord;
 use crate::baseline::BaselineEpoch;
+use crate::config::Monitor;
 use crate::error::{Error, Result};
 use crate::eval::decoder::Decoder;
 use crate::eval::metrics::Accuracy;
+use crate::eval::objective::Objective;
 use crate::predict::clip_scores::ClipScores;
 use crate::predict::score::MeanLosses;
 
@@ -41,6 +44,9 @@ pub struct TrialResult {
     pub losses: Option<MeanLosses>,
     /// Kullback-Leibler divergence of the scores from the truth at the best epoch.
     pub kl: Option<f64>,
+    /// Mean overlap of labels and decoded shares there; absent for tasks that do not follow it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<f64>,
     /// How the scores are decoded.
     pub thresholds: ChosenThresholds,
     /// Official counts on the held-out fold at these thresholds.
@@ -56,6 +62,9 @@ pub struct TrialResult {
     /// All epochs of a baseline; absent otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baseline_history: Vec<BaselineEpoch>,
+    /// What is wrong with the training, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<TrainingFault>,
     /// The warnings for the user.
     pub warnings: Vec<String>,
 }
@@ -64,6 +73,30 @@ impl TrialResult {
     /// How the trial's scores become emotions.
     pub fn decoder(&self) -> Decoder {
         self.thresholds.decoder(&self.trial.kind.decode())
+    }
+
+    /// A measure of the held-out fold at the best epoch; none where it is undefined or was not taken.
+    pub fn measure(&self, measure: Monitor) -> Option<f64> {
+        match measure {
+            Monitor::Auto | Monitor::Average => Some(self.accuracy?.average()),
+            Monitor::Presence => self.accuracy?.presence(),
+            Monitor::Salience => self.accuracy?.salience(),
+            Monitor::Loss => self.losses.map(|losses| losses.task),
+            Monitor::Overlap => self.overlap,
+            Monitor::Kl => self.kl,
+        }
+    }
+
+    /// The measure that the trial's thresholds were chosen by, with its name: `average 0.3210`. None
+    /// without a held-out fold.
+    pub fn headline(&self) -> Option<String> {
+        let accuracy = self.accuracy?;
+        let measure = match Objective::of(&self.trial.kind.decode()).measure() {
+            Monitor::Average if accuracy.salience().is_none() => Monitor::Presence,
+            measure => measure,
+        };
+        let value = self.measure(measure)?;
+        Some(format!("{} {value:.4}", measure.name()))
     }
 
     /// Writes the file atomically.

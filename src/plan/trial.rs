@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::baseline::{BaselineSpec, Recipe};
 use crate::config::Config;
-use crate::config::{DecodeConfig, TrainConfig};
+use crate::config::{DecodeConfig, DecodeRules, MaxEmotions, Proportions, TrainConfig};
+use crate::data::task::Task;
 use crate::error::{Error, Result};
 use crate::kernels::micro::kernel_name;
 use crate::train::run::PROGRAM;
@@ -42,19 +43,37 @@ pub struct BaselineKind {
     pub spec: BaselineSpec,
     /// How its classifier is trained; `None` for a trivial baseline.
     pub recipe: Option<Recipe>,
+    /// How its scores become emotions; none: by the challenge's rules into the challenge's sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decode: Option<DecodeConfig>,
+}
+
+/// By the challenge's rules into the challenge's sets.
+fn challenge() -> DecodeConfig {
+    DecodeConfig {
+        rules: DecodeRules::Challenge,
+        beta: Some(1.0),
+        max_emotions: MaxEmotions::CHALLENGE,
+        proportions: Proportions::challenge(),
+        ..DecodeConfig::default()
+    }
 }
 
 impl TrialKind {
-    /// A baseline.
-    pub fn baseline(spec: &BaselineSpec, recipe: &Recipe) -> Self {
+    /// A baseline for a task.
+    pub fn baseline(spec: &BaselineSpec, recipe: &Recipe, task: &Task) -> Self {
+        let decode = spec.decode(task);
         TrialKind::Baseline(BaselineKind {
             spec: spec.clone(),
             recipe: spec.is_random().then_some(*recipe),
+            decode: (decode != challenge()).then_some(decode),
         })
     }
 
     /// The fusion model for a data set with this many encoders. Settings that do not change the result are
     /// normalised, so that equal trials have equal names: `train.checkpoint_seconds` is the default, and
+    /// `model.top_k` at most the number of encoders. Nothing in the configuration may be `auto`
+    /// ([`Task::resolve`]), or its scores are decoded as the challenge's.
     pub fn fusion(config: &Config, encoders: usize) -> Self {
         let mut config = config.clone();
         config.train.checkpoint_seconds = TrainConfig::default().checkpoint_seconds;
@@ -99,7 +118,7 @@ impl TrialKind {
     pub fn decode(&self) -> DecodeConfig {
         match self {
             TrialKind::Fusion(config) => config.decode.clone(),
-            TrialKind::Baseline(baseline) => baseline.spec.decode(),
+            TrialKind::Baseline(baseline) => baseline.decode.clone().unwrap_or_else(challenge),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::label::{Blend, Classes};
 use crate::error::Result;
-use crate::eval::align::align;
+use crate::eval::align::{Alignment, align};
 use crate::eval::decoder::Decoder;
 
 /// The scores of clips, in full precision.
@@ -35,14 +35,14 @@ pub enum ScoreRows {
 }
 
 impl ScoreRows {
-    /// The scores to decode: the heads aligned with α (paper eq. 14), or the distribution itself.
+    /// The scores to decode: the heads aligned (paper eq. 14), or the distribution itself.
     ///
     /// # Errors
     /// As [`align`].
-    pub fn aligned(&self, alpha: f64) -> Result<Array2<f64>> {
+    pub fn aligned(&self, alignment: Alignment) -> Result<Array2<f64>> {
         match self {
             ScoreRows::Heads { presence, salience } => {
-                align(presence.view(), salience.view(), alpha)
+                align(presence.view(), salience.view(), alignment)
             }
             ScoreRows::Distribution(rows) => Ok(rows.clone()),
         }
@@ -53,7 +53,7 @@ impl ScoreRows {
     /// # Errors
     /// As [`align`] and [`Decoder::decode`].
     pub fn decoded(&self, decoder: &Decoder, classes: &Classes) -> Result<Vec<Blend>> {
-        decoder.decode(self.aligned(decoder.alpha)?.view(), classes)
+        decoder.decode(self.aligned(decoder.alignment)?.view(), classes)
     }
 }
 
@@ -99,7 +99,7 @@ mod tests {
         let one = ScoreRows::Distribution(rows.clone());
         let text = serde_json::to_string(&one).unwrap();
         assert_eq!(serde_json::from_str::<ScoreRows>(&text).unwrap(), one);
-        assert_eq!(one.aligned(2.0).unwrap(), rows);
+        assert_eq!(one.aligned(2.0.into()).unwrap(), rows);
         let ragged = r#"{"distribution": [[1.0], [1.0, 2.0]]}"#;
         assert!(serde_json::from_str::<ScoreRows>(ragged).is_err());
     }

@@ -206,7 +206,7 @@ impl Predictor {
             net: &self.net,
             stats: self.stats.as_deref(),
             dropped,
-            alpha: self.description.thresholds.alpha,
+            alignment: self.description.thresholds.alignment(),
         }
     }
 

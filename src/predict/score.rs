@@ -9,7 +9,7 @@ use crate::data::batch::{Rows, soft_labels};
 use crate::data::dataset::Split;
 use crate::data::standardise::ColumnStats;
 use crate::error::{Error, Result};
-use crate::eval::align::align;
+use crate::eval::align::{Alignment, align};
 use crate::kernels::pack::StoredRows;
 use crate::model::heads::{presence_probabilities, salience_probabilities};
 use crate::model::{Evaluation, FusionNet};
@@ -76,8 +76,8 @@ pub(crate) struct Scoring<'a> {
     pub(crate) stats: Option<&'a [ColumnStats]>,
     /// Which encoders are left out of every clip; encoders beyond the end are not.
     pub(crate) dropped: &'a [bool],
-    /// α of eq. 14.
-    pub(crate) alpha: f64,
+    /// α and β of eq. 14.
+    pub(crate) alignment: Alignment,
 }
 
 impl Scoring<'_> {
@@ -106,7 +106,7 @@ impl Scoring<'_> {
             let presence = presence_probabilities(found.presence_logits.view()).mapv(f64::from);
             let salience = salience_probabilities(found.salience_logits.view()).mapv(f64::from);
             let scores = Scores {
-                aligned: align(presence.view(), salience.view(), self.alpha)?,
+                aligned: align(presence.view(), salience.view(), self.alignment)?,
                 presence,
                 salience,
                 gate_weights: found.gate_weights.mapv(f64::from),

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::cells::{seeds, without_result};
 use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
-use super::{cross_validation, final_model, significance};
+use super::{cross_validation, final_model, main_measure, measures, significance};
+use crate::config::Monitor;
 use crate::error::Result;
 use crate::experiments::CrossValidation;
 use crate::experiments::ablate::{Ablate, Ablation};
@@ -55,6 +56,20 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
         "Mean ± sample standard deviation over folds; thresholds chosen on each fold, as in the paper."
             .into(),
     );
+    for row in rows {
+        let faults = row
+            .result
+            .as_ref()
+            .map_or_else(|_| Vec::new(), |found| found.faults());
+        if let Some(first) = faults.first() {
+            let name = &row.entry.candidate.name;
+            let count = faults.len();
+            table.notes.push(format!(
+                "{name}, {count} faulty trainings, such as {first}."
+            ));
+        }
+    }
+    main_measure::note(&mut table, optional.main);
     table.notes.extend(significance::notes(rows));
     if optional.of_the_paper {
         table.notes.push(PAPER.into());
@@ -84,6 +99,8 @@ struct Optional {
     tested: bool,
     of_the_paper: bool,
     other_losses: bool,
+    /// The main measure of the rows.
+    main: Monitor,
 }
 
 impl Optional {
@@ -97,6 +114,7 @@ impl Optional {
             tested: rows.iter().any(|row| row.retrained.is_some()),
             of_the_paper: rows.iter().any(|row| row.entry.paper.is_some()),
             other_losses: rows.iter().any(Row::has_other_loss),
+            main: main_measure::of_rows(rows),
         }
     }
 
@@ -109,6 +127,7 @@ impl Optional {
             ("acc_salience", "ACC_salience"),
             ("average", "Average"),
         ];
+        columns.extend(main_measure::column(self.main));
         if self.several_seeds {
             columns.push(("average_over_seeds", "Average, over seeds"));
         }
@@ -152,13 +171,16 @@ fn scores(found: &CrossValidation, optional: Optional) -> Vec<Cell> {
     let mut cells = vec![
         Cell::spread(summary.acc_presence.as_ref(), false),
         Cell::spread(summary.acc_salience.as_ref(), false),
-        Cell::spread(Some(&summary.average), false),
+        main_measure::average(summary, false),
     ];
+    if main_measure::column(optional.main).is_some() {
+        cells.push(Cell::spread(summary.main.as_ref(), false));
+    }
     if optional.several_seeds {
-        cells.push(Cell::spread(Some(&summary.average), true));
+        cells.push(main_measure::average(summary, true));
     }
     cells.extend([
-        Cell::number(found.pooled_accuracy.average()),
+        Cell::number(found.pooled_accuracy.defined_average()),
         Cell::spread(summary.task_loss.as_ref(), false),
         Cell::Count(found.median_best_epoch as u64),
         Cell::Count((found.folds.len() / found.by_seed.len().max(1)) as u64),
@@ -184,6 +206,7 @@ pub fn json(rows: &[Row]) -> Value {
             let mut value = cross_validation::json(found, row.significance.as_ref());
             value["changes"] = json!(row.entry.changes);
             value["paper"] = json!(row.entry.paper);
+            value["measures"] = measures::json_of_folds(found);
             if let Some(retrained) = &row.retrained {
                 value["final"] = final_model::json_of(retrained);
             }
@@ -208,40 +231,57 @@ pub(super) fn changes(entry: &Entry) -> String {
     }
 }
 
-/// Writes STEM.csv, tables.md and STEM.json into a folder and returns their paths.
+/// Writes STEM.csv, measures.csv, tables.md and STEM.json into a folder and returns their paths. The
+/// first of the tables is STEM.csv.
 ///
 /// # Errors
 /// [`crate::Error::Write`].
-pub fn write(stem: &str, table: &Table, value: &Value, folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn write(stem: &str, found: &StudyTables, rows: &[Row], folder: &Path) -> Result<Vec<PathBuf>> {
     let names = [
         format!("{stem}.csv"),
         "tables.md".into(),
         format!("{stem}.json"),
     ];
     let [csv, markdown, json] = names.map(|name| folder.join(name));
-    table.write_csv(&csv)?;
-    write_markdown(&markdown, &[table])?;
+    if let Some(table) = found.tables.first() {
+        table.write_csv(&csv)?;
+    }
+    let measures = measures::write_rows(rows, folder)?;
+    write_markdown(&markdown, &found.tables.iter().collect::<Vec<_>>())?;
     // Last: its presence marks the folder as complete.
-    write_json(&json, value)?;
-    Ok(vec![csv, markdown, json])
+    write_json(&json, &found.json)?;
+    Ok(vec![csv, measures, markdown, json])
 }
 
 impl StudyReport for Ablate {
+    fn unusable(&self, found: &Ablation) -> Option<String> {
+        found.rows.first()?.unusable()
+    }
+
     fn tables(&self, found: &Ablation) -> std::result::Result<StudyTables, String> {
         let mut table = table("Ablations, validation", &found.rows);
         note_unchanged(&mut table, &found.unchanged);
         Ok(StudyTables {
             json: json!({ "table": table.json(), "rows": json(&found.rows) }),
-            tables: vec![table],
+            tables: vec![table, measures::comparison(&found.rows)],
         })
     }
 
-    fn write(&self, _: &Ablation, found: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
-        write("ablation", &found.tables[0], &found.json, to.path())
+    fn write(
+        &self,
+        ablation: &Ablation,
+        found: &StudyTables,
+        to: &PlanFolder,
+    ) -> Result<Vec<PathBuf>> {
+        write("ablation", found, &ablation.rows, to.path())
     }
 }
 
 impl StudyReport for CompareBaselines {
+    fn unusable(&self, found: &ComparedBaselines) -> Option<String> {
+        found.rows.first()?.unusable()
+    }
+
     fn notes(&self, state: &ComparingBaselines) -> Vec<String> {
         let left_out = state.left_out().iter();
         left_out.map(|row| format!("left out, {row}")).collect()
@@ -259,16 +299,16 @@ impl StudyReport for CompareBaselines {
                 "rows": json(&found.rows),
                 "left_out": found.left_out,
             }),
-            tables: vec![table],
+            tables: vec![table, measures::comparison(&found.rows)],
         })
     }
 
     fn write(
         &self,
-        _: &ComparedBaselines,
+        compared: &ComparedBaselines,
         found: &StudyTables,
         to: &PlanFolder,
     ) -> Result<Vec<PathBuf>> {
-        write("baseline", &found.tables[0], &found.json, to.path())
+        write("baseline", found, &compared.rows, to.path())
     }
 }

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
-use super::{final_model, significance};
+use super::{final_model, main_measure, measures, significance};
 use crate::artifact::checkpoint::ChosenThresholds;
+use crate::config::Monitor;
 use crate::error::Result;
 use crate::eval::metrics::Accuracy;
 use crate::eval::submission::Predictions;
@@ -38,18 +39,22 @@ pub fn folds(found: &CrossValidation) -> Table {
         ("blends", "Blends"),
         ("trial", "Trial"),
     ];
+    let columns = with_main(&columns, found.main);
     let mut table = Table::new(
         format!("Cross-validation: {}", found.candidate.name),
         &columns,
     );
     for score in &found.folds {
         let losses = score.losses;
-        table.row(vec![
+        let mut cells = vec![
             Cell::Count(score.seed),
             Cell::Count(score.fold as u64),
             Cell::number(score.accuracy.presence()),
             Cell::number(score.accuracy.salience()),
-            Cell::number(score.accuracy.average()),
+            Cell::number(score.accuracy.defined_average()),
+        ];
+        cells.extend(main_measure::column(found.main).map(|_| Cell::number(score.main)));
+        cells.extend([
             Cell::number(losses.map(|losses| losses.task)),
             Cell::number(losses.map(|losses| losses.presence)),
             Cell::number(losses.map(|losses| losses.salience)),
@@ -62,8 +67,23 @@ pub fn folds(found: &CrossValidation) -> Table {
             Cell::Count(score.accuracy.blends as u64),
             Cell::text(&score.id),
         ]);
+        table.row(cells);
     }
+    table.notes.extend(found.faults());
     table
+}
+
+/// The columns with that of the main measure behind the average.
+fn with_main(
+    columns: &[(&'static str, &'static str)],
+    main: Monitor,
+) -> Vec<(&'static str, &'static str)> {
+    let mut all = Vec::new();
+    for &column in columns {
+        all.push(column);
+        all.extend(main_measure::column(main).filter(|_| column.0 == "average"));
+    }
+    all
 }
 
 /// The summary over all folds and seeds: means and spreads, and the pooled thresholds.
@@ -81,48 +101,50 @@ pub fn summary(found: &CrossValidation) -> Table {
         ("salience_loss", "Salience loss"),
         ("best_epoch", "Best epoch"),
     ];
+    let (columns, main) = (with_main(&columns, found.main), found.main);
     let mut table = Table::new(format!("Summary: {}", found.candidate.name), &columns);
     let several = found.by_seed.len() > 1;
     for (seed, summary) in found.by_seed.iter().filter(|_| several) {
         table.row(means(
             format!("each fold's, seed {seed}: mean ± std over folds"),
-            summary,
+            (summary, main),
             false,
         ));
     }
     table.row(means(
         "each fold's: mean ± std over folds".into(),
-        &found.summary,
+        (&found.summary, main),
         false,
     ));
     if several {
         table.row(means(
             "each fold's: mean ± std over seeds".into(),
-            &found.summary,
+            (&found.summary, main),
             true,
         ));
     }
     table.row(pooled(
         "each fold's, all clips in one count",
-        &found.accuracy(),
+        (&found.accuracy(), main),
         None,
     ));
     table.row(pooled(
         "one setting, chosen on all out-of-fold scores",
-        &found.pooled_accuracy,
+        (&found.pooled_accuracy, main),
         Some(&found.pooled_thresholds),
     ));
     if found.summary.acc_salience.is_none() {
         table.notes.push(
-            "No clip shows exactly two emotions: ACC_salience is undefined and counts as 0 in the average."
+            "No clip shows exactly two emotions: ACC_salience and the average are undefined."
                 .into(),
         );
     }
+    main_measure::note(&mut table, main);
     table
 }
 
 /// Means and spreads over folds or seeds.
-fn means(name: String, summary: &Summary, over_seeds: bool) -> Vec<Cell> {
+fn means(name: String, (summary, main): (&Summary, Monitor), over_seeds: bool) -> Vec<Cell> {
     let spread = |spread: Option<_>| Cell::spread(spread, over_seeds);
     let std = |spread: &Spread| {
         if over_seeds {
@@ -131,11 +153,14 @@ fn means(name: String, summary: &Summary, over_seeds: bool) -> Vec<Cell> {
             spread.std_folds
         }
     };
-    vec![
+    let mut cells = vec![
         Cell::Text(name),
         spread(summary.acc_presence.as_ref()),
         spread(summary.acc_salience.as_ref()),
-        spread(Some(&summary.average)),
+        main_measure::average(summary, over_seeds),
+    ];
+    cells.extend(main_measure::column(main).map(|_| spread(summary.main.as_ref())));
+    cells.extend([
         Cell::Empty,
         Cell::Empty,
         Cell::Empty,
@@ -143,19 +168,27 @@ fn means(name: String, summary: &Summary, over_seeds: bool) -> Vec<Cell> {
         spread(summary.presence_loss.as_ref()),
         spread(summary.salience_loss.as_ref()),
         Cell::Spread(summary.best_epoch.mean, std(&summary.best_epoch), 1),
-    ]
+    ]);
+    cells
 }
 
 /// What pooled thresholds reach.
-fn pooled(name: &str, accuracy: &Accuracy, thresholds: Option<&ChosenThresholds>) -> Vec<Cell> {
+fn pooled(
+    name: &str,
+    (accuracy, main): (&Accuracy, Monitor),
+    thresholds: Option<&ChosenThresholds>,
+) -> Vec<Cell> {
     let threshold = |value: fn(&ChosenThresholds) -> f64, digits| {
         thresholds.map_or(Cell::Empty, |t| Cell::Number(value(t), digits))
     };
-    vec![
+    let mut cells = vec![
         Cell::text(name),
         Cell::number(accuracy.presence()),
         Cell::number(accuracy.salience()),
-        Cell::number(accuracy.average()),
+        Cell::number(accuracy.defined_average()),
+    ];
+    cells.extend(main_measure::column(main).map(|_| Cell::Empty));
+    cells.extend([
         threshold(|t| t.presence, 3),
         threshold(|t| t.salience, 3),
         threshold(|t| t.alpha, 2),
@@ -163,7 +196,8 @@ fn pooled(name: &str, accuracy: &Accuracy, thresholds: Option<&ChosenThresholds>
         Cell::Empty,
         Cell::Empty,
         Cell::Empty,
-    ]
+    ]);
+    cells
 }
 
 /// Everything except the out-of-fold scores, as JSON.
@@ -191,8 +225,8 @@ pub fn json(found: &CrossValidation, significance: Option<&Significance>) -> Val
     })
 }
 
-/// Writes `summary.json`, `folds.csv`, `summary.csv`, `tables.md` and the out-of-fold predictions and
-/// probabilities into a folder, and returns their paths.
+/// Writes `summary.json`, `folds.csv`, `summary.csv`, `measures.csv`, `measures.json`, `tables.md` and
+/// the out-of-fold predictions and probabilities into a folder, and returns their paths.
 ///
 /// # Errors
 /// [`crate::Error::Write`].
@@ -211,7 +245,8 @@ pub fn write(
     folds.write_csv(&path("folds.csv".into()))?;
     summary.write_csv(&path("summary.csv".into()))?;
     let significance_table = significance.map(|of_one| significance::table(found, of_one));
-    let tables: Vec<&Table> = [&summary, &folds]
+    let measures_table = measures::table(found);
+    let tables: Vec<&Table> = [&summary, &folds, &measures_table]
         .into_iter()
         .chain(&significance_table)
         .collect();
@@ -232,18 +267,25 @@ pub fn write(
         table.write_csv(&path(format!("{stem}.csv")))?;
         table.write_npz(&path(format!("{stem}.npz")))?;
     }
+    written.extend(measures::write(found, folder)?);
     // Last: its presence marks the folder as complete.
-    write_json(&path("summary.json".into()), &json(found, significance))?;
+    written.push(folder.join("summary.json"));
+    write_json(&folder.join("summary.json"), &json(found, significance))?;
     Ok(written)
 }
 
 impl StudyReport for CrossValidate {
+    fn unusable(&self, row: &Row) -> Option<String> {
+        row.unusable()
+    }
+
     fn tables(&self, row: &Row) -> std::result::Result<StudyTables, String> {
         let found = row.result.as_ref().map_err(Clone::clone)?;
         let mut value = json(found, row.significance.as_ref());
-        let mut tables = vec![summary(found), folds(found)];
+        let mut tables = vec![summary(found), folds(found), measures::table(found)];
         let intervals = row.significance.iter();
         tables.extend(intervals.map(|of_one| significance::table(found, of_one)));
+        value["measures"] = measures::json_of_folds(found);
         if let Some(Ok(retrained)) = &row.retrained {
             value["final"] = final_model::json(retrained);
             tables.push(final_model::table(retrained));

@@ -142,7 +142,7 @@ pub fn test_cells(tests: &[TestOutcome]) -> [Cell; 3] {
     [
         cell(&Accuracy::presence),
         cell(&Accuracy::salience),
-        cell(&|accuracy| Some(accuracy.average())),
+        cell(&Accuracy::defined_average),
     ]
 }
 

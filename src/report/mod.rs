@@ -11,6 +11,8 @@ pub mod figure;
 pub mod final_model;
 #[cfg(feature = "cli")]
 pub mod inspection_figure;
+mod main_measure;
+pub mod measures;
 #[cfg(feature = "cli")]
 pub mod page;
 #[cfg(feature = "cli")]

@@ -176,6 +176,10 @@ impl StudyReport for Reproduce {
         })
     }
 
+    fn unusable(&self, found: &Reproduced) -> Option<String> {
+        found.models.first()?.unusable()
+    }
+
     fn write(&self, found: &Reproduced, _: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
         write(found, to)
     }

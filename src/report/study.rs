@@ -43,6 +43,11 @@ pub trait StudyReport: Study {
         Vec::new()
     }
 
+    /// Why the result of the study is not usable, if it is not: training diverged, or learned nothing.
+    fn unusable(&self, _findings: &Self::Findings) -> Option<String> {
+        None
+    }
+
     /// The file of the configuration that the study chose, by its name in the folder.
     fn chosen_configuration(&self) -> Option<&'static str> {
         None

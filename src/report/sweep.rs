@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::comparison;
+use super::measures;
 use super::study::{StudyReport, StudyTables};
 use super::table::Table;
 use crate::error::Result;
@@ -22,7 +23,9 @@ pub fn table(found: &Swept, search: Search) -> Table {
         Search::Tpe(count) => format!("{count} by TPE"),
     };
     let mut table = comparison::table(&format!("Sweep ({how}), validation"), &found.rows);
-    if let Some(best) = found.best {
+    if let Some(best) = found.best
+        && let Some((main, _)) = found.rows[best].main()
+    {
         let row = &found.rows[best];
         let name = &row.entry.candidate.name;
         let verdict = row.significance.as_ref().and_then(Significance::verdict);
@@ -31,7 +34,12 @@ pub fn table(found: &Swept, search: Search) -> Table {
             _ => "",
         };
         table.notes.push(format!(
-            "Highest average: {name}. It was chosen as the best of {} on these clips, so its score is optimistically biased.{unproven}",
+            "{} {}: {name}. It was chosen as the best of {} on these clips, so its score is optimistically biased.{unproven}",
+            match main.higher_is_better() {
+                true => "Highest",
+                false => "Lowest",
+            },
+            main.name(),
             found.rows.len()
         ));
     }
@@ -73,11 +81,20 @@ fn tables(found: &Swept, search: Search) -> StudyTables {
     let table = table(found, search);
     StudyTables {
         json: json(found, &table),
-        tables: vec![table],
+        tables: vec![table, measures::comparison(&found.rows)],
     }
 }
 
+/// Why the best configuration is not usable, if it is not.
+fn unusable(found: &Swept) -> Option<String> {
+    found.rows[found.best?].unusable()
+}
+
 impl StudyReport for Sweep {
+    fn unusable(&self, found: &Swept) -> Option<String> {
+        unusable(found)
+    }
+
     fn notes(&self, state: &Searching) -> Vec<String> {
         state.same().to_vec()
     }
@@ -86,12 +103,16 @@ impl StudyReport for Sweep {
         Ok(tables(found, self.search))
     }
 
-    fn write(&self, _: &Swept, found: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
-        comparison::write("sweep", &found.tables[0], &found.json, to.path())
+    fn write(&self, swept: &Swept, found: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
+        comparison::write("sweep", found, &swept.rows, to.path())
     }
 }
 
 impl StudyReport for Tune {
+    fn unusable(&self, found: &Swept) -> Option<String> {
+        unusable(found)
+    }
+
     fn notes(&self, state: &Searching) -> Vec<String> {
         state.same().to_vec()
     }
@@ -102,16 +123,20 @@ impl StudyReport for Tune {
 
     /// Writes the chosen configuration too, unless a trial failed: then another might have won.
     fn write(&self, swept: &Swept, found: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
-        let mut files = comparison::write("tune", &found.tables[0], &found.json, to.path())?;
+        let mut files = comparison::write("tune", found, &swept.rows, to.path())?;
         let Some(best) = swept.best.filter(|_| swept.is_complete()) else {
             return Ok(files);
         };
         let row = &swept.rows[best];
+        let Some((main, mean)) = row.main() else {
+            return Ok(files);
+        };
         let comment = format!(
-            "Chosen by `blendfuse tune` among {}: {}\nvalidation average {:.4}",
+            "Chosen by `blendfuse tune` among {}: {}\nvalidation {} {:.4}",
             swept.rows.len(),
             row.entry.candidate.name,
-            row.average().unwrap_or_default(),
+            main.name(),
+            mean,
         );
         let path = to.path().join(CHOSEN);
         write_config(&path, &swept.tried[best].config, &comment)?;

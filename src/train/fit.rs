@@ -9,12 +9,15 @@ use super::progress::{PartOfEpoch, Progress, record};
 use super::run::{Observer, Outcome, PROGRAM, Run};
 use super::state::{self, LoopState};
 use super::step::StepLosses;
+use super::usability::{ConstantAnswer, fault_of};
 use super::validation::Validation;
-use crate::artifact::checkpoint::{ChosenThresholds, Description, FORMAT_VERSION};
-use crate::artifact::history;
+use crate::artifact::checkpoint::{ChosenThresholds, Description};
+use crate::artifact::fault::TrainingFault;
+use crate::artifact::history::{self, EpochRecord};
 use crate::artifact::manifest::Manifest;
 use crate::artifact::run_dir::Files;
 use crate::artifact::weights_file::save_weights;
+use crate::config::Config;
 use crate::data::batch::Batch;
 use crate::error::{Error, Result};
 use crate::nn::{Plateau, PlateauConfig};
@@ -23,6 +26,14 @@ use crate::predict::decoding::unsearched;
 /// How often the history on disk follows a run. Each write waits for the disk, which short epochs
 /// need not do.
 const SECONDS_BETWEEN_HISTORIES: f64 = 2.0;
+
+/// Why a run ended early.
+fn no_improvement(config: &Config) -> String {
+    format!(
+        "no improvement for {} epochs",
+        config.train.early_stop_patience
+    )
+}
 
 impl Run<'_> {
     /// Trains, and writes into `out`: `weights.safetensors` (the best epoch's, or the last without a
@@ -63,10 +74,7 @@ impl Run<'_> {
                 break format!("reached {} steps", progress.steps);
             }
             if verdict.stop {
-                break format!(
-                    "no improvement for {} epochs",
-                    self.config.train.early_stop_patience
-                );
+                break no_improvement(&self.config);
             }
             let now = Instant::now();
             if now.duration_since(saved).as_secs_f64() >= self.config.train.checkpoint_seconds {
@@ -207,6 +215,8 @@ impl Run<'_> {
             // The last weights count, or no measure was ever a number and they are all there is.
             self.save(&files.weights, progress.epoch, progress.thresholds)?;
         }
+        let early = stopped == no_improvement(&self.config);
+        manifest.fault = self.fault(&progress, best.as_ref(), early);
         manifest.finished = true;
         manifest.stopped = stopped;
         manifest.best_epoch = best.as_ref().map_or(progress.epoch, |record| record.epoch);
@@ -219,6 +229,35 @@ impl Run<'_> {
             manifest,
             history: progress.history,
         })
+    }
+
+    /// What is wrong with the run, given the best epoch.
+    fn fault(
+        &self,
+        progress: &Progress,
+        best: Option<&EpochRecord>,
+        stopped_early: bool,
+    ) -> Option<TrainingFault> {
+        let clips = &self.dataset.train.clips;
+        let labels = |places: &[usize]| -> Vec<&[f64]> {
+            let labels = places.iter().map(|&place| clips[place].target.as_deref());
+            labels.flatten().collect()
+        };
+        let validation = self.validation.as_ref();
+        let constant = ConstantAnswer::of(
+            &labels(&self.train),
+            &validation.map_or_else(Vec::new, |fold| labels(fold.clips())),
+            &self.config.loss,
+        );
+        // Without a validation fold every epoch is the best, and the last weights count.
+        let kept = best.filter(|_| validation.is_some());
+        fault_of(
+            &progress.history,
+            kept,
+            &constant,
+            &self.config.loss,
+            stopped_early,
+        )
     }
 
     /// Ends a run whose numbers left the range, with whatever good weights there are kept.
@@ -321,7 +360,7 @@ impl Run<'_> {
     fn save(&self, path: &Path, epoch: usize, thresholds: ChosenThresholds) -> Result<()> {
         let classes = &self.dataset.classes;
         let description = Description {
-            format_version: FORMAT_VERSION,
+            format_version: Description::version_for(&self.config.decode, &thresholds),
             program: PROGRAM.to_owned(),
             encoders: self.dataset.encoders.clone(),
             classes: classes.names().to_vec(),

@@ -11,6 +11,7 @@ pub(crate) mod state;
 pub(crate) mod step;
 pub mod stop;
 mod target;
+mod usability;
 pub(crate) mod validation;
 mod warnings;
 

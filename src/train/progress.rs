@@ -112,9 +112,13 @@ pub(super) fn record(
         acc_salience: validation.and_then(|v| v.accuracy.salience()),
         average: validation.map(|v| v.accuracy.average()),
         kl: validation.map(|v| v.kl),
+        overlap: validation.and_then(|v| v.overlap),
         presence_threshold: validation.map(|v| v.thresholds.presence),
         salience_threshold: validation.map(|v| v.thresholds.salience),
         alpha: validation.map(|v| v.thresholds.alpha),
+        beta: (net.config().decode.beta != Some(1.0))
+            .then(|| validation.map(|v| v.thresholds.beta))
+            .flatten(),
         best,
     }
 }

@@ -26,6 +26,7 @@ impl Run<'_> {
             best_epoch: 0,
             thresholds: unsearched(&self.config.decode),
             best: None,
+            fault: None,
             warnings: self.warnings.clone(),
             inputs,
             environment: Environment::here(&self.dataset.path),

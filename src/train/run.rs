@@ -14,7 +14,7 @@ use super::warnings;
 use crate::artifact::checkpoint::Checkpoint;
 use crate::artifact::history::EpochRecord;
 use crate::artifact::manifest::{ClipCounts, Manifest};
-use crate::config::Config;
+use crate::config::{Config, Monitor};
 use crate::data::dataset::Dataset;
 use crate::data::fingerprint::InputFile;
 use crate::data::folds::{fold, shared_actors};
@@ -95,6 +95,8 @@ impl<'a> Run<'a> {
     /// [`Error::Config`], or an error that names the fold, file or tensor at fault.
     pub fn prepare(dataset: &'a Dataset, config: &Config, options: Options) -> Result<Self> {
         config.check()?;
+        let task = dataset.task();
+        let config = &task.resolve(config);
         let mut warnings = Vec::new();
         let (train, validation) = divide(dataset, options.fold, &mut warnings)?;
         let target = target(
@@ -105,7 +107,7 @@ impl<'a> Run<'a> {
             &mut warnings,
         )?;
         if let Some(validation) = &validation {
-            warnings::of_monitor(config.train.monitor, validation, &mut warnings);
+            warnings::of_monitor(config, validation, &mut warnings);
         }
         warnings::of_classes(dataset, &train, validation.as_ref(), &mut warnings);
         let (encoders, classes) = (&dataset.encoders, dataset.classes.len());
@@ -144,6 +146,11 @@ impl<'a> Run<'a> {
     /// Number of parameters of the model.
     pub fn parameters(&self) -> usize {
         self.net.params.trainable_count()
+    }
+
+    /// The measure that decides which epoch is best.
+    pub fn monitor(&self) -> Monitor {
+        self.config.train.monitor
     }
 
     /// Number of clips of each kind that the run uses.

@@ -45,17 +45,12 @@ pub(super) fn target(
             validation.clips().to_vec()
         }
         (_, None) => {
-            let wanted = if config.uda.target == UdaTarget::Test {
+            let found = if config.uda.target == UdaTarget::Test {
                 "no test split"
             } else {
                 "no validation fold"
             };
-            return Err(Error::Config {
-                field: "uda.enabled".into(),
-                reason: format!(
-                    "found {wanted} for the unlabelled rows; add a test split, or hold out a fold with uda.target=validation"
-                ),
-            });
+            return Err(Error::NoTargetRows { found });
         }
     };
     let stream = TargetStream::new(clips.clone(), config.train.seed, shuffle);

@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 use crate::eval::align::{USUAL_ALPHA, align};
 use crate::eval::distribution::Measures;
 use crate::eval::metrics::Accuracy;
+use crate::eval::objective::Objective;
+use crate::eval::overlap::mean_overlap;
 use crate::model::FusionNet;
 use crate::predict::decoding::choose;
 use crate::predict::score::{MeanLosses, Scoring};
@@ -24,6 +26,8 @@ pub struct Validation {
     pub accuracy: Accuracy,
     /// Kullback-Leibler divergence of aligned scores from the truth, mean over clips.
     pub kl: f64,
+    /// Mean overlap of the labels and the decoded shares; none for tasks that do not follow it.
+    pub overlap: Option<f64>,
     /// Thresholds chosen on this fold.
     pub thresholds: ChosenThresholds,
     /// a `(N, M)`: the gate's weights before selection.
@@ -71,7 +75,12 @@ impl ValidationFold {
         &self.clips
     }
 
-    /// Whether ACC_salience is defined: at least one clip shows exactly two emotions.
+    /// What the clips show.
+    pub fn truths(&self) -> &[Blend] {
+        &self.truths
+    }
+
+    /// Whether ACC_salience is defined: some clip shows exactly two emotions.
     pub fn has_blends(&self) -> bool {
         self.truths.iter().any(|truth| truth.parts().len() == 2)
     }
@@ -90,7 +99,7 @@ impl ValidationFold {
             net,
             stats,
             dropped: &[],
-            alpha: USUAL_ALPHA,
+            alignment: USUAL_ALPHA.into(),
         };
         let (scores, losses) = scoring.with_losses(&dataset.train, &self.clips)?;
         let (thresholds, accuracy) = choose(
@@ -103,14 +112,26 @@ impl ValidationFold {
         let aligned = align(
             scores.presence.view(),
             scores.salience.view(),
-            thresholds.alpha,
+            thresholds.alignment(),
         )?;
         let measures = Measures::of_rows(self.targets.view(), aligned.view())?;
         let kl = Measures::mean(&measures).map_or(f64::NAN, |mean| mean.kullback_leibler);
+        let config = net.config();
+        let follows = config.train.monitor == Monitor::Overlap
+            || Objective::of(&config.decode).is_of_overlap();
+        let overlap = match follows {
+            true => {
+                let decoder = thresholds.decoder(&config.decode);
+                let decided = decoder.decode(aligned.view(), &dataset.classes)?;
+                mean_overlap(self.truths.iter().zip(&decided))
+            }
+            false => None,
+        };
         Ok(Validation {
             losses: losses.unwrap_or_default(),
             accuracy,
             kl,
+            overlap,
             thresholds,
             gate_weights: scores.gate_weights,
         })
@@ -121,10 +142,11 @@ impl Validation {
     /// The measure that decides which epoch is best.
     pub fn monitored(&self, monitor: Monitor) -> f64 {
         match monitor {
-            Monitor::Average => self.accuracy.average(),
+            Monitor::Auto | Monitor::Average => self.accuracy.average(),
             Monitor::Loss => self.losses.task,
             Monitor::Presence => self.accuracy.presence().unwrap_or(0.0),
             Monitor::Salience => self.accuracy.salience().unwrap_or(0.0),
+            Monitor::Overlap => self.overlap.unwrap_or(0.0),
             Monitor::Kl => self.kl,
         }
     }

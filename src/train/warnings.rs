@@ -1,9 +1,11 @@
 //! Warnings about the data that a user should know before trusting a run's scores.
 
 use super::validation::ValidationFold;
-use crate::config::Monitor;
+use crate::config::{Config, Monitor};
 use crate::data::dataset::Dataset;
 use crate::data::standardise::ColumnStats;
+use crate::eval::ceiling::Ceiling;
+use crate::eval::mixtures::Mixtures;
 
 /// Most names that one warning lists.
 const LISTED: usize = 5;
@@ -18,23 +20,22 @@ pub(super) fn listed(names: &[String]) -> String {
     }
 }
 
-/// Warns if the monitor needs blends and the fold has none.
-pub(super) fn of_monitor(
-    monitor: Monitor,
-    validation: &ValidationFold,
-    warnings: &mut Vec<String>,
-) {
+/// Scores of the fold that are undefined, or that decoding cannot raise to 1.
+pub(super) fn of_monitor(config: &Config, validation: &ValidationFold, warnings: &mut Vec<String>) {
+    let mixtures = Mixtures::of(&config.decode);
+    let ceiling = Ceiling::of(validation.truths(), &mixtures);
+    warnings.extend(ceiling.sentences(&mixtures, "validation clips"));
     if validation.has_blends() {
         return;
     }
-    match monitor {
-        Monitor::Average => warnings.push(
+    match config.train.monitor {
+        Monitor::Auto | Monitor::Average => warnings.push(
             "no validation clip shows exactly two emotions: ACC_salience is undefined and counts as 0, so train.monitor=average depends on ACC_presence only".into(),
         ),
         Monitor::Salience => warnings.push(
-            "no validation clip shows exactly two emotions: train.monitor=salience is undefined, the first epoch will be the best one; use presence, loss or kl".into(),
+            "no validation clip shows exactly two emotions: train.monitor=salience is undefined, the first epoch will be the best one; use auto, presence, loss or kl".into(),
         ),
-        Monitor::Loss | Monitor::Presence | Monitor::Kl => {}
+        Monitor::Loss | Monitor::Presence | Monitor::Overlap | Monitor::Kl => {}
     }
 }
 

@@ -116,7 +116,7 @@ proptest! {
             neutral: Some("neu".to_owned()),
             fold: Some(2),
             epoch: 7,
-            thresholds: ChosenThresholds { presence: 0.1, salience: 0.05, alpha: 0.5, searched: true },
+            thresholds: ChosenThresholds { presence: 0.1, salience: 0.05, alpha: 0.5, beta: 1.0, searched: true },
             config: config.clone(),
         };
         let folder = tempfile::tempdir().unwrap();

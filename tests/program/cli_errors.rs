@@ -241,7 +241,7 @@ fn folds_that_do_not_exist() {
     let error = place.refused(TRAIN);
     assert_eq!(
         error,
-        "data/train_metadata.csv, column fold: is missing or empty, so fold 0 does not exist; expected a number for each clip"
+        "data/train_metadata.csv, column fold: is missing or empty, so fold 0 does not exist; expected a number for each clip, or --folds K, which makes folds"
     );
     assert!(!place.path("run").exists());
 }

@@ -171,7 +171,10 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     for entry in entries {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files.extend(rust_files(&path));
+            // The benches have a target folder of their own, with code that dependencies generate.
+            if !path.ends_with("target") {
+                files.extend(rust_files(&path));
+            }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             files.push(path);
         }

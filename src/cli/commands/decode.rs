@@ -7,19 +7,23 @@ use serde_json::{Map, Value, json};
 
 use super::evaluate::truths;
 use crate::cli::flags::common::{Overwrite, Threads, quoted};
+use crate::cli::flags::data::LabelArgs;
 use crate::cli::flags::decoding::{RulesArgs, ThresholdArgs};
 use crate::cli::output::console;
 use crate::cli::output::numbers::{counted, threshold};
 use crate::cli::output::score;
 use crate::cli::output::score::Score;
+use crate::config::DecodeConfig;
 use crate::data::label::Classes;
+use crate::eval::align::{Alignment, USUAL_ALPHA};
+use crate::eval::decode::Decoding;
 use crate::eval::evaluation::labelled;
 use crate::eval::grid::Grid;
+use crate::eval::objective::Objective;
 use crate::eval::probabilities::ProbabilityTable;
-use crate::eval::rules::{Rules, Thresholds};
+use crate::eval::rules::Thresholds;
 use crate::eval::submission::Predictions;
-use crate::eval::thresholds::{Search, Searcher};
-use crate::predict::decoding::PRESENCE_WEIGHT;
+use crate::eval::thresholds::{Search, TaskSearcher};
 use crate::{Error, Result};
 
 /// Decode probabilities into emotions
@@ -50,12 +54,17 @@ pub struct Decode {
     /// presence_ and salience_ columns of predict --probs [default: use the aligned scores in the file]
     #[arg(long, value_name = "A")]
     alpha: Option<f64>,
+    /// Realign with this exponent of the presence, 0 or more: 1 in the paper, 0 for the salience alone
+    #[arg(long, value_name = "B")]
+    beta: Option<f64>,
     /// Choose the thresholds on this file; its clips need labels
     #[arg(long)]
     search: bool,
     /// Metadata with the labels for --search [default: from the challenge's clip names]
     #[arg(long, value_name = "FILE.csv", requires = "search")]
     metadata: Option<PathBuf>,
+    #[command(flatten)]
+    labels: LabelArgs,
     /// Predictions in the challenge's format: .json, or .zip for CodaBench
     #[arg(long, value_name = "FILE", required_unless_present = "search")]
     out: Option<PathBuf>,
@@ -89,19 +98,23 @@ impl Decode {
             ));
         }
         let mut table = ProbabilityTable::read_csv(&self.probs)?;
-        if let Some(alpha) = self.alpha {
-            table = table.realigned(alpha)?;
+        if self.alpha.is_some() || self.beta.is_some() {
+            table = table.realigned(Alignment {
+                alpha: self.alpha.unwrap_or(USUAL_ALPHA),
+                beta: self.beta.unwrap_or(1.0),
+            })?;
         }
         let classes = self.rules.classes(&table.classes)?;
-        let rules = self.rules.rules();
+        let config = self.rules.config();
         let search = if self.search {
-            Some(self.search(&table, &classes, rules)?)
+            Some(self.search(&table, &classes, &config)?)
         } else {
             None
         };
         let best = search.as_ref().map(|search| search.best.thresholds);
         let thresholds = best.unwrap_or_else(|| self.thresholds.or(0.0, 0.0));
-        let decoded = rules.decode_rows(table.aligned.view(), &classes, thresholds)?;
+        let decoding = Decoding::of(&config);
+        let decoded = decoding.decode_rows(table.aligned.view(), &classes, thresholds)?;
         if let Some(path) = &self.out {
             let clips = table.filenames.iter().cloned().zip(decoded).collect();
             Predictions { clips }.write(path, &classes)?;
@@ -113,9 +126,14 @@ impl Decode {
         }
     }
 
-    fn search(&self, table: &ProbabilityTable, classes: &Classes, rules: Rules) -> Result<Search> {
+    fn search(
+        &self,
+        table: &ProbabilityTable,
+        classes: &Classes,
+        config: &DecodeConfig,
+    ) -> Result<Search> {
         let names = table.filenames.iter().map(String::as_str);
-        let truths = truths(self.metadata.as_deref(), names, classes)?;
+        let truths = truths(self.metadata.as_deref(), self.labels, names, classes)?;
         let (rows, truths) = labelled(table, &truths);
         if rows.len() < table.filenames.len() {
             console::warning(&format!(
@@ -124,17 +142,18 @@ impl Decode {
                 counted(table.filenames.len(), "clip")
             ));
         }
-        let mut grid = Grid::for_rules(rules);
+        let decoding = Decoding::of(config);
+        let mut grid = Grid::of(&decoding);
         if let Some(fixed) = self.thresholds.presence_threshold {
             grid.presence = vec![fixed];
         }
         if let Some(fixed) = self.thresholds.salience_threshold {
             grid.salience = vec![fixed];
         }
-        let searcher = Searcher {
-            rules,
+        let searcher = TaskSearcher {
+            decoding: &decoding,
             grid: &grid,
-            presence_weight: PRESENCE_WEIGHT,
+            objective: Objective::of(config),
             classes,
         };
         let rows = table.aligned.select(ndarray::Axis(0), &rows);

@@ -139,9 +139,10 @@ impl Demo {
             fold: Some(0),
             ..Options::default()
         };
-        let mut progress = TrainingProgress::new(config.train.max_epochs);
         let run = out.join("run");
-        let outcome = Run::prepare(&dataset, &config, options)?.train(&run, &mut progress);
+        let prepared = Run::prepare(&dataset, &config, options)?;
+        let mut progress = TrainingProgress::new(config.train.max_epochs, prepared.monitor());
+        let outcome = prepared.train(&run, &mut progress);
         progress.finish();
         let outcome = outcome?;
 

@@ -5,17 +5,22 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use crate::cli::flags::data::LabelArgs;
 use crate::cli::flags::decoding::{RulesArgs, ThresholdArgs};
 use crate::cli::output::console;
 use crate::cli::output::numbers::{PlainTable, count, counted, cut, share, threshold};
 use crate::cli::output::score;
 use crate::cli::output::score::Score;
+use crate::config::Monitor;
 use crate::data::label::{Blend, Classes};
+use crate::eval::decode::Decoding;
 use crate::eval::distribution::Measures;
 use crate::eval::evaluation::Evaluation;
+use crate::eval::measures::MeasureValues;
 use crate::eval::probabilities::ProbabilityTable;
 use crate::eval::submission::Predictions;
 use crate::eval::truth::{self, Truths};
+use crate::report::measures as report_measures;
 use crate::{Error, Result};
 
 /// Widest confusion matrix that is shown; beyond it the most frequent confusions are listed.
@@ -45,6 +50,8 @@ pub struct Evaluate {
     /// Metadata with the labels [default: from the challenge's clip names]
     #[arg(long, value_name = "FILE.csv")]
     metadata: Option<PathBuf>,
+    #[command(flatten)]
+    labels: LabelArgs,
     #[command(flatten)]
     rules: RulesArgs,
     #[command(flatten)]
@@ -80,10 +87,10 @@ impl Evaluate {
     }
 
     fn of_predictions(&self) -> Result<(Evaluation, Classes)> {
-        let classes = truth::classes(self.metadata.as_deref())?;
+        let classes = truth::classes(self.metadata.as_deref(), &self.labels.reading())?;
         let predictions = Predictions::read(&self.predictions, &classes)?;
         let names = predictions.clips.iter().map(|(name, _)| name.as_str());
-        let truths = truths(self.metadata.as_deref(), names, &classes)?;
+        let truths = truths(self.metadata.as_deref(), self.labels, names, &classes)?;
         let evaluation = Evaluation::of(&predictions.clips, &truths, &classes)?;
         Ok((evaluation, classes))
     }
@@ -92,7 +99,7 @@ impl Evaluate {
         let table = ProbabilityTable::read_csv(&self.predictions)?;
         let classes = self.rules.classes(&table.classes)?;
         let names = table.filenames.iter().map(String::as_str);
-        let truths = truths(self.metadata.as_deref(), names, &classes)?;
+        let truths = truths(self.metadata.as_deref(), self.labels, names, &classes)?;
         let thresholds = self.thresholds.or(0.1, 0.1);
         let given = &self.thresholds;
         let untuned = given.presence_threshold.is_none() || given.salience_threshold.is_none();
@@ -107,10 +114,11 @@ impl Evaluate {
             }
         ));
         let rows = table.aligned.view();
-        let decoded = self.rules.rules().decode_rows(rows, &classes, thresholds)?;
+        let decoding = Decoding::of(&self.rules.config());
+        let decoded = decoding.decode_rows(rows, &classes, thresholds)?;
         let decoded: Vec<(String, Blend)> = table.filenames.iter().cloned().zip(decoded).collect();
-        let evaluation =
-            Evaluation::of(&decoded, &truths, &classes)?.with_measures(&table, &truths)?;
+        let evaluation = Evaluation::of(&decoded, &truths, &classes)?
+            .with_measures(&table, &decoded, &truths)?;
         Ok((evaluation, classes))
     }
 }
@@ -118,10 +126,11 @@ impl Evaluate {
 /// The labels, with a hint at --metadata where clip names do not contain them.
 pub fn truths<'a>(
     metadata: Option<&std::path::Path>,
+    labels: LabelArgs,
     names: impl IntoIterator<Item = &'a str>,
     classes: &Classes,
 ) -> Result<Truths> {
-    Truths::of(metadata, names, classes).map_err(|error| match error {
+    Truths::of(metadata, &labels.reading(), names, classes).map_err(|error| match error {
         Error::Data(reason) if metadata.is_none() => Error::Data(format!(
             "{reason}; for other names give the labels with --metadata FILE.csv"
         )),
@@ -129,7 +138,28 @@ pub fn truths<'a>(
     })
 }
 
+/// The main measure that fits the true labels, with its value; without probabilities the overlap in
+/// place of a divergence.
+fn main_measure(evaluation: &Evaluation) -> (Monitor, Option<f64>) {
+    let accuracy = &evaluation.accuracy;
+    match (evaluation.task.main_measure(), &evaluation.measures) {
+        (Monitor::Kl, Some(found)) => (Monitor::Kl, Some(found.kullback_leibler)),
+        (Monitor::Kl | Monitor::Overlap, _) => (Monitor::Overlap, evaluation.overlap),
+        (Monitor::Presence, _) => (Monitor::Presence, accuracy.presence()),
+        _ => (Monitor::Average, Some(accuracy.average())),
+    }
+}
+
 fn warn_of_gaps(evaluation: &Evaluation) {
+    let (above, most) = evaluation.above_most;
+    if above > 0 {
+        console::warning(&format!(
+            "{} of {} show more than {most} emotions, the most that is predicted: ACC_presence is at most {:.4}",
+            count(above),
+            counted(evaluation.accuracy.clips, "clip"),
+            1.0 - above as f64 / evaluation.accuracy.clips as f64
+        ));
+    }
     let example = |names: &[String]| names.first().cloned().unwrap_or_default();
     if !evaluation.missing.is_empty() {
         console::warning(&format!(
@@ -203,6 +233,17 @@ fn report(evaluation: &Evaluation, classes: &Classes) -> Value {
             report.insert(name.into(), json!(value));
         }
     }
+    report.insert(
+        "measures".into(),
+        report_measures::json(&evaluation.values, classes),
+    );
+    report.insert("overlap".into(), json!(evaluation.overlap));
+    let (measure, value) = main_measure(evaluation);
+    report.insert("main_measure".into(), json!(measure));
+    report.insert("main".into(), json!(value));
+    let (above, most) = evaluation.above_most;
+    report.insert("most_predicted_emotions".into(), json!(most));
+    report.insert("clips_with_more_emotions".into(), json!(above));
     report.insert("not_predicted".into(), json!(evaluation.missing));
     report.insert("without_truth".into(), json!(evaluation.unknown));
     Value::Object(report)
@@ -210,6 +251,18 @@ fn report(evaluation: &Evaluation, classes: &Classes) -> Value {
 
 fn text(evaluation: &Evaluation, classes: &Classes) -> String {
     let mut text = score::text(&evaluation.accuracy);
+    let (measure, value) = main_measure(evaluation);
+    if measure != Monitor::Average {
+        if let Some(overlap) = evaluation.overlap {
+            text += &format!("overlap       {overlap:.4}\n");
+        }
+        text += &format!(
+            "main measure of these labels ({}): {} {}\n",
+            evaluation.task.in_words(),
+            measure.name(),
+            share(value)
+        );
+    }
     if let Some(found) = &evaluation.measures {
         text += "\nlabel-distribution measures, mean over clips\n";
         for (name, value, higher) in measures(found) {
@@ -217,6 +270,7 @@ fn text(evaluation: &Evaluation, classes: &Classes) -> String {
             text += &format!("  {name:<17} {value:>8.4}  {better} is better\n");
         }
     }
+    text += &further(&evaluation.values);
     text += "\nemotions, in singles and blends\n";
     let mut table = PlainTable::new(["", "clips", "precision", "recall", "F1"]);
     for (name, d) in classes.names().iter().zip(&evaluation.by_class) {
@@ -238,6 +292,49 @@ fn text(evaluation: &Evaluation, classes: &Classes) -> String {
     text += &table.text();
     text += &more(evaluation.by_truth.len());
     text + &confusion(evaluation)
+}
+
+/// All other measures, and the clips of each size of the true set.
+fn further(found: &MeasureValues) -> String {
+    let mut text = "\nfurther measures (docs/measures.md)\n".to_owned();
+    let mut table = PlainTable::new(["", "", "better"]);
+    let mut undefined = Vec::new();
+    for (measure, value) in found.iter() {
+        match value {
+            Ok(value) => {
+                let better = if measure.higher_is_better {
+                    "higher"
+                } else {
+                    "lower"
+                };
+                table.row([
+                    measure.title.to_owned(),
+                    share(Some(*value)),
+                    better.to_owned(),
+                ]);
+            }
+            Err(reason) => undefined.push((measure.title, reason.as_str())),
+        }
+    }
+    text += &table.text();
+    for (titles, reason) in report_measures::by_reason(&undefined) {
+        text += &format!("  undefined: {titles}: {reason}\n");
+    }
+    if found.by_size.len() < 2 {
+        return text;
+    }
+    text += "\nby the number of emotions shown\n";
+    let mut table = PlainTable::new(["", "clips", "exact set", "Hamming loss", "predicted"]);
+    for size in &found.by_size {
+        table.row([
+            count(size.size),
+            count(size.clips),
+            share(Some(size.exact_set)),
+            share(Some(size.hamming)),
+            format!("{:.2}", size.predicted_size),
+        ]);
+    }
+    text + &table.text()
 }
 
 fn more(n: usize) -> String {

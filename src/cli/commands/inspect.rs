@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::flags::common::{Overwrite, Threads};
+use crate::cli::flags::data::DataArgs;
 use crate::cli::output::numbers::{PlainTable, count, counted, cut};
+use crate::cli::output::remedy::in_flags;
 use crate::cli::output::{console, inspection};
 use crate::data::inspect::{Inspection, SplitReport, inspect};
+use crate::data::metadata::Reading;
 use crate::files::atomic_file;
 use crate::report::inspection_figure;
 use crate::{Error, Result};
@@ -26,6 +29,7 @@ Exit code 2 also means that the folder cannot be used for training as it is.
 Examples:
   blendfuse inspect DATA
   blendfuse inspect DATA --figure data.svg
+  blendfuse inspect DATA --normalise-labels --folds 5
   blendfuse inspect DATA --json | jq .problems")]
 pub struct Inspect {
     /// Data folder: train_metadata.csv, features/train/NAME.npz, … (docs/formats.md)
@@ -33,6 +37,8 @@ pub struct Inspect {
     /// Plot missing clips and shift of every encoder
     #[arg(long, value_name = "FILE.svg")]
     figure: Option<PathBuf>,
+    #[command(flatten)]
+    reading: DataArgs,
     #[command(flatten)]
     overwrite: Overwrite,
     #[command(flatten)]
@@ -52,7 +58,11 @@ impl Inspect {
         if let Some(path) = &self.figure {
             self.overwrite.check("--figure", path, &["svg"])?;
         }
-        let found = inspect(&self.data);
+        let config = self.reading.config()?;
+        let mut found = inspect(&self.data, &Reading::of(&config)?);
+        for line in found.warnings.iter_mut().chain(&mut found.problems) {
+            *line = in_flags(line);
+        }
         self.draw(&found)?;
         if self.json {
             console::print_json(&found)?;
@@ -93,6 +103,9 @@ fn text(found: &Inspection) -> String {
         if let Some(part) = part {
             text += &split_line(name, part);
         }
+    }
+    if found.train.as_ref().is_some_and(|train| train.actors > 0) {
+        text += &format!("  actors: {}\n", found.actors);
     }
     if !found.actors_in_both_parts.is_empty() {
         text += &format!(
@@ -158,6 +171,10 @@ fn labels(found: &Inspection) -> String {
     }
     text += &table.text();
     text += &blends("blends", &found.proportions);
+    if let Some(task) = &found.task {
+        text += &format!("  task: {}\n", task.in_words);
+        text += &format!("  main measure: {}\n", task.main_measure.name());
+    }
     if let Some(test) = test {
         text += &blends("test blends", &test.proportions);
     }

@@ -12,6 +12,8 @@ mod decode;
 mod demo;
 mod evaluate;
 mod export;
+mod extract;
+mod folds;
 mod inspect;
 mod man;
 mod openface;
@@ -35,8 +37,10 @@ use crate::Result;
 pub enum Command {
     Demo(demo::Demo),
     Inspect(inspect::Inspect),
+    Folds(folds::Folds),
     #[command(name = "openface")]
     OpenFace(openface::OpenFace),
+    Extract(extract::Extract),
     Aggregate(Box<aggregate::Aggregate>),
     Train(Box<train::Train>),
     Cv(Box<cv::CrossValidate>),
@@ -68,7 +72,9 @@ impl Command {
         match self {
             Command::Demo(command) => command.run(),
             Command::Inspect(command) => command.run(),
+            Command::Folds(command) => command.run(),
             Command::OpenFace(command) => command.run(),
+            Command::Extract(command) => command.run(),
             Command::Aggregate(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::Cv(command) => command.run(),

@@ -9,8 +9,9 @@ use serde_json::json;
 use crate::cli::flags::common::{Overwrite, Threads, quoted};
 use crate::cli::flags::decoding::ThresholdArgs;
 use crate::cli::output::console;
-use crate::cli::output::numbers::{counted, threshold};
+use crate::cli::output::numbers::{beta, counted, threshold};
 use crate::data::label::Classes;
+use crate::data::metadata::Reading;
 use crate::data::part::{self, Needs, ScoredSplit};
 use crate::eval::decoder::Decoder;
 use crate::eval::probabilities::ProbabilityTable;
@@ -104,15 +105,17 @@ impl Predict {
                 "presence_threshold": thresholds.presence,
                 "salience_threshold": thresholds.salience,
                 "alpha": stored.alpha,
+                "beta": stored.beta,
                 "written": outputs,
             }));
         }
         let mut text = format!(
-            "{} of {name} predicted; thresholds: presence {}, salience {}, alpha {}\n",
+            "{} of {name} predicted; thresholds: presence {}, salience {}, alpha {}{}\n",
             counted(clips.len(), "clip"),
             threshold(thresholds.presence),
             threshold(thresholds.salience),
-            threshold(stored.alpha)
+            threshold(stored.alpha),
+            beta(stored.beta)
         );
         for path in &outputs {
             text += &format!("wrote {}\n", quoted(path));
@@ -229,7 +232,8 @@ impl Predict {
             dropped: &self.drop,
             classes: &model.classes(),
         };
-        let part = part::open(&self.data, name, needs)?;
+        let reading = Reading::of(&model.description().config.data)?;
+        let part = part::open_with(&self.data, name, needs, &reading)?;
         if !part.unknown.is_empty() {
             console::note(&format!(
                 "encoders that the model does not have are ignored: {}",

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use serde::Serialize;
 
-use crate::Result;
+use crate::artifact::fault::TrainingFault;
 use crate::artifact::manifest::{ClipCounts, Manifest};
 use crate::cli::flags::common::{
     ConfigArgs, Threads, at_least_one, check_new_folder, holds_anything, quoted, whole_number,
@@ -15,10 +15,15 @@ use crate::cli::flags::common::{
 use crate::cli::interrupt;
 use crate::cli::output::console;
 use crate::cli::output::event_log::EventLog;
-use crate::cli::output::numbers::{count, counted, duration, share, threshold};
+use crate::cli::output::new_folds;
+use crate::cli::output::numbers::{beta, count, counted, duration, share, threshold};
 use crate::cli::output::progress::{TrainingProgress, working};
+use crate::cli::output::remedy::in_flags;
+use crate::config::Monitor;
 use crate::data::dataset::Dataset;
+use crate::data::task::Task;
 use crate::train::{Options, Outcome, Run};
+use crate::{Error, Result};
 
 /// Train the fusion model on a data folder
 ///
@@ -37,7 +42,8 @@ Examples:
   blendfuse train DATA --out runs/all --set train.max_epochs=14 \\
       --set decode.presence_threshold=0.2 --set decode.salience_threshold=0.06
   blendfuse train DATA --out runs/fold0 --fold 0 --log-dir logs/fold0
-  blendfuse train DATA --out runs/fold0 --fold 0 --resume")]
+  blendfuse train DATA --out runs/fold0 --fold 0 --resume
+  blendfuse train DATA --out runs/votes --folds 5 --fold 0 --normalise-labels")]
 pub struct Train {
     /// Data folder: train_metadata.csv, features/train/NAME.npz, … (docs/formats.md)
     data: PathBuf,
@@ -105,15 +111,20 @@ struct Report<'a> {
     salience_defined: bool,
     average: Option<f64>,
     kl: Option<f64>,
+    overlap: Option<f64>,
+    monitor: Monitor,
     presence_threshold: f64,
     salience_threshold: f64,
     alpha: f64,
+    beta: f64,
     parameters: usize,
     clips: ClipCounts,
     kernel: &'a str,
     threads: usize,
     seconds: f64,
     warnings: &'a [String],
+    usable: bool,
+    fault: Option<&'a TrainingFault>,
 }
 
 impl Train {
@@ -140,6 +151,9 @@ impl Train {
         let dataset = Dataset::open_configured(&self.data, &config.data);
         spinner.finish_and_clear();
         let dataset = dataset?;
+        for note in dataset.notes() {
+            console::warning(&in_flags(&note));
+        }
         let options = Options {
             fold: self.fold,
             init: self.init.clone(),
@@ -153,6 +167,10 @@ impl Train {
         let run = Run::prepare(&dataset, &config, options)?;
         let clips = run.clips();
         console::progress(&format!(
+            "task: {}",
+            task_in_words(&dataset.task(), run.monitor())
+        ));
+        console::progress(&format!(
             "{}, {}, {} parameters\ntraining on {}{}",
             encoders(dataset.encoders.len(), config.model.top_k),
             plural(dataset.classes.len(), "class", "classes"),
@@ -163,7 +181,7 @@ impl Train {
                 None => String::new(),
             }
         ));
-        let mut progress = TrainingProgress::new(config.train.max_epochs);
+        let mut progress = TrainingProgress::new(config.train.max_epochs, run.monitor());
         let encoders = dataset.encoders.iter().map(|encoder| encoder.name.clone());
         let mut log = EventLog::new(&mut progress, self.log_dir.as_deref(), encoders.collect())?;
         let outcome = run.train(&self.out, &mut log);
@@ -171,12 +189,23 @@ impl Train {
         progress.finish();
         let outcome = outcome?;
         logged?;
+        if let Some(path) = new_folds::write(&dataset, &self.out)? {
+            console::note(&new_folds::text(&dataset, &path));
+        }
         let seconds = begun.elapsed().as_secs_f64();
         if self.json {
-            console::print_json(&self.report(&outcome, seconds, &progress))
+            console::print_json(&self.report(&outcome, seconds, &progress))?;
         } else {
             let has_test = dataset.test.is_some();
-            console::print(&self.text(&outcome, seconds, has_test))
+            console::print(&self.text(&outcome, seconds, has_test))?;
+        }
+        match outcome.manifest.fault {
+            Some(fault) if !fault.usable => Err(Error::Unusable(fault.text)),
+            Some(fault) => {
+                console::warning(&fault.text);
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 
@@ -206,15 +235,20 @@ impl Train {
             salience_defined: acc_salience.is_some(),
             average: best.and_then(|best| best.average),
             kl: best.and_then(|best| best.kl),
+            overlap: best.and_then(|best| best.overlap),
+            monitor: manifest.config.train.monitor,
             presence_threshold: manifest.thresholds.presence,
             salience_threshold: manifest.thresholds.salience,
             alpha: manifest.thresholds.alpha,
+            beta: manifest.thresholds.beta,
             parameters: manifest.parameters,
             clips: manifest.clips,
             kernel: &manifest.environment.kernel,
             threads: manifest.environment.threads,
             seconds,
             warnings: &progress.warnings,
+            usable: manifest.fault.as_ref().is_none_or(|fault| fault.usable),
+            fault: manifest.fault.as_ref(),
         }
     }
 
@@ -229,11 +263,16 @@ impl Train {
         );
         if let Some(best) = manifest.best.as_ref().filter(|best| best.average.is_some()) {
             text += &format!(
-                "best epoch {}: ACC_presence {}  ACC_salience {}  average {}\n",
+                "best epoch {}: ACC_presence {}  ACC_salience {}  average {}{}\n",
                 manifest.best_epoch,
                 share(best.acc_presence),
                 share(best.acc_salience),
-                share(best.average)
+                share(best.acc_salience.and(best.average)),
+                match manifest.config.train.monitor {
+                    Monitor::Overlap => format!("  overlap {}", share(best.overlap)),
+                    Monitor::Kl => format!("  KL divergence {}", share(best.kl)),
+                    _ => String::new(),
+                }
             );
         }
         text += &thresholds(manifest);
@@ -255,6 +294,15 @@ impl Train {
     }
 }
 
+/// The task, and the measure that decides which epoch is best.
+fn task_in_words(task: &Task, monitor: Monitor) -> String {
+    format!(
+        "{}; the best epoch is that of {}",
+        task.in_words(),
+        monitor.name()
+    )
+}
+
 fn thresholds(manifest: &Manifest) -> String {
     let chosen = manifest.thresholds;
     let config = &manifest.config.decode;
@@ -269,10 +317,11 @@ fn thresholds(manifest: &Manifest) -> String {
         "untuned defaults; --fold chooses them"
     };
     format!(
-        "thresholds: presence {}, salience {}, alpha {} ({why})\n",
+        "thresholds: presence {}, salience {}, alpha {}{} ({why})\n",
         threshold(chosen.presence),
         threshold(chosen.salience),
-        threshold(chosen.alpha)
+        threshold(chosen.alpha),
+        beta(chosen.beta)
     )
 }
 

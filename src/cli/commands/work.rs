@@ -9,7 +9,7 @@ use crate::Result;
 use crate::cli::flags::common::Threads;
 use crate::cli::interrupt;
 use crate::cli::output::console;
-use crate::cli::output::numbers::{counted, duration, share};
+use crate::cli::output::numbers::{counted, duration};
 use crate::plan::planned::Planned;
 use crate::plan::result::TrialResult;
 use crate::plan::run::work::{Work as Trials, WorkObserver};
@@ -56,12 +56,8 @@ impl WorkObserver for Lines {
     }
 
     fn finished(&mut self, planned: &Planned, result: &TrialResult, seconds: f64) {
-        let score = result
-            .accuracy
-            .as_ref()
-            .map_or_else(String::new, |accuracy| {
-                format!("average {}, ", share(Some(accuracy.average())))
-            });
+        let score = result.headline();
+        let score = score.map_or_else(String::new, |score| format!("{score}, "));
         console::progress(&format!(
             "{}  {score}{}, {}",
             planned.id,

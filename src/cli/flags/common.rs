@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::data::DataArgs;
 use super::keys::Parsed;
 use crate::config::Config;
 pub use crate::files::folder_lock::holds_anything;
@@ -68,6 +69,8 @@ pub struct ConfigArgs {
     /// give bit-identical weights
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    #[command(flatten)]
+    data: DataArgs,
 }
 
 impl ConfigArgs {
@@ -76,7 +79,8 @@ impl ConfigArgs {
     /// # Errors
     /// As [`Config::load`].
     pub fn load(&self) -> Result<Config> {
-        Config::load(self.config.as_deref(), &self.set, self.seed)
+        let set = [&self.set[..], &self.data.assignments()].concat();
+        Config::load(self.config.as_deref(), &set, self.seed)
     }
 }
 

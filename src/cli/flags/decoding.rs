@@ -1,11 +1,14 @@
 //! Flags for decoding probabilities into emotions.
 
+use std::num::NonZeroUsize;
+
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
-use crate::config::{DecodeRules, NeutralRule};
+use super::common::at_least_one;
+use crate::config::{DecodeConfig, DecodeRules, MaxEmotions, NeutralRule, Proportions};
 use crate::data::label::Classes;
-use crate::eval::rules::{Rules, Thresholds};
+use crate::eval::rules::Thresholds;
 use crate::suggest::instead;
 use crate::{Error, Result};
 
@@ -50,16 +53,25 @@ pub struct RulesArgs {
     /// The class that counts as neutral [default: neu, if there is such a class]
     #[arg(long, value_name = "CLASS")]
     neutral_class: Option<String>,
+    /// The most emotions of a clip
+    #[arg(long, value_name = "N", default_value = "2", value_parser = at_least_one)]
+    max_emotions: NonZeroUsize,
+    /// The proportions of blends in percent, of each number of emotions; numbers without any, or
+    /// `continuous`: shares that follow the scores
+    #[arg(long, value_name = "LIST", default_value = "50/50,70/30", value_parser = proportions)]
+    proportions: Proportions,
 }
 
 impl RulesArgs {
-    /// The rules.
-    pub fn rules(&self) -> Rules {
-        match self.rules {
-            DecodeRules::Challenge => Rules::Challenge,
-            DecodeRules::Paper => Rules::Paper {
-                neutral: self.neutral,
-            },
+    /// The same as a configuration; its thresholds are open.
+    pub fn config(&self) -> DecodeConfig {
+        DecodeConfig {
+            rules: self.rules,
+            neutral: self.neutral,
+            beta: Some(1.0),
+            max_emotions: MaxEmotions::AtMost(self.max_emotions.get()),
+            proportions: self.proportions.clone(),
+            ..DecodeConfig::default()
         }
     }
 
@@ -101,6 +113,29 @@ impl ThresholdArgs {
             salience: self.salience_threshold.unwrap_or(salience),
         }
     }
+}
+
+/// `50/50,70/30`, or `continuous`.
+fn proportions(text: &str) -> std::result::Result<Proportions, String> {
+    if text == "continuous" {
+        return Ok(Proportions::Continuous);
+    }
+    let level = |level: &str| -> std::result::Result<Vec<f64>, String> {
+        let share = |share: &str| share.trim().parse::<f64>();
+        let shares = level
+            .split('/')
+            .map(share)
+            .collect::<std::result::Result<_, _>>();
+        shares.map_err(|_| {
+            format!("found {level:?}, expected percentages such as 70/30, or continuous")
+        })
+    };
+    let levels = text
+        .split(',')
+        .map(level)
+        .collect::<std::result::Result<_, _>>()?;
+    let found = Proportions::Levels(levels);
+    found.fault().map_or(Ok(found.clone()), Err)
 }
 
 /// A number from 0 to 1.

@@ -2,6 +2,7 @@
 
 pub mod clip_files;
 pub mod common;
+pub mod data;
 pub mod decoding;
 pub mod encoder_output;
 pub mod executor;

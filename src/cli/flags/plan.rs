@@ -10,7 +10,9 @@ use super::executor::{Executor, ExecutorArgs};
 use crate::Result;
 use crate::cli::interrupt;
 use crate::cli::output::console;
+use crate::cli::output::new_folds;
 use crate::cli::output::progress::reading;
+use crate::cli::output::remedy::in_flags;
 use crate::cli::study::{FollowedStudy, Output};
 use crate::experiments::{Setup, StudyRun};
 use crate::plan::store::plan_folder::FolderState;
@@ -84,6 +86,13 @@ impl PlanArgs {
             false => StudyRun::create(&self.out, study, setup),
         };
         let run = run.map_err(|error| as_flag("baseline", error))?;
+        let dataset = &run.setup().data.dataset;
+        for note in dataset.notes() {
+            console::warning(&in_flags(&note));
+        }
+        if let Some(path) = new_folds::write(dataset, &self.out)? {
+            console::note(&new_folds::text(dataset, &path));
+        }
         if run.folder().state == FolderState::Changed {
             console::note(
                 "data, configuration or flags differ from the plan in --out: unchanged trials are reused, all others are run",

@@ -7,7 +7,14 @@ const STAGES: [(&str, &[&str]); 6] = [
     ("Getting started", &["demo", "synth"]),
     (
         "Prepare a data folder",
-        &["aggregate", "openface", "vectors", "inspect"],
+        &[
+            "extract",
+            "aggregate",
+            "openface",
+            "vectors",
+            "inspect",
+            "folds",
+        ],
     ),
     ("Train a model", &["train", "cv", "tune"]),
     (

@@ -3,6 +3,7 @@
 pub mod console;
 pub mod event_log;
 pub mod inspection;
+pub mod new_folds;
 pub mod numbers;
 pub mod plan_progress;
 pub mod progress;

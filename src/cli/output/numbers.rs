@@ -16,6 +16,14 @@ pub fn threshold(x: f64) -> String {
         .to_owned()
 }
 
+/// The exponent of the presence, where it is not the paper's.
+pub fn beta(x: f64) -> String {
+    match x {
+        1.0 => String::new(),
+        x => format!(", beta {}", threshold(x)),
+    }
+}
+
 /// A count with `,` between thousands.
 pub fn count(n: usize) -> String {
     let digits = n.to_string();

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::console;
-use super::numbers::{counted, duration, share};
+use super::numbers::{counted, duration};
 use super::progress::target;
 use crate::plan::planned::Planned;
 use crate::plan::result::TrialResult;
@@ -128,10 +128,9 @@ impl PlanObserver for PlanProgress {
     }
 
     fn finished(&mut self, planned: &Planned, result: &TrialResult, progress: &Progress) {
-        let what = match &result.accuracy {
-            Some(accuracy) => format!("average {}", share(Some(accuracy.average()))),
-            None => counted(result.epochs, "epoch"),
-        };
+        let what = result
+            .headline()
+            .unwrap_or_else(|| counted(result.epochs, "epoch"));
         self.ended(planned, &what, progress);
     }
 

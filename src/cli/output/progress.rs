@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use super::console;
 use super::numbers::{count, duration, share};
 use crate::artifact::history::EpochRecord;
+use crate::config::Monitor;
 use crate::train::Observer;
 use crate::train::step::StepLosses;
 
@@ -16,6 +17,7 @@ use crate::train::step::StepLosses;
 pub struct TrainingProgress {
     bar: ProgressBar,
     max_epochs: usize,
+    monitor: Monitor,
     begun: Instant,
     epochs: usize,
     shown: usize,
@@ -26,13 +28,14 @@ pub struct TrainingProgress {
 }
 
 impl TrainingProgress {
-    /// For a run of at most `max_epochs` epochs.
-    pub fn new(max_epochs: usize) -> Self {
+    /// For a run of at most `max_epochs` epochs that follows this measure.
+    pub fn new(max_epochs: usize, monitor: Monitor) -> Self {
         let bar = ProgressBar::with_draw_target(None, target());
         bar.set_style(style("  {prefix} [{bar:20}] step {pos}/{len}  {msg}"));
         Self {
             bar,
             max_epochs,
+            monitor,
             begun: Instant::now(),
             epochs: 0,
             shown: 0,
@@ -88,15 +91,25 @@ impl Observer for TrainingProgress {
 
     fn epoch(&mut self, record: &EpochRecord) {
         if self.epochs == 0 {
-            self.line(&header(record));
+            self.line(&header(record, self.monitor));
         }
         self.epochs += 1;
         self.shown = record.epoch;
-        self.line(&row(record));
+        self.line(&row(record, self.monitor));
     }
 }
 
-fn header(record: &EpochRecord) -> String {
+/// The measure of the last column: the monitor where no other column has it, else the average, which is
+/// no measure where ACC_salience is undefined.
+fn last_column(record: &EpochRecord, monitor: Monitor) -> (&'static str, Option<f64>) {
+    match monitor {
+        Monitor::Overlap => ("overlap", record.overlap),
+        Monitor::Kl => ("KL", record.kl),
+        _ => ("average", record.acc_salience.and(record.average)),
+    }
+}
+
+fn header(record: &EpochRecord, monitor: Monitor) -> String {
     let mut line = format!("{:>5} {:>6} {:>8} {:>7}", "epoch", "steps", "lr", "loss");
     if record.train_domain_loss.is_some() {
         line += &format!(" {:>7}", "domain");
@@ -104,13 +117,16 @@ fn header(record: &EpochRecord) -> String {
     if record.val_loss.is_some() {
         line += &format!(
             "  {:>8} {:>8} {:>8} {:>8}",
-            "val loss", "presence", "salience", "average"
+            "val loss",
+            "presence",
+            "salience",
+            last_column(record, monitor).0
         );
     }
     line
 }
 
-fn row(record: &EpochRecord) -> String {
+fn row(record: &EpochRecord, monitor: Monitor) -> String {
     let mut line = format!(
         "{:>5} {:>6} {:>8.1e} {:>7.4}",
         record.epoch, record.steps, record.lr, record.train_loss
@@ -123,7 +139,7 @@ fn row(record: &EpochRecord) -> String {
             "  {loss:>8.4} {:>8} {:>8} {:>8}{}",
             share(record.acc_presence),
             share(record.acc_salience),
-            share(record.average),
+            share(last_column(record, monitor).1),
             if record.best { " *" } else { "" }
         );
     }

@@ -21,7 +21,24 @@ pub fn message(error: &Error) -> String {
             let flag = format!("--param {parameter}");
             format!("{}: {fault}{}", flag.trim_end(), remedy(error))
         }
-        _ => format!("{error}{}", remedy(error)),
+        _ => format!("{}{}", in_flags(&error.to_string()), remedy(error)),
+    }
+}
+
+/// A message of the library with the flags of configuration keys in their place.
+pub fn in_flags(message: &str) -> String {
+    let flags = [
+        ("data.folds=", "--folds "),
+        ("data.folds", "--folds"),
+        ("data.normalise_labels=true", "--normalise-labels"),
+        ("data.actor_pattern=", "--actor-pattern "),
+    ];
+    // Where a key is at fault, it is what the user wrote, in a file perhaps.
+    match message.starts_with("configuration: ") {
+        true => message.to_owned(),
+        false => flags.iter().fold(message.to_owned(), |text, (key, flag)| {
+            text.replace(key, flag)
+        }),
     }
 }
 
@@ -80,7 +97,7 @@ fn remedy(error: &Error) -> String {
             _ => "",
         },
         Error::Command { .. } => "; --executor slurm needs Slurm's commands",
-        Error::Config { field, .. } if field == "uda.enabled" => " (--fold N)",
+        Error::NoTargetRows { .. } => " (--fold N)",
         _ => "",
     };
     text.to_owned()

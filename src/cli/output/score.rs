@@ -38,14 +38,14 @@ pub fn text(accuracy: &Accuracy) -> String {
             count(accuracy.salience_correct),
             count(accuracy.blends)
         ),
-        None => "undefined: no clip shows exactly two emotions; counts as 0".into(),
+        None => "undefined: no clip shows exactly two emotions".into(),
     };
     format!(
-        "ACC_presence  {:>6}  {} of {} clips\nACC_salience  {:>6}  {salience}\naverage       {:.4}\n",
+        "ACC_presence  {:>6}  {} of {} clips\nACC_salience  {:>6}  {salience}\naverage       {:>6}\n",
         share(accuracy.presence()),
         count(accuracy.presence_correct),
         count(accuracy.clips),
         share(accuracy.salience()),
-        accuracy.average(),
+        share(accuracy.defined_average()),
     )
 }

@@ -11,7 +11,8 @@ use crate::data::fingerprint::{Fingerprint, InputFile};
 
 impl Dataset {
     /// Every file that was read with its hash, sorted by path, to record the inputs of a run. Of the test
-    /// metadata only the clips' names count, because nothing else was read.
+    /// metadata only the clips' names count, because nothing else was read. Folds that were made and
+    /// labels that were normalised are entries of their own.
     ///
     /// # Errors
     /// [`Error::Read`](crate::Error::Read).
@@ -20,6 +21,21 @@ impl Dataset {
             Ok(Fingerprint::of_file(path)?.entry(&self.path, path, ""))
         };
         let mut inputs = vec![entry(&self.train.metadata)?];
+        if self.new_folds.is_some() {
+            // The metadata do not tell them, and they decide every trial.
+            let mut folds = Fingerprint::default();
+            for clip in &self.train.clips {
+                folds.update(format!("{:?} {:?}\n", clip.filename, clip.fold).as_bytes());
+            }
+            inputs.push(folds.entry(&self.path, &self.train.metadata, "#new_folds"));
+        }
+        if self.normalised_labels {
+            let mut labels = Fingerprint::default();
+            for clip in &self.train.clips {
+                labels.update(format!("{:?} {:?}\n", clip.filename, clip.target).as_bytes());
+            }
+            inputs.push(labels.entry(&self.path, &self.train.metadata, "#normalised_labels"));
+        }
         let listing = self.path.join("encoders.toml");
         if listing.is_file() {
             inputs.push(entry(&listing)?);

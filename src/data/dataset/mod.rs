@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::equal_rows::equal_with_other_label;
 use super::features::Features;
 use super::filename::clip_key;
 use super::label::{Blend, Classes};
-use super::metadata::{Clip, Metadata};
+use super::metadata::actors::{self, ActorSource};
+use super::metadata::{Clip, Metadata, NewFolds, Reading, by_clip};
 use super::registry::arrange;
+use super::task::Task;
 use crate::config::DataConfig;
 use crate::encoders::{Encoder, Modality, Presence};
 use crate::kernels::pack::StoredRows;
@@ -34,6 +37,12 @@ pub struct Dataset {
     pub train: Split,
     /// The test split without its labels, if the folder has one.
     pub test: Option<Split>,
+    /// Folds that were made, because the metadata have none and the configuration asks for them.
+    pub new_folds: Option<NewFolds>,
+    /// Whether the labels are counts that were divided by their sums.
+    pub normalised_labels: bool,
+    /// Class columns that were left out, because no clip shows them.
+    pub empty_classes: Vec<String>,
 }
 
 /// One split of a data set: clips, and for each encoder the row of each clip.
@@ -41,6 +50,8 @@ pub struct Dataset {
 pub struct Split {
     /// Clips in the order of the metadata.
     pub clips: Vec<Clip>,
+    /// Where their actors come from.
+    pub actors: ActorSource,
     metadata: PathBuf,
     features: Vec<Features>,
     rows: Vec<Vec<Option<u32>>>,
@@ -53,6 +64,16 @@ impl Dataset {
             .flatten()
     }
 
+    /// What the labels of the training split ask of a model.
+    pub fn task(&self) -> Task {
+        Task::of(
+            self.train
+                .clips
+                .iter()
+                .filter_map(|clip| clip.truth.as_ref()),
+        )
+    }
+
     /// The labels of the test clips, if their metadata have them: for scoring predictions after training.
     /// Empty without a test split.
     ///
@@ -62,7 +83,7 @@ impl Dataset {
         let Some(test) = &self.test else {
             return Ok(Vec::new());
         };
-        let labelled = Metadata::read_against(&test.metadata, &self.classes)?;
+        let labelled = Metadata::read_against_with(&test.metadata, &self.classes, &self.reading())?;
         let names = |clips: &[Clip]| clips.iter().map(|clip| clip.filename.clone()).collect();
         let (now, opened): (Vec<String>, Vec<String>) =
             (names(&labelled.clips), names(&test.clips));
@@ -73,6 +94,36 @@ impl Dataset {
             )));
         }
         Ok(labelled.clips.into_iter().map(|clip| clip.truth).collect())
+    }
+
+    /// How a labelled table of this data is read.
+    fn reading(&self) -> Reading<'static> {
+        Reading {
+            normalise_labels: self.normalised_labels,
+            ..Reading::default()
+        }
+    }
+
+    /// What to know of the labels and of folds that were made, one line each.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if !self.empty_classes.is_empty() {
+            notes.push(format!(
+                "no clip shows {}: the column is 0 throughout, so it is not a class (data.classes keeps it)",
+                self.empty_classes.join(", ")
+            ));
+        }
+        if self.new_folds.is_some() {
+            notes.extend(actors::warnings(&self.train.clips, &self.train.actors));
+            if by_clip(&self.train.clips) {
+                notes.push(
+                    "folds were made clip by clip: validation may reward recognising an actor"
+                        .into(),
+                );
+            }
+            notes.extend(self.train.equal_rows_across_folds());
+        }
+        notes
     }
 
     /// Refuses features that another program changed since they were opened.
@@ -123,7 +174,9 @@ impl Dataset {
     fn load(path: &Path, config: &DataConfig, hash: bool) -> Result<Dataset> {
         let table = path.join("train_metadata.csv");
         check_data_folder(path)?;
-        let train = Metadata::read(&table, config.classes.as_deref())?;
+        let reading = Reading::of(config)?;
+        let train = Metadata::read_with(&table, &reading)?;
+        let empty_classes = train.empty_classes.clone();
         let test_table = path.join("test_metadata.csv");
         let test = test_table
             .exists()
@@ -167,6 +220,9 @@ impl Dataset {
             classes,
             train,
             test,
+            new_folds: reading.folds,
+            normalised_labels: config.normalise_labels,
+            empty_classes,
         })
     }
 }
@@ -207,6 +263,7 @@ impl Split {
         // In order, so that the reported error does not depend on the threads.
         let mut split = Split {
             clips: Vec::new(),
+            actors: metadata.actors,
             metadata: metadata.path,
             features: Vec::new(),
             rows: Vec::new(),
@@ -243,6 +300,26 @@ impl Split {
     /// As [`Features::check_unchanged`].
     pub fn check_unchanged(&self) -> Result<()> {
         self.features.iter().try_for_each(Features::check_unchanged)
+    }
+
+    /// Warnings of clips of different folds whose features are equal, one line for each encoder that has
+    /// such clips.
+    pub fn equal_rows_across_folds(&self) -> Vec<String> {
+        let of_encoder = |(features, rows): (&Features, &Vec<Option<u32>>)| {
+            let placed = self.clips.iter().zip(rows).enumerate();
+            let placed = placed.filter_map(|(at, (clip, row))| Some((at, (*row)?, clip.fold?)));
+            let placed: Vec<(usize, u32, usize)> = placed.collect();
+            let rows: Vec<(u32, usize)> =
+                placed.iter().map(|&(_, row, fold)| (row, fold)).collect();
+            let (count, pair) = equal_with_other_label(features, &rows)?;
+            let [a, b] = pair.map(|place| self.clips[placed[place].0].filename.as_str());
+            Some(format!(
+                "{}: {count} clips have the same features as a clip of another fold, such as {a} and {b}: scores will be optimistically biased",
+                features.path().display()
+            ))
+        };
+        let encoders = self.features.par_iter().zip(&self.rows);
+        encoders.filter_map(of_encoder).collect()
     }
 
     /// Releases the pages of mapped features until they are read again, so that a single pass over the

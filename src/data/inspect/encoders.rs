@@ -28,6 +28,8 @@ struct Told {
     /// For each clip, whether the file has it.
     has: Vec<bool>,
     problem: Option<String>,
+    /// Number of clips whose row equals one of a clip in another fold, and the first such pair.
+    across_folds: Option<(usize, [String; 2])>,
 }
 
 /// The files of one encoder, and the shift between them.
@@ -149,6 +151,11 @@ impl Inspection {
                 "encoder {name}: every column is constant in the training split, so it carries no information"
             ));
         }
+        if let Some((count, [a, b])) = &file.across_folds {
+            self.warnings.push(format!(
+                "encoder {name}: {count} clips have the same features as a clip of another fold, such as {a} and {b}: scores will be optimistically biased"
+            ));
+        }
     }
 
     fn clips_nowhere(&mut self, part: &str, clips: Option<&[Clip]>, has: Option<Vec<bool>>) {
@@ -201,6 +208,8 @@ struct Open {
     /// The indices of the clips that it has, and their rows; all rows if no clips are known.
     clips: Vec<usize>,
     used: Vec<u32>,
+    /// The folds of these rows, where clips have folds.
+    folds: HashMap<u32, usize>,
     has: Vec<bool>,
     bytes: u64,
     problem: Option<String>,
@@ -214,6 +223,9 @@ impl Open {
             .iter()
             .map(|clip| features.row(&clip.filename))
             .collect();
+        let folds = rows.iter().zip(wanted);
+        let folds = folds.filter_map(|(row, clip)| Some(((*row)?, clip.fold?)));
+        let folds = folds.collect();
         let places = rows.iter().enumerate();
         let (clips, used): (Vec<usize>, Vec<u32>) = match clips {
             Some(_) => places.filter_map(|(at, row)| Some((at, (*row)?))).unzip(),
@@ -237,6 +249,7 @@ impl Open {
             features,
             clips,
             used,
+            folds,
             has: rows.iter().map(Option::is_some).collect(),
             problem,
         })
@@ -245,6 +258,13 @@ impl Open {
     fn told(self, rows: Rows, constant_columns: Option<usize>) -> Told {
         let name = |row: u32| self.features.names()[row as usize].clone();
         let missing_clips = self.has.iter().filter(|here| !**here).count();
+        let fold = |row: u32| self.folds.get(&row);
+        let differ =
+            |&(a, b): &(u32, u32)| matches!((fold(a), fold(b)), (Some(a), Some(b)) if a != b);
+        let across: Vec<(u32, u32)> = rows.duplicates.iter().copied().filter(differ).collect();
+        let across_folds = across
+            .first()
+            .map(|&(a, b)| (across.len(), [name(b), name(a)]));
         let report = FileReport {
             bytes: self.bytes,
             rows: self.features.rows(),
@@ -266,6 +286,7 @@ impl Open {
             report,
             has: self.has,
             problem: self.problem,
+            across_folds,
         }
     }
 }

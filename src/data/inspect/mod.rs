@@ -8,8 +8,10 @@ use serde::Serialize;
 use super::dataset::check_data_folder;
 use super::filename::clip_key;
 use super::label::Classes;
-use super::metadata::{Clip, Metadata};
+use super::metadata::{Clip, Metadata, Reading, actors};
+use super::task::{Task, TaskKind};
 use crate::Result;
+use crate::config::{Monitor, Proportions};
 use crate::encoders::Modality;
 
 mod encoders;
@@ -34,6 +36,8 @@ pub struct Inspection {
     pub classes: Vec<ClassCount>,
     /// Number of training blends of exactly two emotions with each proportion, larger share first.
     pub proportions: Vec<(String, usize)>,
+    /// What the training labels ask of a model; `None` if they are unreadable.
+    pub task: Option<TaskReport>,
     /// The training split; `None` if its metadata are unreadable.
     pub train: Option<SplitReport>,
     /// The test split; `None` if it does not exist or its metadata are unreadable.
@@ -42,10 +46,39 @@ pub struct Inspection {
     pub folds: Vec<FoldReport>,
     /// Number of clips without a fold; they are in every training set.
     pub clips_without_fold: usize,
+    /// Where the training split's actors come from.
+    pub actors: String,
     /// Actors in both splits.
     pub actors_in_both_parts: Vec<String>,
     /// Encoders in the order of the network's inputs.
     pub encoders: Vec<EncoderReport>,
+}
+
+/// What the training labels ask of a model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TaskReport {
+    /// What kind of labels these are.
+    pub kind: TaskKind,
+    /// The same in a few words.
+    pub in_words: String,
+    /// Number of clips that show one emotion, two, … up to the most that any shows.
+    pub sizes: Vec<usize>,
+    /// The proportions that sets are decoded in where `decode.proportions` is `auto`.
+    pub proportions: Proportions,
+    /// The measure that training and comparisons follow where `train.monitor` is `auto`.
+    pub main_measure: Monitor,
+}
+
+impl From<&Task> for TaskReport {
+    fn from(task: &Task) -> Self {
+        Self {
+            kind: task.kind,
+            in_words: task.in_words(),
+            sizes: task.sizes.clone(),
+            proportions: task.proportions.clone(),
+            main_measure: task.main_measure(),
+        }
+    }
 }
 
 /// One class.
@@ -147,7 +180,7 @@ pub struct FileReport {
 }
 
 /// Inspects a folder. Everything readable is reported; errors are listed in `problems`.
-pub fn inspect(path: &Path) -> Inspection {
+pub fn inspect(path: &Path, reading: &Reading<'_>) -> Inspection {
     let mut found = Inspection {
         path: path.to_path_buf(),
         ..Inspection::default()
@@ -156,14 +189,17 @@ pub fn inspect(path: &Path) -> Inspection {
         found.note(check_data_folder(path));
         return found;
     }
-    let train = found.note(Metadata::read(&path.join("train_metadata.csv"), None));
+    let train = found.note(Metadata::read_with(
+        &path.join("train_metadata.csv"),
+        reading,
+    ));
     let test_table = path.join("test_metadata.csv");
     let test = if test_table.exists() {
         let classes = train.as_ref().map(|train| &train.classes);
-        let read = match classes {
-            Some(classes) => Metadata::read_against(&test_table, classes),
-            None => Metadata::read_against(&test_table, &Classes::new(Vec::<String>::new())),
-        };
+        let none = Classes::new(Vec::<String>::new());
+        let classes = classes.unwrap_or(&none);
+        let reading = reading.without_folds();
+        let read = Metadata::read_against_with(&test_table, classes, &reading);
         // Without the training split its labels cannot be interpreted, which is not an additional error.
         if train.is_some() {
             found.note(read)
@@ -176,6 +212,17 @@ pub fn inspect(path: &Path) -> Inspection {
     if let Some(train) = &train {
         (found.classes, found.proportions) = labels::count(&train.clips, &train.classes);
         found.folds(&train.clips);
+        found.actors = train.actors.to_string();
+        found
+            .warnings
+            .extend(actors::warnings(&train.clips, &train.actors));
+        if !train.empty_classes.is_empty() {
+            found.warnings.push(format!(
+                "no clip shows {}: the column is 0 throughout, so it is not a class (data.classes keeps it)",
+                train.empty_classes.join(", ")
+            ));
+        }
+        found.task = Some((&task(&train.clips)).into());
         found.train = Some(part(train));
     }
     if let Some(test) = &test {
@@ -183,6 +230,7 @@ pub fn inspect(path: &Path) -> Inspection {
     }
     if let (Some(train), Some(test)) = (&train, &test) {
         found.compare_parts(&train.clips, &test.clips);
+        found.compare_tasks(&task(&train.clips), &task(&test.clips));
     }
     let clips = |metadata: Option<Metadata>| metadata.map(|metadata| metadata.clips);
     found.features(path, [clips(train), clips(test)], test_table.exists());
@@ -202,14 +250,14 @@ impl Inspection {
         self.clips_without_fold = clips.iter().filter(|clip| clip.fold.is_none()).count();
         if numbers.is_empty() {
             self.warnings.push(
-                "no clip has a fold, so none can be held out: that needs a column fold".into(),
+                "no clip has a fold, so none can be held out: that needs a column fold, or data.folds=K, which makes folds".into(),
             );
             return;
         }
         for fold in numbers {
             let (inside, outside): (Vec<&Clip>, Vec<&Clip>) =
                 clips.iter().partition(|clip| clip.fold == Some(fold));
-            let (here, there) = (actors(&inside), actors(&outside));
+            let (here, there) = (names_of_actors(&inside), names_of_actors(&outside));
             let shared: Vec<String> = here.intersection(&there).map(|a| a.to_string()).collect();
             self.folds.push(FoldReport {
                 fold,
@@ -232,9 +280,21 @@ impl Inspection {
         }
     }
 
+    fn compare_tasks(&mut self, train: &Task, test: &Task) {
+        let above = test.above(train.max_emotions());
+        if above > 0 {
+            self.warnings.push(format!(
+                "{above} of {} labelled test clips show more than {} emotions, the most of a training clip, and are never predicted right: the ACC_presence of test scores is at most {:.4}",
+                test.clips(),
+                train.max_emotions(),
+                1.0 - above as f64 / test.clips() as f64
+            ));
+        }
+    }
+
     fn compare_parts(&mut self, train: &[Clip], test: &[Clip]) {
-        let in_train = actors(&train.iter().collect::<Vec<_>>());
-        let in_test = actors(&test.iter().collect::<Vec<_>>());
+        let in_train = names_of_actors(&train.iter().collect::<Vec<_>>());
+        let in_test = names_of_actors(&test.iter().collect::<Vec<_>>());
         let both = in_train.intersection(&in_test).map(|a| a.to_string());
         self.actors_in_both_parts = both.collect();
         if !self.actors_in_both_parts.is_empty() {
@@ -255,6 +315,10 @@ impl Inspection {
     }
 }
 
+fn task(clips: &[Clip]) -> Task {
+    Task::of(clips.iter().filter_map(|clip| clip.truth.as_ref()))
+}
+
 fn part(metadata: &Metadata) -> SplitReport {
     let clips = &metadata.clips;
     let all: Vec<&Clip> = clips.iter().collect();
@@ -266,7 +330,7 @@ fn part(metadata: &Metadata) -> SplitReport {
         labelled: clips.iter().filter(|clip| clip.truth.is_some()).count(),
         blends: of_size(&all, |size| size == 2),
         mixtures: of_size(&all, |size| size > 2),
-        actors: actors(&all).len(),
+        actors: names_of_actors(&all).len(),
         clips_without_actor: clips.iter().filter(|clip| clip.actor.is_none()).count(),
     }
 }
@@ -276,7 +340,7 @@ fn of_size(clips: &[&Clip], wanted: fn(usize) -> bool) -> usize {
     truths.filter(|truth| wanted(truth.parts().len())).count()
 }
 
-fn actors<'a>(clips: &[&'a Clip]) -> BTreeSet<&'a str> {
+fn names_of_actors<'a>(clips: &[&'a Clip]) -> BTreeSet<&'a str> {
     clips
         .iter()
         .filter_map(|clip| clip.actor.as_deref())

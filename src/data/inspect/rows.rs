@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::data::equal_rows::{equal, hash};
 use crate::data::features::Features;
 use crate::data::standardise::ColumnStats;
 
@@ -87,25 +88,6 @@ impl Rows {
         });
         twins.collect()
     }
-}
-
-/// A hash of a row; [`equal`] rules out collisions. It is a sum, so that the steps are independent.
-fn hash(values: &[f32]) -> u64 {
-    let factors = (0..).map(|n: u64| (2 * n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    let terms = values.iter().zip(factors).map(|(&value, factor)| {
-        // +0 and −0 are equal.
-        u64::from((value + 0.0).to_bits()).wrapping_mul(factor)
-    });
-    terms.fold(0, u64::wrapping_add)
-}
-
-/// The first of some rows that equals `values`.
-fn equal(features: &Features, values: &[f32], rows: Option<&Vec<u32>>) -> Option<u32> {
-    let mut other = vec![0.0f32; if rows.is_some() { values.len() } else { 0 }];
-    rows?.iter().copied().find(|&row| {
-        features.source().read(row as usize, 0, &mut other);
-        other == values
-    })
 }
 
 /// Root mean square of a standardised row.

@@ -8,7 +8,7 @@ use crate::formats::npz::write::{Precision, write};
 fn found(change: impl FnOnce(&Path)) -> Inspection {
     let folder = fixture::folder();
     change(folder.path());
-    let found = inspect(folder.path());
+    let found = inspect(folder.path(), &Reading::default());
     // A folder that `open` refuses must not be reported as usable.
     assert_eq!(found.usable, Dataset::open(folder.path(), None).is_ok());
     for line in found.problems.iter().chain(&found.warnings) {

@@ -73,10 +73,29 @@ impl Form {
         column.map_or("", |column| &table.columns()[column])
     }
 
+    /// Without the columns of classes that are 0 throughout, and the names of those. Unchanged if that
+    /// leaves none.
+    pub fn without_empty(self, table: &CsvTable) -> (Form, Vec<String>) {
+        let Form::Proportions(columns) = &self else {
+            return (self, Vec::new());
+        };
+        let is_empty = |&column: &usize| {
+            let mut cells = table.rows().iter().map(|row| row.cell(column));
+            cells.all(|cell| cell.is_empty() || number(cell) == Some(0.0))
+        };
+        let (empty, kept): (Vec<usize>, Vec<usize>) = columns.iter().partition(|c| is_empty(c));
+        if empty.is_empty() || kept.is_empty() {
+            return (self, Vec::new());
+        }
+        let name = |&column: &usize| table.columns()[column].clone();
+        (Form::Proportions(kept), empty.iter().map(name).collect())
+    }
+
     /// The soft label of a row, `(classes)`, summing to 1; `None` if all its label cells are empty.
     ///
     /// Proportions are not changed, unless their sum is off by more than rounding of `f64` (and at most
-    /// 1e-3); then they are divided by it.
+    /// 1e-3); then they are divided by it. With `normalise`, cells are counts of any size, and always
+    /// divided by their sum.
     ///
     /// # Errors
     /// [`crate::Error::Csv`] with line and column.
@@ -85,9 +104,11 @@ impl Form {
         table: &CsvTable,
         row: &CsvRow,
         classes: &Classes,
+        normalise: bool,
     ) -> Result<Option<Vec<f64>>> {
         match self {
             Form::Emotions(columns) => columns.label(table, row, classes),
+            Form::Proportions(columns) if normalise => counts_of(table, row, columns, classes),
             Form::Proportions(columns) => proportions_of(table, row, columns, classes),
         }
     }
@@ -149,6 +170,14 @@ pub fn names(table: &CsvTable, columns: &EmotionColumns) -> Result<Vec<String>> 
 }
 
 impl EmotionColumns {
+    /// The line on which a class first appears.
+    pub fn first_line(&self, table: &CsvTable, name: &str) -> Option<u64> {
+        let columns = || self.emotions.iter().flatten();
+        let mut rows = table.rows().iter();
+        let row = rows.find(|row| columns().any(|&column| row.cell(column) == name));
+        row.map(|row| row.line)
+    }
+
     fn is_blend(&self, table: &CsvTable, row: &CsvRow) -> Result<bool> {
         let cell = self.mix.map_or("", |column| row.cell(column));
         match cell.to_ascii_lowercase().as_str() {
@@ -226,6 +255,48 @@ impl EmotionColumns {
 const EMOTION_NAMES: [&str; 2] = ["emotion_1", "emotion_2"];
 const SALIENCE_NAMES: [&str; 2] = ["emotion_1_salience", "emotion_2_salience"];
 
+/// What to do where the numbers of a row are no proportions.
+const NORMALISE: &str = "; if the cells are votes, percentages or 0/1 flags, data.normalise_labels=true divides \
+                         each row by its sum";
+
+/// Counts of votes, 0/1 flags or percentages, divided by their sum.
+fn counts_of(
+    table: &CsvTable,
+    row: &CsvRow,
+    columns: &[usize],
+    classes: &Classes,
+) -> Result<Option<Vec<f64>>> {
+    if columns.iter().all(|&column| row.cell(column).is_empty()) {
+        return Ok(None);
+    }
+    let mut target = vec![0.0; classes.len()];
+    for &column in columns {
+        let (name, cell) = (&table.columns()[column], row.cell(column));
+        let count = match cell {
+            "" => Some(0.0),
+            cell => number(cell).filter(|count| *count >= 0.0),
+        };
+        let (Some(class), Some(count)) = (classes.index(name), count) else {
+            let reason = format!(
+                "{cell:?} is not a count; expected a number of 0 or more (every column other than {} is a \
+                 class)",
+                RESERVED.join(", ")
+            );
+            return Err(table.fault(Some(row.line), Some(name), reason));
+        };
+        target[class] = count;
+    }
+    let sum: f64 = target.iter().sum();
+    if !(sum.is_finite() && sum > 0.0) {
+        let reason = format!(
+            "the counts of the classes sum to {sum}; expected at least one class above 0, or no label"
+        );
+        return Err(table.fault(Some(row.line), None, reason));
+    }
+    target.iter_mut().for_each(|share| *share /= sum);
+    Ok(Some(target))
+}
+
 fn proportions_of(
     table: &CsvTable,
     row: &CsvRow,
@@ -240,10 +311,12 @@ fn proportions_of(
         let (name, cell) = (&table.columns()[column], row.cell(column));
         let share = number(cell).filter(|share| (0.0..=1.0 + PROPORTION_SLACK).contains(share));
         let (Some(class), Some(share)) = (classes.index(name), share) else {
+            let counts = number(cell).is_some_and(|count| count > 1.0);
             let reason = format!(
                 "{cell:?} is not a proportion; expected a number from 0 to 1 (every column other than \
-                 {} is a class)",
-                RESERVED.join(", ")
+                 {} is a class){}",
+                RESERVED.join(", "),
+                if counts { NORMALISE } else { "" }
             );
             return Err(table.fault(Some(row.line), Some(name), reason));
         };
@@ -252,8 +325,9 @@ fn proportions_of(
     let sum: f64 = target.iter().sum();
     let off = (sum - 1.0).abs();
     if off.is_nan() || off > PROPORTION_SLACK {
-        let reason =
-            format!("the proportions of the classes sum to {sum}; expected 1 (within 1e-3)");
+        let reason = format!(
+            "the proportions of the classes sum to {sum}; expected 1 (within 1e-3){NORMALISE}"
+        );
         return Err(table.fault(Some(row.line), None, reason));
     }
     if off > 1e-9 {

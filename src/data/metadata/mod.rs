@@ -1,6 +1,11 @@
 //! Metadata tables: the clips with their folds, actors and labels.
 
+pub mod actors;
+mod classes;
+mod fold_table;
+mod folds;
 mod labels;
+mod reading;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +15,11 @@ use super::label::{Blend, CHALLENGE_CLASSES, Classes};
 use crate::Result;
 use crate::formats::csv::table::{CsvRow, CsvTable};
 use crate::suggest::instead;
+use actors::{ActorFinder, ActorSource};
+pub use fold_table::write_with_folds;
+pub use folds::{NewFolds, by_clip};
 use labels::Form;
+pub use reading::Reading;
 
 /// One clip of a metadata table.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +28,8 @@ pub struct Clip {
     pub filename: String,
     /// Its cross-validation fold; `None` if the cell is empty or there is no such column.
     pub fold: Option<usize>,
-    /// The person shown: the `actor` cell, else the name up to its first `_`, else unknown.
+    /// The person shown: as the pattern of the [`Reading`] finds them, else the `actor` cell, else the name
+    /// up to its first `_`, else unknown.
     pub actor: Option<String>,
     /// The true emotions, with saliences in percent; `None` if the table has no label.
     pub truth: Option<Blend>,
@@ -38,6 +48,10 @@ pub struct Metadata {
     pub clips: Vec<Clip>,
     /// The classes that every target is indexed by.
     pub classes: Classes,
+    /// Where the actors come from.
+    pub actors: ActorSource,
+    /// Class columns that were left out, because no clip shows them.
+    pub empty_classes: Vec<String>,
 }
 
 impl Metadata {
@@ -53,6 +67,21 @@ impl Metadata {
     /// malformed table, a missing or impossible label (saliences that do not sum to 100,
     /// proportions that do not sum to 1 within 1e-3), or a clip that is listed twice.
     pub fn read(path: &Path, classes: Option<&[String]>) -> Result<Metadata> {
+        let reading = Reading {
+            classes,
+            ..Reading::default()
+        };
+        Self::read_with(path, &reading)
+    }
+
+    /// As [`Metadata::read`], with all choices. Class columns that are 0 throughout are left out unless
+    /// the reading names the classes or keeps them. Folds are made where the reading says so.
+    ///
+    /// # Errors
+    /// As [`Metadata::read`]; [`crate::Error::Csv`] also for classes that differ only in case or blanks, a
+    /// clip that the pattern of the actors does not match, and folds that cannot be made.
+    pub fn read_with(path: &Path, reading: &Reading<'_>) -> Result<Metadata> {
+        let classes = reading.classes;
         let table = CsvTable::read(path)?;
         let form = Form::detect(&table, classes)?.ok_or_else(|| {
             let class_columns = "one column per class with proportions";
@@ -62,17 +91,21 @@ impl Metadata {
                 format!("has no labels; expected the columns mix, emotion_1, emotion_2, emotion_1_salience, emotion_2_salience, or {class_columns}"),
             )
         })?;
+        let (form, empty_classes) = match classes {
+            None if !reading.keep_empty_classes => form.without_empty(&table),
+            _ => (form, Vec::new()),
+        };
         let classes = match (classes, &form) {
             (Some(names), _) => Classes::new(names.iter().cloned()),
-            (None, Form::Proportions(columns)) => order(
-                columns
-                    .iter()
-                    .map(|&c| table.columns()[c].clone())
-                    .collect(),
-                false,
-            ),
+            (None, Form::Proportions(columns)) => {
+                let names = columns.iter().map(|&c| table.columns()[c].clone());
+                order(names.collect(), false)
+            }
             (None, Form::Emotions(columns)) => order(labels::names(&table, columns)?, true),
         };
+        if reading.classes.is_none() {
+            classes::check_different(&table, &form, &classes)?;
+        }
         if classes.is_empty() {
             return Err(table.fault(
                 None,
@@ -80,11 +113,16 @@ impl Metadata {
                 "has no labelled clips; expected at least one".into(),
             ));
         }
-        let clips = clips(&table, Some(&form), &classes, true)?;
+        let (mut clips, actors) = clips(&table, Some(&form), &classes, true, reading)?;
+        if let Some(folds) = reading.folds {
+            folds.assign(&table, &mut clips, &classes, &actors)?;
+        }
         Ok(Metadata {
             path: path.to_path_buf(),
             clips,
             classes,
+            actors,
+            empty_classes,
         })
     }
 
@@ -94,13 +132,31 @@ impl Metadata {
     /// # Errors
     /// As [`Metadata::read`]; a label outside `classes` is refused.
     pub fn read_against(path: &Path, classes: &Classes) -> Result<Metadata> {
+        Self::read_against_with(path, classes, &Reading::default())
+    }
+
+    /// As [`Metadata::read_against`], with the choices of a reading except its classes. Clips that its
+    /// pattern does not match have no actor.
+    ///
+    /// # Errors
+    /// As [`Metadata::read_against`]; as [`Metadata::read_with`] for folds.
+    pub fn read_against_with(
+        path: &Path,
+        classes: &Classes,
+        reading: &Reading<'_>,
+    ) -> Result<Metadata> {
         let table = CsvTable::read(path)?;
         let form = Form::detect_optional(&table, classes)?;
-        let clips = clips(&table, form.as_ref(), classes, false)?;
+        let (mut clips, actors) = clips(&table, form.as_ref(), classes, false, reading)?;
+        if let Some(folds) = reading.folds {
+            folds.assign(&table, &mut clips, classes, &actors)?;
+        }
         Ok(Metadata {
             path: path.to_path_buf(),
             clips,
             classes: classes.clone(),
+            actors,
+            empty_classes: Vec::new(),
         })
     }
 
@@ -112,11 +168,13 @@ impl Metadata {
     /// that has no name or is listed twice.
     pub fn read_names(path: &Path, classes: &Classes) -> Result<Metadata> {
         let table = CsvTable::read(path)?.select("filename");
-        let clips = clips(&table, None, classes, false)?;
+        let (clips, actors) = clips(&table, None, classes, false, &Reading::default())?;
         Ok(Metadata {
             path: path.to_path_buf(),
             clips,
             classes: classes.clone(),
+            actors,
+            empty_classes: Vec::new(),
         })
     }
 
@@ -147,7 +205,8 @@ fn clips(
     form: Option<&Form>,
     classes: &Classes,
     required: bool,
-) -> Result<Vec<Clip>> {
+    reading: &Reading<'_>,
+) -> Result<(Vec<Clip>, ActorSource)> {
     let filename = table.column("filename").ok_or_else(|| {
         table.fault(
             Some(1),
@@ -158,7 +217,11 @@ fn clips(
             ),
         )
     })?;
-    let (fold, actor) = (table.column("fold"), table.column("actor"));
+    let fold = table.column("fold");
+    let actors = ActorFinder {
+        pattern: reading.actor_pattern.as_ref(),
+        column: table.column("actor"),
+    };
     let mut lines: HashMap<&str, u64> = HashMap::new();
     let mut clips = Vec::with_capacity(table.rows().len());
     for row in table.rows() {
@@ -174,7 +237,7 @@ fn clips(
             )));
         }
         let target = match form {
-            Some(form) => form.label(table, row, classes)?,
+            Some(form) => form.label(table, row, classes, reading.normalise_labels)?,
             None => None,
         };
         if target.is_none() && required {
@@ -184,16 +247,21 @@ fn clips(
                 format!("{name:?} has no label; expected one for every clip of this table"),
             ));
         }
+        let actor = actors.of(row, key);
+        if actor.is_none() && required {
+            actors.check_matched(name).map_err(fault)?;
+        }
         clips.push(Clip {
             filename: name.to_string(),
             fold: fold.map_or(Ok(None), |column| parse_fold(table, row, column))?,
-            actor: actor_of(actor.map_or("", |column| row.cell(column)), key),
+            actor,
             truth: target.as_deref().map(Blend::from_distribution),
             target,
             line: row.line,
         });
     }
-    Ok(clips)
+    let source = actors.source(table, &clips);
+    Ok((clips, source))
 }
 
 /// An integer; pandas writes `2.0` if some cells of a column are empty.
@@ -210,14 +278,6 @@ fn parse_fold(table: &CsvTable, row: &CsvRow, column: usize) -> Result<Option<us
             format!("{cell:?} is not a fold; expected a whole number, or an empty cell"),
         )
     })
-}
-
-fn actor_of(cell: &str, key: &str) -> Option<String> {
-    if !cell.is_empty() {
-        return Some(cell.to_string());
-    }
-    let (actor, _) = key.split_once('_')?;
-    (!actor.is_empty()).then(|| actor.to_string())
 }
 
 /// Clips that are labelled with at least two emotions.

@@ -68,11 +68,15 @@ fn reads_one_column_per_class() {
     );
     let sum: f64 = metadata.clips[1].target.as_ref().unwrap().iter().sum();
     assert!((sum - 1.0).abs() <= 1e-12);
-    let text = "filename,sad,ang\nx,1,0\n";
+    let text = "filename,sad,ang\nx,1,0\ny,0,1\n";
     assert_eq!(
         read(text.as_bytes()).unwrap().classes.names(),
         ["ang", "sad"]
     );
+    // A column that is 0 throughout is no class.
+    let metadata = read(b"filename,sad,ang,joy\nx,1,0,0\ny,0,1,0.0\n").unwrap();
+    assert_eq!(metadata.classes.names(), ["ang", "sad"]);
+    assert_eq!(metadata.empty_classes, ["joy"]);
 }
 
 #[test]

@@ -11,18 +11,18 @@ use super::SynthOptions;
 use super::clips::{Draw, SynthClip};
 use super::signal::{Noise, SynthEncoder, World};
 use crate::data::filename::clip_key;
-use crate::data::registry::REGISTRY;
+use crate::data::registry::PAPER_ENCODERS;
 use crate::formats::npz::write::npy_header;
 use crate::rng::{Purpose, stream_key};
 use crate::{Error, Result};
 
 /// The first stream item of frames, after those of rows.
-const FRAMES: usize = Draw::Row as usize + 4 * REGISTRY.len();
+const FRAMES: usize = Draw::Row as usize + 4 * PAPER_ENCODERS;
 
 /// The number of frames of a clip for an encoder of the registry: from half to one and a half times the
 /// mean, at least 1.
 pub fn count(seed: u64, mean: usize, index: usize, clip: &SynthClip) -> usize {
-    let item = FRAMES + REGISTRY.len() + index;
+    let item = FRAMES + PAPER_ENCODERS + index;
     let key = stream_key(seed, Purpose::Synth, item, clip.number);
     let low = mean.div_ceil(2).max(1);
     // The high half of a product of 32-bit numbers: uniform up to 2⁻³² of the range.

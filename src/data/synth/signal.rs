@@ -10,7 +10,7 @@
 use super::SynthOptions;
 use super::clips::{Condition, Draw, SynthClip, TRAIN_ACTORS, normal, stream};
 use crate::data::label::CHALLENGE_CLASSES;
-use crate::data::registry::REGISTRY;
+use crate::data::registry::{PAPER_ENCODERS, REGISTRY};
 use crate::kernels::counter::StreamKey;
 use crate::rng::{Purpose, Stream, stream_key};
 
@@ -31,7 +31,7 @@ const NOTICED: f64 = 1.5;
 /// Noise that a family shares.
 const SHARED_NOISE: f64 = 0.55;
 /// Stream item of the other emotion that an obstructed family sees, after those of all encoders.
-const DISTRACTOR: usize = Draw::Row as usize + 3 * REGISTRY.len();
+const DISTRACTOR: usize = Draw::Row as usize + 3 * PAPER_ENCODERS;
 /// Spread of each factor of an encoder that sees nothing.
 const BLIND_NOISE: f64 = 1.2;
 /// Measurement noise of one column, in units of its spread over clips.

@@ -11,6 +11,7 @@
 mod actors;
 mod bootstrap;
 mod comparison;
+pub mod correlation;
 mod normal;
 mod permutation;
 

@@ -36,7 +36,7 @@ pub struct Swept {
     pub tried: Vec<Tried>,
     /// One row each, compared with the setup's own configuration, where it was tried, or with the first.
     pub rows: Vec<Row>,
-    /// The index of the highest validation average; of equal ones the first.
+    /// The index of the best mean of the main measure; of equal ones the first.
     pub best: Option<usize>,
     /// Configurations without a row, and why.
     pub same: Vec<String>,

@@ -11,7 +11,6 @@ use crate::experiments::paper::TABLE_5;
 use crate::experiments::study::Setup;
 use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
-use crate::plan::trial::TrialKind;
 use crate::rng::{Purpose, Stream};
 
 /// Number of configurations that are proposed from the same results and run in parallel. A constant, so
@@ -91,8 +90,9 @@ pub struct Searching {
     /// The configurations that were tried, as entries and as points, in the same order.
     comparison: Comparison,
     tried: Vec<Tried>,
-    /// The validation averages of the configurations that have ended; `None` for one that failed.
-    averages: Vec<Option<f64>>,
+    /// The means of the main measure of the configurations that have ended, signed so that higher is better;
+    /// `None` for one that failed.
+    merits: Vec<Option<f64>>,
     /// Number of configurations proposed so far, including those that are equivalent to another.
     proposed: usize,
     same: Vec<String>,
@@ -114,7 +114,7 @@ impl Searching {
             search,
             comparison: Comparison::default(),
             tried: Vec::new(),
-            averages: Vec::new(),
+            merits: Vec::new(),
             proposed: 0,
             same: Vec::new(),
         };
@@ -153,7 +153,7 @@ impl Searching {
             && self.have_ended(setup, outcomes)
         {
             let points = self.tried.iter().map(|tried| tried.point.clone());
-            let known: Vec<_> = points.zip(self.averages.iter().copied()).collect();
+            let known: Vec<_> = points.zip(self.merits.iter().copied()).collect();
             let random = tpe::RANDOM_FIRST.saturating_sub(self.proposed);
             let together = random.max(SIDE_BY_SIDE).min(count - self.proposed);
             let seed = setup.config.train.seed;
@@ -167,18 +167,18 @@ impl Searching {
         Ok(())
     }
 
-    /// Whether all configurations so far have ended; records their averages.
+    /// Whether all configurations so far have ended; records their merits.
     fn have_ended(&mut self, setup: &Setup, outcomes: &Outcomes) -> bool {
-        for place in self.averages.len()..self.tried.len() {
+        for place in self.merits.len()..self.tried.len() {
             let folds = self.comparison.folds(place);
             if !folds.iter().all(|id| outcomes.has(id)) {
                 return false;
             }
             let results = outcomes.results(folds);
-            let average = results
+            let merit = results
                 .ok()
-                .and_then(|results| setup.protocol.average(&results));
-            self.averages.push(average);
+                .and_then(|results| setup.protocol.merit(&results));
+            self.merits.push(merit);
         }
         true
     }
@@ -245,11 +245,10 @@ impl Searching {
     /// The index of the configuration that all are compared with: the setup's own, where it was tried, or
     /// the first. Never the best, whose lead would be partly the luck that made it the best.
     fn reference(&self, setup: &Setup) -> usize {
-        let encoders = setup.data.dataset.encoders.len();
-        let own = TrialKind::fusion(&setup.config, encoders);
+        let own = Entry::fusion("", &setup.config, &setup.config, &setup.data, None);
         let same = |entry: &Entry| {
             let candidate = &entry.candidate;
-            candidate.kind == own && candidate.data.digest == setup.data.digest
+            candidate.kind == own.candidate.kind && candidate.data.digest == setup.data.digest
         };
         let place = self.comparison.entries().position(same);
         place.unwrap_or_default()

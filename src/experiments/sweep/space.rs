@@ -290,6 +290,9 @@ pub fn check(parameters: &[Parameter]) -> Result<()> {
         if parameters[..at].iter().any(|p| p.key == parameter.key) {
             return fault(ParameterFault::Repeated);
         }
+        if matches!(parameter.key.as_str(), "data.folds" | "data.fold_seed") {
+            return fault(ParameterFault::Folds);
+        }
         if parameter.key == "train.seed" {
             return fault(ParameterFault::Seed);
         }
@@ -359,9 +362,7 @@ pub fn grid(parameters: &[Parameter]) -> Result<Vec<Point>> {
 /// # Errors
 /// [`Error::Config`] for a value that the key does not accept.
 pub fn apply(base: &Config, point: &Point) -> Result<Config> {
-    let whole = serde_json::to_value(base)
-        .map_err(|error| Error::Data(format!("configuration: {error}")))?;
-    let mut layers = vec![whole];
+    let mut layers = vec![base.table()?];
     for (key, value) in point {
         let (mut table, mut parts): (Value, Vec<&str>) = (value.clone(), key.split('.').collect());
         while let Some(part) = parts.pop() {

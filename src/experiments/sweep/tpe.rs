@@ -20,8 +20,8 @@ const CANDIDATES: usize = 24;
 /// The share of configurations that count as the best is this over √n (Bergstra et al. 2013).
 const BEST: f64 = 0.25;
 
-/// The `number`th configuration to try, given the averages of the earlier ones; a failed one has none
-/// and counts as worst. Depends on nothing else.
+/// The `number`th configuration to try, given how good the earlier ones were (higher is better); a failed one
+/// has none and counts as worst. Depends on nothing else.
 pub fn propose(
     parameters: &[Parameter],
     known: &[(Point, Option<f64>)],
@@ -31,7 +31,7 @@ pub fn propose(
     let mut stream = Stream::new(seed, Purpose::Sweep, 0, number);
     let random = known.len() < RANDOM_FIRST;
     let mut order: Vec<&(Point, Option<f64>)> = known.iter().collect();
-    // Stable: of equal averages, the earlier one counts as better.
+    // Stable: of equal ones, the earlier one counts as better.
     order.sort_by(|a, b| {
         let value = |of: &Option<f64>| of.unwrap_or(f64::NEG_INFINITY);
         value(&b.1).total_cmp(&value(&a.1))

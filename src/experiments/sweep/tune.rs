@@ -13,7 +13,7 @@ use crate::experiments::study::{Setup, Study};
 use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
 
-/// Chooses hyper-parameters by cross-validation: the highest validation average wins.
+/// Chooses hyper-parameters by cross-validation: the best validation mean of the main measure wins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "SearchOptions", into = "SearchOptions")]
 pub struct Tune {
@@ -120,8 +120,17 @@ pub fn default_space(encoders: usize) -> Result<Vec<Parameter>> {
 /// # Errors
 /// [`Error::Write`]; [`Error::Data`] for a configuration that cannot be represented as TOML.
 pub fn write_config(path: &Path, config: &Config, comment: &str) -> Result<()> {
-    let text = toml::to_string(config)
+    let mut text = toml::to_string(config)
         .map_err(|error| Error::Data(format!("configuration as TOML: {error}")))?;
+    // What a file of the challenge's task does not say would be read as `auto` here.
+    for (key, value) in config.entries() {
+        if let Some(name) = key.strip_prefix("decode.")
+            && !value.is_null()
+            && !text.contains(&format!("\n{name} = "))
+        {
+            text += &format!("{name} = {value}\n");
+        }
+    }
     let comment: String = comment.lines().map(|line| format!("# {line}\n")).collect();
     crate::files::atomic_file::write(path, |out| {
         std::io::Write::write_all(out, format!("{comment}\n{text}").as_bytes())
@@ -131,6 +140,7 @@ pub fn write_config(path: &Path, config: &Config, comment: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{MaxEmotions, Proportions};
 
     #[test]
     fn the_file_reads_back_as_the_same_configuration() {
@@ -141,6 +151,12 @@ mod tests {
         config.train.lr = 1.2345e-4;
         config.data.encoders = Some(vec!["a".into(), "b\"c".into()]);
         write_config(&path, &config, "one\ntwo").unwrap();
+        assert_eq!(Config::load(Some(&path), &[], None).unwrap(), config);
+        // What the challenge's files leave out is said here, where it would be `auto`.
+        config.decode.max_emotions = MaxEmotions::CHALLENGE;
+        config.decode.proportions = Proportions::challenge();
+        config.decode.beta = Some(1.0);
+        write_config(&path, &config, "").unwrap();
         assert_eq!(Config::load(Some(&path), &[], None).unwrap(), config);
     }
 

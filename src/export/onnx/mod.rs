@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::Result;
 use crate::config::{DecodeConfig, DecodeRules, NeutralRule};
+use crate::eval::mixtures::Mixtures;
 use crate::predict::Predictor;
 
 mod file;
@@ -77,6 +78,9 @@ fn metadata(model: &Predictor) -> Vec<StringStringEntryProto> {
         ("neutral", description.neutral.clone().unwrap_or_default()),
         ("encoders", json!(encoders).to_string()),
         ("alpha", chosen.alpha.to_string()),
+        ("beta", chosen.beta.to_string()),
+        ("max_emotions", json!(config.decode.max_emotions).to_string()),
+        ("proportions", json!(config.decode.proportions).to_string()),
         ("presence_threshold", chosen.presence.to_string()),
         ("salience_threshold", chosen.salience.to_string()),
         ("thresholds_searched", chosen.searched.to_string()),
@@ -105,6 +109,40 @@ fn rules_name(config: &DecodeConfig) -> &'static str {
 
 /// How to decode `aligned` into emotions without this program.
 fn decoding_in_words(config: &DecodeConfig) -> String {
+    let mixtures = Mixtures::of(config);
+    if mixtures == Mixtures::challenge() {
+        return challenge_in_words(config);
+    }
+    let most = mixtures.most();
+    let rules = match config.rules {
+        DecodeRules::Paper => {
+            let beaten = match config.neutral {
+                NeutralRule::Drop => "drop neutral and continue with the others",
+                NeutralRule::KeepOne => "keep only that other one",
+            };
+            format!(
+                "Leave out every emotion below presence_threshold. If none is left: only the highest, 100. \
+                 If neutral is left with others and above the highest of them: only neutral, 100; else {beaten}. \
+                 Take the highest k that are left, at most {most}. If k = 1: only that, 100. \
+                 Otherwise the excess is e = aligned_1 / sum - 1/k, with the highest first and the sum over the k."
+            )
+        }
+        DecodeRules::Challenge => format!(
+            "Only the {most} highest count. If the highest is below presence_threshold: only that, 100; else leave out those below. \
+             If one is left: only that, 100. If neutral is one of those left: only the highest other one if it is at least as high, else only neutral. \
+             Otherwise k are left, and the excess e is the highest minus the mean of the others."
+        ),
+    };
+    format!(
+        "From output aligned, columns in the order of classes. {rules} \
+         Of the proportions for k emotions, ordered by their highest share, the first if e <= salience_threshold; \
+         the boundary after the next lies at salience_threshold * m_2 / m_1, m_j being the excess midway between \
+         the proportions j and j + 1; of those with the same highest share the nearest to the scores. \
+         Without proportions for k: aligned_i / sum, as percentages with one digit that sum to 100 (largest remainders)."
+    )
+}
+
+fn challenge_in_words(config: &DecodeConfig) -> String {
     let rules = match config.rules {
         DecodeRules::Paper => {
             let beaten = match config.neutral {

@@ -256,8 +256,8 @@ fn heads<'a>(
         graph.node("Where", name, &[none, NAN, value], vec![])?;
     }
 
-    // f = softmax(log p + α log(s + ε)) is eq. 14 without underflow. If every p is 0, all count as
-    // equally present.
+    // f = softmax(β log p + α log(s + ε)) is eq. 14 without underflow. If every p is 0, all count as
+    // equally present. With β = 0, the salience alone, p is left out: 0 log 0 is no number.
     let p = graph.node("Cast", "aligned/presence", &[&p], to(data_type::DOUBLE))?;
     let s = graph.node("Cast", "aligned/salience", &[&s], to(data_type::DOUBLE))?;
     let over_classes = vec![ints("axes", &[1]), int("keepdims", 1)];
@@ -272,7 +272,15 @@ fn heads<'a>(
     let s = graph.node("Log", "aligned/log_salience", &[&s], vec![])?;
     let alpha = graph.double("aligned/alpha", model.description().thresholds.alpha)?;
     let s = graph.node("Mul", "aligned/weighted", &[&s, &alpha], vec![])?;
-    let f = graph.node("Add", "aligned/sum", &[&p, &s], vec![])?;
+    let f = match model.description().thresholds.beta {
+        0.0 => s,
+        1.0 => graph.node("Add", "aligned/sum", &[&p, &s], vec![])?,
+        beta => {
+            let beta = graph.double("aligned/beta", beta)?;
+            let p = graph.node("Mul", "aligned/weighted_presence", &[&p, &beta], vec![])?;
+            graph.node("Add", "aligned/sum", &[&p, &s], vec![])?
+        }
+    };
     let f = graph.node("Softmax", "aligned/double", &[&f], classes())?;
     let f = graph.node("Cast", "aligned/single", &[&f], to(data_type::FLOAT))?;
     graph.node("Where", ALIGNED, &[none, NAN, &f], vec![])?;

@@ -1,7 +1,9 @@
 //! Runs one trial in its own folder.
 
+use std::collections::HashMap;
 use std::path::Path;
 
+use crate::artifact::checkpoint::ChosenThresholds;
 use crate::artifact::history::EpochRecord;
 use crate::baseline::{Baseline, BaselineEpoch};
 use crate::config::Config;
@@ -10,6 +12,8 @@ use crate::data::folds::fold;
 use crate::data::label::Blend;
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
+use crate::eval::objective::Objective;
+use crate::eval::overlap::mean_overlap;
 use crate::kernels::micro::kernel_name;
 use crate::plan::data_folder::Opened;
 use crate::plan::planned::Planned;
@@ -79,6 +83,7 @@ fn baseline(
         None => baseline.retrain(&mut observer)?,
     };
     let kernel = kernel_name().map_err(|error| Error::Data(error.to_string()))?;
+    let fault = outcome.fault(dataset.classes.len());
     Ok(TrialResult {
         format_version: FORMAT_VERSION,
         id: planned.id.clone(),
@@ -92,6 +97,7 @@ fn baseline(
         stopped: "reached max_epochs".to_owned(),
         losses: None,
         kl: outcome.loss,
+        overlap: overlap_of(planned, outcome.thresholds, outcome.held_out.as_ref())?,
         thresholds: outcome.thresholds,
         accuracy: outcome.accuracy,
         classes: dataset.classes.names().to_vec(),
@@ -99,8 +105,34 @@ fn baseline(
         test: outcome.test,
         history: Vec::new(),
         baseline_history: outcome.history,
+        fault,
         warnings: outcome.warnings,
     })
+}
+
+/// Mean overlap of the labels of held-out clips and their decoded shares, where the task follows it.
+fn overlap_of(
+    planned: &Planned,
+    thresholds: ChosenThresholds,
+    held_out: Option<&ClipScores>,
+) -> Result<Option<f64>> {
+    let decode = planned.trial.kind.decode();
+    let Some(scores) = held_out.filter(|_| Objective::of(&decode).is_of_overlap()) else {
+        return Ok(None);
+    };
+    let dataset = &planned.data.dataset;
+    let decider = thresholds.decoder(&decode);
+    let decided = scores.rows.decoded(&decider, &dataset.classes)?;
+    let truths: HashMap<&str, &Blend> = dataset
+        .train
+        .clips
+        .iter()
+        .filter_map(|clip| Some((clip.filename.as_str(), clip.truth.as_ref()?)))
+        .collect();
+    let pairs = scores.clips.iter().zip(&decided);
+    Ok(mean_overlap(pairs.filter_map(|(name, decided)| {
+        Some((*truths.get(name.as_str())?, decided))
+    })))
 }
 
 fn fusion(
@@ -151,6 +183,7 @@ fn fusion(
         stopped: manifest.stopped,
         losses: best.and_then(validation_losses),
         kl: best.and_then(|best| best.kl),
+        overlap: overlap_of(planned, manifest.thresholds, held_out.as_ref())?,
         thresholds: manifest.thresholds,
         accuracy,
         classes: dataset.classes.names().to_vec(),
@@ -158,6 +191,7 @@ fn fusion(
         test: test.transpose()?,
         history: outcome.history,
         baseline_history: Vec::new(),
+        fault: manifest.fault,
         warnings: manifest.warnings,
     })
 }

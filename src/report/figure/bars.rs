@@ -5,8 +5,8 @@ use super::frame::{Frame, signed};
 use super::scale::range;
 use super::{Figure, encoder_title, modality_ink, modality_key, widest};
 use crate::analysis::Analysis;
-use crate::analysis::correlation::spearman;
 use crate::encoders::Modality;
+use crate::eval::statistics::correlation::spearman;
 
 /// Height of a row.
 const ROW: f64 = 10.0;

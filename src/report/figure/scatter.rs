@@ -6,9 +6,9 @@ use super::frame::Frame;
 use super::scale::range;
 use super::{Figure, modality_ink};
 use crate::analysis::Analysis;
-use crate::analysis::correlation::Trend;
 use crate::encoders::Modality;
 use crate::eval::statistics::Interval;
+use crate::eval::statistics::correlation::Trend;
 
 /// Figure 8: CKA against co-selection, with the trend and the line of independent selection.
 pub fn co_selection(found: &Analysis) -> Figure {

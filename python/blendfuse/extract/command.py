@@ -1,0 +1,235 @@
+"""The command line of `blendfuse extract`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from .clips import find_clips
+from .encoders import Encoder, LoadOptions, load
+from .errors import ExtractError, MissingPackage, need
+from .listing import dry_run, markdown, plain
+from .progress import Progress
+from .registry import Selection, select
+from .session import Report, Session, Settings
+
+EXAMPLES = """\
+Examples:
+  blendfuse extract clips --out DATA --encoders light
+  blendfuse extract clips --out DATA --encoders clip,wavlm_large --frames-per-second 5
+  blendfuse extract clips --out DATA --encoders dinov2 --crop face
+  blendfuse extract clips --out DATA --encoders wavlm_large --layers 6-12
+  blendfuse extract clips --out DATA --encoders paper --dry-run
+  blendfuse extract --list
+
+Exit codes: 0 done; 1 failed while running; 2 wrong usage or bad input, or a clip failed without --skip-bad;
+130 interrupted (repeat the command to go on)."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags."""
+    made = argparse.ArgumentParser(
+        prog="blendfuse extract",
+        description="Extract feature files from clips: decode, encode, and aggregate over time into "
+        "DATA/features/train/NAME.npz and DATA/features/test/NAME.npz (clips of test_metadata.csv).",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("clips", nargs="*", type=Path, metavar="CLIPS", help="folders of clips, or clips")
+    made.add_argument("--out", type=Path, metavar="DATA", help="data folder")
+    made.add_argument(
+        "--encoders", metavar="LIST", help="names separated by commas; paper, video, audio, challenge, light"
+    )
+    made.add_argument(
+        "--list", action="store_true", help="list all encoders and end (--markdown: as a table)"
+    )
+    made.add_argument("--markdown", action="store_true", help=argparse.SUPPRESS)
+    made.add_argument("--dry-run", action="store_true", help="say what each encoder needs, and end")
+    what = made.add_argument_group("clips and pictures")
+    what.add_argument("--pattern", metavar="GLOB", help="only files whose name matches, such as '*.mov'")
+    what.add_argument("--recursive", action="store_true", help="clips in subfolders too")
+    what.add_argument("--frames-per-second", type=float, metavar="N", help="take at most N pictures a second")
+    what.add_argument(
+        "--crop",
+        choices=["none", "face"],
+        default="none",
+        help="face: crop each picture to its largest face, and leave out pictures without one",
+    )
+    how = made.add_argument_group("models")
+    how.add_argument(
+        "--layer", type=int, metavar="K", help="hidden layer K instead of the last (file NAME_lK.npz)"
+    )
+    how.add_argument(
+        "--layers", metavar="A-B", help="hidden layers as encoders of their own, such as 6-12 or 6,9"
+    )
+    how.add_argument(
+        "--weights", action="append", default=[], metavar="NAME=DIR", help="load NAME from this folder"
+    )
+    how.add_argument(
+        "--code", action="append", default=[], metavar="NAME=DIR", help="clone with the code of NAME"
+    )
+    how.add_argument("--offline", action="store_true", help="download nothing")
+    how.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps [default: the best there is]")
+    work = made.add_argument_group("work")
+    work.add_argument("--skip-bad", action="store_true", help="write files without the clips that failed")
+    work.add_argument(
+        "--keep-frames", type=Path, metavar="DIR", help="also save each clip's frames as DIR/NAME/CLIP.npy"
+    )
+    work.add_argument("--force", action="store_true", help="replace feature files that were made otherwise")
+    work.add_argument("--json", action="store_true", help="print the result as one JSON object on stdout")
+    work.add_argument("--quiet", "-q", action="store_true", help="no progress and no notes")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    flags = parser().parse_args(arguments)
+    try:
+        return _run(flags)
+    except ExtractError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where this one ended", file=sys.stderr)
+        return 130
+
+
+def _run(flags: argparse.Namespace) -> int:
+    if flags.list:
+        print(markdown() if flags.markdown else plain())
+        return 0
+    if not flags.clips or flags.out is None or not flags.encoders:
+        raise ExtractError("expected CLIPS, --out DATA and --encoders LIST; see `blendfuse extract --help`")
+    if flags.frames_per_second is not None and not flags.frames_per_second > 0:
+        raise ExtractError("--frames-per-second: expected a number above 0")
+    selection = select(flags.encoders.split(","))
+    options = _options(flags, selection)
+    clips = find_clips(flags.clips, flags.recursive, flags.pattern)
+    if flags.dry_run:
+        print(dry_run(selection, clips, options))
+        return 0
+    need("av", "'blendfuse[extract]'")
+    encoders = _load(selection, options, flags.quiet)
+    settings = Settings(
+        out=flags.out,
+        per_second=flags.frames_per_second,
+        crop_faces=flags.crop == "face",
+        keep_frames=flags.keep_frames,
+        skip_bad=flags.skip_bad,
+        force=flags.force,
+        device=options.device,
+    )
+    session = Session(clips, encoders, settings)
+    progress = Progress(len(session.to_do()), flags.quiet)
+    try:
+        report = session.run(progress.clip_done)
+    finally:
+        progress.end()
+    _tell(report, flags)
+    return 2 if not flags.skip_bad and any(report.failed.values()) else 0
+
+
+def _options(flags: argparse.Namespace, selection: Selection) -> LoadOptions:
+    if flags.layer is not None and flags.layers is not None:
+        raise ExtractError("--layer and --layers exclude each other")
+    layers = [str(flags.layer)] if flags.layer is not None else (flags.layers or "").split(",")
+    return LoadOptions(
+        device=_device(flags.device),
+        layers=tuple(sorted({layer for part in layers if part for layer in _layers(part)})),
+        weights=_folders("--weights", flags.weights, selection),
+        code=_folders("--code", flags.code, selection),
+        offline=flags.offline,
+    )
+
+
+def _layers(text: str) -> range:
+    first, _, last = text.partition("-")
+    try:
+        found = range(int(first), int(last or first) + 1)
+    except ValueError:
+        found = range(0)
+    if not found:
+        raise ExtractError(f"--layers {text!r}: expected numbers such as 6-12 or 6,9,12")
+    return found
+
+
+def _folders(flag: str, given: list[str], selection: Selection) -> dict[str, Path]:
+    names = [spec.name for spec in selection.specs]
+    found = {}
+    for text in given:
+        name, separator, folder = text.partition("=")
+        if not separator or name not in names:
+            raise ExtractError(
+                f"{flag} {text!r}: expected NAME=DIR with one of the encoders {', '.join(names)}"
+            )
+        if not Path(folder).exists():
+            raise ExtractError(f"{flag} {text!r}: no such file or folder")
+        found[name] = Path(folder)
+    return found
+
+
+def _device(word: str) -> str:
+    if word != "auto":
+        return word
+    try:
+        torch = need("torch", "torch")
+    except MissingPackage:
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _load(selection: Selection, options: LoadOptions, quiet: bool) -> list[Encoder]:
+    """The encoders. One that only a set names is left out, with a note, where its package is missing."""
+    if options.offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    loaded = []
+    for spec in selection.specs:
+        try:
+            loaded.append(load(spec, options))
+        except MissingPackage as error:
+            if spec.name in selection.named:
+                raise ExtractError(f"{spec.name}: {error}") from error
+            if not quiet:
+                print(f"note: {spec.name} left out: {error}", file=sys.stderr)
+    if not loaded:
+        raise ExtractError("no encoder's packages are installed: pip install 'blendfuse[extract]'")
+    return loaded
+
+
+def _tell(report: Report, flags: argparse.Namespace) -> None:
+    if flags.json:
+        print(json.dumps(asdict(report)))
+    else:
+        for path, rows in report.written.items():
+            print(f"{path}: {rows} clips")
+    for name, lacking in report.unfinished.items():
+        print(
+            f"note: {name}: {lacking} clips are with another process, which will write the file",
+            file=sys.stderr,
+        )
+    for name, reasons in report.missing.items():
+        if reasons and not flags.quiet:
+            clip, reason = next(iter(reasons.items()))
+            print(
+                f"note: {name}: missing for {len(reasons)} clips, such as {clip}: {reason}", file=sys.stderr
+            )
+    for name, reasons in report.failed.items():
+        for clip, reason in reasons.items():
+            print(f"{'warning' if flags.skip_bad else 'error'}: {name}: {clip}: {reason}", file=sys.stderr)
+        if reasons and not flags.skip_bad:
+            print(
+                f"error: {name}: {len(reasons)} clips failed and its file was not written; --skip-bad writes it "
+                "without them, from the rows that are there",
+                file=sys.stderr,
+            )

@@ -1,0 +1,81 @@
+"""Checkpoints of the hub: where they are loaded from, and in which precision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ExtractError, MissingPackage, need
+from .base import Encoder
+
+
+def from_pretrained(encoder: Encoder, kind: Any, **options: Any) -> Any:
+    """`kind.from_pretrained` of the encoder's checkpoint: the user's folder, or the hub's.
+
+    Raises:
+        ExtractError: if it cannot be loaded, with what to do.
+    """
+    spec = encoder.spec
+    folder = encoder.options.weights.get(spec.name)
+    where = str(folder or spec.source)
+    try:
+        return kind.from_pretrained(
+            where,
+            revision=spec.revision or "main",
+            local_files_only=encoder.options.offline or bool(folder),
+            **options,
+        )
+    except (OSError, ValueError) as error:
+        raise ExtractError(f"{spec.name}: {_advice(encoder, where, error)}") from error
+    except ImportError as error:
+        raise MissingPackage(" ".join(str(error).split())) from error
+
+
+def _advice(encoder: Encoder, where: str, error: Exception) -> str:
+    spec = encoder.spec
+    reason = " ".join(str(error).split())[:300]
+    if spec.name in encoder.options.weights:
+        return f"{where} is no checkpoint of {spec.model_class}: {reason}"
+    if spec.gated and ("gated" in reason.lower() or "401" in reason or "403" in reason):
+        return f"{where} is gated: accept its licence on its page and log in with `hf auth login`"
+    if encoder.options.offline:
+        return f"{where} is not in the cache of this machine; leave --offline out, or name a folder with --weights"
+    return f"{where} cannot be loaded: {reason}; or name a folder with --weights {spec.name}=DIR"
+
+
+def load_model(encoder: Encoder, model_class: str, **options: Any) -> Any:
+    """The checkpoint's model of a class of transformers, in float32 whatever the file holds, on the device.
+
+    Half-precision checkpoints would otherwise compute in half precision without a word. Sets the
+    encoder's source and revision to what was loaded.
+    """
+    torch = need("torch", "torch")
+    transformers = need("transformers", "transformers")
+    kind = getattr(transformers, model_class, None)
+    if kind is None:
+        raise MissingPackage(
+            f"transformers {transformers.__version__} has no {model_class}: pip install -U transformers"
+        )
+    options.setdefault("dtype", torch.float32)
+    model = from_pretrained(encoder, kind, **options)
+    model.eval().to(encoder.options.device)
+    record_source(encoder, model)
+    return model
+
+
+def record_source(encoder: Encoder, model: Any) -> None:
+    """Notes where the weights came from and which revision of it."""
+    encoder.source = str(encoder.options.weights.get(encoder.spec.name, encoder.spec.source))
+    encoder.revision = getattr(model.config, "_commit_hash", None) or encoder.spec.revision
+
+
+def check_layers(encoder: Encoder, count: int) -> None:
+    """Refuses layers that a model of `count` hidden layers has not.
+
+    Raises:
+        ExtractError: naming the layer and the count.
+    """
+    for layer in encoder.options.layers:
+        if not 0 <= layer <= count:
+            raise ExtractError(
+                f"{encoder.spec.name}: has no layer {layer}; its layers are 0 (embeddings) to {count}"
+            )

@@ -1,0 +1,91 @@
+"""How a feature file was made: a JSON object in its array `provenance`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import ExtractError
+
+if TYPE_CHECKING:
+    from .store import ClipFile
+
+# Fields that may differ between rows of one file: they say where and for which clips, not how.
+INCIDENTAL = frozenset(["device", "clips", "clips_sha256", "missing"])
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything that a row depends on besides the clip, and what the file covers.
+
+    Two files of one encoder fit together if they agree in all but `INCIDENTAL`.
+    """
+
+    encoder: str
+    model_class: str
+    source: str
+    revision: str | None
+    weights_sha256: str | None
+    layer: str | None
+    window: str | None
+    sample_rate: int | None
+    frames_per_second: float | None
+    crop: str
+    statistics: list[str]
+    dtype: str | None
+    decoder: str
+    versions: dict[str, str]
+    device: str = "cpu"
+    clips: int = 0
+    clips_sha256: str = ""
+    missing: list[dict[str, Any]] = field(default_factory=list)
+
+    def json(self) -> str:
+        """The object as text, with its keys in the order of the fields."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Provenance:
+        """The inverse of `json`.
+
+        Raises:
+            ExtractError: if a key is missing or unknown.
+        """
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise ExtractError(f"a provenance that this version does not read: {error}") from error
+
+    def finished(self, clips: list[ClipFile], missing: list[dict[str, Any]]) -> Provenance:
+        """That of a file for `clips`, of which `missing` gave no row."""
+        listed = "".join(f"{clip.name}\t{clip.size}\n" for clip in sorted(clips, key=lambda clip: clip.name))
+        digest = hashlib.sha256(listed.encode()).hexdigest()
+        return replace(self, clips=len(clips), clips_sha256=digest, missing=missing)
+
+
+def read_provenance(path: Path) -> Provenance | None:
+    """How a feature file was made; None if it does not say.
+
+    Raises:
+        ExtractError: if the file cannot be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Provenance.from_json(str(arrays["provenance"])) if "provenance" in arrays else None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ExtractError(f"{path}: cannot be read as a feature file: {error}") from error
+
+
+def difference(a: Provenance, b: Provenance) -> str:
+    """The first field in which two ways differ, with both values; empty if rows of both fit together."""
+    left, right = asdict(a), asdict(b)
+    for key in [key for key in {**left, **right} if key not in INCIDENTAL]:
+        if left.get(key) != right.get(key):
+            return f"{key} {json.dumps(left.get(key))} there, {json.dumps(right.get(key))} here"
+    return ""

@@ -1,0 +1,24 @@
+//! What is wrong with a finished run.
+
+use serde::{Deserialize, Serialize};
+
+/// What is wrong with a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The loss rose far above that of a constant answer.
+    Diverged,
+    /// No measure is better than that of a constant answer.
+    Stuck,
+}
+
+/// A fault of a run, with its figures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingFault {
+    /// What is wrong.
+    pub fault: Fault,
+    /// Whether the weights that were kept can be used all the same: those of an epoch before the loss rose.
+    pub usable: bool,
+    /// One line with the figures and what to try.
+    pub text: String,
+}
