@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::cross_validation::{Candidate, CrossValidation, Protocol};
 use super::retrain::{FinalTrials, Retrained};
+use super::score::Spread;
 use super::significance::{Significance, significances};
 use crate::baseline::{BaselineSpec, Recipe};
-use crate::config::{Config, Monitor};
+use crate::config::{Config, LossConfig, Monitor};
 use crate::error::Result;
 use crate::eval::statistics::Resampling;
 use crate::plan::data_folder::Opened;
@@ -34,6 +35,8 @@ pub struct Entry {
     pub candidate: Candidate,
     /// How it differs from the base, as `key=value`; empty for the base and for baselines.
     pub changes: Vec<String>,
+    /// The base's task loss, which compares rows with other weights; `None` for baselines.
+    pub base_loss: Option<LossConfig>,
     /// The paper's average, where the paper gives one.
     pub paper: Option<f64>,
     /// What follows its cross-validation.
@@ -54,6 +57,7 @@ impl Entry {
         let kind = TrialKind::fusion(config, dataset.encoders.len());
         Self {
             changes: config.changes_from(base),
+            base_loss: Some(base.loss.clone()),
             ..Self::new(name.into(), kind, data, paper)
         }
     }
@@ -79,6 +83,7 @@ impl Entry {
                 keep_weights: false,
             },
             changes: Vec::new(),
+            base_loss: None,
             paper,
             final_model: FinalModel::None,
         }
@@ -138,6 +143,25 @@ impl Row {
         let result = self.result.as_ref().ok()?;
         let spread = result.summary.of_main(result.main)?;
         Some((result.main, spread.mean))
+    }
+}
+
+impl Row {
+    /// Whether the row's own loss is another function than the base's.
+    pub fn has_other_loss(&self) -> bool {
+        let own = self.entry.candidate.kind.config().map(|own| &own.loss);
+        own.is_some() && own != self.entry.base_loss.as_ref()
+    }
+
+    /// The validation loss with the base's weights, the same function for every row; `None` without a
+    /// result, for baselines, and where the presence loss has another form.
+    pub fn comparable_loss(&self) -> Option<Spread> {
+        let base = self.entry.base_loss.as_ref()?;
+        let own = &self.entry.candidate.kind.config()?.loss;
+        let result = self.result.as_ref().ok()?;
+        (own.presence == base.presence)
+            .then(|| result.loss_weighted_by(base))
+            .flatten()
     }
 }
 

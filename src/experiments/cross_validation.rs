@@ -10,7 +10,7 @@ use super::out_of_fold::{OutOfFold, pooled};
 use super::score::{Spread, median};
 use crate::artifact::checkpoint::ChosenThresholds;
 use crate::artifact::fault::{Fault, TrainingFault};
-use crate::config::Monitor;
+use crate::config::{LossConfig, Monitor};
 use crate::data::dataset::Dataset;
 use crate::data::folds::folds;
 use crate::error::{Error, Result};
@@ -235,6 +235,23 @@ impl CrossValidation {
             .iter()
             .flat_map(|seed| seed.truths.iter().zip(&seed.decided));
         Accuracy::of(pairs)
+    }
+
+    /// The task loss over folds and seeds with these weights instead of the candidate's own.
+    pub fn loss_weighted_by(&self, loss: &LossConfig) -> Option<Spread> {
+        let weighted = |score: &FoldScore| {
+            let MeanLosses {
+                presence, salience, ..
+            } = score.losses?;
+            let sum = loss.presence_weight * presence + loss.salience_weight * salience;
+            sum.is_finite().then_some(sum)
+        };
+        let of_one_seed = self.folds.len() / self.by_seed.len().max(1);
+        let seeds = self.folds.chunks(of_one_seed.max(1));
+        let values: Vec<Vec<_>> = seeds
+            .map(|folds| folds.iter().map(weighted).collect())
+            .collect();
+        Spread::of(&values)
     }
 
     /// The trainings that went wrong, one line each.

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::cross_validation::CrossValidation;
 use crate::error::Result;
 use crate::eval::statistics::{
-    ActorScores, Comparison, Grouping, Intervals, Resampling, compare, holm, intervals,
+    ActorScores, Comparison, Difference, Grouping, Interval, Intervals, Resampling, Verdict,
+    average_difference, compare, holm, holm_levels, intervals,
 };
 
 /// The statistics of one configuration, over all out-of-fold predictions together, each clip decoded with
@@ -18,6 +19,25 @@ pub struct Significance {
     pub against: Option<Comparison>,
     /// The comparison's p-value after Holm's adjustment for all comparisons of the table.
     pub adjusted_p: Option<f64>,
+    /// The interval of the difference of the averages at the confidence at which Holm's procedure
+    /// compares this row; `None` where it is that of `against`, because there is one comparison only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holm_interval: Option<Interval>,
+}
+
+impl Significance {
+    /// What can be said of the difference from the reference, given all comparisons of the table: it is
+    /// beyond noise only where both the adjusted p-value and the adjusted interval say so. `None` for
+    /// the reference itself.
+    pub fn verdict(&self) -> Option<Verdict> {
+        let against = self.against.as_ref()?;
+        let difference = Difference {
+            interval: self.holm_interval.or(against.average.interval),
+            ..against.average
+        };
+        let p = self.adjusted_p.unwrap_or(against.test.p);
+        Some(Verdict::of(&difference, p, against.level))
+    }
 }
 
 /// Official counts of a cross-validation's out-of-fold predictions, by actor and seed.
@@ -67,19 +87,102 @@ pub fn significances(
             intervals: intervals(of_one, resampling)?,
             against,
             adjusted_p: None,
+            holm_interval: None,
         }));
     }
-    let mut compared: Vec<&mut Significance> = significances
-        .iter_mut()
-        .flatten()
-        .filter(|significance| significance.against.is_some())
+    if let Some(reference) = reference.and_then(|reference| scores[reference].as_ref()) {
+        adjust(&mut significances, &scores, reference, resampling)?;
+    }
+    Ok(significances)
+}
+
+/// Fills in what Holm's procedure adjusts for all comparisons with the reference.
+fn adjust(
+    significances: &mut [Option<Significance>],
+    scores: &[Option<ActorScores>],
+    reference: &ActorScores,
+    resampling: &Resampling,
+) -> Result<()> {
+    let both = significances.iter_mut().zip(scores);
+    let mut compared: Vec<(&mut Significance, &ActorScores)> = both
+        .filter_map(|(significance, scores)| Some((significance.as_mut()?, scores.as_ref()?)))
+        .filter(|(significance, _)| significance.against.is_some())
         .collect();
     let p: Vec<f64> = compared
         .iter()
-        .filter_map(|significance| Some(significance.against?.test.p))
+        .filter_map(|(significance, _)| Some(significance.against?.test.p))
         .collect();
-    for (significance, adjusted) in compared.iter_mut().zip(holm(&p)) {
+    let several = p.len() > 1;
+    let levels = holm_levels(&p, resampling.level);
+    for ((significance, scores), (adjusted, level)) in
+        compared.iter_mut().zip(holm(&p).into_iter().zip(levels))
+    {
         significance.adjusted_p = Some(adjusted);
+        if several {
+            let resampling = Resampling {
+                level,
+                ..*resampling
+            };
+            let difference = average_difference(scores, reference, &resampling)?;
+            significance.holm_interval = difference.and_then(|difference| difference.interval);
+        }
     }
-    Ok(significances)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::statistics::{Method, SignFlip, Unit};
+
+    fn significance(p: f64, adjusted_p: f64, [low, high]: [f64; 2]) -> Significance {
+        let interval = |low, high| Interval {
+            estimate: 0.2,
+            low,
+            high,
+        };
+        let none = Intervals {
+            presence: None,
+            salience: None,
+            average: None,
+            unit: Unit::Actor,
+            actors: 20,
+            seeds: 1,
+            level: 0.95,
+        };
+        let against = Comparison {
+            presence: None,
+            salience: None,
+            average: Difference {
+                estimate: 0.2,
+                interval: Some(interval(0.1, 0.3)),
+            },
+            test: SignFlip {
+                p,
+                method: Method::Random { exchanges: 99_999 },
+            },
+            unit: Unit::Actor,
+            actors: 20,
+            seeds: [1, 1],
+            level: 0.95,
+        };
+        Significance {
+            intervals: none,
+            against: Some(against),
+            adjusted_p: Some(adjusted_p),
+            holm_interval: Some(interval(low, high)),
+        }
+    }
+
+    #[test]
+    fn a_verdict_follows_the_adjusted_p_and_the_adjusted_interval() {
+        let of = |p, adjusted, ends| significance(p, adjusted, ends).verdict();
+        assert_eq!(of(0.01, 0.04, [0.05, 0.4]), Some(Verdict::Better));
+        // Alone it would be beyond noise; among all comparisons of the table it is not.
+        assert_eq!(of(0.01, 0.84, [0.05, 0.4]), Some(Verdict::WithinNoise));
+        assert_eq!(of(0.01, 0.04, [-0.1, 0.4]), Some(Verdict::WithinNoise));
+        let mut reference = significance(0.01, 0.04, [0.05, 0.4]);
+        reference.against = None;
+        assert_eq!(reference.verdict(), None);
+    }
 }

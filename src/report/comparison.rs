@@ -19,6 +19,9 @@ use crate::plan::{PlanFolder, TrialKind};
 /// The note on the paper's scores beside ours.
 pub(super) const PAPER: &str = "The paper's scores are from BlEmoRE with 36 encoders; with other data or encoders they are not comparable with these rows.";
 
+/// The note on losses of rows that minimise different functions.
+const SAME_WEIGHTS: &str = "Loss follows each row's own weights and form, so compare rows by the loss with the weights of the base configuration; it is empty where the presence loss has another form.";
+
 /// One row per configuration: scores as mean ± standard deviation over folds (with several seeds,
 /// also the average over seeds), the average with pooled thresholds, and the paper's average if it
 /// gives one for any row.
@@ -42,6 +45,9 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
         if optional.of_the_paper {
             let paper = row.entry.paper;
             cells.push(paper.map_or(Cell::Empty, |x| Cell::Number(x, 3)));
+        }
+        if optional.other_losses {
+            cells.push(Cell::spread(row.comparable_loss().as_ref(), false));
         }
         table.row(cells);
     }
@@ -68,6 +74,9 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
     if optional.of_the_paper {
         table.notes.push(PAPER.into());
     }
+    if optional.other_losses {
+        table.notes.push(SAME_WEIGHTS.into());
+    }
     if optional.tested {
         table.notes.push(final_model::PROTOCOL.into());
         let baseline = |row: &Row| row.entry.candidate.kind.config().is_none();
@@ -89,6 +98,7 @@ struct Optional {
     several_seeds: bool,
     tested: bool,
     of_the_paper: bool,
+    other_losses: bool,
     /// The main measure of the rows.
     main: Monitor,
 }
@@ -103,6 +113,7 @@ impl Optional {
             several_seeds: rows.iter().any(several),
             tested: rows.iter().any(|row| row.retrained.is_some()),
             of_the_paper: rows.iter().any(|row| row.entry.paper.is_some()),
+            other_losses: rows.iter().any(Row::has_other_loss),
             main: main_measure::of_rows(rows),
         }
     }
@@ -146,6 +157,9 @@ impl Optional {
         }
         if self.of_the_paper {
             columns.push(("paper_average", "Average, paper"));
+        }
+        if self.other_losses {
+            columns.push(("comparable_loss", "Loss, base weights"));
         }
         columns
     }

@@ -35,10 +35,10 @@ pub fn cells(row: &Row) -> [Cell; 6] {
             Cell::text("reference"),
         ];
     };
-    let verdict = match against.verdict() {
-        Verdict::Better => "better",
-        Verdict::Worse => "worse",
-        Verdict::WithinNoise => "within noise",
+    let verdict = match significance.verdict() {
+        Some(Verdict::Better) => "better",
+        Some(Verdict::Worse) => "worse",
+        Some(Verdict::WithinNoise) | None => "within noise",
     };
     [
         average,
@@ -77,26 +77,58 @@ pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
         .find(|(_, significance)| significance.against.is_none());
     let compared: Vec<_> = rows
         .iter()
-        .filter_map(|(name, significance)| Some((*name, significance.against.as_ref()?)))
+        .filter_map(|(name, significance)| Some((*name, significance.verdict()?)))
         .collect();
     if let (Some((reference, _)), false) = (reference, compared.is_empty()) {
         notes.push(format!(
-            "Difference: the row minus \"{reference}\" on the same clips; p: permutation test, exchanging the two actor by actor; Holm: adjusted for the {} comparisons of this table.",
+            "Difference: the row minus \"{reference}\" on the same clips; p: permutation test, exchanging the two actor by actor; Holm: adjusted for the {} comparisons of this table. A row is beyond noise only where the Holm p is at most 0.05 and the interval of the same adjusted confidence (in the JSON file) excludes 0.",
             compared.len()
         ));
-        let noise: Vec<&str> = compared
-            .iter()
-            .filter(|(_, against)| against.verdict() == Verdict::WithinNoise)
-            .map(|(name, _)| *name)
-            .collect();
+        let of = |verdict: Verdict| -> Vec<&str> {
+            let rows = compared.iter().filter(|(_, found)| *found == verdict);
+            rows.map(|(name, _)| *name).collect()
+        };
+        let noise = of(Verdict::WithinNoise);
         if !noise.is_empty() {
             notes.push(format!(
                 "WITHIN NOISE, so neither better nor worse than \"{reference}\": {}.",
                 noise.join("; ")
             ));
         }
+        notes.push(conclusion(
+            reference,
+            &of(Verdict::Better),
+            &of(Verdict::Worse),
+            noise.len(),
+        ));
     }
     notes
+}
+
+/// One sentence: what follows from the comparisons with the reference.
+fn conclusion(reference: &str, better: &[&str], worse: &[&str], noise: usize) -> String {
+    let list = |names: &[&str]| names.join("; ");
+    match (better.is_empty(), worse.is_empty()) {
+        (true, true) => format!(
+            "CONCLUSION: these clips show no difference from \"{reference}\" in any row; choose by cost, or compare again with more seeds or more actors."
+        ),
+        (true, false) if noise == 0 => {
+            format!("CONCLUSION: keep \"{reference}\"; every other row is worse beyond noise.")
+        }
+        (true, false) => format!(
+            "CONCLUSION: keep \"{reference}\" or a row within noise of it; worse beyond noise: {}.",
+            list(worse)
+        ),
+        (false, true) => format!(
+            "CONCLUSION: better than \"{reference}\" beyond noise: {}.",
+            list(better)
+        ),
+        (false, false) => format!(
+            "CONCLUSION: better than \"{reference}\" beyond noise: {}; worse beyond noise: {}.",
+            list(better),
+            list(worse)
+        ),
+    }
 }
 
 /// What was resampled, and what that does not include.

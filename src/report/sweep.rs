@@ -9,11 +9,13 @@ use super::measures;
 use super::study::{StudyReport, StudyTables};
 use super::table::Table;
 use crate::error::Result;
+use crate::eval::statistics::Verdict;
+use crate::experiments::significance::Significance;
 use crate::experiments::sweep::tune::write_config;
 use crate::experiments::sweep::{Search, Searching, Sweep, Swept, Tune};
 use crate::plan::PlanFolder;
 
-/// One row per configuration, in the order in which they were tried; all are compared with the best.
+/// One row per configuration, in the order in which they were tried.
 pub fn table(found: &Swept, search: Search) -> Table {
     let how = match search {
         Search::Grid => "grid".to_owned(),
@@ -24,9 +26,15 @@ pub fn table(found: &Swept, search: Search) -> Table {
     if let Some(best) = found.best
         && let Some((main, _)) = found.rows[best].main()
     {
-        let name = &found.rows[best].entry.candidate.name;
+        let row = &found.rows[best];
+        let name = &row.entry.candidate.name;
+        let verdict = row.significance.as_ref().and_then(Significance::verdict);
+        let unproven = match verdict {
+            Some(Verdict::WithinNoise) => " Its lead over the reference is within noise.",
+            _ => "",
+        };
         table.notes.push(format!(
-            "{} {}: {name}. It was chosen as the best of {} on these clips, so its score is optimistically biased.",
+            "{} {}: {name}. It was chosen as the best of {} on these clips, so its score is optimistically biased.{unproven}",
             match main.higher_is_better() {
                 true => "Highest",
                 false => "Lowest",

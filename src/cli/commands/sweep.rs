@@ -45,8 +45,8 @@ impl SweepArgs {
 /// Cross-validate the model for several values of any parameters
 ///
 /// Tries all combinations of the given values, or a sample of them; each is cross-validated, and all
-/// are compared with the best one on the same clips. Sweeping model.top_k gives the paper's Table V
-/// and Figure 2.
+/// are compared on the same clips with the configuration given by --config and --set, where it is one
+/// of them, or else with the first. Sweeping model.top_k gives the paper's Table V and Figure 2.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Writes into --out: sweep.csv, sweep.json, tables.md, and trials/*/ID.json for
@@ -96,8 +96,8 @@ impl Sweep {
 /// Choose hyper-parameters by cross-validation
 ///
 /// Searches with the tree-structured Parzen estimator by default; the highest validation average
-/// wins. Without --param it varies top_k (the paper's values), learning rate, weight decay, dropout
-/// and the weight of the presence loss.
+/// wins. Without --param it varies top_k (from 1 to all encoders), learning rate, weight decay, dropout
+/// and the weights of the two losses, which sum to 1.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Writes into --out: best.toml (all keys; for `train --config`), tune.csv,

@@ -79,7 +79,7 @@ pub fn intervals(scores: &ActorScores, resampling: &Resampling) -> Result<Interv
 }
 
 /// A measure of official counts.
-type Measure = fn(&Accuracy) -> Option<f64>;
+pub(super) type Measure = fn(&Accuracy) -> Option<f64>;
 
 /// ACC_presence, ACC_salience and their mean.
 pub(super) const MEASURES: [Measure; 3] = [

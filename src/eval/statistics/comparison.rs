@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::{MEASURES, interval, samples};
+use super::bootstrap::{MEASURES, Measure, interval, samples};
 use super::permutation::{SignFlip, sign_flip_test};
 use super::{ActorScores, Interval, Resampling, Unit};
 use crate::error::{Error, Result};
+use crate::eval::metrics::Accuracy;
 
 /// Fewer actors than this are too few for an interval to be trusted.
 const FEW_ACTORS: usize = 10;
@@ -29,6 +30,21 @@ pub enum Verdict {
     Worse,
     /// The difference may be chance.
     WithinNoise,
+}
+
+impl Verdict {
+    /// Of a difference with its interval and p-value, both for one comparison or both adjusted for
+    /// several: beyond noise only where the interval excludes 0 and `p` is at most 1 − `level`.
+    pub fn of(difference: &Difference, p: f64, level: f64) -> Self {
+        let interval = difference.interval;
+        let beyond =
+            interval.is_some_and(|interval| !interval.includes_zero()) && p <= 1.0 - level + 1e-12;
+        match beyond {
+            false => Verdict::WithinNoise,
+            true if difference.estimate > 0.0 => Verdict::Better,
+            true => Verdict::Worse,
+        }
+    }
 }
 
 /// Two configurations on the same clips.
@@ -69,16 +85,8 @@ pub fn compare(
         ));
     }
     let samples = samples([first, second], resampling);
-    let [presence, salience, average] = MEASURES.map(|measure| {
-        let estimate = measure(&first.total())? - measure(&second.total())?;
-        let drawn = samples
-            .iter()
-            .filter_map(|[first, second]| Some(measure(first)? - measure(second)?));
-        Some(Difference {
-            estimate,
-            interval: interval(estimate, drawn, first, resampling),
-        })
-    });
+    let [presence, salience, average] =
+        MEASURES.map(|measure| difference(measure, [first, second], &samples, resampling));
     Ok(Comparison {
         presence,
         salience,
@@ -88,6 +96,37 @@ pub fn compare(
         actors: first.actors(),
         seeds: [first.seeds(), second.seeds()],
         level: resampling.level,
+    })
+}
+
+/// The difference of the averages of two configurations alone, as [`compare`] gives it.
+///
+/// # Errors
+/// As [`Resampling::check`].
+pub fn average_difference(
+    first: &ActorScores,
+    second: &ActorScores,
+    resampling: &Resampling,
+) -> Result<Option<Difference>> {
+    resampling.check()?;
+    let [_, _, average] = MEASURES;
+    let samples = samples([first, second], resampling);
+    Ok(difference(average, [first, second], &samples, resampling))
+}
+
+fn difference(
+    measure: Measure,
+    [first, second]: [&ActorScores; 2],
+    samples: &[[Accuracy; 2]],
+    resampling: &Resampling,
+) -> Option<Difference> {
+    let estimate = measure(&first.total())? - measure(&second.total())?;
+    let drawn = samples
+        .iter()
+        .filter_map(|[first, second]| Some(measure(first)? - measure(second)?));
+    Some(Difference {
+        estimate,
+        interval: interval(estimate, drawn, first, resampling),
     })
 }
 
@@ -114,17 +153,10 @@ fn differences(first: &ActorScores, second: &ActorScores) -> Vec<i128> {
 }
 
 impl Comparison {
-    /// What can be said of the difference in the averages: it is beyond noise only where the interval
-    /// excludes 0 and the test rejects chance.
+    /// What can be said of the difference in the averages, where this comparison is the only one: it is
+    /// beyond noise only where the interval excludes 0 and the test rejects chance.
     pub fn verdict(&self) -> Verdict {
-        let interval = self.average.interval;
-        let beyond = interval.is_some_and(|interval| !interval.includes_zero())
-            && self.test.p <= 1.0 - self.level + 1e-12;
-        match beyond {
-            false => Verdict::WithinNoise,
-            true if self.average.estimate > 0.0 => Verdict::Better,
-            true => Verdict::Worse,
-        }
+        Verdict::of(&self.average, self.test.p, self.level)
     }
 
     /// One sentence for a table: the difference, its interval, the p-value and what follows.
@@ -193,4 +225,15 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
         adjusted[at] = least;
     }
     adjusted
+}
+
+/// The confidence at which Holm's procedure compares each of several p-values: 1 − (1 − `level`)/(m − r)
+/// for the one with r smaller ones among m. An interval of this confidence belongs to the adjusted
+/// p-value as one of confidence `level` belongs to an unadjusted one.
+pub fn holm_levels(p: &[f64], level: f64) -> Vec<f64> {
+    let confidence = |one: &f64| {
+        let smaller = p.iter().filter(|other| *other < one).count();
+        1.0 - (1.0 - level) / (p.len() - smaller) as f64
+    };
+    p.iter().map(confidence).collect()
 }

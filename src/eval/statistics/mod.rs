@@ -17,7 +17,9 @@ mod permutation;
 
 pub use actors::{ActorScores, Grouping, Unit};
 pub use bootstrap::{Interval, Intervals, intervals};
-pub use comparison::{Comparison, Difference, Verdict, compare, holm};
+pub use comparison::{
+    Comparison, Difference, Verdict, average_difference, compare, holm, holm_levels,
+};
 pub use permutation::{Method, SignFlip, sign_flip_test};
 
 use serde::{Deserialize, Serialize};

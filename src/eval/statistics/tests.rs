@@ -368,6 +368,12 @@ fn holm_adjusts_in_steps_and_keeps_the_order() {
     }
     assert_eq!(holm(&[0.9, 0.8]), [1.0, 1.0]);
     assert!(holm(&[]).is_empty());
+    // The smallest of four is compared at 0.05 / 4, the largest at 0.05; equal ones alike.
+    let levels = holm_levels(&[0.01, 0.04, 0.01, 0.005], 0.95);
+    let tails = [3.0, 1.0, 3.0, 4.0].map(|compared| 0.05 / compared);
+    for (level, tail) in levels.iter().zip(tails) {
+        assert!((level - (1.0 - tail)).abs() <= 1e-12, "{levels:?}");
+    }
 }
 
 #[test]

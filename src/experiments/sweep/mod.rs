@@ -12,7 +12,7 @@ pub use tune::Tune;
 use serde::{Deserialize, Serialize};
 
 use self::search::{SearchOptions, check_values};
-use self::space::Parameter;
+use self::space::{Parameter, SearchSpace};
 use super::comparison::Row;
 use super::study::{Setup, Study};
 use crate::error::{Error, ParameterFault, Result};
@@ -34,7 +34,7 @@ pub struct Sweep {
 pub struct Swept {
     /// The configurations that were tried, in order, each once.
     pub tried: Vec<Tried>,
-    /// One row each, compared with the best.
+    /// One row each, compared with the setup's own configuration, where it was tried, or with the first.
     pub rows: Vec<Row>,
     /// The index of the best mean of the main measure; of equal ones the first.
     pub best: Option<usize>,
@@ -88,7 +88,8 @@ impl Study for Sweep {
     fn start(&self, setup: &Setup, plan: &mut Plan) -> Result<Searching> {
         self.check()?;
         check_values(&self.parameters, self.search, &setup.config)?;
-        Searching::start(self.parameters.clone(), self.search, setup, plan)
+        let space = SearchSpace::of(self.parameters.clone());
+        Searching::start(space, self.search, setup, plan)
     }
 
     fn next_trials(

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::space::{self, Parameter, Point};
+use super::space::{self, Parameter, Point, SearchSpace};
 use super::{Swept, tpe};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -85,7 +85,7 @@ pub struct Tried {
 /// A search while it runs.
 #[derive(Debug)]
 pub struct Searching {
-    parameters: Vec<Parameter>,
+    space: SearchSpace,
     search: Search,
     /// The configurations that were tried, as entries and as points, in the same order.
     comparison: Comparison,
@@ -104,13 +104,13 @@ impl Searching {
     /// # Errors
     /// [`Error::Config`]; as [`Comparison::add`].
     pub(super) fn start(
-        parameters: Vec<Parameter>,
+        space: SearchSpace,
         search: Search,
         setup: &Setup,
         plan: &mut Plan,
     ) -> Result<Self> {
         let mut searching = Self {
-            parameters,
+            space,
             search,
             comparison: Comparison::default(),
             tried: Vec::new(),
@@ -120,7 +120,7 @@ impl Searching {
         };
         match search {
             Search::Grid => {
-                let points = space::grid(&searching.parameters)?;
+                let points = space::grid(&searching.space.parameters)?;
                 searching.add(points, setup, plan)?;
             }
             Search::Random(count) => {
@@ -158,7 +158,8 @@ impl Searching {
             let together = random.max(SIDE_BY_SIDE).min(count - self.proposed);
             let seed = setup.config.train.seed;
             let numbers = self.proposed..self.proposed + together;
-            let points = numbers.map(|number| tpe::propose(&self.parameters, &known, seed, number));
+            let points =
+                numbers.map(|number| tpe::propose(&self.space.parameters, &known, seed, number));
             let points = points.collect();
             self.add(points, setup, plan)?;
             self.proposed += together;
@@ -186,12 +187,13 @@ impl Searching {
     fn random(&self, setup: &Setup, number: usize) -> Point {
         let mut stream = Stream::new(setup.config.train.seed, Purpose::Sweep, 0, number);
         let drawn = |parameter: &Parameter| (parameter.key.clone(), parameter.draw(&mut stream));
-        self.parameters.iter().map(drawn).collect()
+        self.space.parameters.iter().map(drawn).collect()
     }
 
     /// Adds the configurations that are not equivalent to an earlier one.
     fn add(&mut self, points: Vec<Point>, setup: &Setup, plan: &mut Plan) -> Result<()> {
         for point in points {
+            let point = self.space.completed(point);
             let name = space::name(&point);
             let config = space::apply(&setup.config, &point).map_err(|error| Error::Config {
                 field: format!("sweep at {name}"),
@@ -225,11 +227,13 @@ impl Searching {
 
     /// Table V's figure, if top-k is the only parameter.
     fn paper(&self, config: &Config, encoders: usize) -> Option<f64> {
-        let alone = self.parameters.len() == 1 && self.parameters[0].key == "model.top_k";
+        let [only] = &self.space.parameters[..] else {
+            return None;
+        };
         let k = config.model.top_k;
         let known = TABLE_5.iter().find(|(of_paper, _)| *of_paper == k);
         known
-            .filter(|_| alone && k <= encoders)
+            .filter(|_| only.key == "model.top_k" && k <= encoders)
             .map(|(_, average)| *average)
     }
 
@@ -238,14 +242,27 @@ impl Searching {
         &self.same
     }
 
-    /// The configurations that were tried, compared with the best.
+    /// The index of the configuration that all are compared with: the setup's own, where it was tried, or
+    /// the first. Never the best, whose lead would be partly the luck that made it the best.
+    fn reference(&self, setup: &Setup) -> usize {
+        let own = Entry::fusion("", &setup.config, &setup.config, &setup.data, None);
+        let same = |entry: &Entry| {
+            let candidate = &entry.candidate;
+            candidate.kind == own.candidate.kind && candidate.data.digest == setup.data.digest
+        };
+        let place = self.comparison.entries().position(same);
+        place.unwrap_or_default()
+    }
+
+    /// The configurations that were tried, compared with one that was named before any result: see
+    /// [`Swept::rows`].
     ///
     /// # Errors
     /// As [`Comparison::rows`] and [`compare_rows`].
     pub(super) fn conclude(&self, setup: &Setup, outcomes: &Outcomes) -> Result<Swept> {
         let mut rows = self.comparison.rows(&setup.protocol, outcomes)?;
         let best = best(&rows);
-        compare_rows(&mut rows, best.unwrap_or_default())?;
+        compare_rows(&mut rows, self.reference(setup))?;
         Ok(Swept {
             tried: self.tried.clone(),
             rows,

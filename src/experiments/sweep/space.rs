@@ -303,6 +303,39 @@ pub fn check(parameters: &[Parameter]) -> Result<()> {
 /// A key=value assignment for every parameter.
 pub type Point = Vec<(String, Value)>;
 
+/// The keys that a search varies.
+#[derive(Clone, Debug)]
+pub struct SearchSpace {
+    /// The keys and their values.
+    pub parameters: Vec<Parameter>,
+    /// Whether the weight of the salience loss is what that of the presence loss leaves of 1.
+    pub weights_sum_to_one: bool,
+}
+
+impl SearchSpace {
+    /// These keys alone.
+    pub fn of(parameters: Vec<Parameter>) -> Self {
+        Self {
+            parameters,
+            weights_sum_to_one: false,
+        }
+    }
+
+    /// A point with the keys that follow from its own.
+    pub fn completed(&self, mut point: Point) -> Point {
+        let weight = point
+            .iter()
+            .find(|(key, _)| key == "loss.presence_weight")
+            .and_then(|(_, value)| value.as_f64());
+        if let (true, Some(presence)) = (self.weights_sum_to_one, weight) {
+            // Six digits, as the values of a range have.
+            let salience = ((1.0 - presence) * 1e6).round() / 1e6;
+            point.push(("loss.salience_weight".to_owned(), json!(salience)));
+        }
+        point
+    }
+}
+
 /// All combinations, the last parameter changing fastest.
 ///
 /// # Errors
@@ -391,6 +424,21 @@ mod tests {
         }
         let open: Parameter = "train.lr=1e-4..1e-2".parse().unwrap();
         assert!(open.grid().unwrap_err().to_string().contains("how many"));
+    }
+
+    #[test]
+    fn loss_weights_sum_to_one_only_where_the_space_says_so() {
+        let parameter: Parameter = "loss.presence_weight=0.5..0.8".parse().unwrap();
+        let point = |place: f64| vec![(parameter.key.clone(), parameter.at(place))];
+        let mut space = SearchSpace::of(vec![parameter.clone()]);
+        assert_eq!(space.completed(point(0.3)), point(0.3));
+        space.weights_sum_to_one = true;
+        for step in 0..=100 {
+            let whole = space.completed(point(f64::from(step) / 100.0));
+            let loss = apply(&Config::default(), &whole).unwrap().loss;
+            let sum = loss.presence_weight + loss.salience_weight;
+            assert!((sum - 1.0).abs() <= 1e-6, "{sum}");
+        }
     }
 
     #[test]

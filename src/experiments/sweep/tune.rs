@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Swept;
 use super::search::{Search, SearchOptions, Searching, check_values};
-use super::space::{self, Parameter};
+use super::space::{self, Parameter, SearchSpace};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::experiments::paper::TABLE_5;
 use crate::experiments::study::{Setup, Study};
 use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
@@ -67,11 +66,14 @@ impl Study for Tune {
     fn start(&self, setup: &Setup, plan: &mut Plan) -> Result<Searching> {
         self.check()?;
         check_values(&self.parameters, self.search, &setup.config)?;
-        let parameters = match self.parameters.is_empty() {
-            true => default_space(setup.data.dataset.encoders.len())?,
-            false => self.parameters.clone(),
+        let space = match self.parameters.is_empty() {
+            true => SearchSpace {
+                parameters: default_space(setup.data.dataset.encoders.len())?,
+                weights_sum_to_one: true,
+            },
+            false => SearchSpace::of(self.parameters.clone()),
         };
-        Searching::start(parameters, self.search, setup, plan)
+        Searching::start(space, self.search, setup, plan)
     }
 
     fn next_trials(
@@ -92,26 +94,25 @@ impl Study for Tune {
 /// Number of configurations that `tune` tries by default.
 pub const CONFIGURATIONS: usize = 24;
 
-/// The default search space. The paper selects by cross-validation but prints its grid only for top-k
-/// (Table V); the other ranges are ours, around its Table IV.
+/// The default search space: top-k from 1 to all encoders, and ranges around the paper's Table IV for the
+/// rest, which are ours: the paper selects by cross-validation but prints its grid only for top-k. The
+/// weight of the salience loss is what that of the presence loss leaves of 1.
 ///
 /// # Errors
 /// None; the texts are fixed.
 pub fn default_space(encoders: usize) -> Result<Vec<Parameter>> {
-    let mut kept: Vec<usize> = TABLE_5.iter().map(|&(k, _)| k.min(encoders)).collect();
-    kept.dedup();
-    let kept: Vec<String> = kept.iter().map(usize::to_string).collect();
-    [
-        format!("model.top_k={}", kept.join(",")),
-        "train.lr=1e-4..1e-3:log".to_owned(),
-        "train.weight_decay=1e-4..1e-2:log".to_owned(),
-        "model.dropout=0.1..0.5".to_owned(),
-        "loss.presence_weight=0.5..0.8".to_owned(),
-    ]
-    .iter()
-    .filter(|text| text.as_str() != "model.top_k=1")
-    .map(|text| text.parse())
-    .collect()
+    // With one encoder there is nothing to select.
+    let kept = (encoders > 1).then(|| format!("model.top_k=1..{encoders}"));
+    let others = [
+        "train.lr=1e-4..1e-3:log",
+        "train.weight_decay=1e-4..1e-2:log",
+        "model.dropout=0.1..0.5",
+        "loss.presence_weight=0.5..0.8",
+    ];
+    kept.into_iter()
+        .chain(others.map(str::to_owned))
+        .map(|text| text.parse())
+        .collect()
 }
 
 /// Writes a configuration atomically, as the TOML file that `--config` takes.
@@ -161,11 +162,12 @@ mod tests {
 
     #[test]
     fn the_default_space_fits_any_number_of_encoders() {
-        for encoders in [1, 2, 9, 36, 50] {
+        for encoders in [2, 3, 9, 36, 50] {
             let space = default_space(encoders).unwrap();
-            assert!(space.iter().all(|parameter| !parameter.key.is_empty()));
+            assert_eq!(space[0].key, "model.top_k");
+            assert_eq!(space[0].grid().unwrap().len(), encoders);
         }
-        assert_eq!(default_space(36).unwrap()[0].grid().unwrap().len(), 8);
-        assert_eq!(default_space(9).unwrap()[0].grid().unwrap().len(), 2);
+        let one = default_space(1).unwrap();
+        assert!(one.iter().all(|parameter| parameter.key != "model.top_k"));
     }
 }
