@@ -109,7 +109,7 @@ impl Vectors {
 fn column_summary(columns: Option<&[String]>, left_out: &[String]) -> String {
     let mut text = match columns {
         None | Some([]) => String::new(),
-        Some([all @ ..]) if all.len() <= SHOWN => format!("features: {}\n", all.join(", ")),
+        Some(all) if all.len() <= SHOWN => format!("features: {}\n", all.join(", ")),
         Some([first, second, .., last]) => format!("features: {first}, {second}, …, {last}\n"),
         Some([..]) => String::new(),
     };
