@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Fault {
     /// The loss rose far above that of a constant answer.
     Diverged,
+    /// The validation loss alone did: the held-out clips are unlike the training clips.
+    FarValidation,
     /// No measure is better than that of a constant answer.
     Stuck,
 }
@@ -17,7 +19,7 @@ pub enum Fault {
 pub struct TrainingFault {
     /// What is wrong.
     pub fault: Fault,
-    /// Whether the weights that were kept can be used all the same: those of an epoch before the loss rose.
+    /// Whether the weights that were kept can be used all the same.
     pub usable: bool,
     /// One line with the figures and what to try.
     pub text: String,

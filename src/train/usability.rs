@@ -104,17 +104,45 @@ pub fn fault_of(
     stopped_early: bool,
 ) -> Option<TrainingFault> {
     let kept = kept.or(history.last())?;
-    diverged(history, kept, constant, loss).or_else(|| {
-        let judged = stopped_early || history.len() >= FEWEST_EPOCHS;
-        judged
-            .then(|| stuck(history, kept, constant, loss))
-            .flatten()
-    })
+    let far = || far_validation(history, constant, loss);
+    diverged(history, kept, constant, loss)
+        .or_else(far)
+        .or_else(|| {
+            let judged = stopped_early || history.len() >= FEWEST_EPOCHS;
+            judged
+                .then(|| stuck(history, kept, constant, loss))
+                .flatten()
+        })
 }
 
 /// Whether a loss is above a limit; one that is not a number is above every limit.
 fn above(loss: f64, limit: f64) -> bool {
     loss.is_nan() || loss > limit
+}
+
+/// The loss from which a training has run away, for the loss of the constant answer.
+fn limit(constant: f64) -> f64 {
+    RUNAWAY * constant.max(0.1)
+}
+
+/// A validation loss that ran away though the training loss did not: the weights are those of a sound
+/// training, but the held-out clips are unlike its own.
+fn far_validation(
+    history: &[EpochRecord],
+    constant: &ConstantAnswer,
+    loss: &LossConfig,
+) -> Option<TrainingFault> {
+    let last = history.last()?;
+    let (found, of_constant) = last.val_loss.zip(constant.val_loss)?;
+    above(found, limit(of_constant)).then(|| TrainingFault {
+        fault: Fault::FarValidation,
+        usable: true,
+        text: format!(
+            "the validation loss is {} at the end (an answer that never changes: {of_constant:.3}) though the training loss is {}: features of the held-out clips lie far from those of the training clips; inspect says which",
+            short(found),
+            short(task_of_training(last, loss))
+        ),
+    })
 }
 
 fn diverged(
@@ -123,13 +151,9 @@ fn diverged(
     constant: &ConstantAnswer,
     loss: &LossConfig,
 ) -> Option<TrainingFault> {
-    let limit = |constant: f64| RUNAWAY * constant.max(0.1);
     let train = |record: &EpochRecord| task_of_training(record, loss);
-    let ran_away = |record: &&EpochRecord| {
-        let validation = record.val_loss.zip(constant.val_loss);
-        above(train(record), limit(constant.train_loss))
-            || validation.is_some_and(|(loss, constant)| above(loss, limit(constant)))
-    };
+    let limit = limit(constant.train_loss);
+    let ran_away = |record: &&EpochRecord| above(train(record), limit);
     // A first epoch from unlucky weights may be far off and recover.
     let last = history.last().filter(ran_away)?;
     let since = history
@@ -339,6 +363,17 @@ mod tests {
             fault(&not_a_number, 1, false).unwrap().fault,
             Fault::Diverged
         );
+    }
+
+    #[test]
+    fn a_validation_loss_that_runs_away_alone_is_told_and_leaves_the_weights_usable() {
+        let history = [
+            record(1, 0.6, Some(90.0), 0.1),
+            record(2, 0.5, Some(99.0), 0.1),
+        ];
+        let found = fault(&history, 1, true).unwrap();
+        assert_eq!((found.fault, found.usable), (Fault::FarValidation, true));
+        assert!(found.text.contains("99.000 at the end"), "{}", found.text);
     }
 
     #[test]

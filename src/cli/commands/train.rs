@@ -296,11 +296,7 @@ impl Train {
 
 /// The task, and the measure that decides which epoch is best.
 fn task_in_words(task: &Task, monitor: Monitor) -> String {
-    format!(
-        "{}; the best epoch is that of {}",
-        task.in_words(),
-        monitor.name()
-    )
+    format!("{}\nmonitor: {}", task.in_words(), monitor.name())
 }
 
 fn thresholds(manifest: &Manifest) -> String {

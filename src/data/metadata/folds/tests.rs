@@ -49,11 +49,11 @@ fn no_actor_is_in_two_folds_and_folds_are_balanced() {
             .filter(|(_, fold)| **fold == wanted);
         those.map(|(clip, _)| of(clip)).sum()
     };
-    let kinds: Vec<Box<dyn Fn(&Clip) -> f64>> = vec![
-        Box::new(|_| 1.0),
-        Box::new(|clip| f64::from(clip.truth.as_ref().unwrap().parts().len() > 1)),
-        Box::new(|clip| clip.target.as_ref().unwrap()[0]),
-        Box::new(|clip| clip.target.as_ref().unwrap()[5]),
+    let kinds: [&dyn Fn(&Clip) -> f64; 4] = [
+        &|_| 1.0,
+        &|clip| f64::from(clip.truth.as_ref().unwrap().parts().len() > 1),
+        &|clip| clip.target.as_ref().unwrap()[0],
+        &|clip| clip.target.as_ref().unwrap()[5],
     ];
     for (kind, most_off) in kinds.iter().zip([0.05, 0.25, 0.25, 0.25]) {
         let counts: Vec<f64> = (0..5).map(|fold| in_fold(fold, kind)).collect();
