@@ -25,11 +25,11 @@ const SHOWN: usize = 8;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Clip names come from the column filename, file, clip, name, video or audio, or
-from the file names in a folder; folders and quotes are removed from them. Columns
-whose names say that they are no features are left out and listed: labels and
-ratings (label, emotion, target, class, y without x, valence, …), the person
-(speaker, subject, actor, gender, age, …), folds and splits, times, row numbers
-(id, index, Unnamed: 0, …) and those without a name.
+from the file names in a folder; folders and quotes are removed from them.
+Columns whose names say that they are no features are left out and listed:
+labels and ratings (label, emotion, target, class, y without x, valence, …), the
+person (speaker, subject, actor, gender, age, …), folds and splits, times, row
+numbers (id, index, Unnamed: 0, …) and those without a name.
 
 Examples:
   blendfuse vectors egemaps.csv --out DATA/features/egemaps.npz --split-by DATA

@@ -74,10 +74,13 @@ impl FaceChoice {
         })
     }
 
-    /// Whether a row is of another face than the chosen one.
+    /// Whether a row is of another face than the chosen one; one without an identity, as of a frame without
+    /// a face, is not.
     pub fn is_other(&self, face: Option<&str>) -> bool {
-        let chosen = self.face.as_deref();
-        chosen.is_some() && chosen != face
+        match (self.face.as_deref(), face) {
+            (Some(chosen), Some(face)) => !face.is_empty() && face != chosen,
+            _ => false,
+        }
     }
 }
 
