@@ -11,8 +11,8 @@ use crate::formats::csv::table::CsvTable;
 /// the table has that column; all other cells stay as they are. The copy can take the place of the table.
 ///
 /// # Errors
-/// As [`CsvTable::read`]; [`crate::Error::Csv`] if the table now has another number of clips;
-/// [`crate::Error::Write`].
+/// [`crate::Error::Read`]; [`crate::Error::Csv`] for a damaged table or one that now has another number of
+/// clips; [`crate::Error::Write`].
 pub fn write_with_folds(table: &Path, clips: &[Clip], to: &Path) -> Result<()> {
     let table = CsvTable::read(table)?;
     if table.rows().len() != clips.len() {
