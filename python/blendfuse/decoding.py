@@ -103,7 +103,9 @@ class Decoder:
         shares = [score / sum(scores) for score in scores]
         level = min(group, key=lambda level: sum((a / 100 - b) ** 2 for a, b in zip(level, shares)))
         # As the challenge's baseline: a tie above a negative threshold.
-        turned = self.rules == "challenge" and len(scores) == 2 and excess == 0 and self.salience_threshold < 0
+        turned = (
+            self.rules == "challenge" and len(scores) == 2 and excess == 0 and self.salience_threshold < 0
+        )
         return level[::-1] if turned else level
 
     def _group(self, levels: list[list[float]], excess: float) -> list[list[float]]:

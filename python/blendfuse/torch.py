@@ -305,9 +305,7 @@ class FusionModel(nn.Module):
         if all(name in present for name in x):
             without = (~here.any(dim=1)).nonzero()[:, 0].tolist()
             if without:
-                raise ValueError(
-                    f"row {without[0]}: has no encoder; expected at least one, leave it out"
-                )
+                raise ValueError(f"row {without[0]}: has no encoder; expected at least one, leave it out")
         h = torch.stack([self._project(name, x, present, rows) for name in self.names], dim=1)
         out = {"h": h}
         if self.gate is None:
@@ -431,7 +429,9 @@ class FusionModel(nn.Module):
         known = ", ".join(self.names)
         for name in [*x, *present]:
             if name not in self.widths:
-                raise ValueError(f"encoder {name!r}: the model has no such encoder; expected some of: {known}")
+                raise ValueError(
+                    f"encoder {name!r}: the model has no such encoder; expected some of: {known}"
+                )
         if not x:
             raise ValueError(f"x: found no encoders, expected some of: {known}")
         rows = len(next(iter(x.values())))
@@ -467,9 +467,7 @@ def probabilities(
     return p, s, align(p, s, alpha, beta, F.logsigmoid(out["presence_logits"]))
 
 
-def align(
-    p: Tensor, s: Tensor, alpha: float, beta: float = 1.0, log_p: Tensor | None = None
-) -> Tensor:
+def align(p: Tensor, s: Tensor, alpha: float, beta: float = 1.0, log_p: Tensor | None = None) -> Tensor:
     """f = p^beta (s + eps)^alpha, each row normalised (eq. 14); `log_p` are p's logarithms, where they are
     known better than from p."""
     f = p**beta * (s + ALIGN_EPS) ** alpha
