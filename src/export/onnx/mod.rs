@@ -116,10 +116,7 @@ fn decoding_in_words(config: &DecodeConfig) -> String {
     let most = mixtures.most();
     let rules = match config.rules {
         DecodeRules::Paper => {
-            let beaten = match config.neutral {
-                NeutralRule::Drop => "drop neutral and continue with the others",
-                NeutralRule::KeepOne => "keep only that other one",
-            };
+            let beaten = beaten_neutral(config.neutral);
             format!(
                 "Leave out every emotion below presence_threshold. If none is left: only the highest, 100. \
                  If neutral is left with others and above the highest of them: only neutral, 100; else {beaten}. \
@@ -142,13 +139,18 @@ fn decoding_in_words(config: &DecodeConfig) -> String {
     )
 }
 
+/// What becomes of neutral where another emotion is at least as high.
+fn beaten_neutral(rule: NeutralRule) -> &'static str {
+    match rule {
+        NeutralRule::Drop => "drop neutral and continue with the others",
+        NeutralRule::KeepOne => "keep only that other one",
+    }
+}
+
 fn challenge_in_words(config: &DecodeConfig) -> String {
     let rules = match config.rules {
         DecodeRules::Paper => {
-            let beaten = match config.neutral {
-                NeutralRule::Drop => "drop neutral and continue with the others",
-                NeutralRule::KeepOne => "keep only that other one",
-            };
+            let beaten = beaten_neutral(config.neutral);
             format!(
                 "Leave out every emotion below presence_threshold. If none is left: only the highest, 100. \
                  If neutral is left with others and above the highest of them: only neutral, 100; else {beaten}. \
