@@ -201,7 +201,7 @@ impl Default for LossConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UdaConfig {
-    /// Whether the domain adversary trains along.
+    /// Whether a domain adversary is trained too.
     pub enabled: bool,
     /// λ of the domain loss (paper eq. 13).
     pub domain_weight: f64,
@@ -234,7 +234,7 @@ pub struct TrainConfig {
     pub lr: f64,
     /// Adam's L2 penalty.
     pub weight_decay: f64,
-    /// The most epochs.
+    /// Maximum number of epochs.
     pub max_epochs: usize,
     /// Epochs without improvement of the monitor after which training stops.
     pub early_stop_patience: usize,
@@ -308,7 +308,7 @@ pub struct DataConfig {
     pub normalise_labels: bool,
 }
 
-// Files of runs that take the table as it is do not hold these keys, as those from before they existed.
+// Left out of files at their defaults, so that these equal the files from before the keys existed.
 fn is_zero(value: &u64) -> bool {
     *value == 0
 }
@@ -364,8 +364,8 @@ pub struct DecodeConfig {
     pub proportions: Proportions,
 }
 
-// Files of the challenge's task hold neither β nor sets and proportions, as those from before there
-// was a choice.
+// For the challenge's task β, sets and proportions are left out of files, so that these equal the files
+// from before there was a choice.
 fn of_the_paper() -> Option<f64> {
     Some(1.0)
 }

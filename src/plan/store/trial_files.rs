@@ -18,6 +18,9 @@ const SPEC: &str = ".order.json";
 /// The file that contains a run's model.
 pub(super) const WEIGHTS: &str = "weights.safetensors";
 
+/// The folder of a plan that has its trials.
+pub(super) const TRIALS: &str = "trials";
+
 /// The folder `trials` of a plan. Its subfolders are named by the first two digits of the trials' names,
 /// so that each has about 1/256 of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +32,7 @@ impl TrialFiles {
     /// The files of the plan in this folder.
     pub fn of(plan: &Path) -> Self {
         Self {
-            root: plan.join("trials"),
+            root: plan.join(TRIALS),
         }
     }
 
