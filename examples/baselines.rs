@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let baseline = Baseline {
                     dataset: &dataset,
                     spec: &spec,
-                    recipe: &recipe,
+                    recipe: Some(&recipe),
                     seed,
                     stop: &stop,
                 };

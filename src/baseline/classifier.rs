@@ -23,7 +23,10 @@ impl Classifier {
     pub fn new(model: BaselineModel, inputs: usize, classes: usize, seed: u64) -> Self {
         let (mut params, init) = (Params::new(), Init::Random { seed });
         let layers = match model {
-            BaselineModel::Linear => vec![Linear::new(&mut params, "fc.0", inputs, classes, init)],
+            // A logistic regression is the same function.
+            BaselineModel::Linear | BaselineModel::Logistic => {
+                vec![Linear::new(&mut params, "fc.0", inputs, classes, init)]
+            }
             BaselineModel::Mlp { width } => vec![
                 Linear::new(&mut params, "fc.0", inputs, width, init),
                 Linear::new(&mut params, "fc.2", width, classes, init),

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::suggest::meant;
 
 /// A baseline of the challenge; its name is `trivial-single`, `trivial-blend`, or `MODEL:ENCODER` with
-/// `linear` or `mlp-WIDTH` for the model and, for early fusion, encoders joined by `+`:
+/// `linear`, `logistic` or `mlp-WIDTH` for the model and, for early fusion, encoders joined by `+`:
 /// `mlp-512:imagebind+wavlm_large`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -31,7 +31,7 @@ pub enum BaselineSpec {
     },
 }
 
-/// A classifier; softmax over its outputs is the distribution over classes.
+/// A classifier whose softmax outputs are the distribution over classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum BaselineModel {
@@ -42,6 +42,9 @@ pub enum BaselineModel {
         /// Units of the hidden layer.
         width: usize,
     },
+    /// Multinomial logistic regression with an L2 penalty, fitted to convergence; the penalty is chosen
+    /// inside the training clips.
+    Logistic,
 }
 
 /// How a classifier learns; the defaults are the challenge's.
@@ -149,7 +152,20 @@ impl BaselineSpec {
 
     /// Whether training draws random numbers, so that several seeds differ.
     pub fn is_random(&self) -> bool {
-        matches!(self, BaselineSpec::Encoders { .. })
+        self.has_recipe()
+    }
+
+    /// Whether it learns by a [`Recipe`].
+    pub fn has_recipe(&self) -> bool {
+        match self {
+            BaselineSpec::TrivialSingle | BaselineSpec::TrivialBlend => false,
+            BaselineSpec::Encoders { model, .. } => *model != BaselineModel::Logistic,
+        }
+    }
+
+    /// Whether it always gives the same answer.
+    pub fn is_trivial(&self) -> bool {
+        !matches!(self, BaselineSpec::Encoders { .. })
     }
 
     /// Places of its encoders in a data set.
@@ -243,7 +259,7 @@ fn near_name(name: &str) -> String {
     let Some((model, encoders)) = name.split_once(':') else {
         return meant(name, ALONE);
     };
-    let models = ["linear", "mlp-256", "mlp-512"];
+    let models = ["linear", "logistic", "mlp-256", "mlp-512"];
     let models = models.map(|model| format!("{model}:{encoders}"));
     let named = format!("{model}:{encoders}");
     meant(&named, models.iter().map(String::as_str))
@@ -255,10 +271,13 @@ impl FromStr for BaselineModel {
     fn from_str(name: &str) -> Result<Self> {
         match name.strip_prefix("mlp-").map(str::parse) {
             None if name == "linear" => Ok(BaselineModel::Linear),
+            None if name == "logistic" => Ok(BaselineModel::Logistic),
             Some(Ok(width)) if width > 0 && width <= 1 << 20 => Ok(BaselineModel::Mlp { width }),
             _ => Err(Error::Config {
                 field: "baseline".into(),
-                reason: format!("found {name:?}; expected linear or mlp-WIDTH, as in mlp-512"),
+                reason: format!(
+                    "found {name:?}; expected linear, logistic or mlp-WIDTH, as in mlp-512"
+                ),
             }),
         }
     }
@@ -268,6 +287,7 @@ impl fmt::Display for BaselineModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BaselineModel::Linear => write!(f, "linear"),
+            BaselineModel::Logistic => write!(f, "logistic"),
             BaselineModel::Mlp { width } => write!(f, "mlp-{width}"),
         }
     }
@@ -292,7 +312,7 @@ impl FromStr for BaselineSpec {
         let fault = || Error::Config {
             field: "baseline".into(),
             reason: format!(
-                "found {name:?}; expected fusion, uniform-fusion, trivial-single, trivial-blend, linear:ENCODER or mlp-WIDTH:ENCODER, several encoders joined by +{}",
+                "found {name:?}; expected fusion, uniform-fusion, trivial-single, trivial-blend, linear:ENCODER, logistic:ENCODER or mlp-WIDTH:ENCODER, several encoders joined by +{}",
                 near_name(name)
             ),
         };

@@ -35,7 +35,7 @@ fn validate(dataset: &Dataset, spec: &BaselineSpec, seed: u64) -> Result<Baselin
     let baseline = Baseline {
         dataset,
         spec,
-        recipe: &quick(),
+        recipe: Some(&quick()),
         seed,
         stop: &Stop::default(),
     };
@@ -228,7 +228,7 @@ fn retraining_uses_all_clips_and_the_last_epoch() {
     let baseline = Baseline {
         dataset: &dataset,
         spec: &spec,
-        recipe: &recipe,
+        recipe: Some(&recipe),
         seed: 0,
         stop: &Stop::default(),
     };
@@ -292,4 +292,65 @@ fn what_cannot_be_learned_is_an_error_that_says_why() {
         "{message}"
     );
     assert!(run(&dataset, &spec("trivial-single"), 9, 0).is_err());
+}
+
+#[test]
+fn a_logistic_regression_learns_and_nothing_of_the_held_out_fold_is_used() {
+    let (_folder, mut dataset) = data(0.1);
+    let each = named("logistic:*", &dataset).unwrap();
+    let joined = named("logistic:+", &dataset).unwrap();
+    assert_eq!((each.len(), joined.len()), (3, 1));
+    let found = validate(&dataset, &joined[0], 0).unwrap();
+    let repeated = validate(&dataset, &joined[0], 9).unwrap();
+    assert_eq!(found.held_out, repeated.held_out);
+    assert_eq!(found.converged, Some(true));
+    assert_eq!(decoded(&dataset, &found), found.accuracy.unwrap());
+    assert!(found.test.is_some() && !found.warnings.is_empty());
+    let trivial = validate(&dataset, &spec("trivial-single"), 0).unwrap();
+    assert!(found.accuracy.unwrap().presence() > trivial.accuracy.unwrap().presence());
+    // Other labels on the held-out fold change its thresholds, but not the model.
+    for clip in &mut dataset.train.clips {
+        if clip.fold == Some(1) {
+            clip.target = clip.target.take().map(|mut target| {
+                target.reverse();
+                target
+            });
+        }
+    }
+    assert_eq!(
+        validate(&dataset, &joined[0], 0).unwrap().held_out,
+        found.held_out
+    );
+}
+
+#[test]
+fn a_recipe_that_is_chosen_does_not_depend_on_the_held_out_fold() {
+    let (_folder, mut dataset) = data(0.0);
+    let linear = named("linear:+", &dataset).unwrap().remove(0);
+    let chosen = |dataset: &Dataset| {
+        let baseline = Baseline {
+            dataset,
+            spec: &linear,
+            recipe: None,
+            seed: 0,
+            stop: &Stop::default(),
+        };
+        baseline.validate(1, &mut |_| ()).unwrap()
+    };
+    let found = chosen(&dataset);
+    assert_eq!(found.best_epoch, found.epochs);
+    assert!(found.converged.is_some() && found.accuracy.is_some());
+    for clip in &mut dataset.train.clips {
+        if clip.fold == Some(1) {
+            clip.target = clip.target.take().map(|mut target| {
+                target.reverse();
+                target
+            });
+        }
+    }
+    let other = chosen(&dataset);
+    assert_eq!(
+        (other.epochs, other.held_out),
+        (found.epochs, found.held_out)
+    );
 }

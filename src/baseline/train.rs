@@ -4,25 +4,24 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView1, Axis, Slice};
 
+use super::choose::choose;
 use super::classifier::{Classifier, adam};
+use super::held_out::{HeldOut, filled_in, named, targets};
 use super::input::Input;
-use super::{Baseline, BaselineEpoch, BaselineOutcome, BaselineSpec};
-use crate::artifact::checkpoint::ChosenThresholds;
+use super::outcome::converged;
+use super::{Baseline, BaselineEpoch, BaselineModel, BaselineOutcome, BaselineSpec, Recipe};
 use crate::config::DecodeConfig;
 use crate::data::batch::epoch_order;
 use crate::data::dataset::{Dataset, Split};
-use crate::data::label::{Blend, Classes};
 use crate::error::{Error, Result};
-use crate::eval::distribution::Measures;
-use crate::eval::objective::Objective;
-use crate::eval::thresholds::Cell;
 use crate::kernels::layout::PackedRows;
 use crate::nn::Adam;
-use crate::predict::clip_scores::{ClipScores, ScoreRows};
-use crate::predict::decoding::{choose_on_rows, unsearched};
+use crate::predict::clip_scores::ClipScores;
+use crate::predict::decoding::unsearched;
 use crate::predict::score::BATCH;
 
-/// Trains on `train`; with clips in `validation` the best epoch there counts, without the last.
+/// Trains on `train`. With clips in `validation` and a given recipe the best epoch there counts, otherwise
+/// the last.
 pub fn train(
     baseline: &Baseline<'_>,
     train: &[usize],
@@ -32,25 +31,35 @@ pub fn train(
     let Baseline {
         dataset,
         spec,
-        recipe,
         seed,
         ..
     } = *baseline;
     let BaselineSpec::Encoders { model, .. } = spec else {
         return Err(Error::Data(format!("baseline {spec} is not trained")));
     };
-    recipe.check()?;
     let encoders = spec.encoders(dataset)?;
-    let input = Input::fit(dataset, &encoders, train);
-    let mut trainee = Trainee {
-        classifier: Classifier::new(*model, input.cols, dataset.classes.len(), seed),
-        adam: adam(recipe),
+    let chosen = match baseline.recipe {
+        Some(_) => None,
+        None => Some(choose(baseline, *model, train)?),
     };
+    let recipe = chosen
+        .map(|chosen| chosen.recipe)
+        .or(baseline.recipe.copied());
+    let recipe = recipe.unwrap_or_default();
+    recipe.check()?;
+    let input = Input::fit(dataset, &encoders, train);
+    let mut trainee = Trainee::new(baseline, recipe, *model, input.cols);
     let decode = spec.decode(&dataset.task());
     let held_out = (!validation.is_empty())
-        .then(|| HeldOut::new(dataset, validation, &input, &decode))
+        .then(|| Gathered::new(dataset, validation, &input, &decode))
         .transpose()?;
-    let (history, best) = trainee.epochs(baseline, &input, train, held_out.as_ref(), observer)?;
+    let looked_at = held_out.as_ref().filter(|_| chosen.is_none());
+    let (mut history, mut best) = trainee.epochs(&input, train, looked_at, observer)?;
+    if let (Some(held_out), Some(last)) = (&held_out, history.last_mut())
+        && chosen.is_some()
+    {
+        best = Some(trainee.scored(held_out, last)?);
+    }
     let (classifier, rows, record) = match best {
         Some(best) => (best.classifier, Some(best.rows), Some(best.record)),
         None => (trainee.classifier, None, history.last().copied()),
@@ -69,8 +78,12 @@ pub fn train(
         accuracy: record.and_then(|record| record.accuracy),
         held_out: rows.map(|rows| named(&dataset.train, validation, rows)),
         test: test_scores(&classifier, &input, dataset.test.as_ref())?,
+        converged: match chosen {
+            Some(chosen) => Some(chosen.converged),
+            None => converged(&history),
+        },
         history,
-        warnings: warnings(baseline, &encoders),
+        warnings: filled_in(dataset, &encoders),
     })
 }
 
@@ -79,54 +92,60 @@ struct Best {
     classifier: Classifier,
     rows: Array2<f64>,
     record: BaselineEpoch,
-    /// How good it is; higher is better.
     merit: f64,
 }
 
 /// A classifier and its optimiser.
-struct Trainee {
+pub struct Trainee<'a> {
+    baseline: &'a Baseline<'a>,
+    recipe: Recipe,
     classifier: Classifier,
     adam: Adam<f32>,
 }
 
-impl Trainee {
+impl<'a> Trainee<'a> {
+    /// Before the first epoch, with this many input columns.
+    pub fn new(
+        baseline: &'a Baseline<'a>,
+        recipe: Recipe,
+        model: BaselineModel,
+        columns: usize,
+    ) -> Self {
+        let classes = baseline.dataset.classes.len();
+        Self {
+            baseline,
+            recipe,
+            classifier: Classifier::new(model, columns, classes, baseline.seed),
+            adam: adam(&recipe),
+        }
+    }
+
     /// All epochs, and the best of them where clips are held out.
     fn epochs(
         &mut self,
-        baseline: &Baseline<'_>,
         input: &Input,
         train: &[usize],
-        held_out: Option<&HeldOut<'_>>,
+        held_out: Option<&Gathered<'_>>,
         observer: &mut dyn FnMut(&BaselineEpoch),
     ) -> Result<(Vec<BaselineEpoch>, Option<Best>)> {
         let (mut history, mut best) = (Vec::new(), None::<Best>);
-        for epoch in 1..=baseline.recipe.epochs {
+        for epoch in 1..=self.recipe.epochs {
             let mut record = BaselineEpoch {
                 epoch,
-                train_loss: self.epoch(baseline, input, train, epoch)?,
+                train_loss: self.epoch(input, train, epoch)?,
                 val_loss: None,
                 accuracy: None,
                 thresholds: None,
                 best: held_out.is_none(),
             };
             if let Some(held_out) = held_out {
-                let classifier = &self.classifier;
-                let rows = held_out.score(baseline.spec, classifier, epoch)?;
-                let (thresholds, cell) = held_out.choose(&rows)?;
-                let loss = held_out.loss(&rows)?;
-                record.val_loss = Some(loss);
-                record.thresholds = Some(thresholds);
-                record.accuracy = Some(cell.accuracy);
-                let merit = held_out.merit(&cell, loss);
-                record.best = best.as_ref().is_none_or(|best| merit > best.merit);
+                let mut scored = self.scored(held_out, &mut record)?;
+                record.best = best
+                    .as_ref()
+                    .is_none_or(|so_far| scored.merit > so_far.merit);
                 if record.best {
-                    let classifier = classifier.clone();
-                    best = Some(Best {
-                        classifier,
-                        rows,
-                        record,
-                        merit,
-                    });
+                    scored.record = record;
+                    best = Some(scored);
                 }
             }
             observer(&record);
@@ -135,18 +154,54 @@ impl Trainee {
         Ok((history, best))
     }
 
+    /// The classifier as it is with its scores on the held-out clips, which are added to the epoch.
+    fn scored(&self, held_out: &Gathered<'_>, record: &mut BaselineEpoch) -> Result<Best> {
+        let labels = &held_out.labels;
+        let rows = self.score(held_out, record.epoch)?;
+        let (thresholds, cell) = labels.choose(&rows)?;
+        let loss = labels.loss(&rows)?;
+        record.val_loss = Some(loss);
+        record.thresholds = Some(thresholds);
+        record.accuracy = Some(cell.accuracy);
+        Ok(Best {
+            classifier: self.classifier.clone(),
+            rows,
+            record: *record,
+            merit: labels.merit(&cell, loss),
+        })
+    }
+
+    fn score(&self, held_out: &Gathered<'_>, epoch: usize) -> Result<Array2<f64>> {
+        let rows = scores(&self.classifier, &held_out.batches, held_out.labels.len())?;
+        if rows.iter().any(|p| !p.is_finite()) {
+            return Err(not_finite("score", self.baseline.spec, epoch, None));
+        }
+        Ok(rows)
+    }
+
+    /// Mean Kullback-Leibler divergence on held-out clips after an epoch, in nats.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`].
+    pub fn loss(&self, held_out: &Gathered<'_>, epoch: usize) -> Result<f64> {
+        held_out.labels.loss(&self.score(held_out, epoch)?)
+    }
+
     /// One pass over the clips `train`; gives their mean Kullback-Leibler divergence, in nats.
-    fn epoch(
-        &mut self,
-        baseline: &Baseline<'_>,
-        input: &Input,
-        train: &[usize],
-        epoch: usize,
-    ) -> Result<f64> {
-        let Baseline { dataset, spec, .. } = *baseline;
-        let (mut sum, order) = (0.0, epoch_order(train, baseline.seed, epoch - 1, true));
-        for (batch, clips) in order.chunks(baseline.recipe.batch_size).enumerate() {
-            if baseline.stop.is_asked() {
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`]; [`Error::Interrupted`].
+    pub fn epoch(&mut self, input: &Input, train: &[usize], epoch: usize) -> Result<f64> {
+        let Baseline {
+            dataset,
+            spec,
+            seed,
+            stop,
+            ..
+        } = *self.baseline;
+        let (mut sum, order) = (0.0, epoch_order(train, seed, epoch - 1, true));
+        for (batch, clips) in order.chunks(self.recipe.batch_size).enumerate() {
+            if stop.is_asked() {
                 return Err(Error::Interrupted(format!("in epoch {epoch} of {spec}")));
             }
             let targets = targets(&dataset.train, clips, dataset.classes.len())?;
@@ -187,73 +242,27 @@ fn test_scores(
     Ok(Some(named(test, &clips, rows)))
 }
 
-/// Distributions `(clips, classes)` with the clips' names.
-fn named(split: &Split, clips: &[usize], rows: Array2<f64>) -> ClipScores {
-    let name = |&clip: &usize| split.clips[clip].filename.clone();
-    ClipScores {
-        clips: clips.iter().map(name).collect(),
-        rows: ScoreRows::Distribution(rows),
-    }
-}
-
 /// The held-out clips, gathered once.
-struct HeldOut<'a> {
+pub struct Gathered<'a> {
     batches: Vec<Arc<PackedRows<f32>>>,
-    truths: Vec<Blend>,
-    targets: Array2<f64>,
-    classes: &'a Classes,
-    decode: &'a DecodeConfig,
+    labels: HeldOut<'a>,
 }
 
-impl<'a> HeldOut<'a> {
-    fn new(
+impl<'a> Gathered<'a> {
+    /// Of these training clips, whose scores are decoded as configured.
+    ///
+    /// # Errors
+    /// As [`HeldOut::new`].
+    pub fn new(
         dataset: &'a Dataset,
         clips: &[usize],
         input: &Input,
         decode: &'a DecodeConfig,
     ) -> Result<Self> {
-        let (split, classes) = (&dataset.train, &dataset.classes);
-        let truth = |&clip: &usize| {
-            let clip = &split.clips[clip];
-            clip.truth.clone().ok_or_else(|| unlabelled(&clip.filename))
-        };
         Ok(Self {
-            batches: batches(input, split, clips),
-            truths: clips.iter().map(truth).collect::<Result<_>>()?,
-            targets: targets(split, clips, classes.len())?,
-            classes,
-            decode,
+            batches: batches(input, &dataset.train, clips),
+            labels: HeldOut::new(dataset, clips, decode)?,
         })
-    }
-
-    fn score(
-        &self,
-        spec: &BaselineSpec,
-        classifier: &Classifier,
-        epoch: usize,
-    ) -> Result<Array2<f64>> {
-        let rows = scores(classifier, &self.batches, self.truths.len())?;
-        if rows.iter().any(|p| !p.is_finite()) {
-            return Err(not_finite("score", spec, epoch, None));
-        }
-        Ok(rows)
-    }
-
-    fn loss(&self, rows: &Array2<f64>) -> Result<f64> {
-        let measures = Measures::of_rows(self.targets.view(), rows.view())?;
-        Ok(Measures::mean(&measures).map_or(f64::NAN, |mean| mean.kullback_leibler))
-    }
-
-    fn choose(&self, rows: &Array2<f64>) -> Result<(ChosenThresholds, Cell)> {
-        choose_on_rows(self.decode, self.classes, rows.view(), &self.truths)
-    }
-
-    /// How good an epoch is, given the best cell of its thresholds and its divergence.
-    fn merit(&self, cell: &Cell, loss: f64) -> f64 {
-        match Objective::of(self.decode) {
-            Objective::Divergence => -loss,
-            _ => cell.score,
-        }
     }
 }
 
@@ -279,46 +288,8 @@ fn scores(
     whole.ok_or_else(|| Error::Data("no clips to score".into()))
 }
 
-/// Soft labels `(clips, classes)`.
-fn targets(split: &Split, clips: &[usize], classes: usize) -> Result<Array2<f64>> {
-    let mut targets = Array2::zeros((clips.len(), classes));
-    for (mut row, &clip) in targets.rows_mut().into_iter().zip(clips) {
-        let clip = &split.clips[clip];
-        let target = clip
-            .target
-            .as_ref()
-            .ok_or_else(|| unlabelled(&clip.filename))?;
-        row.iter_mut().zip(target).for_each(|(to, y)| *to = *y);
-    }
-    Ok(targets)
-}
-
 /// −Σ y ln y in nats: what lies between the cross-entropy and the Kullback-Leibler divergence.
 fn entropy(y: ArrayView1<'_, f64>) -> f64 {
     let terms = y.iter().filter(|y| **y > 0.0);
     -terms.map(|y| y * y.ln()).sum::<f64>()
-}
-
-fn unlabelled(clip: &str) -> Error {
-    Error::Unlabelled {
-        clip: Some(clip.to_owned()),
-        purpose: "to train on",
-    }
-}
-
-/// Clips whose features were filled in.
-fn warnings(baseline: &Baseline<'_>, encoders: &[usize]) -> Vec<String> {
-    let dataset = baseline.dataset;
-    let splits = [Some(&dataset.train), dataset.test.as_ref()];
-    let missing = |&encoder: &usize| {
-        let lacking = |split: &&Split| split.rows(encoder).iter().filter(|r| r.is_none()).count();
-        let count: usize = splits.iter().flatten().map(lacking).sum();
-        (count > 0).then(|| {
-            format!(
-                "{count} clips lack the encoder {}: baselines see the mean of the training clips there",
-                dataset.encoders[encoder].name
-            )
-        })
-    };
-    encoders.iter().filter_map(missing).collect()
 }

@@ -7,7 +7,7 @@ pub mod features;
 pub(crate) mod filename;
 pub(crate) mod fingerprint;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod folds;
 pub(crate) mod inspect;
 pub mod label;

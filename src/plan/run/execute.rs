@@ -73,7 +73,7 @@ fn baseline(
     let baseline = Baseline {
         dataset,
         spec: &kind.spec,
-        recipe: &kind.recipe.unwrap_or_default(),
+        recipe: kind.recipe.as_ref(),
         seed: planned.trial.seed,
         stop,
     };
@@ -106,6 +106,7 @@ fn baseline(
         history: Vec::new(),
         baseline_history: outcome.history,
         fault,
+        unconverged: outcome.converged == Some(false),
         warnings: outcome.warnings,
     })
 }
@@ -192,6 +193,7 @@ fn fusion(
         history: outcome.history,
         baseline_history: Vec::new(),
         fault: manifest.fault,
+        unconverged: false,
         warnings: manifest.warnings,
     })
 }

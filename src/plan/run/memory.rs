@@ -34,10 +34,12 @@ pub(crate) fn demand(kind: &TrialKind, data: &Opened) -> Demand {
     }
 }
 
+/// Epochs that a classifier is taken to need whose recipe is chosen inside the training clips.
+const UNKNOWN_EPOCHS: usize = 150;
+
 fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
     let dataset = &data.dataset;
-    let (BaselineSpec::Encoders { model, encoders }, Some(recipe)) = (&kind.spec, &kind.recipe)
-    else {
+    let BaselineSpec::Encoders { model, encoders } = &kind.spec else {
         return Demand {
             bytes: BASE,
             cost: 1.0,
@@ -51,7 +53,7 @@ fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
         .sum();
     let classes = dataset.classes.len() as u64;
     let parameters = match model {
-        BaselineModel::Linear => columns * classes,
+        BaselineModel::Linear | BaselineModel::Logistic => columns * classes,
         BaselineModel::Mlp { width } => (columns + classes) * *width as u64,
     };
     // The held-out clips, or at the end those of the test split, stay gathered; the best epoch's
@@ -59,9 +61,16 @@ fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
     let test = dataset.test.as_ref().map_or(0, |test| test.len());
     let rows = dataset.train.len().max(test) as u64;
     let clips = dataset.train.len() as f64;
+    // Without a recipe learning rates are tried first, or a logistic regression is fitted: in double
+    // precision, with inner products of all pairs of clips.
+    let epochs = kind.recipe.map_or(UNKNOWN_EPOCHS, |recipe| recipe.epochs);
+    let products = match model {
+        BaselineModel::Logistic => 2 * rows * columns.min(rows) * 8 + rows * rows * 16,
+        _ => 0,
+    };
     Demand {
-        bytes: BASE + parameters * (BYTES_PER_PARAMETER + 4) + rows * columns * 4,
-        cost: (1e4 + parameters as f64) * clips * recipe.epochs as f64,
+        bytes: BASE + parameters * (BYTES_PER_PARAMETER + 4) + rows * columns * 4 + products,
+        cost: (1e4 + parameters as f64) * clips * epochs as f64,
         parameters: parameters as f64,
     }
 }
