@@ -18,6 +18,7 @@ mod encoders;
 mod labels;
 mod rows;
 mod shift;
+mod telling;
 
 pub use shift::Shift;
 

@@ -4,6 +4,7 @@ pub mod actors;
 mod classes;
 mod fold_table;
 mod folds;
+mod hints;
 mod labels;
 mod reading;
 
@@ -14,7 +15,6 @@ use super::filename::clip_key;
 use super::label::{Blend, CHALLENGE_CLASSES, Classes};
 use crate::Result;
 use crate::formats::csv::table::{CsvRow, CsvTable};
-use crate::suggest::instead;
 use actors::{ActorFinder, ActorSource};
 pub use fold_table::write_with_folds;
 pub use folds::{NewFolds, by_clip};
@@ -207,16 +207,9 @@ fn clips(
     required: bool,
     reading: &Reading<'_>,
 ) -> Result<(Vec<Clip>, ActorSource)> {
-    let filename = table.column("filename").ok_or_else(|| {
-        table.fault(
-            Some(1),
-            None,
-            format!(
-                "has no column filename{}",
-                instead("filename", table.columns().iter().map(String::as_str))
-            ),
-        )
-    })?;
+    let filename = table
+        .column("filename")
+        .ok_or_else(|| table.fault(Some(1), None, hints::no_filename(table)))?;
     let fold = table.column("fold");
     let actors = ActorFinder {
         pattern: reading.actor_pattern.as_ref(),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::frames::{FrameReader, FrameSource, as_frames, frames_shape};
 use crate::formats::npy;
@@ -44,7 +45,12 @@ pub fn stem(file: &str) -> Option<String> {
 pub struct FrameFolder {
     clips: Vec<String>,
     places: Vec<Place>,
+    /// Number of arrays `[1, F, T]` with as many rows as openSMILE's low-level descriptors have features.
+    like_opensmile: AtomicUsize,
 }
+
+/// Numbers of openSMILE's low-level descriptors: GeMAPS, eGeMAPSv02 and ComParE 2016.
+const OPENSMILE_FEATURES: [usize; 4] = [18, 23, 25, 65];
 
 #[derive(Debug)]
 enum Place {
@@ -61,6 +67,11 @@ enum Place {
 }
 
 impl FrameFolder {
+    /// Number of arrays read so far that may be openSMILE's `[channels, features, time]`.
+    pub fn like_opensmile(&self) -> usize {
+        self.like_opensmile.load(Ordering::Relaxed)
+    }
+
     /// Finds the frames. No values are read, but archives are opened to list their arrays; one that cannot
     /// be opened becomes a clip that is refused when it is read.
     ///
@@ -77,6 +88,7 @@ impl FrameFolder {
             seen: HashSet::new(),
             folders: 0,
             others: 0,
+            tables: false,
         };
         if path.is_dir() {
             search.folder(path, "")?;
@@ -102,7 +114,22 @@ impl FrameFolder {
         let mut clips = search.clips;
         clips.sort_by(|a, b| a.0.cmp(&b.0));
         let (clips, places) = clips.into_iter().unzip();
-        Ok(FrameFolder { clips, places })
+        Ok(FrameFolder {
+            clips,
+            places,
+            like_opensmile: AtomicUsize::new(0),
+        })
+    }
+}
+
+impl FrameFolder {
+    /// As [`frames_shape`]; counts what openSMILE may have written.
+    fn shape(&self, shape: &[usize]) -> Result<[usize; 2], String> {
+        let found = frames_shape(shape)?;
+        if shape.len() == 3 && shape[0] == 1 && OPENSMILE_FEATURES.contains(&shape[1]) {
+            self.like_opensmile.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(found)
     }
 }
 
@@ -122,6 +149,8 @@ struct Search<'a> {
     folders: usize,
     /// Number of files that are not frames.
     others: usize,
+    /// Whether some of these are tables.
+    tables: bool,
 }
 
 impl Search<'_> {
@@ -167,7 +196,10 @@ impl Search<'_> {
             // The extension decides how to read a file, whatever its clip is named.
             let clip = stem(name).and_then(|_| (self.selection.clip)(name));
             match clip {
-                None => self.others += 1,
+                None => {
+                    self.others += 1;
+                    self.tables |= name.to_ascii_lowercase().ends_with(".csv");
+                }
                 Some(_) if self.is_output(&entry) => {}
                 Some(clip) if is_archive(name) => {
                     self.archive(entry.clone(), Some(clip), prefix);
@@ -223,7 +255,13 @@ impl Search<'_> {
         let mut found = Vec::new();
         if self.others > 0 {
             let s = if self.others == 1 { "" } else { "s" };
-            found.push(format!("{} other file{s}", self.others));
+            let tables = match self.tables {
+                true => {
+                    " (of .csv files, vectors reads one vector per clip and openface face analyses; save other frames as .npy, [T, d])"
+                }
+                false => "",
+            };
+            found.push(format!("{} other file{s}{tables}", self.others));
         }
         if self.folders > 0 {
             let folders = self.folders;
@@ -278,7 +316,8 @@ impl FrameReader for Reader<'_> {
             Place::Npy(path) => {
                 let memory = std::mem::take(&mut self.values);
                 let read = npy::with_file(path, |reader, header| {
-                    let [_, cols] = frames_shape(&header.shape)?;
+                    header.require_numbers()?;
+                    let [_, cols] = self.folder.shape(&header.shape)?;
                     let values = npy::read_numbers_into(reader, &header, memory)?;
                     Ok((values, cols))
                 });
@@ -294,7 +333,9 @@ impl FrameReader for Reader<'_> {
                 let Some(npz) = &mut self.open else {
                     return Err("cannot be opened".into());
                 };
-                let [_, cols] = frames_shape(&npz.header(array).map_err(reason)?.shape)?;
+                let header = npz.header(array).map_err(reason)?;
+                header.require_numbers()?;
+                let [_, cols] = self.folder.shape(&header.shape)?;
                 let memory = std::mem::take(&mut self.values);
                 self.values = npz.numbers_into(array, memory).map_err(reason)?.values;
                 cols

@@ -25,14 +25,26 @@ pub trait FrameReader {
 }
 
 /// `[T, d]` of an array of frames. An additional axis of length 1 is accepted: models return
-/// `(1, T, d)` or `(T, 1, d)` for a batch of one.
+/// `(1, T, d)` or `(T, 1, d)` for a batch of one. `(1, T, 1)` is refused: openSMILE's call gives
+/// `(channels, features, time)`.
 ///
 /// # Errors
 /// The reason, for any other shape, and if there are no frames or columns.
 pub fn frames_shape(shape: &[usize]) -> Result<[usize; 2], String> {
-    let (&[frames, cols] | &[1, frames, cols] | &[frames, 1, cols]) = shape else {
+    if let &[1, values, 1] = shape
+        && values > 1
+    {
         return Err(format!(
-            "has shape {shape:?}; expected frames [T, d], or [1, T, d] or [T, 1, d]"
+            "has shape {shape:?}: either {values} frames of one value, or openSMILE's [channels, features, time]; save it as [T, d], e.g. np.save(file, x[0].T) for openSMILE's"
+        ));
+    }
+    let (&[frames, cols] | &[1, frames, cols] | &[frames, 1, cols]) = shape else {
+        let vector = match shape.len() {
+            1 => "; for one vector per clip use vectors",
+            _ => "",
+        };
+        return Err(format!(
+            "has shape {shape:?}; expected frames [T, d], or [1, T, d] or [T, 1, d]{vector}"
         ));
     };
     if frames == 0 {
@@ -61,6 +73,22 @@ pub(super) fn non_finite(frames: RowSource<'_>) -> Option<String> {
     Some(format!(
         "frame {frame}, column {column} (both from 0) is {kind}; fix the frames or leave them out"
     ))
+}
+
+/// Number of frames at the end that contain only zeros.
+pub(super) fn trailing_zeros(frames: RowSource<'_>) -> usize {
+    use crate::kernels::pack::RowValues;
+    fn count<T: Copy + Into<f64>>(values: &[T], cols: usize) -> usize {
+        let frames = values.rchunks_exact(cols);
+        frames
+            .take_while(|frame| frame.iter().all(|&x| x.into() == 0.0))
+            .count()
+    }
+    match frames.values {
+        RowValues::F16(values) => count(values, frames.cols),
+        RowValues::F32(values) => count(values, frames.cols),
+        RowValues::F64(values) => count(values, frames.cols),
+    }
 }
 
 /// Views values as frames.

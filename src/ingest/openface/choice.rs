@@ -1,4 +1,5 @@
-//! The face that is read where a clip shows several people: the first of two passes over a file.
+//! What the first of two passes over a file finds: the face that is read where a clip shows several
+//! people, and columns without any value.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -24,6 +25,8 @@ pub(super) struct FaceChoice {
     face: Option<String>,
     /// Good frames of the face that came second, if that is at least half of the chosen one's.
     pub rival: usize,
+    /// Fields that are empty in every good frame.
+    pub empty: Vec<usize>,
 }
 
 impl FaceChoice {
@@ -33,9 +36,7 @@ impl FaceChoice {
     /// # Errors
     /// [`crate::Error::Read`] and [`crate::Error::Csv`] as for the frames themselves.
     pub fn of(path: &Path, layout: &Layout, is_good: &dyn Fn(Detection) -> bool) -> Result<Self> {
-        if !layout.tells_faces_apart() {
-            return Ok(Self::default());
-        }
+        let mut empty = layout.fields();
         let mut rows = CsvReader::open(path)?;
         let mut faces: HashMap<String, Tally> = HashMap::new();
         while rows.advance()? {
@@ -43,6 +44,7 @@ impl FaceChoice {
             if !is_good(detection) {
                 continue;
             }
+            layout.keep_empty(&rows, &mut empty)?;
             let face = layout.face(&rows)?.unwrap_or_default();
             let order = faces.len();
             let tally = match faces.get_mut(face) {
@@ -61,8 +63,12 @@ impl FaceChoice {
             let by_frames = Reverse(a.good).cmp(&Reverse(b.good));
             by_frames.then(by_confidence).then(a.order.cmp(&b.order))
         });
+        if faces.is_empty() {
+            empty.clear();
+        }
         Ok(match &faces[..] {
             [(face, first), (_, second), ..] => Self {
+                empty,
                 face: Some(face.clone()),
                 rival: if 2 * second.good >= first.good {
                     second.good
@@ -70,7 +76,10 @@ impl FaceChoice {
                     0
                 },
             },
-            _ => Self::default(),
+            _ => Self {
+                empty,
+                ..Self::default()
+            },
         })
     }
 

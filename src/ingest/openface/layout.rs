@@ -124,11 +124,6 @@ impl Layout {
         self.confidence.is_some()
     }
 
-    /// Whether the file tells faces apart.
-    pub fn tells_faces_apart(&self) -> bool {
-        self.face.is_some()
-    }
-
     /// The input and the frame of a row; both are empty if all rows are of one image.
     ///
     /// # Errors
@@ -187,18 +182,71 @@ impl Layout {
         Ok(Detection { found, confidence })
     }
 
-    /// Appends the values of a row; if a cell is empty, appends nothing and returns false.
+    /// Whether the cell of a field in the current row says nothing: empty, or NaN as text.
+    ///
+    /// # Errors
+    /// As [`Layout::frame`].
+    fn is_empty(&self, rows: &CsvReader, field: usize) -> Result<bool> {
+        let cell = rows.cell(self.fields[field].0)?;
+        Ok(cell.is_empty() || cell.eq_ignore_ascii_case("nan"))
+    }
+
+    /// Keeps those of some fields that are empty in the current row.
+    ///
+    /// # Errors
+    /// As [`Layout::frame`].
+    pub fn keep_empty(&self, rows: &CsvReader, fields: &mut Vec<usize>) -> Result<()> {
+        let mut kept = Vec::new();
+        for &field in fields.iter() {
+            if self.is_empty(rows, field)? {
+                kept.push(field);
+            }
+        }
+        *fields = kept;
+        Ok(())
+    }
+
+    /// All fields.
+    pub fn fields(&self) -> Vec<usize> {
+        (0..self.fields.len()).collect()
+    }
+
+    /// Leaves fields out, and returns the names of their columns.
+    ///
+    /// # Errors
+    /// [`crate::Error::Csv`] if none would remain.
+    pub fn leave_out(&mut self, fields: &[usize], rows: &CsvReader) -> Result<Vec<String>> {
+        let names = fields
+            .iter()
+            .map(|&field| rows.columns()[self.fields[field].0].clone());
+        let names: Vec<String> = names.collect();
+        if let (Some(first), Some(last)) = (names.first(), names.last())
+            && names.len() == self.fields.len()
+        {
+            let reason = format!(
+                "columns {first} to {last} are empty in every frame with a face; choose other groups"
+            );
+            return Err(rows.fault(None, None, reason));
+        }
+        let mut field = 0;
+        self.fields.retain(|_| {
+            field += 1;
+            !fields.contains(&(field - 1))
+        });
+        Ok(names)
+    }
+
+    /// Appends the values of a row.
     ///
     /// # Errors
     /// [`crate::Error::Csv`] for cells that are not finite numbers.
-    pub fn values(&self, rows: &CsvReader, out: &mut Vec<f64>) -> Result<bool> {
-        let before = out.len();
+    pub fn values(&self, rows: &CsvReader, out: &mut Vec<f64>) -> Result<()> {
         for &(column, form) in &self.fields {
             let start = out.len();
             match form {
                 _ if rows.cell(column)?.is_empty() => {
-                    out.truncate(before);
-                    return Ok(false);
+                    let reason = "is empty in a frame with a face; fix the row, or choose groups without this column";
+                    return Err(rows.cell_fault(column, reason.into()));
                 }
                 Form::Number => out.extend(rows.number(column)?),
                 Form::List => self.list(rows, column, out)?,
@@ -223,7 +271,7 @@ impl Layout {
                 return Err(rows.cell_fault(column, reason));
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Names of the values of a row; lists are as long as in the current row.
