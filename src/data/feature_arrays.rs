@@ -1,7 +1,13 @@
 //! The two arrays of a feature file, under the names that tools give them.
 
+use std::path::Path;
+
 use crate::Result;
+use crate::formats::npy::dtype::Dtype;
 use crate::formats::npz::Npz;
+
+/// Maximum number of names that are compared.
+const MAX_LABELS: usize = 1 << 20;
 
 /// The array with one row of features per clip.
 pub(super) const FEATURES: &str = "X";
@@ -54,6 +60,65 @@ impl FeatureArrays {
     }
 }
 
+/// What a file says of its columns.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ColumnLabels {
+    /// Of each column, as `vectors` writes it.
+    columns: Vec<String>,
+    /// Of blocks of columns, as `aggregate` writes it.
+    statistics: Vec<String>,
+}
+
+impl ColumnLabels {
+    /// Reads them; none where the file has none, or something else under these names.
+    pub fn of(npz: &mut Npz) -> Self {
+        let found = npz.arrays();
+        let mut read = |name: &str| -> Vec<String> {
+            if !found.iter().any(|array| array == name) {
+                return Vec::new();
+            }
+            match npz.header(name) {
+                Ok(header)
+                    if matches!(header.dtype, Dtype::Unicode(_))
+                        && header.elements() <= MAX_LABELS =>
+                {
+                    npz.names(name).unwrap_or_default()
+                }
+                _ => Vec::new(),
+            }
+        };
+        Self {
+            columns: read("columns"),
+            statistics: read("statistics"),
+        }
+    }
+
+    /// The name of a column.
+    pub fn column(&self, column: usize) -> Option<&str> {
+        self.columns.get(column).map(String::as_str)
+    }
+
+    /// Where those of another file differ, if both have some. `path` is that of this file.
+    pub fn difference(&self, other: &ColumnLabels, path: &Path) -> Option<String> {
+        let kinds = [
+            (&self.columns, &other.columns, "column"),
+            (&self.statistics, &other.statistics, "statistic"),
+        ];
+        kinds.into_iter().find_map(|(these, those, what)| {
+            if these.is_empty() || those.is_empty() || these.len() != those.len() {
+                return None;
+            }
+            let at = these.iter().zip(those).position(|(a, b)| a != b)?;
+            Some(format!(
+                "{what} {at} (from 0) is {:?}, but {:?} in {}: make both files from the same columns in the same order",
+                those[at],
+                these[at],
+                path.display()
+            ))
+        })
+    }
+}
+
 /// The array whose shape is wrong, and why.
 pub(super) fn wrong_shape<'a>(
     [features, names]: [&'a str; 2],
@@ -81,10 +146,12 @@ pub(super) fn wrong_shape<'a>(
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::path::Path;
 
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
 
+    use super::ColumnLabels;
     use crate::Result;
     use crate::data::features::Features;
     use crate::formats::npz::write::npy_header;
@@ -125,6 +192,29 @@ mod tests {
             let fault = open(arrays).unwrap_err().to_string();
             assert!(fault.contains("X=X, filenames=names"), "{fault}");
         }
+    }
+
+    #[test]
+    fn the_first_column_that_differs_is_named() {
+        let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+        let labels = |columns: &[&str], statistics: &[&str]| ColumnLabels {
+            columns: names(columns),
+            statistics: names(statistics),
+        };
+        let path = Path::new("a.npz");
+        let train = labels(&["x", "y"], &[]);
+        assert_eq!(
+            train.difference(&labels(&["x", "y"], &["mean"]), path),
+            None
+        );
+        assert_eq!(train.difference(&labels(&[], &[]), path), None);
+        let fault = train.difference(&labels(&["x", "z"], &[]), path).unwrap();
+        assert!(
+            fault.starts_with("column 1 (from 0) is \"z\", but \"y\" in a.npz"),
+            "{fault}"
+        );
+        let fault = labels(&[], &["mean"]).difference(&labels(&[], &["std"]), path);
+        assert!(fault.unwrap().starts_with("statistic 0"));
     }
 
     #[test]

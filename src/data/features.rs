@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::feature_arrays::{FEATURES, FeatureArrays, wrong_shape};
+use super::feature_arrays::{ColumnLabels, FEATURES, FeatureArrays, wrong_shape};
 use super::filename::clip_key;
 use super::fingerprint::Fingerprint;
 use super::scan::{BadRow, scan};
@@ -27,6 +27,7 @@ pub struct Features {
     rows: HashMap<String, u32>,
     bad_rows: Vec<BadRow>,
     zero_rows: Vec<u32>,
+    labels: ColumnLabels,
     fingerprint: Option<Fingerprint>,
 }
 
@@ -75,6 +76,7 @@ impl Features {
         let array = names;
         let names = npz.names(&array)?;
         let index = index(&names).map_err(|reason| npz.fault(Some(&array), reason))?;
+        let labels = ColumnLabels::of(&mut npz);
         let stored = Stored::open(&mut npz, &features)?;
         let scan = scan(path, &stored, [rows, cols], hash)?
             .map_err(|reason| npz.fault(Some(&features), reason))?;
@@ -87,6 +89,7 @@ impl Features {
             rows: index,
             bad_rows: scan.bad_rows,
             zero_rows: scan.zero_rows,
+            labels,
             fingerprint: scan.fingerprint,
         })
     }
@@ -102,6 +105,7 @@ impl Features {
             rows: HashMap::new(),
             bad_rows: Vec::new(),
             zero_rows: Vec::new(),
+            labels: ColumnLabels::default(),
             fingerprint: None,
         }
     }
@@ -227,6 +231,17 @@ impl Features {
                 self.names[row as usize]
             ),
         })
+    }
+
+    /// How the columns of another file of this encoder differ, if both files say what theirs are; `self` is
+    /// that of the training split.
+    pub fn differing_column(&self, other: &Features) -> Option<String> {
+        self.labels.difference(&other.labels, self.path())
+    }
+
+    /// The name of a column, if the file has names.
+    pub fn column_name(&self, column: usize) -> Option<&str> {
+        self.labels.column(column)
     }
 
     /// Whether a row contains only zeros, which tools write where they found no face or voice. In a single

@@ -63,7 +63,12 @@ impl fmt::Display for NearNames {
 /// A name without what tools change: lower case, composed, without folders, known extensions and leading
 /// zeros, and with one kind of separator. A float such as `1.0` is its integer.
 fn simplified(name: &str) -> String {
-    let name: String = name.trim().nfc().collect();
+    // Bytes, or a batch of one, that Python turned into text.
+    let wrapped = [("b'", "'"), ("b\"", "\""), ("('", "',)")];
+    let bare = wrapped
+        .into_iter()
+        .find_map(|(start, end)| name.trim().strip_prefix(start)?.strip_suffix(end));
+    let name: String = bare.unwrap_or(name).trim().nfc().collect();
     let mut name = name.rsplit(['/', '\\']).next().unwrap_or_default();
     while let Some((stem, extension)) = name.rsplit_once('.') {
         let of = |known: &&str| extension.eq_ignore_ascii_case(known);
@@ -102,6 +107,8 @@ mod tests {
             ("A1_c0", "A1_c0.mp4.npy"),
             ("A1_c0.mov", "features/x/A1_c0.npy"),
             ("A1_c0", "D:\\clips\\A1_c0.png"),
+            ("A1_c0", "b'A1_c0.mp4'"),
+            ("A1_c0", "('A1_c0',)"),
             ("1", "001"),
             ("1", "1.0"),
             ("clip 7", "clip-007"),

@@ -41,7 +41,7 @@ fn data(place: &Place, name: impl Fn(usize, &str) -> String, value: impl Fn(usiz
         .map(|(at, clip)| name(at, clip))
         .collect();
     let shape = [clips.len(), 4];
-    let mut write_encoder = |file: &str, names: &[String], value: &dyn Fn(usize, usize) -> f64| {
+    let write_encoder = |file: &str, names: &[String], value: &dyn Fn(usize, usize) -> f64| {
         write(&place.path("data/features/train").join(file), |npz| {
             npz.rows("X", Precision::F32, shape, |row, out| {
                 for (column, out) in out.iter_mut().enumerate() {
@@ -615,4 +615,254 @@ fn a_resumed_log_begins_anew_at_its_first_epoch() {
     // A session log with the status START, for its first step.
     let session = b"\x10\x01\x3a\x02\x08\x01";
     assert!(first.windows(session.len()).any(|window| window == session));
+}
+
+#[test]
+fn percentages_in_a_table_of_probabilities_are_told() {
+    let place = Place::new();
+    sound(&place);
+    let table = |scale: f64| {
+        let rows: String = clips()
+            .iter()
+            .map(|clip| format!("{clip},{},{},{}\n", 0.5 * scale, 0.25 * scale, 0.25 * scale))
+            .collect();
+        format!("filename,ang,hap,sad\n{rows}")
+    };
+    let evaluate = |file: &str| {
+        place.run(&[
+            "evaluate",
+            file,
+            "--metadata",
+            "data/train_metadata.csv",
+            "--json",
+        ])
+    };
+    put(&place, "p.csv", table(1.0));
+    let sound = evaluate("p.csv");
+    assert!(!sound.stderr.contains("warning"), "{}", sound.stderr);
+    put(&place, "p.csv", table(100.0));
+    let ran = evaluate("p.csv");
+    let told = [
+        "the scores of 24 clips do not sum to 1, such as 100 of A0_c0",
+        "divide them by 100",
+    ];
+    contains(&ran.stderr, &told);
+    assert!(
+        sound.stdout.contains("kullback_leibler"),
+        "{}",
+        sound.stdout
+    );
+    assert!(
+        !ran.stdout.contains("kullback_leibler\": -"),
+        "{}",
+        ran.stdout
+    );
+    let decode = [
+        "decode",
+        "p.csv",
+        "--presence-threshold",
+        "0.1",
+        "--salience-threshold",
+        "0.1",
+    ];
+    contains(
+        &place
+            .run(&[&decode[..], &["--out", "d.json"]].concat())
+            .stderr,
+        &told,
+    );
+    // An index that pandas wrote: numbers beside the names, or the names themselves.
+    let numbered = table(1.0)
+        .replace("filename", ",filename")
+        .replace("\nA", "\n0,A");
+    put(&place, "n.csv", numbered);
+    let named = table(1.0).replace("filename", "");
+    put(&place, "i.csv", named);
+    for file in ["n.csv", "i.csv"] {
+        assert_eq!(evaluate(file).stdout, sound.stdout);
+    }
+}
+
+#[test]
+fn arrays_of_several_clips_or_points_are_refused() {
+    let place = Place::new();
+    put_npy(&place, "corpus/train.npy", &[6, 2], &[1.0; 12]);
+    put(&place, "corpus/train.lengths", "4\n2\n");
+    let ran = place.run(&["aggregate", "corpus", "--out", "o.npz"]);
+    contains(
+        &ran.stderr,
+        &["train.npy: the .lengths file beside it says"],
+    );
+    put_npy(&place, "one/a.npy", &[1, 68, 2], &[1.0; 136]);
+    let ran = place.run(&["aggregate", "one", "--out", "o.npz"]);
+    contains(
+        &ran.stderr,
+        &["one frame of 68 landmarks", "x.reshape(len(x), 136)"],
+    );
+    put_npy(&place, "many/a.npy", &[3, 68, 2], &[1.0; 408]);
+    let ran = place.run(&["aggregate", "many", "--out", "o.npz"]);
+    contains(&ran.stderr, &["x.reshape(len(x), 136)"]);
+    put_npy(&place, "layers/a.npy", &[13, 3, 2], &[1.0; 78]);
+    let ran = place.run(&["aggregate", "layers", "--out", "o.npz"]);
+    contains(&ran.stderr, &["the hidden states of all 13 layers"]);
+    put(&place, "torch/a.pt", "");
+    contains(
+        &place.refused(&["aggregate", "torch", "--out", "o.npz"]),
+        &["torch.load"],
+    );
+}
+
+#[test]
+fn faces_of_several_clips_in_one_file_are_refused() {
+    let place = Place::new();
+    let clips = "input,frame,FaceScore,AU01\na.mp4,0,0.9,0\na.mp4,1,0.9,0\nb.mp4,0,0.9,9\n";
+    put(&place, "f/all.csv", clips);
+    let args = ["openface", "f", "--out", "o.npz", "--groups", "au"];
+    let expected = "f/all.csv: has rows of 2 clips, such as a.mp4 and b.mp4";
+    contains(&place.run(&args).stderr, &[expected]);
+    let faces = "video_path,frame_index,face_detection,gaze_yaw\n\
+                 a.mp4,0,\"[1,2,3,4,1]\",1\na.mp4,1,\"[1,2,3,4,1]\",1\nb.mp4,0,\"[1,2,3,4,1]\",9\n";
+    put(&place, "f/all.csv", faces);
+    contains(
+        &place.run(&["openface", "f", "--out", "o.npz"]).stderr,
+        &[expected],
+    );
+    put(
+        &place,
+        "f/all.csv",
+        "filename,frame,success,AU01_r\na.mp4,1,1,0\na.mp4,2,1,0\nb.mp4,1,1,9\n",
+    );
+    contains(&place.run(&args).stderr, &[expected]);
+    // A clip that was given as pictures, and pandas' form of 1 and 0.
+    put(
+        &place,
+        "f/all.csv",
+        "input,frame,FaceScore,AU01\n1.png,0,0.9,2\n2.png,1,0.9,4\n",
+    );
+    contains(&place.ok(&args), &["2 of 2 frames kept"]);
+    put(
+        &place,
+        "f/all.csv",
+        "frame,success,AU01_r\n1,True,2\n2,False,9\n",
+    );
+    contains(
+        &place.ok(&[&args[..], &["--force"]].concat()),
+        &["1 of 2 frames kept"],
+    );
+}
+
+#[test]
+fn labels_that_are_no_emotions_are_told() {
+    let place = Place::new();
+    sound(&place);
+    let table = fs::read_to_string(place.path("data/train_metadata.csv")).unwrap();
+    let relabelled = |from: &str, to: &str| {
+        put(&place, "data/train_metadata.csv", table.replace(from, to));
+        place.run(&["inspect", "data", "--json"])
+    };
+    let warned = |from: &str, to: &str, expected: &str| {
+        contains(&relabelled(from, to).stdout, &[expected]);
+    };
+    warned("A0_c1,0,hap", "A0_c1,0,ang:sad", r#"joins ang and sad"#);
+    warned(",hap\n", ",xxx\n", "the class xxx usually marks");
+    let refused = |from: &str, to: &str, expected: &str| {
+        let ran = relabelled(from, to);
+        assert_eq!(ran.code, 2);
+        contains(&ran.stdout, &[expected]);
+    };
+    let coded = table
+        .replace("ang", "1")
+        .replace("hap", "2")
+        .replace("sad", "3");
+    put(
+        &place,
+        "data/train_metadata.csv",
+        coded.replacen(",1\n", ",1.0\n", 1),
+    );
+    let ran = place.run(&["inspect", "data", "--json"]);
+    contains(&ran.stdout, &["classes are the same number"]);
+    refused(
+        "A0_c1,0,hap",
+        "A0_c1,0,Hap",
+        "differ only in case or blanks",
+    );
+    let composed = table
+        .replace("sad", "de\u{301}gout")
+        .replacen("de\u{301}", "d\u{e9}", 1);
+    put(&place, "data/train_metadata.csv", composed);
+    let ran = place.run(&["inspect", "data", "--json"]);
+    contains(&ran.stdout, &["differ only in their Unicode form"]);
+    // Test clips in the training table, and a neutral class under another name.
+    let mut rows = table.lines();
+    let header = format!("{},Split_Set\n", rows.next().unwrap());
+    let rows: String = rows
+        .enumerate()
+        .map(|(at, row)| format!("{row},{}\n", if at < 2 { "Test1" } else { "Train" }))
+        .collect();
+    put(&place, "data/train_metadata.csv", header + &rows);
+    let told = r#"column Split_Set says "Test1" for 2 of 24 clips"#;
+    contains(&place.run(&["inspect", "data"]).stdout, &[told]);
+    contains(&train(&place), &[told]);
+}
+
+#[test]
+fn columns_in_another_order_than_in_training_are_refused() {
+    let place = Place::new();
+    sound(&place);
+    put(&place, "data/test_metadata.csv", "filename\nt0\nt1\n");
+    for (split, header, names) in [
+        ("train", "name,x,y", clips()),
+        ("test", "name,y,x", vec!["t0".into(), "t1".into()]),
+    ] {
+        let rows: String = names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| format!("{name},{},{}\n", noise(at, 1), noise(at, 2)))
+            .collect();
+        put(&place, "v.csv", format!("{header}\n{rows}"));
+        fs::create_dir_all(place.path("data/features").join(split)).unwrap();
+        let out = format!("data/features/{split}/three.npz");
+        place.ok(&["vectors", "v.csv", "--out", &out]);
+        if split == "test" {
+            for file in ["one.npz", "two.npz"] {
+                write(&place.path("data/features/test").join(file), |npz| {
+                    npz.rows("X", Precision::F32, [2, 4], |row, out| {
+                        out.fill(row as f64 + 1.0)
+                    })?;
+                    npz.names("filenames", &names)
+                })
+                .unwrap();
+            }
+        }
+    }
+    let expected = ["test/three.npz", r#"column 0 (from 0) is "y", but "x" in"#];
+    contains(
+        &place.run(&["inspect", "data", "--json"]).stdout,
+        &["column 0 (from 0)"],
+    );
+    let error = place.refused(&["train", "data", "--out", "out", "--fold", "0"]);
+    contains(&error, &expected);
+}
+
+#[test]
+fn names_in_an_index_or_in_bytes_are_read() {
+    let place = Place::new();
+    put(&place, "i.csv", ",x,y\nA1_c0.wav,1,2\nA1_c1.wav,3,4\n");
+    place.ok(&["vectors", "i.csv", "--out", "i.npz"]);
+    put(
+        &place,
+        "b.csv",
+        "file,x,y\nb'A1_c0.wav',1,2\nb'A1_c1.wav',3,4\n",
+    );
+    place.ok(&["vectors", "b.csv", "--out", "b.npz"]);
+    for file in ["i.npz", "b.npz"] {
+        let features = Features::open(&place.path(file)).unwrap();
+        assert_eq!(features.names(), ["A1_c0", "A1_c1"], "{file}");
+    }
+    // A row number is no name.
+    put(&place, "n.csv", ",x,y\n0,1,2\n1,3,4\n");
+    contains(
+        &place.refused(&["vectors", "n.csv", "--out", "n.npz"]),
+        &["--name-column"],
+    );
 }

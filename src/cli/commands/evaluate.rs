@@ -131,10 +131,29 @@ impl Evaluate {
         let decoding = Decoding::of(&self.rules.config());
         let decoded = decoding.decode_rows(rows, &classes, thresholds)?;
         let decoded: Vec<(String, Blend)> = table.filenames.iter().cloned().zip(decoded).collect();
-        let evaluation = Evaluation::of(&decoded, &truths, &classes)?
-            .with_measures(&table, &decoded, &truths)?;
+        let evaluation = Evaluation::of(&decoded, &truths, &classes)?;
+        if let Some(warning) = unnormalised(&table) {
+            console::warning(&format!(
+                "{warning}; measures of probabilities are left out"
+            ));
+            return Ok((evaluation, classes));
+        }
+        let evaluation = evaluation.with_measures(&table, &decoded, &truths)?;
         Ok((evaluation, classes))
     }
+}
+
+/// A warning of scores that are no distributions.
+pub fn unnormalised(table: &ProbabilityTable) -> Option<String> {
+    let (count, first, sum) = table.unnormalised()?;
+    let percent = match (sum - 100.0).abs() < 1.0 {
+        true => ": if they are percentages, divide them by 100",
+        false => ", so they are no probabilities of exclusive classes",
+    };
+    Some(format!(
+        "the scores of {} do not sum to 1, such as {sum} of {first}{percent}",
+        counted(count, "clip")
+    ))
 }
 
 /// The labels, with a hint at --metadata where clip names do not contain them.

@@ -8,7 +8,7 @@ use super::features::Features;
 use super::filename::clip_key;
 use super::label::{Blend, Classes};
 use super::metadata::actors::{self, ActorSource};
-use super::metadata::{Clip, Metadata, NewFolds, Reading, by_clip};
+use super::metadata::{Clip, Metadata, NewFolds, Reading, by_clip, of_neutral};
 use super::registry::arrange;
 use super::task::Task;
 use crate::config::DataConfig;
@@ -54,7 +54,7 @@ pub struct Split {
     /// Where their actors come from.
     pub actors: ActorSource,
     metadata: PathBuf,
-    /// What to know of its feature files, one line each.
+    /// What to know of its table and its feature files, one line each.
     warnings: Vec<String>,
     features: Vec<Features>,
     rows: Vec<Vec<Option<u32>>>,
@@ -123,6 +123,7 @@ impl Dataset {
                 self.empty_classes.join(", ")
             ));
         }
+        notes.extend(of_neutral(&self.classes, &self.train.clips));
         notes.extend(
             self.splits()
                 .flat_map(|split| split.warnings.iter().cloned()),
@@ -284,7 +285,7 @@ impl Split {
             clips: Vec::new(),
             actors: metadata.actors,
             metadata: metadata.path,
-            warnings: Vec::new(),
+            warnings: metadata.warnings,
             features: Vec::new(),
             rows: Vec::new(),
         };
@@ -315,7 +316,7 @@ impl Split {
         Ok(split)
     }
 
-    /// What to know of its feature files, one line each.
+    /// What to know of its table and its feature files, one line each.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -389,6 +390,13 @@ impl Split {
 
 fn same_widths(train: &Split, test: &Split) -> Result<()> {
     for (train, test) in train.features.iter().zip(&test.features) {
+        if let Some(reason) = train.differing_column(test) {
+            return Err(Error::Npz {
+                path: test.path().to_path_buf(),
+                array: None,
+                reason,
+            });
+        }
         if train.cols() != test.cols() {
             return Err(Error::Npz {
                 path: test.path().to_path_buf(),

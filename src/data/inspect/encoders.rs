@@ -16,7 +16,6 @@ use crate::data::registry::arrange;
 use crate::data::standardise::ColumnStats;
 use crate::encoders::Modality;
 use crate::error::{Error, Result};
-use crate::formats::npz::Npz;
 
 /// The names of the splits in paths.
 const SPLITS: [&str; 2] = ["train", "test"];
@@ -43,6 +42,8 @@ struct Files {
     shift: Option<Shift>,
     /// Number of test clips whose rows equal those of training clips, and the first such pair.
     twins: Option<(usize, String, String)>,
+    /// How the columns of the two files differ.
+    differs: Option<String>,
 }
 
 impl Inspection {
@@ -100,6 +101,7 @@ impl Inspection {
                     .zip(&file.has)
                     .for_each(|(has, &here)| *has |= here);
             }
+            self.problems.extend(files.differs);
             twins.extend(files.twins.map(|found| (name.clone(), found)));
             self.report(name, modality, parts, files.shift);
         }
@@ -328,8 +330,7 @@ impl Open {
 
 /// The number of a column, from 0, with its name if the file has names.
 fn column_name(open: &Open, column: usize) -> String {
-    let names = Npz::open(open.features.path()).and_then(|mut npz| npz.names("columns"));
-    match names.ok().as_deref().and_then(|names| names.get(column)) {
+    match open.features.column_name(column) {
         Some(name) => format!("{column} ({name})"),
         None => column.to_string(),
     }
@@ -348,6 +349,7 @@ fn look(train: Result<Open>, test: Option<Result<Open>>, actors: &Actors) -> Fil
                 parts: [Some(Err(error)), test.map(|test| test.map(told))],
                 shift: None,
                 twins: None,
+                differs: None,
             };
         }
     };
@@ -363,9 +365,11 @@ fn look(train: Result<Open>, test: Option<Result<Open>>, actors: &Actors) -> Fil
             columns.filter(|&column| stats.is_constant(column)).count()
         });
     let train_rows = Rows::look(&train.features, &train.used, stats.as_ref());
-    let (mut shift, mut twins) = (None, None);
+    let (mut shift, mut twins, mut differs) = (None, None, None);
     let test = test.map(|test| {
         let test = test?;
+        let reason = train.features.differing_column(&test.features);
+        differs = reason.map(|reason| format!("{}: {reason}", test.features.path().display()));
         let stats = stats
             .as_ref()
             .filter(|_| train.features.cols() == test.features.cols());
@@ -384,6 +388,7 @@ fn look(train: Result<Open>, test: Option<Result<Open>>, actors: &Actors) -> Fil
         parts: [Some(Ok(train.told(train_rows, constant))), test],
         shift,
         twins,
+        differs,
     }
 }
 

@@ -7,6 +7,7 @@ mod folds;
 mod hints;
 mod labels;
 mod reading;
+mod table_warnings;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub use fold_table::write_with_folds;
 pub use folds::{NewFolds, by_clip};
 use labels::Form;
 pub use reading::Reading;
+pub use table_warnings::of_neutral;
 
 /// One clip of a metadata table.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +54,8 @@ pub struct Metadata {
     pub actors: ActorSource,
     /// Class columns that were left out, because no clip shows them.
     pub empty_classes: Vec<String>,
+    /// What to know of a training table, one line each.
+    pub warnings: Vec<String>,
 }
 
 impl Metadata {
@@ -103,8 +107,10 @@ impl Metadata {
             }
             (None, Form::Emotions(columns)) => order(labels::names(&table, columns)?, true),
         };
+        let mut warnings = Vec::from_iter(table_warnings::of_split(&table));
         if reading.classes.is_none() {
             classes::check_different(&table, &form, &classes)?;
+            warnings.extend(classes::warnings(&classes));
         }
         if classes.is_empty() {
             return Err(table.fault(
@@ -123,6 +129,7 @@ impl Metadata {
             classes,
             actors,
             empty_classes,
+            warnings,
         })
     }
 
@@ -157,6 +164,7 @@ impl Metadata {
             classes: classes.clone(),
             actors,
             empty_classes: Vec::new(),
+            warnings: Vec::new(),
         })
     }
 
@@ -175,6 +183,7 @@ impl Metadata {
             classes: classes.clone(),
             actors,
             empty_classes: Vec::new(),
+            warnings: Vec::new(),
         })
     }
 

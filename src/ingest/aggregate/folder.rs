@@ -1,6 +1,6 @@
 //! Frames saved with NumPy: a folder of `.npy` and `.npz` files, or one `.npz`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -59,7 +59,7 @@ enum Place {
         archive: PathBuf,
         array: String,
     },
-    /// An archive that cannot be opened.
+    /// An archive that cannot be opened, or an array that is not of one clip.
     Damaged {
         archive: PathBuf,
         reason: String,
@@ -88,7 +88,7 @@ impl FrameFolder {
             seen: HashSet::new(),
             folders: 0,
             others: 0,
-            tables: false,
+            extensions: BTreeMap::new(),
         };
         if path.is_dir() {
             search.folder(path, "")?;
@@ -133,6 +133,26 @@ impl FrameFolder {
     }
 }
 
+/// How files of another kind become frames.
+fn conversion(extension: &str) -> Option<&'static str> {
+    Some(match extension {
+        "csv" => {
+            ".csv: vectors reads one vector per clip and openface face analyses; save other frames as .npy, [T, d], e.g. np.save('clip.npy', pandas.read_csv('clip.csv').drop(columns=['frame']).to_numpy())"
+        }
+        "pt" | "pth" => ".pt: np.save('clip.npy', torch.load('clip.pt').cpu().numpy())",
+        "mat" => ".mat: np.save('clip.npy', scipy.io.loadmat('clip.mat')['features'])",
+        "h5" | "hdf5" | "csd" => ".h5: np.save('clip.npy', h5py.File('clip.h5')['features'][()])",
+        "gz" => ".gz: unpack the files",
+        "pkl" | "pickle" => ".pkl: pickles are never read; save arrays with np.save",
+        _ => return None,
+    })
+}
+
+/// Whether a file beside an array says that several clips are in it, one after another.
+fn has_lengths(array: &Path) -> bool {
+    array.with_extension("lengths").is_file()
+}
+
 fn is_archive(file: &str) -> bool {
     let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending);
     ending.eq_ignore_ascii_case("npz")
@@ -149,8 +169,8 @@ struct Search<'a> {
     folders: usize,
     /// Number of files that are not frames.
     others: usize,
-    /// Whether some of these are tables.
-    tables: bool,
+    /// Their extensions in lower case, with their numbers.
+    extensions: BTreeMap<String, usize>,
 }
 
 impl Search<'_> {
@@ -198,7 +218,11 @@ impl Search<'_> {
             match clip {
                 None => {
                     self.others += 1;
-                    self.tables |= name.to_ascii_lowercase().ends_with(".csv");
+                    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+                    *self
+                        .extensions
+                        .entry(extension.to_ascii_lowercase())
+                        .or_default() += 1;
                 }
                 Some(_) if self.is_output(&entry) => {}
                 Some(clip) if is_archive(name) => {
@@ -206,7 +230,14 @@ impl Search<'_> {
                 }
                 Some(clip) => {
                     let name = format!("{prefix}{clip}");
-                    self.clips.push((name, Place::Npy(entry.clone())));
+                    let place = match has_lengths(&entry) {
+                        false => Place::Npy(entry.clone()),
+                        true => Place::Damaged {
+                            archive: entry.clone(),
+                            reason: "the .lengths file beside it says that it holds several clips, one after another; save one array per clip".into(),
+                        },
+                    };
+                    self.clips.push((name, place));
                 }
             }
         }
@@ -255,13 +286,14 @@ impl Search<'_> {
         let mut found = Vec::new();
         if self.others > 0 {
             let s = if self.others == 1 { "" } else { "s" };
-            let tables = match self.tables {
-                true => {
-                    " (of .csv files, vectors reads one vector per clip and openface face analyses; save other frames as .npy, [T, d])"
-                }
-                false => "",
-            };
-            found.push(format!("{} other file{s}{tables}", self.others));
+            let most = self.extensions.iter().max_by_key(|(_, count)| **count);
+            let conversion = most.and_then(|(extension, _)| conversion(extension));
+            let conversion = conversion.map(|how| format!(" ({how})"));
+            found.push(format!(
+                "{} other file{s}{}",
+                self.others,
+                conversion.unwrap_or_default()
+            ));
         }
         if self.folders > 0 {
             let folders = self.folders;

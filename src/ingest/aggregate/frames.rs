@@ -24,9 +24,12 @@ pub trait FrameReader {
     fn read(&mut self, clip: usize) -> Result<RowSource<'_>, String>;
 }
 
+/// Numbers of facial and body landmarks of common detectors.
+const LANDMARKS: [usize; 11] = [5, 21, 33, 49, 51, 66, 68, 98, 106, 468, 478];
+
 /// `[T, d]` of an array of frames. An additional axis of length 1 is accepted: models return
 /// `(1, T, d)` or `(T, 1, d)` for a batch of one. `(1, T, 1)` is refused: openSMILE's call gives
-/// `(channels, features, time)`.
+/// `(channels, features, time)`; so is `(1, 68, 2)` and its kin, one frame of landmarks.
 ///
 /// # Errors
 /// The reason, for any other shape, and if there are no frames or columns.
@@ -38,13 +41,31 @@ pub fn frames_shape(shape: &[usize]) -> Result<[usize; 2], String> {
             "has shape {shape:?}: either {values} frames of one value, or openSMILE's [channels, features, time]; save it as [T, d], e.g. np.save(file, x[0].T) for openSMILE's"
         ));
     }
+    if let &[1, points, axes @ (2 | 3)] = shape
+        && LANDMARKS.contains(&points)
+    {
+        return Err(format!(
+            "has shape {shape:?}: one frame of {points} landmarks, or {points} frames; save it as [T, d], for landmarks np.save(file, x.reshape(len(x), {}))",
+            points * axes
+        ));
+    }
     let (&[frames, cols] | &[1, frames, cols] | &[frames, 1, cols]) = shape else {
-        let vector = match shape.len() {
-            1 => "; for one vector per clip use vectors",
-            _ => "",
+        let remedy = match *shape {
+            [_] => "; for one vector per clip use vectors".to_owned(),
+            [_, a, b @ (2 | 3)] => format!(
+                "; for {a} points in each frame save x.reshape(len(x), {})",
+                a * b
+            ),
+            [layers @ (13 | 25 | 33 | 49), _, _] => {
+                format!("; for the hidden states of all {layers} layers save one of them, x[k]")
+            }
+            [_, _, _] => {
+                "; save one row of values for each frame, e.g. x.reshape(len(x), -1)".to_owned()
+            }
+            _ => String::new(),
         };
         return Err(format!(
-            "has shape {shape:?}; expected frames [T, d], or [1, T, d] or [T, 1, d]{vector}"
+            "has shape {shape:?}; expected frames [T, d], or [1, T, d] or [T, 1, d]{remedy}"
         ));
     };
     if frames == 0 {

@@ -7,6 +7,7 @@ use super::OutputFile;
 use crate::data::filename::clip_key;
 use crate::data::near_names::NearNames;
 use crate::formats::csv::table::CsvTable;
+use crate::suggest::meant;
 use crate::{Error, Result};
 
 /// The splits of a data folder, as in the names of their folders and tables.
@@ -74,7 +75,9 @@ impl SplitOfClip {
             } else {
                 ""
             };
-            let reason = format!("has no column {name}; expected filename and split{advice}");
+            let meant = meant(name, table.columns().iter().map(String::as_str));
+            let reason =
+                format!("has no column {name}; expected filename and split{advice}{meant}");
             let found = table.column(name);
             found.ok_or_else(|| table.fault(Some(1), None, reason))
         };

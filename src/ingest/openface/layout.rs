@@ -31,6 +31,8 @@ pub(super) struct Layout {
     input: Option<usize>,
     /// Which face a row is of.
     face: Option<usize>,
+    /// The clip or picture that a row is of.
+    source: Option<usize>,
     /// Whether a face was detected.
     found: Option<usize>,
     confidence: Option<usize>,
@@ -104,6 +106,13 @@ impl Layout {
                 return missing(format!("column {name} appears twice; keep one"));
             }
         }
+        let source = match tool {
+            Tool::OpenFace3 => column("video_path"),
+            Tool::PyFeat => column("input"),
+            Tool::OpenFace2 => ["filename", "file", "video", "input"]
+                .into_iter()
+                .find_map(column),
+        };
         let (face, input) = match tool {
             Tool::OpenFace2 | Tool::OpenFace3 => (column("face_id"), None),
             Tool::PyFeat => (column("Identity"), column("input")),
@@ -113,6 +122,7 @@ impl Layout {
             frame,
             input,
             face,
+            source,
             found,
             confidence,
             fields,
@@ -141,6 +151,14 @@ impl Layout {
         self.face.map(|column| rows.cell(column)).transpose()
     }
 
+    /// The clip or picture that a row is of; `None` if the file does not tell.
+    ///
+    /// # Errors
+    /// As [`Layout::frame`].
+    pub fn source<'a>(&self, rows: &'a CsvReader) -> Result<Option<&'a str>> {
+        self.source.map(|column| rows.cell(column)).transpose()
+    }
+
     /// Whether a row has a face, and with which confidence.
     ///
     /// # Errors
@@ -167,7 +185,16 @@ impl Layout {
                 confidence,
             });
         }
-        let number = |column: Option<usize>| column.map(|column| rows.number(column)).transpose();
+        let number = |column: Option<usize>| {
+            column
+                .map(|column| match rows.cell(column)? {
+                    // pandas' form of 1 and 0.
+                    word if word.eq_ignore_ascii_case("true") => Ok(Some(1.0)),
+                    word if word.eq_ignore_ascii_case("false") => Ok(Some(0.0)),
+                    _ => rows.number(column),
+                })
+                .transpose()
+        };
         let found = match (self.tool, number(self.found)?) {
             (_, None) => true,
             (Tool::PyFeat, Some(score)) => score.is_some_and(|score| !score.is_nan()),

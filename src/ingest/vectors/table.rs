@@ -22,6 +22,7 @@ pub(super) fn read(path: &Path, options: &VectorOptions) -> Result<Vectors> {
         None => NAME_COLUMNS
             .iter()
             .find_map(|name| table.column(name))
+            .or(named_index(&table, path)?)
             .ok_or_else(|| Error::NoNameColumn {
                 path: path.to_owned(),
                 tried: NAME_COLUMNS.map(str::to_owned).to_vec(),
@@ -74,6 +75,23 @@ fn open(path: &Path) -> Result<CsvReader> {
         return Err(table.fault(Some(1), None, reason.into()));
     }
     Ok(table)
+}
+
+/// The first column if it has no name and holds text: pandas writes the index of a table so.
+fn named_index(table: &CsvReader, path: &Path) -> Result<Option<usize>> {
+    if table
+        .columns()
+        .first()
+        .is_none_or(|title| !title.is_empty())
+    {
+        return Ok(None);
+    }
+    let mut rows = CsvReader::open(path)?;
+    if !rows.advance()? {
+        return Ok(None);
+    }
+    let cell = rows.cell(0)?;
+    Ok((!cell.is_empty() && cell.parse::<f64>().is_err()).then_some(0))
 }
 
 /// The row of a file with one clip.
@@ -131,7 +149,7 @@ fn fill(table: &CsvReader, features: &[usize], clip: Option<&str>, row: &mut [f3
                 continue;
             }
             Some(value) => format!("expected a finite number, found {value}"),
-            None => "is empty; expected a finite number".to_owned(),
+            None => "expected a finite number, found an empty cell".to_owned(),
         };
         fault.get_or_insert((column, reason));
     }
