@@ -22,6 +22,7 @@ mod encoder_files;
 mod experiments;
 mod faulty_trainings;
 mod file_faults;
+mod foreign_files;
 mod inspect;
 mod interrupts;
 mod kernels;

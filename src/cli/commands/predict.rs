@@ -234,6 +234,9 @@ impl Predict {
         };
         let reading = Reading::of(&model.description().config.data)?;
         let part = part::open_with(&self.data, name, needs, &reading)?;
+        for warning in part.split.warnings() {
+            console::warning(warning);
+        }
         if !part.unknown.is_empty() {
             console::note(&format!(
                 "encoders that the model does not have are ignored: {}",

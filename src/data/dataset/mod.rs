@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::equal_rows::equal_with_other_label;
 use super::features::Features;
 use super::filename::clip_key;
 use super::label::{Blend, Classes};
 use super::metadata::actors::{self, ActorSource};
-use super::metadata::{Clip, Metadata, NewFolds, Reading, by_clip};
+use super::metadata::{Clip, Metadata, NewFolds, Reading, by_clip, of_neutral};
 use super::registry::arrange;
 use super::task::Task;
 use crate::config::DataConfig;
@@ -20,9 +19,11 @@ use crate::{Error, Result};
 
 mod folder;
 mod inputs;
+mod warnings;
 
 pub(super) use folder::{check_data_folder, check_untrained, feature_files, missing_features};
 use folder::{check_test_files, select};
+pub(super) use warnings::of_features as feature_warnings;
 
 /// An open data folder.
 #[derive(Debug)]
@@ -53,8 +54,17 @@ pub struct Split {
     /// Where their actors come from.
     pub actors: ActorSource,
     metadata: PathBuf,
+    /// What to know of its table and its feature files, one line each.
+    warnings: Vec<String>,
     features: Vec<Features>,
     rows: Vec<Vec<Option<u32>>>,
+}
+
+/// One feature file, joined with the clips.
+struct Loaded {
+    features: Features,
+    rows: Vec<Option<u32>>,
+    warnings: Vec<String>,
 }
 
 impl Dataset {
@@ -104,7 +114,7 @@ impl Dataset {
         }
     }
 
-    /// What to know of the labels and of folds that were made, one line each.
+    /// What to know of the labels, of the features and of folds that were made, one line each.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.empty_classes.is_empty() {
@@ -113,6 +123,11 @@ impl Dataset {
                 self.empty_classes.join(", ")
             ));
         }
+        notes.extend(of_neutral(&self.classes, &self.train.clips));
+        notes.extend(
+            self.splits()
+                .flat_map(|split| split.warnings.iter().cloned()),
+        );
         if self.new_folds.is_some() {
             notes.extend(actors::warnings(&self.train.clips, &self.train.actors));
             if by_clip(&self.train.clips) {
@@ -240,7 +255,7 @@ impl Split {
         open: impl Fn(&F) -> Result<Features> + Sync,
     ) -> Result<Split> {
         let clips = metadata.clips;
-        let loaded: Vec<Result<(Features, Vec<Option<u32>>)>> = files
+        let loaded: Vec<Result<Loaded>> = files
             .par_iter()
             .map(|file| {
                 let features = open(file)?;
@@ -257,7 +272,12 @@ impl Split {
                     )));
                 }
                 features.check_finite(rows.iter().flatten().copied())?;
-                Ok((features.without_names(), rows))
+                let warnings = feature_warnings(&features, &clips, &rows, &metadata.path);
+                Ok(Loaded {
+                    features: features.without_names(),
+                    rows,
+                    warnings,
+                })
             })
             .collect();
         // In order, so that the reported error does not depend on the threads.
@@ -265,13 +285,15 @@ impl Split {
             clips: Vec::new(),
             actors: metadata.actors,
             metadata: metadata.path,
+            warnings: metadata.warnings,
             features: Vec::new(),
             rows: Vec::new(),
         };
         for loaded in loaded {
-            let (features, rows) = loaded?;
-            split.features.push(features);
-            split.rows.push(rows);
+            let loaded = loaded?;
+            split.features.push(loaded.features);
+            split.rows.push(loaded.rows);
+            split.warnings.extend(loaded.warnings);
         }
         let nowhere = |&clip: &usize| split.rows.iter().all(|rows| rows[clip].is_none());
         let lost: Vec<usize> = (0..clips.len()).filter(nowhere).collect();
@@ -294,32 +316,17 @@ impl Split {
         Ok(split)
     }
 
+    /// What to know of its table and its feature files, one line each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// Refuses features that another program changed since they were opened.
     ///
     /// # Errors
     /// As [`Features::check_unchanged`].
     pub fn check_unchanged(&self) -> Result<()> {
         self.features.iter().try_for_each(Features::check_unchanged)
-    }
-
-    /// Warnings of clips of different folds whose features are equal, one line for each encoder that has
-    /// such clips.
-    pub fn equal_rows_across_folds(&self) -> Vec<String> {
-        let of_encoder = |(features, rows): (&Features, &Vec<Option<u32>>)| {
-            let placed = self.clips.iter().zip(rows).enumerate();
-            let placed = placed.filter_map(|(at, (clip, row))| Some((at, (*row)?, clip.fold?)));
-            let placed: Vec<(usize, u32, usize)> = placed.collect();
-            let rows: Vec<(u32, usize)> =
-                placed.iter().map(|&(_, row, fold)| (row, fold)).collect();
-            let (count, pair) = equal_with_other_label(features, &rows)?;
-            let [a, b] = pair.map(|place| self.clips[placed[place].0].filename.as_str());
-            Some(format!(
-                "{}: {count} clips have the same features as a clip of another fold, such as {a} and {b}: scores will be optimistically biased",
-                features.path().display()
-            ))
-        };
-        let encoders = self.features.par_iter().zip(&self.rows);
-        encoders.filter_map(of_encoder).collect()
     }
 
     /// Releases the pages of mapped features until they are read again, so that a single pass over the
@@ -383,6 +390,13 @@ impl Split {
 
 fn same_widths(train: &Split, test: &Split) -> Result<()> {
     for (train, test) in train.features.iter().zip(&test.features) {
+        if let Some(reason) = train.differing_column(test) {
+            return Err(Error::Npz {
+                path: test.path().to_path_buf(),
+                array: None,
+                reason,
+            });
+        }
         if train.cols() != test.cols() {
             return Err(Error::Npz {
                 path: test.path().to_path_buf(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::dataset::check_data_folder;
 use super::filename::clip_key;
 use super::label::Classes;
-use super::metadata::{Clip, Metadata, Reading, actors};
+use super::metadata::{Clip, Metadata, Reading, actors, of_neutral};
 use super::task::{Task, TaskKind};
 use crate::Result;
 use crate::config::{Monitor, Proportions};
@@ -18,6 +18,7 @@ mod encoders;
 mod labels;
 mod rows;
 mod shift;
+mod telling;
 
 pub use shift::Shift;
 
@@ -216,6 +217,10 @@ pub fn inspect(path: &Path, reading: &Reading<'_>) -> Inspection {
         found
             .warnings
             .extend(actors::warnings(&train.clips, &train.actors));
+        found.warnings.extend(train.warnings.iter().cloned());
+        found
+            .warnings
+            .extend(of_neutral(&train.classes, &train.clips));
         if !train.empty_classes.is_empty() {
             found.warnings.push(format!(
                 "no clip shows {}: the column is 0 throughout, so it is not a class (data.classes keeps it)",
