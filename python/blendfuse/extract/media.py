@@ -78,6 +78,30 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
+@dataclass(frozen=True)
+class Length:
+    """What a clip's header says: seconds, and pictures per second (0: no video)."""
+
+    seconds: float
+    pictures_per_second: float
+
+
+def length(path: Path) -> Length | None:
+    """The length of a clip by its header, without decoding it; None if that does not say."""
+    try:
+        with _open(path) as media:
+            stream = next(filter(has_pictures, media.streams.video), None)
+            rate = float(stream.average_rate or stream.guessed_rate or 0) if stream else 0.0
+            sound = next(iter(media.streams.audio), None)
+            longest = [_length(one, media) for one in (stream, sound) if one is not None]
+            seconds = max((known for known in longest if known is not None), default=None)
+            if seconds is None and media.duration:
+                seconds = media.duration / 1_000_000
+            return None if seconds is None else Length(seconds, rate)
+    except (MediaError, OSError):
+        return None
+
+
 def has_pictures(stream: Any) -> bool:
     """Whether a stream is a video, not the cover picture of a sound file."""
     return not (stream.disposition & need("av.stream", "av").Disposition.attached_pic)
