@@ -78,6 +78,8 @@ class ClipRun:
             self._encode()
 
     def _due(self, picture: Picture) -> bool:
+        if self._per_second is None and picture.number % self._encoder.every:
+            return False
         if self._per_second is not None and picture.time * self._per_second < self._taken - 1e-6:
             return False
         self._taken += 1
@@ -95,7 +97,7 @@ class ClipRun:
             size = self._encoder.batch_size()
             batch, self._windows = self._windows[:size], self._windows[size:]
             try:
-                for outputs in in_halves(batch, self._encoder):
+                for outputs in in_halves(batch, self._encoder, self._sound):
                     self._add(outputs)
             except (ExtractError, KeyboardInterrupt):
                 raise
@@ -142,7 +144,7 @@ def model_failure(error: Exception) -> MediaError:
     return MediaError(f"the model failed: {type(error).__name__}: {' '.join(str(error).split())}")
 
 
-def in_halves(batch: list[list[Picture]], encoder: Encoder) -> list[list[Frames]]:
+def in_halves(batch: list[list[Picture]], encoder: Encoder, sound: Sound | None) -> list[list[Frames]]:
     """The outputs of a batch, in halves of it where the device has too little memory; later batches are
     no larger than what fitted.
 
@@ -154,7 +156,7 @@ def in_halves(batch: list[list[Picture]], encoder: Encoder) -> list[list[Frames]
     while begin < len(batch):
         part = batch[begin : begin + size]
         try:
-            outputs.append(encoder.encode_pictures(part))
+            outputs.append(encoder.encode_windows(part, sound))
             begin += size
             continue
         except (RuntimeError, MemoryError) as error:

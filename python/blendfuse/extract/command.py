@@ -111,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
     work.add_argument(
         "--slurm-args",
         metavar="OPTIONS",
-        help="with Slurm: options for sbatch, such as '--gpus=1 --time=4:00:00'",
+        help="with Slurm: options for sbatch, such as --slurm-args='--gpus=1 --time=4:00:00'",
     )
     work.add_argument("--force", action="store_true", help="replace feature files that were made otherwise")
     work.add_argument("--json", action="store_true", help="print the result as one JSON object on stdout")
@@ -252,6 +252,8 @@ def _folders(flag: str, given: list[str], selection: Selection) -> dict[str, Pat
         if not Path(folder).exists():
             raise ExtractError(f"{flag} {text!r}: no such file or folder")
         found[name] = Path(folder)
+        if flag == "--code" and not any(spec.code for spec in selection.specs if spec.name == name):
+            raise ExtractError(f"{flag} {text!r}: its code comes from a package; leave --code out")
     return found
 
 

@@ -183,6 +183,7 @@ def sounds(path: Path, rates: Iterable[int]) -> dict[int, Sound]:
         stream = next(iter(media.streams.audio), None)
         if stream is None:
             return {}
+        _check_wave(path)
         stream.thread_type = "AUTO"
         length = _length(stream, media)
         # Without a layout the channels stay apart.
@@ -207,6 +208,17 @@ def sounds(path: Path, rates: Iterable[int]) -> dict[int, Sound]:
     start = 0.0 if first is None or begin is None else first - begin
     empty = np.zeros(0, np.float32)
     return {rate: Sound(np.concatenate([empty, *rows]), rate, start) for rate, rows in parts.items()}
+
+
+def _check_wave(path: Path) -> None:
+    """Refuses a WAV file that is shorter than its header states: FFmpeg takes it for a short one."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    stated, found = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
+    # A program that writes into a pipe does not know the size: it states none, or the largest.
+    known = 8 < stated < 0xFFFFFF00
+    if head[:4] == b"RIFF" and head[8:] == b"WAVE" and known and stated - found > LOST_PART * stated:
+        raise MediaError(f"has {found} of {stated} bytes: the file is cut off or damaged")
 
 
 def _mono(frame: Any) -> Samples:

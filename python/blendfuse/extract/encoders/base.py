@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ExtractError, MediaError, NothingToEncode
-from ..media import Picture, Samples
+from ..media import Picture, Samples, Sound
 from ..registry import EncoderSpec
 from .packaged import sha256
 
@@ -47,7 +47,8 @@ class Encoder:
     """A loaded encoder. `outputs` are the names of its feature files: one, or one for each layer.
 
     An encoder of sound has a `rate` and overrides `encode_sound`; an encoder of pictures has a
-    `window` (1: every picture by itself) and overrides `encode_pictures`.
+    `window` (1: every picture by itself) and overrides `encode_pictures`; one of both has both, and
+    overrides `encode_windows`.
     """
 
     # Hz of the sound that it takes; None: it takes no sound.
@@ -57,6 +58,8 @@ class Encoder:
     stride: ClassVar[int] = 1
     # Pictures per second that its window is meant for, where the user gives none.
     per_second: ClassVar[float | None] = None
+    # It takes the pictures whose number is a multiple of this, where the user gives no rate.
+    every: ClassVar[int] = 1
     # Whether a clip shorter than a window repeats its last picture.
     repeat_last: ClassVar[bool] = True
     # Whether it takes faces: it finds them itself and gives a row only for pictures with one.
@@ -93,6 +96,8 @@ class Encoder:
                 found[name] = version(name)
             except PackageNotFoundError:
                 continue
+        if self.spec.code:
+            found[self.spec.code["repository"]] = self.spec.code["revision"]
         return found
 
     def encode_sound(self, samples: Samples) -> list[Frames]:
@@ -106,6 +111,10 @@ class Encoder:
     def encode_pictures(self, batch: Sequence[Sequence[Picture]]) -> list[Frames]:
         """Windows of pictures into one row each, for each output. A face encoder may give fewer rows."""
         raise NotImplementedError
+
+    def encode_windows(self, batch: Sequence[Sequence[Picture]], sound: Sound | None) -> list[Frames]:
+        """Windows of pictures and the clip's sound, for an encoder that takes both; one row per window."""
+        return self.encode_pictures(batch)
 
     def largest_batch(self) -> int:
         """Windows in one call."""
