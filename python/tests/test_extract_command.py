@@ -43,7 +43,6 @@ def clips(tmp_path: Path) -> Path:
         ("CLIPS --out DATA --encoders clip --weights clip=nowhere", "no such file or folder"),
         ("CLIPS --out DATA --encoders video_swin_finetuned", "use video_swin"),
         ("CLIPS --out DATA --encoders openface2", "FeatureExtraction"),
-        ("CLIPS --out DATA --encoders hicmae", "HiCMA_BlEmoRe"),
     ],
 )
 def test_a_bad_request_is_one_line(

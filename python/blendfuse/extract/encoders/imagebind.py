@@ -11,6 +11,7 @@ from ..media import Picture
 from ..registry import EncoderSpec
 from .base import Encoder, Frames, LoadOptions
 from .pixels import firsts
+from .weight_files import load_weights
 
 INSTALL = "--no-deps imagebind-unofficial && pip install timm ftfy regex iopath"
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -32,11 +33,11 @@ class ImageBind(Encoder):
         self.source = str(folder or spec.source)
         try:
             model = models.imagebind_huge(pretrained=folder is None)
-            if folder:
-                model.load_state_dict(self._torch.load(folder, weights_only=True, map_location="cpu"))
         except (OSError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300]
             raise ExtractError(f"{spec.name}: its weights cannot be loaded: {reason}") from error
+        if folder:
+            load_weights(self, model, folder)
         self._vision = models.ModalityType.VISION
         self._model = model.eval().to(options.device)
         transforms: Any = need("torchvision.transforms", "torchvision")
