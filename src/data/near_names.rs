@@ -60,6 +60,19 @@ impl fmt::Display for NearNames {
     }
 }
 
+/// How the names of a file look beside those of a table, if none of them match: one of each, and the cause if
+/// it is plain.
+pub fn unlike(name: &str, clip: &str) -> String {
+    let cause = if name.starts_with("b'") || name.starts_with("b\"") {
+        "; they are bytes turned into text, decode them, e.g. [name.decode() for name in names]"
+    } else if simplified(name) == simplified(clip) {
+        "; write names alike"
+    } else {
+        ""
+    };
+    format!("its filenames look like {name:?}, those of the metadata like {clip:?}{cause}")
+}
+
 /// A name without what tools change: lower case, composed, without folders, known extensions and leading
 /// zeros, and with one kind of separator. A float such as `1.0` is its integer.
 fn simplified(name: &str) -> String {

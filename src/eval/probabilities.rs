@@ -108,7 +108,8 @@ impl ProbabilityTable {
             .zip(&self.filenames)
             .filter(|(sum, _)| (sum - 1.0).abs() > 0.01);
         let (sum, name) = off.next()?;
-        Some((1 + off.count(), name, sum))
+        // Without the digits of rounding errors.
+        Some((1 + off.count(), name, (1e4 * sum).round() / 1e4))
     }
 
     /// Writes the form that the table has: both heads if it holds them, else one distribution.
@@ -242,7 +243,7 @@ impl Reader<'_> {
         let header = header
             .map_err(|error| self.broken(&error, &mut line_of))?
             .clone();
-        let layout = self.layout(&header)?;
+        let layout = self.layout(&header, begins_with_text(text))?;
         let mut values: Vec<Vec<f64>> = vec![Vec::new(); layout.columns.len()];
         let mut filenames: Vec<String> = Vec::new();
         let mut lines: HashMap<String, u64> = HashMap::new();
@@ -297,7 +298,8 @@ impl Reader<'_> {
         })
     }
 
-    fn layout(&self, header: &csv::StringRecord) -> Result<Layout> {
+    /// `named` says whether the first column holds text.
+    fn layout(&self, header: &csv::StringRecord, named: bool) -> Result<Layout> {
         let mut places: HashMap<&str, usize> = HashMap::new();
         for (place, name) in header.iter().enumerate() {
             // What pandas writes over an index.
@@ -312,7 +314,8 @@ impl Reader<'_> {
                 return Err(self.fault(Some(1), Some(name), "is listed twice".into()));
             }
         }
-        let index = header.get(0).filter(|name| name.is_empty()).map(|_| &0);
+        let index = header.get(0).filter(|name| named && name.is_empty());
+        let index = index.map(|_| &0);
         let Some(&filename) = places.get(FILENAME).or(index) else {
             let found = header.iter().collect::<Vec<_>>().join(", ");
             let reason = format!("no such column, expected one; found {found}");
@@ -378,6 +381,16 @@ impl Reader<'_> {
             reason,
         }
     }
+}
+
+/// Whether the first cell of the first row is no number.
+fn begins_with_text(text: &[u8]) -> bool {
+    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+    let row = csv.records().next().and_then(std::result::Result::ok);
+    row.is_some_and(|row| {
+        row.get(0)
+            .is_some_and(|cell| cell.trim().parse::<f64>().is_err())
+    })
 }
 
 fn probability(text: &str) -> Result<f64, String> {

@@ -34,7 +34,8 @@ pub fn saliences(predictions: &Predictions) -> Option<String> {
             1 => "1 clip".to_owned(),
             more => format!("{more} clips"),
         },
-        sum(blend)
+        // Without the digits of rounding errors.
+        (1e4 * sum(blend)).round() / 1e4
     ))
 }
 

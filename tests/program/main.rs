@@ -7,6 +7,7 @@
 mod command;
 mod frames;
 mod onnx_graph;
+mod small_data;
 
 mod aggregate;
 mod aggregate_choices;
@@ -22,7 +23,8 @@ mod encoder_files;
 mod experiments;
 mod faulty_trainings;
 mod file_faults;
-mod foreign_files;
+mod foreign_features;
+mod foreign_labels;
 mod inspect;
 mod interrupts;
 mod kernels;

@@ -9,6 +9,7 @@ use super::filename::clip_key;
 use super::label::{Blend, Classes};
 use super::metadata::actors::{self, ActorSource};
 use super::metadata::{Clip, Metadata, NewFolds, Reading, by_clip, of_neutral};
+use super::near_names::unlike;
 use super::registry::arrange;
 use super::task::Task;
 use crate::config::DataConfig;
@@ -263,12 +264,11 @@ impl Split {
                 let rows: Vec<Option<u32>> = clips.iter().map(row).collect();
                 if features.rows() > 0 && rows.iter().all(Option::is_none) {
                     return Err(Error::Data(format!(
-                        "{}: has none of the {} clips of {}: its filenames look like {:?}, those of the metadata like {:?}",
+                        "{}: has none of the {} clips of {}: {}",
                         features.path().display(),
                         clips.len(),
                         metadata.path.display(),
-                        features.names()[0],
-                        clips[0].filename,
+                        unlike(&features.names()[0], &clips[0].filename),
                     )));
                 }
                 features.check_finite(rows.iter().flatten().copied())?;

@@ -12,6 +12,7 @@ use super::{EncoderReport, FileReport, Inspection};
 use crate::data::dataset::{check_untrained, feature_files, feature_warnings, missing_features};
 use crate::data::features::Features;
 use crate::data::metadata::Clip;
+use crate::data::near_names::unlike;
 use crate::data::registry::arrange;
 use crate::data::standardise::ColumnStats;
 use crate::encoders::Modality;
@@ -263,11 +264,10 @@ impl Open {
         };
         let problem = if none {
             Some(format!(
-                "{}: has none of the {} clips in the metadata: its filenames look like {:?}, those of the metadata like {:?}",
+                "{}: has none of the {} clips in the metadata: {}",
                 path.display(),
                 wanted.len(),
-                features.names()[0],
-                wanted[0].filename
+                unlike(&features.names()[0], &wanted[0].filename)
             ))
         } else {
             let checked = features.check_finite(used.iter().copied());

@@ -59,6 +59,9 @@ pub(crate) fn parse_descr(descr: &str) -> Result<(Dtype, bool), String> {
         'O' => return Ok((Dtype::Object, false)),
         'c' => return refuse(" is complex"),
         'm' | 'M' => return refuse(" is a time"),
+        'V' if size == "2" => {
+            return refuse(" is raw bytes, as of bfloat16 (save x.float().numpy())");
+        }
         'V' => return refuse(" is raw bytes"),
         _ => {}
     }

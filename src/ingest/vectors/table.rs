@@ -34,13 +34,19 @@ pub(super) fn read(path: &Path, options: &VectorOptions) -> Result<Vectors> {
     let mut lines: HashMap<String, u64> = HashMap::new();
     let mut row = vec![0.0; features.len()];
     while table.advance()? {
-        let clip = clip_name(table.cell(name)?).to_owned();
+        let cell = table.cell(name)?;
+        let has_folder = cell.contains(['/', '\\']);
+        let clip = clip_name(cell).to_owned();
         if clip.is_empty() {
             return Err(table.cell_fault(name, "is empty; expected the name of a clip".into()));
         }
         if let Some(first) = lines.insert(clip.clone(), table.line()) {
+            let folders = match has_folder {
+                true => " (folders are not part of names: put them into the names)",
+                false => "",
+            };
             let reason = format!(
-                "names the clip {clip:?}, as line {first} does; expected one row per clip{FRAMES}"
+                "names the clip {clip:?}, as line {first} does{folders}; expected one row per clip{FRAMES}"
             );
             return Err(table.cell_fault(name, reason));
         }
