@@ -2,19 +2,84 @@
 
 use ndarray::Array2;
 
+use super::forest::{Forest, TREES};
 use super::held_out::{HeldOut, filled_in, named, targets};
 use super::inner::groups;
 use super::input::Input;
 use super::logistic::Logistic;
-use super::{Baseline, BaselineOutcome};
+use super::{Baseline, BaselineModel, BaselineOutcome, BaselineSpec};
 use crate::data::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::predict::clip_scores::ClipScores;
 use crate::predict::decoding::unsearched;
 
-/// Fits a logistic regression to the clips `train` and scores those of `validation`, if there are any,
-/// and the test clips. Nothing but the thresholds depends on `validation`.
-pub fn logistic(
+/// A fitted model.
+enum Model {
+    Logistic(Logistic),
+    Forest(Forest),
+}
+
+impl Model {
+    /// Fits to features and soft labels of the clips `train`; [`Error::Interrupted`] on request.
+    fn fit(
+        baseline: &Baseline<'_>,
+        train: &[usize],
+        x: &Array2<f32>,
+        y: &Array2<f64>,
+    ) -> Result<Self> {
+        let Baseline {
+            dataset,
+            spec,
+            seed,
+            stop,
+            ..
+        } = *baseline;
+        let BaselineSpec::Encoders { model, .. } = spec else {
+            return Err(Error::Data(format!("baseline {spec} is not fitted")));
+        };
+        match model {
+            BaselineModel::Forest => Forest::fit(x, y, seed, stop)
+                .map(Self::Forest)
+                .ok_or_else(|| Error::Interrupted(format!("in {spec}"))),
+            _ if stop.is_asked() => Err(Error::Interrupted(format!("before {spec}"))),
+            _ => Ok(Self::Logistic(Logistic::fit(x, y, &groups(dataset, train)))),
+        }
+    }
+
+    fn distribution(&self, x: &Array2<f32>) -> Array2<f64> {
+        match self {
+            Self::Logistic(model) => model.distribution(x),
+            Self::Forest(model) => model.distribution(x.view()),
+        }
+    }
+
+    /// Trainable numbers on this many columns; of a forest its splits.
+    fn parameters(&self, columns: usize) -> usize {
+        match self {
+            Self::Logistic(model) => model.parameters(columns),
+            Self::Forest(model) => model.splits(),
+        }
+    }
+
+    /// Steps of the optimiser, or trees.
+    fn steps(&self) -> usize {
+        match self {
+            Self::Logistic(model) => model.steps(),
+            Self::Forest(_) => TREES,
+        }
+    }
+
+    fn converged(&self) -> Option<bool> {
+        match self {
+            Self::Logistic(model) => Some(model.converged()),
+            Self::Forest(_) => None,
+        }
+    }
+}
+
+/// Fits to the clips `train` and scores those of `validation`, if there are any, and the test clips.
+/// Nothing but the thresholds depends on `validation`.
+pub fn estimate(
     baseline: &Baseline<'_>,
     train: &[usize],
     validation: &[usize],
@@ -23,17 +88,13 @@ pub fn logistic(
         dataset,
         spec,
         seed,
-        stop,
         ..
     } = *baseline;
-    if stop.is_asked() {
-        return Err(Error::Interrupted(format!("before {spec}")));
-    }
     let encoders = spec.encoders(dataset)?;
     let input = Input::fit(dataset, &encoders, train);
     let x = rows(&input, &dataset.train, train)?;
     let y = targets(&dataset.train, train, dataset.classes.len())?;
-    let model = Logistic::fit(&x, &y, &groups(dataset, train));
+    let model = Model::fit(baseline, train, &x, &y)?;
     let scored = |split: &Split, clips: &[usize]| -> Result<Array2<f64>> {
         Ok(model.distribution(&rows(&input, split, clips)?))
     };
@@ -51,7 +112,7 @@ pub fn logistic(
         held_out: None,
         test: test_scores(dataset, &scored)?,
         history: Vec::new(),
-        converged: Some(model.converged()),
+        converged: model.converged(),
         warnings: filled_in(dataset, &encoders),
     };
     if !validation.is_empty() {

@@ -10,6 +10,7 @@
 mod choose;
 mod classifier;
 mod estimate;
+mod forest;
 mod held_out;
 mod inner;
 mod input;
@@ -19,6 +20,7 @@ mod spec;
 mod train;
 mod trivial;
 
+pub(crate) use forest::TREES;
 pub use outcome::{BaselineEpoch, BaselineOutcome};
 pub(crate) use spec::encoder_named;
 pub use spec::{BaselineModel, BaselineSpec, ClassifierSpec, Recipe, named};
@@ -47,7 +49,7 @@ pub struct Baseline<'a> {
 impl Baseline<'_> {
     /// Trains on all folds but one. Every epoch is scored on that fold with the thresholds that suit it
     /// best there; the first epoch with the highest average counts, or with a recipe that is chosen inside
-    /// the training clips the last. A logistic regression has no epochs. `observer` sees every epoch.
+    /// the training clips the last. Logistic regression and random forest have no epochs. `observer` sees every epoch.
     ///
     /// # Errors
     /// [`Error::Csv`](crate::Error::Csv) if there is no such fold; [`Error::Data`](crate::Error::Data)
@@ -88,7 +90,7 @@ impl Baseline<'_> {
     ) -> Result<BaselineOutcome> {
         match self.spec.has_recipe() {
             true => train::train(self, train, validation, observer),
-            false => estimate::logistic(self, train, validation),
+            false => estimate::estimate(self, train, validation),
         }
     }
 }

@@ -34,9 +34,9 @@ pub struct BaselineOutcome {
     pub fold: Option<usize>,
     /// The seed.
     pub seed: u64,
-    /// Trainable numbers; 0 of a trivial baseline.
+    /// Trainable numbers; splits of a random forest; 0 of a trivial baseline.
     pub parameters: usize,
-    /// Epochs done; 0 of a trivial baseline.
+    /// Epochs done; steps of a logistic regression, trees of a random forest; 0 of a trivial baseline.
     pub epochs: usize,
     /// The epoch that counts.
     pub best_epoch: usize,

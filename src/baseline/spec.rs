@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::suggest::meant;
 
 /// A baseline of the challenge; its name is `trivial-single`, `trivial-blend`, or `MODEL:ENCODER` with
-/// `linear`, `logistic` or `mlp-WIDTH` for the model and, for early fusion, encoders joined by `+`:
+/// `linear`, `logistic`, `forest` or `mlp-WIDTH` for the model and, for early fusion, encoders joined by `+`:
 /// `mlp-512:imagebind+wavlm_large`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -45,6 +45,26 @@ pub enum BaselineModel {
     /// Multinomial logistic regression with an L2 penalty, fitted to convergence; the penalty is chosen
     /// inside the training clips.
     Logistic,
+    /// A random forest: 100 trees, √D of the D columns tried at each node, leaves of any size.
+    Forest,
+}
+
+impl BaselineModel {
+    /// Units of the hidden layer, if there is one.
+    pub fn hidden(self) -> Option<usize> {
+        match self {
+            BaselineModel::Mlp { width } => Some(width),
+            BaselineModel::Linear | BaselineModel::Logistic | BaselineModel::Forest => None,
+        }
+    }
+
+    /// Whether it learns by a [`Recipe`].
+    pub fn has_recipe(self) -> bool {
+        match self {
+            BaselineModel::Linear | BaselineModel::Mlp { .. } => true,
+            BaselineModel::Logistic | BaselineModel::Forest => false,
+        }
+    }
 }
 
 /// How a classifier learns; the defaults are the challenge's.
@@ -152,14 +172,17 @@ impl BaselineSpec {
 
     /// Whether training draws random numbers, so that several seeds differ.
     pub fn is_random(&self) -> bool {
-        self.has_recipe()
+        match self {
+            BaselineSpec::TrivialSingle | BaselineSpec::TrivialBlend => false,
+            BaselineSpec::Encoders { model, .. } => *model != BaselineModel::Logistic,
+        }
     }
 
     /// Whether it learns by a [`Recipe`].
     pub fn has_recipe(&self) -> bool {
         match self {
             BaselineSpec::TrivialSingle | BaselineSpec::TrivialBlend => false,
-            BaselineSpec::Encoders { model, .. } => *model != BaselineModel::Logistic,
+            BaselineSpec::Encoders { model, .. } => model.has_recipe(),
         }
     }
 
@@ -259,7 +282,7 @@ fn near_name(name: &str) -> String {
     let Some((model, encoders)) = name.split_once(':') else {
         return meant(name, ALONE);
     };
-    let models = ["linear", "logistic", "mlp-256", "mlp-512"];
+    let models = ["linear", "logistic", "forest", "mlp-256", "mlp-512"];
     let models = models.map(|model| format!("{model}:{encoders}"));
     let named = format!("{model}:{encoders}");
     meant(&named, models.iter().map(String::as_str))
@@ -272,11 +295,12 @@ impl FromStr for BaselineModel {
         match name.strip_prefix("mlp-").map(str::parse) {
             None if name == "linear" => Ok(BaselineModel::Linear),
             None if name == "logistic" => Ok(BaselineModel::Logistic),
+            None if name == "forest" => Ok(BaselineModel::Forest),
             Some(Ok(width)) if width > 0 && width <= 1 << 20 => Ok(BaselineModel::Mlp { width }),
             _ => Err(Error::Config {
                 field: "baseline".into(),
                 reason: format!(
-                    "found {name:?}; expected linear, logistic or mlp-WIDTH, as in mlp-512"
+                    "found {name:?}; expected linear, logistic, forest or mlp-WIDTH, as in mlp-512"
                 ),
             }),
         }
@@ -288,6 +312,7 @@ impl fmt::Display for BaselineModel {
         match self {
             BaselineModel::Linear => write!(f, "linear"),
             BaselineModel::Logistic => write!(f, "logistic"),
+            BaselineModel::Forest => write!(f, "forest"),
             BaselineModel::Mlp { width } => write!(f, "mlp-{width}"),
         }
     }
@@ -312,7 +337,7 @@ impl FromStr for BaselineSpec {
         let fault = || Error::Config {
             field: "baseline".into(),
             reason: format!(
-                "found {name:?}; expected fusion, uniform-fusion, trivial-single, trivial-blend, linear:ENCODER, logistic:ENCODER or mlp-WIDTH:ENCODER, several encoders joined by +{}",
+                "found {name:?}; expected fusion, uniform-fusion, trivial-single, trivial-blend, linear:ENCODER, logistic:ENCODER, forest:ENCODER or mlp-WIDTH:ENCODER, several encoders joined by +{}",
                 near_name(name)
             ),
         };

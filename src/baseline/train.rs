@@ -115,7 +115,7 @@ impl<'a> Trainee<'a> {
         Self {
             baseline,
             recipe,
-            classifier: Classifier::new(model, columns, classes, baseline.seed),
+            classifier: Classifier::new(model.hidden(), columns, classes, baseline.seed),
             adam: adam(&recipe),
         }
     }

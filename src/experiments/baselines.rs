@@ -22,16 +22,16 @@ pub const FUSION: &str = "fusion";
 pub const UNIFORM_FUSION: &str = "uniform-fusion";
 
 /// The classifiers that every comparison has by default, on all encoders and on each.
-const STANDARD: [&str; 1] = ["logistic"];
+const STANDARD: [&str; 2] = ["logistic", "forest"];
 
 /// Cross-validates the fusion model and baselines; with a test split, each is also trained on all clips.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CompareBaselines {
     /// The rows by name, each once: [`FUSION`], [`UNIFORM_FUSION`], and the names that [`named`] accepts.
     /// Empty means the fusion model, both trivial baselines, uniform fusion and between them, with a
-    /// recipe that is chosen, logistic regression on all encoders and on each, a linear layer and the
-    /// classifier on all of them; with a fixed recipe, Table I's baselines on features (if the data have
-    /// none of those encoders, the classifier on each encoder).
+    /// recipe that is chosen, logistic regression and a random forest on all encoders and on each, a
+    /// linear layer and the classifier on all of them; with a fixed recipe, Table I's baselines on
+    /// features (if the data have none of those encoders, the classifier on each encoder).
     #[serde(rename = "baseline")]
     pub names: Vec<String>,
     /// The classifier of Table I's rows, and how all classifiers are trained.

@@ -224,6 +224,48 @@ mod tests {
         }
     }
 
+    /// A minimum of scikit-learn's, `fixtures/make_baseline_fixtures.py`.
+    #[derive(serde::Deserialize)]
+    struct Case {
+        columns: usize,
+        soft: bool,
+        c: f64,
+        objective: f64,
+        /// Of the first rows.
+        probabilities: Vec<Vec<f64>>,
+    }
+
+    #[test]
+    fn the_minimum_is_that_of_scikit_learn() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/logistic.json");
+        let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        assert_eq!(cases.len(), 12);
+        for case in cases {
+            let (x, mut y, _) = made(60, case.columns);
+            if case.soft {
+                y.mapv_inplace(|y| 0.7 * y + 0.1);
+            }
+            let (_, rows) = Coordinates::fit(&x);
+            let fit = Fit::zero(rows.ncols(), 3).refined(rows.view(), y.view(), case.c);
+            let slopes = fit.weights.slice_axis(Axis(0), (..rows.ncols()).into());
+            let penalty = 0.5 * slopes.iter().map(|w| w * w).sum::<f64>();
+            let log_p = fit.log_probabilities(rows.view());
+            let found = case.c * cross_entropy(&log_p, y.view()) + penalty;
+            // Theirs is exact, ours ends at the tolerance, so it is higher.
+            let above = found / case.objective - 1.0;
+            assert!(
+                (-1e-9..=1e-3).contains(&above),
+                "{above:e} at C = {}",
+                case.c
+            );
+            for (found, expected) in log_p.rows().into_iter().zip(&case.probabilities) {
+                for (found, expected) in found.iter().zip(expected) {
+                    assert!((found.exp() - expected).abs() <= 0.01, "{found} {expected}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn one_group_leaves_nothing_to_choose() {
         let (x, y, _) = made(30, 4);

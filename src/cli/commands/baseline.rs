@@ -70,9 +70,9 @@ enum RecipeChoice {
 
 /// Compare baselines with the fusion model
 ///
-/// Trivial baselines counted on the training folds; logistic regression on one encoder and on all
-/// concatenated (early fusion), its penalty chosen inside the training folds; linear and
-/// one-hidden-layer classifiers (softmax, KL divergence, Adam), their learning rate and length chosen
+/// Trivial baselines counted on the training folds; logistic regression and a random forest on one
+/// encoder and on all concatenated (early fusion), the penalty chosen inside the training folds; linear
+/// and one-hidden-layer classifiers (softmax, KL divergence, Adam), their learning rate and length chosen
 /// there too or, with --recipe challenge, those of the challenge; and all encoders fused with equal
 /// weights. Thresholds are searched on each held-out fold for every row, 20 × 20 for baselines. If there is a
 /// labelled test split, each is also trained on all clips and scored there. All rows are compared
@@ -85,17 +85,18 @@ Names for --baseline:
   trivial-single           always the most frequent single emotion
   trivial-blend            always the most frequent blend
   logistic:ENCODER         logistic regression on the features of an encoder
+  forest:ENCODER           random forest of 100 trees
   linear:ENCODER           a linear layer, trained epoch by epoch
   mlp-512:ENCODER          one hidden layer of this or any other width
   mlp-512:ENCODER+ENCODER  on several concatenated encoders
   linear:*                 one row per encoder
   linear:+                 all encoders concatenated
-Default: fusion, both trivial ones, logistic:+, logistic:*, linear:+,
---baseline-model on all encoders, uniform-fusion. With --recipe challenge, or
-any of --baseline-epochs, -lr, -weight-decay, -batch-size: fusion, both trivial
-ones, Table I's (--baseline-model on ImageBind, ImageBind + WavLM, HiCMAE,
-VideoMAE v2 + HuBERT, those that the data have; if none, on each encoder),
-uniform-fusion.
+Default: fusion, both trivial ones, logistic:+, logistic:*, forest:+, forest:*,
+linear:+, --baseline-model on all encoders, uniform-fusion. With --recipe
+challenge, or any of --baseline-epochs, -lr, -weight-decay, -batch-size: fusion,
+both trivial ones, Table I's (--baseline-model on ImageBind, ImageBind + WavLM,
+HiCMAE, VideoMAE v2 + HuBERT, those that the data have; if none, on each
+encoder), uniform-fusion.
 
 Writes into --out: baseline.csv, baseline.json, tables.md, and trials/*/ID.json
 for each trial.

@@ -1,6 +1,6 @@
 //! Estimates of the memory that a trial takes, and the memory available.
 
-use crate::baseline::{BaselineModel, BaselineSpec};
+use crate::baseline::{BaselineModel, BaselineSpec, TREES};
 use crate::config::Config;
 use crate::plan::data_folder::Opened;
 use crate::plan::trial::{BaselineKind, TrialKind};
@@ -54,6 +54,8 @@ fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
     let classes = dataset.classes.len() as u64;
     let parameters = match model {
         BaselineModel::Linear | BaselineModel::Logistic => columns * classes,
+        // A tree has at most as many splits as clips.
+        BaselineModel::Forest => (TREES * dataset.train.len()) as u64,
         BaselineModel::Mlp { width } => (columns + classes) * *width as u64,
     };
     // The held-out clips, or at the end those of the test split, stay gathered; the best epoch's
@@ -66,7 +68,9 @@ fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
     let epochs = kind.recipe.map_or(UNKNOWN_EPOCHS, |recipe| recipe.epochs);
     let products = match model {
         BaselineModel::Logistic => 2 * rows * columns.min(rows) * 8 + rows * rows * 16,
-        _ => 0,
+        // The columns one after the other, and the labels of the leaves.
+        BaselineModel::Forest => rows * columns * 4 + parameters * (32 + 8 * classes),
+        BaselineModel::Linear | BaselineModel::Mlp { .. } => 0,
     };
     Demand {
         bytes: BASE + parameters * (BYTES_PER_PARAMETER + 4) + rows * columns * 4 + products,
