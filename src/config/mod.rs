@@ -79,6 +79,16 @@ words! {
 }
 
 words! {
+    /// What the encoders' projections are trained on.
+    ProjectionInputs {
+        /// The columns of the feature files.
+        Columns = "columns",
+        /// Coordinates in the span of the training rows, fewer than columns wherever clips are fewer.
+        Span = "span",
+    }
+}
+
+words! {
     /// Which decoding rules turn scores into emotions.
     DecodeRules {
         /// The paper's, eqs. 14 to 16.
@@ -257,6 +267,16 @@ pub struct TrainConfig {
     /// Seconds between saved states, from which `--resume` continues (three times the model's size on
     /// disk); 0: after every epoch. Does not affect results.
     pub checkpoint_seconds: f64,
+    /// What the encoders' projections are trained on. The weights are over columns either way.
+    #[serde(skip_serializing_if = "ProjectionInputs::is_columns")]
+    pub inputs: ProjectionInputs,
+}
+
+impl ProjectionInputs {
+    // Files of runs over columns do not hold this key, as those from before there was a choice.
+    fn is_columns(&self) -> bool {
+        *self == ProjectionInputs::Columns
+    }
 }
 
 impl Default for TrainConfig {
@@ -277,6 +297,7 @@ impl Default for TrainConfig {
             min_lr: 0.0,
             clip_norm: 0.0,
             checkpoint_seconds: 60.0,
+            inputs: ProjectionInputs::Columns,
         }
     }
 }

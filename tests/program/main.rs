@@ -37,5 +37,6 @@ mod plans;
 mod resume;
 mod serving;
 mod slurm;
+mod span;
 mod studies;
 mod tasks;

@@ -321,6 +321,39 @@ impl Split {
         &self.warnings
     }
 
+    /// The same clips with other features: one file per encoder, with its columns. An encoder without a
+    /// file has none of the clips; a clip that a file lacks counts as missing.
+    ///
+    /// # Errors
+    /// As [`Features::open`]; [`Error::Npz`] for a file with other columns.
+    pub fn with_features(&self, files: &[(PathBuf, usize)]) -> Result<Split> {
+        let mut split = Split {
+            clips: self.clips.clone(),
+            actors: self.actors.clone(),
+            metadata: self.metadata.clone(),
+            features: Vec::with_capacity(files.len()),
+            rows: Vec::with_capacity(files.len()),
+            warnings: Vec::new(),
+        };
+        for (path, cols) in files {
+            let features = match path.exists() {
+                true => Features::open(path)?,
+                false => Features::absent(path, *cols),
+            };
+            if features.cols() != *cols {
+                return Err(Error::Npz {
+                    path: path.clone(),
+                    array: Some("X".into()),
+                    reason: format!("has {} columns; expected {cols}", features.cols()),
+                });
+            }
+            let row = |clip: &Clip| features.row(&clip.filename);
+            split.rows.push(self.clips.iter().map(row).collect());
+            split.features.push(features.without_names());
+        }
+        Ok(split)
+    }
+
     /// Refuses features that another program changed since they were opened.
     ///
     /// # Errors

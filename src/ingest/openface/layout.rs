@@ -250,9 +250,11 @@ impl Layout {
         if let (Some(first), Some(last)) = (names.first(), names.last())
             && names.len() == self.fields.len()
         {
-            let reason = format!(
-                "columns {first} to {last} are empty in every frame with a face; choose other groups"
-            );
+            let which = match names.len() {
+                1 => format!("column {first} is"),
+                _ => format!("columns {first} to {last} are"),
+            };
+            let reason = format!("{which} empty in every frame with a face; choose other groups");
             return Err(rows.fault(None, None, reason));
         }
         let mut field = 0;

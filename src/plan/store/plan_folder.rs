@@ -223,6 +223,14 @@ impl PlanFolder {
         TrialResult::read(&self.files.result(id), id)
     }
 
+    /// Removes the spans that the trials shared.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn remove_spans(&self) -> Result<()> {
+        self.files.remove_spans()
+    }
+
     /// Removes what a trial with a result no longer needs.
     pub(crate) fn tidy(&self, id: &str, keep_weights: bool) -> Result<()> {
         match self.is_read_only() {

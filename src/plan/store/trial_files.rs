@@ -2,6 +2,7 @@
 //! trial has its own files, so trials of one plan can run in any number of processes and on any number
 //! of machines that share the folder.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -11,6 +12,9 @@ use crate::plan::trial::is_id;
 
 /// Files of a run that are needed only to resume it.
 const DISPOSABLE: [&str; 3] = ["last.safetensors", "state.safetensors", folder_lock::NAME];
+
+/// The folder of the spans of a plan.
+const SPANS: &str = "spans";
 
 /// The suffix of the name of a trial's specification.
 const SPEC: &str = ".order.json";
@@ -49,6 +53,25 @@ impl TrialFiles {
     /// The run folder of a trial: during training, and afterwards if its weights are kept.
     pub fn run(&self, id: &str) -> PathBuf {
         self.shard(id).join(id)
+    }
+
+    /// The folder of the spans that trials share, beside their own.
+    pub fn spans(&self) -> PathBuf {
+        self.root.with_file_name(SPANS)
+    }
+
+    /// Removes the spans.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn remove_spans(&self) -> Result<()> {
+        match std::fs::remove_dir_all(self.spans()) {
+            Err(source) if source.kind() != ErrorKind::NotFound => Err(Error::Write {
+                path: self.spans(),
+                source,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The result of a trial.
@@ -165,7 +188,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 /// Removes a file if it exists.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Write {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(Error::Write {
             path: path.to_owned(),
             source,
         }),
