@@ -183,6 +183,7 @@ fn descend(net: &mut FusionNet<f64>, features: &[Vec<f64>], rates: &[f64]) -> Ve
             .forward(&mut tape, &inputs, Mode::Train { seed: 2, step })
             .unwrap();
         let losses = net.losses(&mut tape, &forward, &targets).unwrap();
+        let loss = tape.scalar(losses.total);
         let gradients = tape.backward(losses.total).unwrap();
         let trainable: Vec<_> = net
             .params
@@ -203,7 +204,7 @@ fn descend(net: &mut FusionNet<f64>, features: &[Vec<f64>], rates: &[f64]) -> Ve
             }
             net.params.set(id, values);
         }
-        tape.scalar(losses.total)
+        loss
     };
     (0..20).map(&mut step).collect()
 }
