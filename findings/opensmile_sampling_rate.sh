@@ -3,8 +3,9 @@
 # Expected: eGeMAPS describes voice below 8 kHz, so that a recording of 16 kHz and the same one converted to
 #   48 kHz, which holds nothing more, have nearly the same features; or the program converts it.
 # Behaviour: opensmile works at the rate that it is given, and its features change with it: mean loudness
-#   is 1.8 times as high at 48 kHz, and 39 of 88 functionals differ by more than 5 %. A corpus with several rates (video clips at 44.1 or 48 kHz beside telephone
-#   or 16 kHz recordings) is told apart by its rate. Smile has resample=False by default.
+#   is 1.8 times as high at 48 kHz, and 39 of 88 functionals differ by more than 5 %. A corpus with several
+#   rates (video clips at 44.1 or 48 kHz beside recordings of 16 kHz) is told apart by its rate. Smile
+#   has resample=False by default.
 # Output seen (the same voice):
 #   16000 Hz: mean loudness 1.428
 #   44100 Hz: mean loudness 2.506, features that differ by more than 5 %: 37 of 88
