@@ -1,4 +1,5 @@
-//! A basis of the span of some rows of one encoder, without its vectors: Q = A X̃ₚ for chosen rows X̃ₚ.
+//! A basis of the span of some rows of one encoder, without its vectors: Q = M L⁻¹ X̃ₚ for chosen rows X̃ₚ
+//! whose Gram matrix is L Lᵀ, and a rotation M.
 
 use super::cholesky::PivotedCholesky;
 use super::rotation::cosine_transform;
@@ -22,39 +23,27 @@ pub(super) fn scale(columns: usize, rank: usize) -> f64 {
 pub(super) struct Basis {
     /// Places of the r rows X̃ₚ that span the others.
     pub(super) pivots: Vec<usize>,
-    /// A `(r, r)`, row-major.
-    pub(super) factors: Vec<f64>,
+    /// L⁻¹ `(r, r)`, row-major and lower triangular.
+    pub(super) inverse: Vec<f64>,
     /// s.
     pub(super) scale: f64,
 }
 
 impl Basis {
-    /// The basis of some rows and their coordinates `(N, r)`, row-major; products are formed in `T`, and
-    /// A holds numbers of `T`.
+    /// The basis of some rows and their coordinates `(N, r)`, row-major; products and the rotation are
+    /// computed in `T`.
     pub(super) fn of<T: Real>(rows: &EncoderRows<'_>, tolerance: f64) -> (Self, Vec<f64>) {
         let count = rows.len();
-        let products = gram::<T>(rows);
-        let found = PivotedCholesky::new(products.clone(), count, tolerance);
-        let (rank, pivots) = (found.rank, found.order[..found.rank].to_vec());
-        let rotation = cosine_transform::<T>(rank);
-        let inverse: Vec<T> = found.inverse().into_iter().map(T::of).collect();
-        drop(found);
-        let mut factors = vec![T::zero(); rank * rank];
-        let [rotation, inverse] = [&rotation, &inverse].map(|x| MatRef::row_major(x, rank, rank));
-        let out = MatMut::row_major(&mut factors, rank, rank);
-        gemm(T::one(), rotation, inverse, T::zero(), out);
+        let found = PivotedCholesky::new(gram::<T>(rows), count, tolerance);
+        let rank = found.rank;
         let basis = Self {
-            pivots,
-            // Coordinates and the way back use the same numbers, so that their rounding is not an error.
-            factors: factors.into_iter().map(T::as_f64).collect(),
+            pivots: found.order[..rank].to_vec(),
+            inverse: found.inverse(),
             scale: scale(rows.cols(), rank),
         };
-        let mut chosen = Vec::with_capacity(count * rank);
-        for row in products.chunks(count.max(1)) {
-            chosen.extend(basis.pivots.iter().map(|&pivot| row[pivot]));
-        }
-        let coordinates = basis.of_products(&chosen, basis.scale);
-        (basis, coordinates)
+        // L Lᵀ is the Gram matrix, so that the rows of L are the coordinates but for the rotation.
+        let unrotated: Vec<T> = found.rows_of_factor().into_iter().map(T::of).collect();
+        (basis.clone(), basis.rotated(&unrotated))
     }
 
     /// r.
@@ -62,8 +51,33 @@ impl Basis {
         self.pivots.len()
     }
 
-    fn factors(&self) -> MatRef<'_, f64> {
-        MatRef::row_major(&self.factors, self.rank(), self.rank())
+    /// s U Mᵀ of coordinates U `(N, r)` in the basis before its rotation.
+    fn rotated<T: Real>(&self, unrotated: &[T]) -> Vec<f64> {
+        let rank = self.rank();
+        let mut out = vec![T::zero(); unrotated.len()];
+        if rank > 0 {
+            let rows = unrotated.len() / rank;
+            let rotation = cosine_transform::<T>(rank);
+            let rotation = MatRef::row_major(&rotation, rank, rank).transposed();
+            let unrotated = MatRef::row_major(unrotated, rows, rank);
+            let into = MatMut::row_major(&mut out, rows, rank);
+            gemm(T::of(self.scale), unrotated, rotation, T::zero(), into);
+        }
+        out.into_iter().map(T::as_f64).collect()
+    }
+
+    /// Y X̃ₚᵀ L⁻ᵀ of the products Y X̃ₚᵀ `(M, r)`: in `f64`, for L⁻¹ has large elements that cancel.
+    fn unrotated(&self, products: &[f64]) -> Vec<f64> {
+        let rank = self.rank();
+        let mut out = vec![0.0; products.len()];
+        if rank > 0 {
+            let rows = products.len() / rank;
+            let inverse = MatRef::row_major(&self.inverse, rank, rank);
+            let products = MatRef::row_major(products, rows, rank);
+            let into = MatMut::row_major(&mut out, rows, rank);
+            gemm(1.0, products, inverse.transposed(), 0.0, into);
+        }
+        out
     }
 
     /// Coordinates `(M, r)` of other rows; `spanning` are those that the basis was made from.
@@ -73,32 +87,25 @@ impl Basis {
         spanning: &EncoderRows<'_>,
     ) -> Vec<f64> {
         let products = cross::<T>(others, &spanning.select(&self.pivots));
-        self.of_products(&products, self.scale)
-    }
-
-    /// `scale` Y X̃ₚᵀ Aᵀ of the products Y X̃ₚᵀ `(M, r)`.
-    fn of_products(&self, products: &[f64], scale: f64) -> Vec<f64> {
-        let rank = self.rank();
-        let mut out = vec![0.0; products.len()];
-        if rank == 0 {
-            return out;
-        }
-        let rows = products.len() / rank;
-        let products = MatRef::row_major(products, rows, rank);
-        let into = MatMut::row_major(&mut out, rows, rank);
-        gemm(scale, products, self.factors().transposed(), 0.0, into);
-        out
+        let unrotated = self.unrotated(&products).into_iter().map(T::of);
+        self.rotated::<T>(&unrotated.collect::<Vec<T>>())
     }
 
     /// The weights W `(P, D)` that give every row what W′ `(P, r)` gives its coordinates: W = s W′ Q.
     pub(super) fn to_columns(&self, weights: &[f32], spanning: &EncoderRows<'_>) -> Vec<f32> {
         let rank = self.rank();
-        let weights: Vec<f64> = weights.iter().copied().map(f64::from).collect();
         let outputs = weights.len() / rank;
-        let mut factors = vec![0.0; outputs * rank];
-        let into = MatMut::row_major(&mut factors, outputs, rank);
+        let weights: Vec<f64> = weights.iter().copied().map(f64::from).collect();
+        let rotation = cosine_transform::<f64>(rank);
+        let [rotation, inverse] =
+            [&rotation, &self.inverse].map(|x| MatRef::row_major(x, rank, rank));
+        let (mut turned, mut factors) = (vec![0.0; weights.len()], vec![0.0; weights.len()]);
         let weights = MatRef::row_major(&weights, outputs, rank);
-        gemm(self.scale, weights, self.factors(), 0.0, into);
+        let into = MatMut::row_major(&mut turned, outputs, rank);
+        gemm(self.scale, weights, rotation, 0.0, into);
+        let turned = MatRef::row_major(&turned, outputs, rank);
+        let into = MatMut::row_major(&mut factors, outputs, rank);
+        gemm(1.0, turned, inverse, 0.0, into);
         let factors = MatRef::row_major(&factors, outputs, rank);
         combine(factors, &spanning.select(&self.pivots))
     }
@@ -110,6 +117,9 @@ impl Basis {
         spanning: &EncoderRows<'_>,
     ) -> Vec<f64> {
         let products = cross::<f64>(weights, &spanning.select(&self.pivots));
-        self.of_products(&products, 1.0 / self.scale)
+        let mut found = self.rotated::<f64>(&self.unrotated(&products));
+        // Coordinates are s times as long as in the basis, so weights are as much shorter.
+        found.iter_mut().for_each(|x| *x /= self.scale * self.scale);
+        found
     }
 }

@@ -107,6 +107,19 @@ impl PivotedCholesky {
         gemm(-1.0, panel, panel.transposed(), 1.0, rest);
     }
 
+    /// The rows of L, `(N, rank)` row-major, in the order that the rows of G had.
+    pub(super) fn rows_of_factor(&self) -> Vec<f64> {
+        let (count, rank) = (self.count(), self.rank);
+        let mut rows = vec![0.0; count * rank];
+        let factor = self.factor.chunks(count.max(1)).zip(&self.order);
+        for (row, (factor, &place)) in factor.enumerate() {
+            // What lies above the diagonal is left from G.
+            let known = rank.min(row + 1);
+            rows[place * rank..][..known].copy_from_slice(&factor[..known]);
+        }
+        rows
+    }
+
     /// L⁻¹ of the first `rank` rows, `(rank, rank)` row-major and lower triangular.
     pub(super) fn inverse(&self) -> Vec<f64> {
         let (count, rank) = (self.count(), self.rank);

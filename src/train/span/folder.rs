@@ -159,16 +159,22 @@ impl EncoderFiles {
         })
     }
 
+    /// Writes a basis; of L⁻¹ only what is not above the diagonal.
     pub(super) fn write_basis(&self, basis: &Basis) -> Result<()> {
         let rank = basis.rank();
+        let triangle = rank * (rank + 1) / 2;
         write(&self.basis_file(), |npz| {
             npz.rows("pivots", Precision::F64, [1, rank], |_, out| {
                 for (out, &pivot) in out.iter_mut().zip(&basis.pivots) {
                     *out = pivot as f64;
                 }
             })?;
-            npz.rows("factors", Precision::F32, [rank, rank], |row, out| {
-                out.copy_from_slice(&basis.factors[row * rank..][..rank]);
+            npz.rows("inverse", Precision::F64, [1, triangle], |_, out| {
+                let mut out = out.iter_mut();
+                for (row, values) in basis.inverse.chunks(rank).enumerate() {
+                    let known = out.by_ref().take(row + 1);
+                    known.zip(values).for_each(|(out, &value)| *out = value);
+                }
             })
         })
     }
@@ -180,21 +186,29 @@ impl EncoderFiles {
     pub(super) fn basis(&self, rank: usize, width: usize) -> Result<Basis> {
         let path = self.basis_file();
         let mut npz = Npz::open(&path)?;
-        let (pivots, factors) = (npz.numbers("pivots")?, npz.numbers("factors")?);
-        if pivots.shape != [1, rank] || factors.shape != [rank, rank] {
-            let (pivots, factors) = (pivots.shape, factors.shape);
+        let (pivots, triangle) = (npz.numbers("pivots")?, npz.numbers("inverse")?);
+        if pivots.shape != [1, rank] || triangle.shape != [1, rank * (rank + 1) / 2] {
+            let (pivots, inverse) = (pivots.shape, triangle.shape);
             return Err(Error::Npz {
                 path,
                 array: None,
                 reason: format!(
-                    "found pivots {pivots:?} and factors {factors:?}, expected a basis of {rank} rows; remove the folder of the span"
+                    "found pivots {pivots:?} and inverse {inverse:?}, expected a basis of {rank} rows; remove the folder of the span"
                 ),
             });
         }
-        let pivots = pivots.values.to_f64();
+        let (pivots, triangle) = (pivots.values.to_f64(), triangle.values.to_f64());
+        let mut inverse = vec![0.0; rank * rank];
+        let mut values = triangle.into_iter();
+        for (row, out) in inverse.chunks_mut(rank).enumerate() {
+            let known = out[..=row].iter_mut();
+            known
+                .zip(values.by_ref())
+                .for_each(|(out, value)| *out = value);
+        }
         Ok(Basis {
             pivots: pivots.into_iter().map(|place| place as usize).collect(),
-            factors: factors.values.to_f64(),
+            inverse,
             scale: scale(width, rank),
         })
     }

@@ -8,7 +8,7 @@
 //! that was trained on columns. The part of a row outside the span is dropped, as a network does that
 //! has learnt nothing about it.
 //!
-//! Q is never formed: Q = A X̃ₚ for rows X̃ₚ that a pivoted Cholesky factorisation of the Gram matrix
+//! Q is never formed: Q = M L⁻¹ X̃ₚ for rows X̃ₚ that a pivoted Cholesky factorisation of the Gram matrix
 //! X̃ X̃ᵀ chooses, so that memory grows with the square of the clips and not with the columns.
 
 mod basis;
@@ -26,7 +26,7 @@ use folder::{EncoderFiles, Record};
 use rows::EncoderRows;
 
 use super::stop::Stop;
-use crate::config::Config;
+use crate::config::{Config, ProjectionInputs};
 use crate::data::dataset::Split;
 use crate::data::features::Features;
 use crate::data::fingerprint::InputFile;
@@ -203,7 +203,7 @@ impl Span {
 
 /// The most coordinates that the encoders of a run can have.
 pub(super) fn most_coordinates(config: &Config, encoders: &[Encoder], rows: usize) -> Vec<Encoder> {
-    let spans = config.train.inputs == crate::config::ProjectionInputs::Span;
+    let spans = config.train.inputs == ProjectionInputs::Span;
     let width = |width: usize| if spans { width.min(rows.max(1)) } else { width };
     let encoders = encoders.iter().map(|encoder| Encoder {
         width: width(encoder.width),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ndarray::Array2;
 
 use super::basis::{Basis, TOLERANCE};
+use super::rotation::cosine_transform;
 use super::rows::EncoderRows;
 use crate::autograd::Tape;
 use crate::config::Config;
@@ -243,7 +244,7 @@ fn plain_gradient_descent_is_the_same_training() {
     let ranks: Vec<usize> = coordinates.iter().map(|z| z.len() / CLIPS).collect();
     assert_eq!(ranks, [CLIPS, 9, CLIPS]);
     let (mut over_columns, mut in_span) = (net(&WIDTHS), net(&ranks));
-    // s W′ A X̃ₚ in f64.
+    // s W′ M L⁻¹ X̃ₚ in f64.
     let formed = |net: &FusionNet<f64>, m: usize| -> Vec<f64> {
         let weights = named(&net.params, &weight_of(m));
         let Some((basis, _)) = &bases[m] else {
@@ -251,9 +252,15 @@ fn plain_gradient_descent_is_the_same_training() {
         };
         let (rank, cols) = (basis.rank(), WIDTHS[m]);
         let mut out = Vec::new();
+        let rotation = cosine_transform::<f64>(rank);
         for weights in weights.chunks(rank) {
+            let mut turned = vec![0.0; rank];
+            for (weight, rotation) in weights.iter().zip(rotation.chunks(rank)) {
+                let turned = turned.iter_mut().zip(rotation);
+                turned.for_each(|(turned, rotation)| *turned += weight * rotation);
+            }
             let mut row = vec![0.0; cols];
-            for (weight, factors) in weights.iter().zip(basis.factors.chunks(rank)) {
+            for (weight, factors) in turned.iter().zip(basis.inverse.chunks(rank)) {
                 for (&pivot, factor) in basis.pivots.iter().zip(factors) {
                     let x = &columns[m][pivot * cols..][..cols];
                     for (row, x) in row.iter_mut().zip(x) {
