@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::filename::clip_key;
 use super::fingerprint::Fingerprint;
+use super::provenance::{self, Provenance};
 use super::scan::{BadRow, scan};
 use crate::formats::npy::Values;
 use crate::formats::npz::Npz;
@@ -31,6 +32,7 @@ pub struct Features {
     rows: HashMap<String, u32>,
     bad_rows: Vec<BadRow>,
     fingerprint: Option<Fingerprint>,
+    provenance: Option<Provenance>,
 }
 
 impl Features {
@@ -76,6 +78,7 @@ impl Features {
         }
         let names = npz.names(NAMES)?;
         let index = index(&names).map_err(|reason| npz.fault(Some(NAMES), reason))?;
+        let provenance = read_provenance(&mut npz)?;
         let stored = Stored::open(&mut npz, FEATURES)?;
         let scan = scan(path, &stored, [rows, cols], hash)?
             .map_err(|reason| npz.fault(Some(FEATURES), reason))?;
@@ -88,6 +91,7 @@ impl Features {
             rows: index,
             bad_rows: scan.bad_rows,
             fingerprint: scan.fingerprint,
+            provenance,
         })
     }
 
@@ -102,6 +106,7 @@ impl Features {
             rows: HashMap::new(),
             bad_rows: Vec::new(),
             fingerprint: None,
+            provenance: None,
         }
     }
 
@@ -113,6 +118,11 @@ impl Features {
             rows: HashMap::new(),
             ..self
         }
+    }
+
+    /// How the features were made, if the file says so.
+    pub fn provenance(&self) -> Option<&Provenance> {
+        self.provenance.as_ref()
     }
 
     /// Releases mapped pages until they are read again.
@@ -267,6 +277,21 @@ pub struct NonFinite {
     pub values: usize,
     /// Number of rows with such values.
     pub rows: usize,
+}
+
+/// How the features were made, if the file says so.
+fn read_provenance(npz: &mut Npz) -> Result<Option<Provenance>> {
+    if !npz.arrays().iter().any(|array| array == provenance::ARRAY) {
+        return Ok(None);
+    }
+    let texts = npz.names(provenance::ARRAY)?;
+    let parsed = match &texts[..] {
+        [text] => Provenance::parse(text),
+        _ => Err(format!("has {} texts; expected one", texts.len())),
+    };
+    parsed
+        .map(Some)
+        .map_err(|reason| npz.fault(Some(provenance::ARRAY), reason))
 }
 
 /// Row of each clip; two rows with the same clip are refused as ambiguous.

@@ -13,6 +13,7 @@ pub(crate) mod inspect;
 pub mod label;
 pub mod metadata;
 pub mod part;
+pub mod provenance;
 pub(crate) mod registry;
 mod scan;
 pub(crate) mod standardise;

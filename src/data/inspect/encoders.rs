@@ -11,6 +11,7 @@ use super::{EncoderReport, FileReport, Inspection};
 use crate::data::dataset::{check_untrained, feature_files, missing_features};
 use crate::data::features::Features;
 use crate::data::metadata::Clip;
+use crate::data::provenance::Provenance;
 use crate::data::registry::arrange;
 use crate::data::standardise::ColumnStats;
 use crate::encoders::Modality;
@@ -28,6 +29,7 @@ struct Told {
     /// For each clip, whether the file has it.
     has: Vec<bool>,
     problem: Option<String>,
+    provenance: Option<Provenance>,
     /// Number of clips whose row equals one of a clip in another fold, and the first such pair.
     across_folds: Option<(usize, [String; 2])>,
 }
@@ -131,6 +133,14 @@ impl Inspection {
                 train.cols, test.cols
             ));
         }
+        let made = |file: &Option<Told>| file.as_ref().and_then(|file| file.provenance.clone());
+        if let (Some(here), Some(there)) = (made(&train), made(&test))
+            && let Some(told) = there.difference(&here)
+        {
+            self.problems.push(format!(
+                "encoder {name}: its test features were made otherwise than those of training: {told}"
+            ));
+        }
         self.warn_of(&name, train.as_ref());
         self.encoders.push(EncoderReport {
             name,
@@ -138,6 +148,7 @@ impl Inspection {
             width: train.as_ref().map(|file| file.cols),
             dtype: train.as_ref().map(|file| file.dtype.to_owned()),
             constant_columns: train.as_ref().and_then(|file| file.constant_columns),
+            provenance: made(&train),
             train: train.map(|file| file.report),
             test: test.map(|file| file.report),
             shift,
@@ -286,6 +297,7 @@ impl Open {
             report,
             has: self.has,
             problem: self.problem,
+            provenance: self.features.provenance().cloned(),
             across_folds,
         }
     }
