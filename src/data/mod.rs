@@ -15,6 +15,7 @@ pub mod label;
 pub mod metadata;
 pub(crate) mod near_names;
 pub mod part;
+pub mod provenance;
 pub(crate) mod registry;
 mod scan;
 pub(crate) mod standardise;

@@ -21,6 +21,7 @@ mod degenerate;
 mod determinism;
 mod encoder_files;
 mod experiments;
+mod extracted;
 mod faulty_trainings;
 mod file_faults;
 mod foreign_features;

@@ -130,10 +130,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     flags = parser().parse_args(words)
     try:
-        return _run(flags, words)
+        code = _run(flags, words)
+        sys.stdout.flush()
+        return code
     except ExtractError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # The reader has stopped, such as `head`; without this, Python would complain again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -165,7 +171,7 @@ def _run(flags: argparse.Namespace, words: list[str]) -> int:
     if flags.executor == "slurm":
         print(submit(words, flags.out, flags.tasks, flags.slurm_args or ""))
         return 0
-    need("av", "'blendfuse[extract]'")
+    need("av", "'blendfuse[extract]'  (without torch: 'blendfuse[extract-light]')")
     encoders = _load_alike(like, options, flags.quiet) if like else _load(selection, options, flags.quiet)
     return _extract(flags, clips, encoders, options.device)
 
