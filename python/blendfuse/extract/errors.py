@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import pickle
 from importlib import import_module
 from typing import Any
+
+# What loading weights raises for a file that is none, or of another model.
+WRONG_WEIGHTS = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    AssertionError,
+    pickle.PickleError,
+)
 
 
 class ExtractError(Exception):
