@@ -6,6 +6,8 @@ import pickle
 from importlib import import_module
 from typing import Any
 
+from safetensors import SafetensorError
+
 # What loading weights raises for a file that is none, or of another model.
 WRONG_WEIGHTS = (
     OSError,
@@ -17,6 +19,7 @@ WRONG_WEIGHTS = (
     LookupError,
     AssertionError,
     pickle.PickleError,
+    SafetensorError,
 )
 
 
