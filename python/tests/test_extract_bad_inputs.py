@@ -54,8 +54,8 @@ def unreadable(folder: Path) -> None:
         pytest.skip("this user reads every file")
 
 
-def content(text: bytes) -> Callable[[Path], None]:
-    return lambda folder: (folder / "bad.wav").write_bytes(text) and None
+def content(text: bytes) -> Callable[[Path], object]:
+    return lambda folder: (folder / "bad.wav").write_bytes(text)
 
 
 # Clips of which one fails: how it is made, and what is said.

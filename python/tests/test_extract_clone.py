@@ -73,7 +73,7 @@ def test_hicmae_takes_faces_and_the_sound_beside_them(tmp_path: Path) -> None:
     assert rows.shape == (2, 8) and np.isfinite(rows).all()
     (alone,) = encoder.encode_windows(windows[1:], sound)
     np.testing.assert_allclose(alone[0], rows[1], atol=1e-5)
-    (quiet,) = encoder.encode_windows(windows, replace(sound, samples=sound.samples / 100))
+    (quiet,) = encoder.encode_windows(windows, replace(sound, samples=sound.samples / np.float32(100)))
     assert not np.allclose(quiet, rows, atol=1e-3)
     assert encoder.versions()["sunlicai/HiCMAE"] == (spec.code or {})["revision"]
 

@@ -69,7 +69,7 @@ class Hicmae(Encoder):
         """`[3, 16, 160, 160]`."""
         squares = [image.resize((SIZE, SIZE), 2) for image in images([crop(picture) for picture in window])]
         pixels = np.stack([np.asarray(square, np.float32) for square in squares]) / 255
-        normal = (pixels - np.float32(MEAN)) / np.float32(DEVIATION)
+        normal = (pixels - np.array(MEAN, np.float32)) / np.array(DEVIATION, np.float32)
         return self._torch.from_numpy(np.ascontiguousarray(normal.transpose(3, 0, 1, 2)))
 
     def _mels(self, samples: Samples, window: Sequence[Picture]) -> Any:

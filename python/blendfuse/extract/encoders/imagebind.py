@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, ClassVar
 
-from ..errors import ExtractError, MissingPackage, need
+from ..errors import WRONG_WEIGHTS, ExtractError, MissingPackage, need
 from ..media import Picture
 from ..registry import EncoderSpec
 from .base import Encoder, Frames, LoadOptions
@@ -48,7 +48,7 @@ class ImageBind(Encoder):
         self.source = str(folder or spec.source)
         try:
             model = models.imagebind_huge(pretrained=folder is None)
-        except (OSError, RuntimeError) as error:
+        except WRONG_WEIGHTS as error:
             reason = " ".join(str(error).split())[:300]
             raise ExtractError(f"{spec.name}: its weights cannot be loaded: {reason}") from error
         if folder:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import Any, ClassVar
 
-from ..errors import ExtractError, need
+from ..errors import WRONG_WEIGHTS, ExtractError, need
 from ..media import Samples
 from ..registry import EncoderSpec
 from .base import Encoder, Frames, LoadOptions, check_shortest
@@ -29,7 +28,7 @@ class S3prlSpeech(Encoder):
         self.source = str(file or spec.source)
         try:
             model = hub.hubert_custom(str(file)) if file else getattr(hub, spec.source)()
-        except (OSError, RuntimeError, ValueError, pickle.PickleError) as error:
+        except WRONG_WEIGHTS as error:
             reason = " ".join(str(error).split())[:300]
             raise ExtractError(f"{spec.name}: s3prl cannot load {self.source}: {reason}") from error
         self._model = model.eval().to(options.device)

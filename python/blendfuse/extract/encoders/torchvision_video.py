@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import ExtractError, need
+from ..errors import WRONG_WEIGHTS, ExtractError, need
 from ..media import Picture
 from ..registry import EncoderSpec
 from .base import Encoder, Frames, LoadOptions
@@ -33,7 +33,7 @@ class VideoSwin(Encoder):
             raise ExtractError(f"{spec.name}: --offline needs --weights {spec.name}=FILE.pth")
         try:
             model = video.swin3d_b(weights=None if folder else weights)
-        except (OSError, RuntimeError) as error:
+        except WRONG_WEIGHTS as error:
             reason = " ".join(str(error).split())[:300]
             raise ExtractError(f"{spec.name}: its weights cannot be loaded: {reason}") from error
         if folder:

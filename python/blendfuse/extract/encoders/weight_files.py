@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import pickle
 from pathlib import Path
 from typing import Any
 
-from ..errors import ExtractError, need
+from ..errors import WRONG_WEIGHTS, ExtractError, need
 from .base import Encoder
 
 
@@ -42,15 +41,7 @@ def load_weights(encoder: Encoder, model: Any, path: Path, may_lack: tuple[str, 
             held = torch.load(path, weights_only=True, map_location="cpu")
         held = next((held[key] for key in ("model", "module") if key in held), held)
         lacking, _ = model.load_state_dict(held, strict=False)
-    except (
-        OSError,
-        EOFError,
-        RuntimeError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        pickle.PickleError,
-    ) as error:
+    except WRONG_WEIGHTS as error:
         reason = " ".join(str(error).split())[:300]
         raise ExtractError(f"{name}: {path} does not fit its model: {reason}") from error
     lacking = [key for key in lacking if not any(part in key for part in may_lack)]
