@@ -30,7 +30,10 @@ def read_features(
         if lacking:
             found = ", ".join(arrays) or "none"
             raise ValueError(f"{path}: found the arrays {found}, expected X and filenames")
-        features, names = arrays["X"], arrays["filenames"]
+        try:
+            features, names = arrays["X"], arrays["filenames"]
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}; save names with np.array(names, dtype=str)") from error
     if features.ndim != 2 or names.shape != features.shape[:1]:
         raise ValueError(
             f"{path}: found X {list(features.shape)} and filenames {list(names.shape)}, expected [N, D] and [N]"

@@ -9,6 +9,7 @@ use safetensors::tensor::TensorInfo;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
+use super::foreign;
 use crate::config::{Config, DecodeConfig};
 use crate::encoders::Encoder;
 use crate::error::{Artifact, Error, Result};
@@ -215,10 +216,11 @@ impl Checkpoint {
         }
         let file = FileMap::new(opened).map_err(failed)?;
         let damaged = |e| {
-            fault(
-                None,
-                format!("not a safetensors file, or a damaged one ({e})"),
-            )
+            let reason = match foreign::format(&file) {
+                Some(other) => format!("expected a safetensors file, found {other}"),
+                None => format!("not a safetensors file, or a damaged one ({e})"),
+            };
+            fault(None, reason)
         };
         let (header_bytes, header) = SafeTensors::read_metadata(&file).map_err(damaged)?;
         let metadata = header
@@ -284,6 +286,10 @@ impl Checkpoint {
     /// have (a domain classifier may be left over: without UDA it has no use).
     pub fn check_fits(&self, params: &Params<f32>) -> Result<()> {
         let fault = |name: &str, reason: String| file_error(&self.path, Some(name), reason);
+        let names = self.tensors.keys().map(String::as_str);
+        if let Some(reason) = foreign::prefix(names, |name| params.find(name).is_some()) {
+            return Err(file_error(&self.path, None, reason));
+        }
         for (name, _) in self.tensors_sorted() {
             let unused = name.starts_with("input.") || name.starts_with("domain.");
             if params.find(name).is_none() && !unused {

@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod fault;
+mod foreign;
 pub mod history;
 pub mod manifest;
 pub(crate) mod run_dir;

@@ -2,7 +2,7 @@
 
 use super::inner::groups;
 use super::input::Input;
-use super::train::{Gathered, Trainee};
+use super::trainee::{Gathered, Trainee};
 use super::{Baseline, BaselineModel, Recipe};
 use crate::error::Result;
 

@@ -18,6 +18,7 @@ mod logistic;
 mod outcome;
 mod spec;
 mod train;
+mod trainee;
 mod trivial;
 
 pub(crate) use forest::TREES;

@@ -3,19 +3,16 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::feature_arrays::{ColumnLabels, FEATURES, FeatureArrays, wrong_shape};
 use super::filename::clip_key;
 use super::fingerprint::Fingerprint;
+use super::provenance::{self, Provenance};
 use super::scan::{BadRow, scan};
 use crate::formats::npy::Values;
 use crate::formats::npz::Npz;
 use crate::formats::npz::stored::Stored;
 use crate::kernels::pack::StoredRows;
 use crate::{Error, Result};
-
-/// The array with one row of features per clip.
-const FEATURES: &str = "X";
-/// The array with the clips' names.
-const NAMES: &str = "filenames";
 
 /// Features of one encoder for one split, `(N, D)` row-major.
 ///
@@ -30,11 +27,16 @@ pub struct Features {
     names: Vec<String>,
     rows: HashMap<String, u32>,
     bad_rows: Vec<BadRow>,
+    zero_rows: Vec<u32>,
+    labels: ColumnLabels,
     fingerprint: Option<Fingerprint>,
+    provenance: Option<Provenance>,
 }
 
 impl Features {
-    /// Reads the arrays `X (N, D)` and `filenames (N)` of an `.npz`; other arrays are ignored.
+    /// Reads the arrays `X (N, D)` or `(N, 1, D)` and `filenames (N)` of an `.npz`; other arrays are ignored.
+    /// If it has neither, and only `arr_0` and `arr_1`, which `np.savez(file, X, names)` writes, the one with
+    /// text is the names.
     ///
     /// The checksum of `X` is verified and non-finite values are recorded, for
     /// [`Features::check_finite`] once it is known which rows are used.
@@ -53,14 +55,13 @@ impl Features {
     pub fn open_with(path: &Path, hash: bool) -> Result<Features> {
         let mut npz = Npz::open(path)?;
         // Both headers before any element: a file refused here costs nothing.
-        let (x, names) = (npz.header(FEATURES)?, npz.header(NAMES)?);
-        let (&[rows, cols], &[count]) = (&x.shape[..], &names.shape[..]) else {
-            let (array, expected, shape) = if x.shape.len() == 2 {
-                (NAMES, "one axis [clips]", names.shape)
-            } else {
-                (FEATURES, "two axes [clips, features]", x.shape)
-            };
-            let reason = format!("expected {expected}, found shape {shape:?}");
+        let FeatureArrays { features, names } = FeatureArrays::of(&mut npz)?;
+        let (x, named) = (npz.header(&features)?, npz.header(&names)?);
+        let numbers = x.require_numbers();
+        numbers.map_err(|reason| npz.fault(Some(&features), reason))?;
+        // A single window of each clip is its vector.
+        let (&[rows, cols] | &[rows, 1, cols], &[count]) = (&x.shape[..], &named.shape[..]) else {
+            let (array, reason) = wrong_shape([&features, &names], &x.shape, &named.shape);
             return Err(npz.fault(Some(array), reason));
         };
         if rows != count {
@@ -72,13 +73,16 @@ impl Features {
         if rows == 0 || cols == 0 || rows > u32::MAX as usize {
             let reason =
                 format!("expected at least one clip and one feature, found shape [{rows}, {cols}]");
-            return Err(npz.fault(Some(FEATURES), reason));
+            return Err(npz.fault(Some(&features), reason));
         }
-        let names = npz.names(NAMES)?;
-        let index = index(&names).map_err(|reason| npz.fault(Some(NAMES), reason))?;
-        let stored = Stored::open(&mut npz, FEATURES)?;
+        let array = names;
+        let names = npz.names(&array)?;
+        let index = index(&names).map_err(|reason| npz.fault(Some(&array), reason))?;
+        let provenance = read_provenance(&mut npz)?;
+        let labels = ColumnLabels::of(&mut npz);
+        let stored = Stored::open(&mut npz, &features)?;
         let scan = scan(path, &stored, [rows, cols], hash)?
-            .map_err(|reason| npz.fault(Some(FEATURES), reason))?;
+            .map_err(|reason| npz.fault(Some(&features), reason))?;
         Ok(Features {
             path: path.to_path_buf(),
             stored,
@@ -87,7 +91,10 @@ impl Features {
             names,
             rows: index,
             bad_rows: scan.bad_rows,
+            zero_rows: scan.zero_rows,
+            labels,
             fingerprint: scan.fingerprint,
+            provenance,
         })
     }
 
@@ -101,7 +108,10 @@ impl Features {
             names: Vec::new(),
             rows: HashMap::new(),
             bad_rows: Vec::new(),
+            zero_rows: Vec::new(),
+            labels: ColumnLabels::default(),
             fingerprint: None,
+            provenance: None,
         }
     }
 
@@ -113,6 +123,11 @@ impl Features {
             rows: HashMap::new(),
             ..self
         }
+    }
+
+    /// How the features were made, if the file says so.
+    pub fn provenance(&self) -> Option<&Provenance> {
+        self.provenance.as_ref()
     }
 
     /// Releases mapped pages until they are read again.
@@ -228,6 +243,23 @@ impl Features {
         })
     }
 
+    /// How the columns of another file of this encoder differ, if both files say what theirs are; `self` is
+    /// that of the training split.
+    pub fn differing_column(&self, other: &Features) -> Option<String> {
+        self.labels.difference(&other.labels, self.path())
+    }
+
+    /// The name of a column, if the file has names.
+    pub fn column_name(&self, column: usize) -> Option<&str> {
+        self.labels.column(column)
+    }
+
+    /// Whether a row contains only zeros, which tools write where they found no face or voice. In a single
+    /// column 0 is a value like any other.
+    pub fn is_zero(&self, row: u32) -> bool {
+        self.cols > 1 && self.zero_rows.binary_search(&row).is_ok()
+    }
+
     /// NaN and infinite values in the given rows, as [`Features::check_finite`] sees them; `None`
     /// if there are none.
     pub fn non_finite(&self, rows: impl IntoIterator<Item = u32>) -> Option<NonFinite> {
@@ -267,6 +299,21 @@ pub struct NonFinite {
     pub values: usize,
     /// Number of rows with such values.
     pub rows: usize,
+}
+
+/// How the features were made, if the file says so.
+fn read_provenance(npz: &mut Npz) -> Result<Option<Provenance>> {
+    if !npz.arrays().iter().any(|array| array == provenance::ARRAY) {
+        return Ok(None);
+    }
+    let texts = npz.names(provenance::ARRAY)?;
+    let parsed = match &texts[..] {
+        [text] => Provenance::parse(text),
+        _ => Err(format!("has {} texts; expected one", texts.len())),
+    };
+    parsed
+        .map(Some)
+        .map_err(|reason| npz.fault(Some(provenance::ARRAY), reason))
 }
 
 /// Row of each clip; two rows with the same clip are refused as ambiguous.

@@ -19,6 +19,8 @@ const HELD: usize = 16 << 20;
 pub(super) struct Scan {
     /// Rows with non-finite values, ascending.
     pub(super) bad_rows: Vec<BadRow>,
+    /// Rows that contain only zeros, ascending.
+    pub(super) zero_rows: Vec<u32>,
     /// The hash of the whole file, if requested.
     pub(super) fingerprint: Option<Fingerprint>,
 }
@@ -49,20 +51,25 @@ pub(super) fn scan(
         values: stored.values(),
         cols,
     };
-    let mut bad_rows = Vec::new();
-    let mut look = |row: usize| bad_rows.extend(bad_row(source, row));
+    let (mut bad_rows, mut zero_rows) = (Vec::new(), Vec::new());
+    let mut look = |row: usize| match classify(source, row) {
+        RowKind::Zero => zero_rows.push(row as u32),
+        RowKind::Bad(bad) => bad_rows.push(bad),
+        RowKind::Sound => {}
+    };
     let fingerprint = match stored {
         Stored::Mapped(mapped) => match walk(mapped, rows, hash, &mut look) {
             Ok(fingerprint) => fingerprint,
             Err(reason) => return Ok(Err(reason)),
         },
         Stored::Memory(_) => {
-            (0..rows).for_each(look);
+            (0..rows).for_each(&mut look);
             hash.then(|| Fingerprint::of_file(path)).transpose()?
         }
     };
     Ok(Ok(Scan {
         bad_rows,
+        zero_rows,
         fingerprint,
     }))
 }
@@ -105,12 +112,22 @@ fn walk(
     }
 }
 
-fn bad_row(source: StoredRows<'_>, row: usize) -> Option<BadRow> {
+/// What a row's values are like.
+enum RowKind {
+    Sound,
+    Zero,
+    Bad(BadRow),
+}
+
+fn classify(source: StoredRows<'_>, row: usize) -> RowKind {
     let mut found: Option<BadRow> = None;
+    let mut zero = true;
     let mut part = [0.0; COLUMNS];
     for start in (0..source.cols).step_by(COLUMNS) {
         let part = &mut part[..COLUMNS.min(source.cols - start)];
         source.read(row, start, part);
+        // Ends at the first value of almost all rows.
+        zero = zero && part.iter().all(|&x| x == 0.0);
         // Counts without branches: almost all rows have none.
         let values: usize = part.iter().map(|x| usize::from(!x.is_finite())).sum();
         if values == 0 {
@@ -127,5 +144,9 @@ fn bad_row(source: StoredRows<'_>, row: usize) -> Option<BadRow> {
             });
         }
     }
-    found
+    match found {
+        Some(bad) => RowKind::Bad(bad),
+        None if zero => RowKind::Zero,
+        None => RowKind::Sound,
+    }
 }

@@ -26,6 +26,7 @@ mod ranked;
 pub mod rules;
 pub mod statistics;
 pub mod submission;
+pub(crate) mod submission_check;
 pub mod thresholds;
 mod trace;
 pub(crate) mod truth;

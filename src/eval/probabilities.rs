@@ -82,7 +82,8 @@ impl ProbabilityTable {
 
     /// Reads either form, recognised by the column names. Columns may be in any order; classes
     /// get the challenge's order where all are among its six, else that of their columns. Blanks
-    /// around values and a byte order mark do not matter.
+    /// around values and a byte order mark do not matter. A first column without a name, as pandas writes an
+    /// index, is ignored, or has the clips' names if there is no column `filename`.
     ///
     /// # Errors
     /// [`Error::Read`]; [`Error::Csv`] with line and column for a missing or doubled column, a row
@@ -97,6 +98,18 @@ impl ProbabilityTable {
         })?;
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
         Reader { path }.read(text)
+    }
+
+    /// The clips whose scores to decode do not sum to 1 (within 0.01): how many, and the first with its sum.
+    /// Distances between distributions mean nothing for them.
+    pub fn unnormalised(&self) -> Option<(usize, &str, f64)> {
+        let sums = self.aligned.rows().into_iter().map(|row| row.sum());
+        let mut off = sums
+            .zip(&self.filenames)
+            .filter(|(sum, _)| (sum - 1.0).abs() > 0.01);
+        let (sum, name) = off.next()?;
+        // Without the digits of rounding errors.
+        Some((1 + off.count(), name, (1e4 * sum).round() / 1e4))
     }
 
     /// Writes the form that the table has: both heads if it holds them, else one distribution.
@@ -230,7 +243,7 @@ impl Reader<'_> {
         let header = header
             .map_err(|error| self.broken(&error, &mut line_of))?
             .clone();
-        let layout = self.layout(&header)?;
+        let layout = self.layout(&header, begins_with_text(text))?;
         let mut values: Vec<Vec<f64>> = vec![Vec::new(); layout.columns.len()];
         let mut filenames: Vec<String> = Vec::new();
         let mut lines: HashMap<String, u64> = HashMap::new();
@@ -285,9 +298,14 @@ impl Reader<'_> {
         })
     }
 
-    fn layout(&self, header: &csv::StringRecord) -> Result<Layout> {
+    /// `named` says whether the first column holds text.
+    fn layout(&self, header: &csv::StringRecord, named: bool) -> Result<Layout> {
         let mut places: HashMap<&str, usize> = HashMap::new();
         for (place, name) in header.iter().enumerate() {
+            // What pandas writes over an index.
+            if name.is_empty() && place == 0 {
+                continue;
+            }
             if name.is_empty() {
                 let reason = format!("column {} has no name", place + 1);
                 return Err(self.fault(Some(1), None, reason));
@@ -296,12 +314,17 @@ impl Reader<'_> {
                 return Err(self.fault(Some(1), Some(name), "is listed twice".into()));
             }
         }
-        let Some(&filename) = places.get(FILENAME) else {
+        let index = header.get(0).filter(|name| named && name.is_empty());
+        let index = index.map(|_| &0);
+        let Some(&filename) = places.get(FILENAME).or(index) else {
             let found = header.iter().collect::<Vec<_>>().join(", ");
             let reason = format!("no such column, expected one; found {found}");
             return Err(self.fault(Some(1), Some(FILENAME), reason));
         };
-        let names: Vec<&str> = header.iter().filter(|&name| name != FILENAME).collect();
+        let names: Vec<&str> = header
+            .iter()
+            .filter(|&name| name != FILENAME && !name.is_empty())
+            .collect();
         let of_heads = |name: &str| HEADS.iter().any(|head| name.starts_with(head));
         let heads = !names.is_empty() && names.iter().all(|name| of_heads(name));
         let prefixes: &[&str] = if heads { &HEADS } else { &[""] };
@@ -358,6 +381,16 @@ impl Reader<'_> {
             reason,
         }
     }
+}
+
+/// Whether the first cell of the first row is no number.
+fn begins_with_text(text: &[u8]) -> bool {
+    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+    let row = csv.records().next().and_then(std::result::Result::ok);
+    row.is_some_and(|row| {
+        row.get(0)
+            .is_some_and(|cell| cell.trim().parse::<f64>().is_err())
+    })
 }
 
 fn probability(text: &str) -> Result<f64, String> {

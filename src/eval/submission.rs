@@ -51,8 +51,7 @@ impl Predictions {
             bytes = unzip(&bytes).map_err(|reason| fault(path, None, reason))?;
         }
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let node = serde_json::from_slice(text)
-            .map_err(|error| fault(path, None, format!("is not a predictions file: {error}")))?;
+        let node = serde_json::from_slice(text).map_err(|error| not_json(path, text, &error))?;
         let clips = mapping(node).map_err(|reason| fault(path, None, reason))?;
         let mut seen = HashSet::with_capacity(clips.len());
         let mut read = Vec::with_capacity(clips.len());
@@ -166,6 +165,33 @@ fn fault(path: &Path, clip: Option<String>, reason: String) -> Error {
         key: clip,
         reason,
     }
+}
+
+/// The error for text that is not JSON; names the clip of a NaN, which Python writes.
+fn not_json(path: &Path, text: &[u8], error: &serde_json::Error) -> Error {
+    let lines = text.split_inclusive(|&byte| byte == b'\n');
+    let start: usize = lines.take(error.line().max(1) - 1).map(<[u8]>::len).sum();
+    let at = (start + error.column()).min(text.len());
+    let after = &text[at.saturating_sub(2)..(at + 8).min(text.len())];
+    let found = ["NaN", "Infinity"].into_iter().find(|word| {
+        let mut windows = after.windows(word.len());
+        windows.any(|window| window == word.as_bytes())
+    });
+    let Some(found) = found else {
+        return fault(path, None, format!("is not a predictions file: {error}"));
+    };
+    // The key of the list that the number is in.
+    let before = String::from_utf8_lossy(&text[..at]);
+    let clip = before.rfind('[').and_then(|list| {
+        let key = before[..list].trim_end().strip_suffix(':')?;
+        let key = key.trim_end().strip_suffix('"')?;
+        Some(key[key.rfind('"')? + 1..].to_owned())
+    });
+    let reason = format!(
+        "{found} in line {} is no number in JSON, though Python writes it; expected a salience in percent",
+        error.line()
+    );
+    fault(path, clip, reason)
 }
 
 fn unzip(bytes: &[u8]) -> Result<Vec<u8>, String> {

@@ -6,6 +6,7 @@ use super::aggregate::split::SplitOfClip;
 use super::aggregate::{
     BadClip, OutputFile, Written, folder_of, make_folder, sidecar, write_skipped,
 };
+use crate::data::near_names::NearNames;
 use crate::formats::npz::write;
 use crate::formats::npz::write::Precision;
 use crate::{Error, Result};
@@ -28,6 +29,10 @@ pub struct WrittenFiles {
     pub unlisted: usize,
     /// Number of clips in the splits without a row.
     pub absent: usize,
+    /// Unlisted clips with names similar to those of absent ones.
+    pub near: Option<NearNames>,
+    /// Number of rows that contain only zeros, and the first such clip; of a single column they are usual.
+    pub zero: Option<(usize, String)>,
 }
 
 impl EncoderRows {
@@ -95,6 +100,8 @@ impl EncoderRows {
             written: Vec::new(),
             unlisted: 0,
             absent: 0,
+            near: None,
+            zero: self.zero_rows(),
         };
         let targets = match splits {
             None => vec![OutputFile {
@@ -104,6 +111,7 @@ impl EncoderRows {
             Some(splits) => {
                 let divided = splits.divide(&self.names, path);
                 (output.unlisted, output.absent) = (divided.unlisted, divided.absent);
+                output.near = divided.near;
                 divided.targets
             }
         };
@@ -125,12 +133,25 @@ impl EncoderRows {
         }
         if output.written.is_empty() {
             let reason = match (self.names.len(), splits) {
-                (count @ 1.., Some(_)) => format!("none of {count} clips is in either split"),
+                (count @ 1.., Some(_)) => {
+                    let near = output.near.map(|near| format!(" (compare {near})"));
+                    format!(
+                        "none of {count} clips is in either split{}",
+                        near.unwrap_or_default()
+                    )
+                }
                 _ => "no clip has features".to_owned(),
             };
             return Err(Error::Data(format!("{reason}: nothing was written")));
         }
         Ok(output)
+    }
+
+    fn zero_rows(&self) -> Option<(usize, String)> {
+        let zero = |row: &usize| self.cols > 1 && self.row(*row).iter().all(|&x| x == 0.0);
+        let mut rows = (0..self.names.len()).filter(zero);
+        let first = rows.next()?;
+        Some((1 + rows.count(), self.names[first].clone()))
     }
 
     /// Writes `X (N, D)`, `filenames (N)` and, if the columns have names, `columns (D)` atomically.

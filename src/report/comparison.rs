@@ -148,7 +148,7 @@ impl Optional {
 
     fn columns(self) -> Vec<(&'static str, &'static str)> {
         let mut columns = self.leading();
-        columns.extend(significance::COLUMNS);
+        columns.extend(significance::columns(self.main));
         if self.tested {
             columns.extend([
                 ("test_acc_presence", "Test ACC_presence"),

@@ -2,7 +2,7 @@
 //!
 //! A record is its length (u64, little-endian), the masked CRC-32C of these eight bytes, the data, and
 //! their masked CRC-32C. The few messages that TensorBoard needs (`Event`, `Summary`,
-//! `HistogramProto`) are encoded here: field number and wire type, then the value.
+//! `HistogramProto`, `SessionLog`) are encoded here: field number and wire type, then the value.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -11,11 +11,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
 
-/// An open event file. Each record is written immediately, so that a viewer sees it.
+/// An open event file. Each record is written immediately, so that a viewer sees it; the first ones with the
+/// first values.
 #[derive(Debug)]
 pub struct EventFile {
     path: PathBuf,
     file: File,
+    /// Whether this continues a run that may have written some of the steps before.
+    resumed: bool,
+    begun: bool,
 }
 
 /// The value of one tag at one step.
@@ -80,11 +84,12 @@ impl Histogram {
 }
 
 impl EventFile {
-    /// Creates the folder if needed, and a new file in it with the name that TensorBoard expects.
+    /// Creates the folder if needed, and a new file in it with the name that TensorBoard expects. With
+    /// `resumed`, TensorBoard forgets what earlier files say of the first step of this one and of later steps.
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn create(folder: &Path) -> Result<Self> {
+    pub fn create(folder: &Path, resumed: bool) -> Result<Self> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| Error::Write { path, source }
@@ -98,15 +103,45 @@ impl EventFile {
         let path = folder.join(name);
         // A second run of this process within the same second appends to the same file.
         let open = OpenOptions::new().append(true).create(true).open(&path);
-        let mut file = Self {
+        Ok(Self {
             file: open.map_err(failed(&path))?,
             path,
-        };
+            resumed,
+            begun: false,
+        })
+    }
+
+    /// Writes what comes before the first values.
+    fn begin(&mut self, step: usize) -> Result<()> {
+        self.begun = true;
         let mut event = Message::default();
         event.double(1, now());
         event.bytes(3, b"brain.Event:2");
-        file.record(&event.0)?;
-        Ok(file)
+        self.record(&event.0)?;
+        if !self.resumed {
+            return Ok(());
+        }
+        // `SessionLog` with the status START.
+        let mut session = Message::default();
+        session.varint(1, 1);
+        let mut event = Message::default();
+        event.double(1, now());
+        event.varint(2, step as u64);
+        event.bytes(7, &session.0);
+        self.record(&event.0)
+    }
+
+    /// Ends the file; one without any values is removed, unless another run wrote to it.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn finish(self) -> Result<()> {
+        let empty = !self.begun && self.file.metadata().is_ok_and(|file| file.len() == 0);
+        if !empty {
+            return Ok(());
+        }
+        let path = self.path;
+        std::fs::remove_file(&path).map_err(|source| Error::Write { path, source })
     }
 
     /// Adds the values of one step.
@@ -114,6 +149,9 @@ impl EventFile {
     /// # Errors
     /// [`Error::Write`].
     pub fn write(&mut self, step: usize, values: &[(String, EventValue)]) -> Result<()> {
+        if !self.begun {
+            self.begin(step)?;
+        }
         let mut summary = Message::default();
         for (tag, value) in values {
             let mut message = Message::default();
@@ -220,7 +258,7 @@ mod tests {
     #[test]
     fn records_are_framed_and_scalars_encoded() {
         let folder = tempfile::tempdir().unwrap();
-        let mut events = EventFile::create(&folder.path().join("logs")).unwrap();
+        let mut events = EventFile::create(&folder.path().join("logs"), false).unwrap();
         events
             .write(300, &[("loss".into(), EventValue::Scalar(0.5))])
             .unwrap();
@@ -234,6 +272,30 @@ mod tests {
         let event = &bytes[at + 12 + 9..at + 12 + length(at)];
         let expected = b"\x10\xac\x02\x2a\x0d\x0a\x0b\x0a\x04loss\x15\x00\x00\x00\x3f";
         assert_eq!(event, expected);
+    }
+
+    #[test]
+    fn a_resumed_file_begins_with_a_session_at_its_first_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut events = EventFile::create(folder.path(), true).unwrap();
+        let value = [("loss".into(), EventValue::Scalar(0.5))];
+        events.write(26, &value).unwrap();
+        events.write(27, &value).unwrap();
+        let bytes = std::fs::read(&events.path).unwrap();
+        // Step 26 and a session log with status 1, once.
+        let session = b"\x10\x1a\x3a\x02\x08\x01";
+        let found = bytes.windows(session.len());
+        assert_eq!(found.filter(|window| window == session).count(), 1);
+        events.finish().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_without_values_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let events = EventFile::create(folder.path(), true).unwrap();
+        events.finish().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

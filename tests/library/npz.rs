@@ -61,6 +61,12 @@ fn reads_and_refuses_the_first_collection_as_its_manifest_says() {
             continue;
         }
         let read = usable(&path);
+        // The collection is older than the reader of names in object arrays.
+        if name == "names_object.npz" {
+            let expected = ["clip_0", "clip_1", "clip_2", "clip_3", "clip_4"];
+            assert_eq!(read.unwrap().names(), expected);
+            continue;
+        }
         if entry["valid"] == false {
             let message = read
                 .err()
@@ -98,6 +104,14 @@ fn reads_and_refuses_the_second_collection_as_its_manifest_says() {
     for entry in manifest["files"].as_array().unwrap() {
         let name = entry["file"].as_str().unwrap();
         let path = folder.join(name);
+        // The collection is older than the reader of names in object arrays.
+        if name == "bad_object_filenames.npz" {
+            let features = Features::open(&path).unwrap();
+            let row = |name| features.row(name);
+            assert_eq!(row("A102_ang_int1_ver1"), Some(0));
+            assert_eq!(row("A55_fea_int3_ver1"), Some(3));
+            continue;
+        }
         let fault = if name.ends_with(".npz") {
             Features::open(&path).err()
         } else if entry["dtype"]

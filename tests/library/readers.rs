@@ -18,14 +18,17 @@ use blendfuse::ingest::openface::{ColumnSelection, FaceOptions, Group};
 use blendfuse::predict::Predictor;
 use blendfuse::testing::data::filename;
 use blendfuse::testing::formats::npy;
+use blendfuse::testing::formats::npy::dtype::Dtype;
+use blendfuse::testing::formats::npy::header::Header;
 use blendfuse::testing::formats::npz::Npz;
 
 /// A kind of input: its name, which is its folder under `fuzz/corpus`, and what is done with a file.
 pub type Target = (&'static str, fn(&Path));
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("npy", read_npy),
+    ("object_names", read_object_names),
     ("npz", read_npz),
     ("metadata", read_metadata),
     ("openface", read_openface),
@@ -69,6 +72,36 @@ pub fn read_npy(path: &Path) {
     sound(npy::with_file(path, |reader, header| {
         npy::read_names(reader, &header)
     }));
+}
+
+/// The pickle in an array of Python objects; the first byte is the number of names.
+pub fn read_object_names(path: &Path) {
+    object_names(&std::fs::read(path).unwrap());
+}
+
+/// As [`read_object_names`], in memory.
+pub fn object_names(bytes: &[u8]) {
+    let Some((&count, mut pickle)) = bytes.split_first() else {
+        return;
+    };
+    let header = Header {
+        dtype: Dtype::Object,
+        descr: "|O".into(),
+        big_endian: false,
+        fortran: false,
+        shape: vec![count.into()],
+        data_start: 0,
+    };
+    match npy::read_names(&mut pickle, &header) {
+        Ok(names) => assert_eq!(names.len(), usize::from(count)),
+        Err(reason) => {
+            sound::<()>(Err(Error::Npz {
+                path: "names.npy".into(),
+                array: None,
+                reason,
+            }));
+        }
+    }
 }
 
 /// An archive, array by array, and as a feature file.

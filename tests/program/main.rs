@@ -7,6 +7,7 @@
 mod command;
 mod frames;
 mod onnx_graph;
+mod small_data;
 
 mod aggregate;
 mod aggregate_choices;
@@ -20,8 +21,11 @@ mod degenerate;
 mod determinism;
 mod encoder_files;
 mod experiments;
+mod extracted;
 mod faulty_trainings;
 mod file_faults;
+mod foreign_features;
+mod foreign_labels;
 mod inspect;
 mod interrupts;
 mod kernels;
@@ -34,5 +38,6 @@ mod plans;
 mod resume;
 mod serving;
 mod slurm;
+mod span;
 mod studies;
 mod tasks;

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::cli::flags::clip_files::ClipFileArgs;
 use crate::cli::flags::common::{Overwrite, Threads, quoted};
+use crate::cli::flags::encoder_output::{similar, zero_rows};
 use crate::cli::output::numbers::{count, counted, duration};
 use crate::cli::output::{console, progress};
 use crate::formats::npz::write::Precision;
@@ -138,6 +139,7 @@ impl Aggregate {
         let outcome = aggregate(&folder, &targets, &options, &|| bar.inc(1));
         bar.finish_and_clear();
         let outcome = outcome?;
+        self.warn(&folder, &outcome);
         self.report(&outcome, began.elapsed().as_secs_f64())
     }
 
@@ -182,6 +184,9 @@ impl Aggregate {
                 metadata.display()
             ));
         }
+        if let Some(near) = &divided.near {
+            console::warning(&similar(near));
+        }
         Ok(divided.targets)
     }
 
@@ -204,6 +209,33 @@ impl Aggregate {
         Ok(())
     }
 
+    /// What to know of frames that were read without a fault.
+    fn warn(&self, folder: &FrameFolder, outcome: &AggregationOutcome) {
+        let zeros = &outcome.zeros;
+        let name = |clips: &[usize]| folder.clips()[clips[0]].clone();
+        if !zeros.empty.is_empty() {
+            console::warning(&zero_rows(zeros.empty.len(), &name(&zeros.empty)));
+        }
+        if !zeros.padded.is_empty() {
+            console::warning(&format!(
+                "{} in frames of zeros, {} of their {} frames, such as {}: padding changes every statistic; cut it off",
+                match zeros.padded.len() {
+                    1 => "1 clip ends".to_owned(),
+                    more => format!("{} clips end", count(more)),
+                },
+                count(zeros.padding),
+                count(zeros.padded_frames),
+                name(&zeros.padded)
+            ));
+        }
+        let like = folder.like_opensmile();
+        if like > 1 && like == outcome.clips {
+            console::warning(
+                "every array is [1, F, T] with as many rows as openSMILE has low-level descriptors: if its call made them, time is the last axis; save each as x[0].T",
+            );
+        }
+    }
+
     fn report(&self, outcome: &AggregationOutcome, seconds: f64) -> Result<()> {
         if self.json {
             console::print_json(&json!({
@@ -212,6 +244,8 @@ impl Aggregate {
                 "frames": outcome.frames,
                 "statistics": statistics::names(&self.stats),
                 "bad": outcome.bad,
+                "zero_clips": outcome.zeros.empty.len(),
+                "padded_clips": outcome.zeros.padded.len(),
                 "seconds": seconds,
                 "clips_per_second": outcome.clips as f64 / seconds,
             }))?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::evaluate::truths;
+use super::evaluate::{truths, unnormalised};
 use crate::cli::flags::common::{Overwrite, Threads, quoted};
 use crate::cli::flags::data::LabelArgs;
 use crate::cli::flags::decoding::{RulesArgs, ThresholdArgs};
@@ -98,6 +98,9 @@ impl Decode {
             ));
         }
         let mut table = ProbabilityTable::read_csv(&self.probs)?;
+        if let Some(warning) = unnormalised(&table) {
+            console::warning(&warning);
+        }
         if self.alpha.is_some() || self.beta.is_some() {
             table = table.realigned(Alignment {
                 alpha: self.alpha.unwrap_or(USUAL_ALPHA),

@@ -13,12 +13,14 @@ use crate::cli::output::score;
 use crate::cli::output::score::Score;
 use crate::config::Monitor;
 use crate::data::label::{Blend, Classes};
+use crate::data::near_names::NearNames;
 use crate::eval::decode::Decoding;
 use crate::eval::distribution::Measures;
 use crate::eval::evaluation::Evaluation;
 use crate::eval::measures::MeasureValues;
 use crate::eval::probabilities::ProbabilityTable;
 use crate::eval::submission::Predictions;
+use crate::eval::submission_check;
 use crate::eval::truth::{self, Truths};
 use crate::report::measures as report_measures;
 use crate::{Error, Result};
@@ -72,9 +74,17 @@ impl Evaluate {
             Some("csv") => self.of_probabilities()?,
             Some("json" | "zip") => self.of_predictions()?,
             _ => {
+                let folder = self.predictions.is_dir();
+                let inside = self.predictions.join("out_of_fold.csv");
                 return Err(Error::Data(format!(
-                    "{}: expected predictions (.json or .zip) or probabilities (.csv)",
-                    self.predictions.display()
+                    "{}: {}expected predictions (.json or .zip) or probabilities (.csv){}",
+                    self.predictions.display(),
+                    if folder { "is a folder; " } else { "" },
+                    match (folder, inside.is_file()) {
+                        (true, true) => format!("; did you mean {}?", inside.display()),
+                        (true, false) => ", as predict writes them".to_owned(),
+                        _ => String::new(),
+                    }
                 )));
             }
         };
@@ -89,6 +99,10 @@ impl Evaluate {
     fn of_predictions(&self) -> Result<(Evaluation, Classes)> {
         let classes = truth::classes(self.metadata.as_deref(), &self.labels.reading())?;
         let predictions = Predictions::read(&self.predictions, &classes)?;
+        let layout = submission_check::layout(&self.predictions);
+        for warning in [submission_check::saliences(&predictions), layout] {
+            warning.iter().for_each(|text| console::warning(text));
+        }
         let names = predictions.clips.iter().map(|(name, _)| name.as_str());
         let truths = truths(self.metadata.as_deref(), self.labels, names, &classes)?;
         let evaluation = Evaluation::of(&predictions.clips, &truths, &classes)?;
@@ -117,10 +131,29 @@ impl Evaluate {
         let decoding = Decoding::of(&self.rules.config());
         let decoded = decoding.decode_rows(rows, &classes, thresholds)?;
         let decoded: Vec<(String, Blend)> = table.filenames.iter().cloned().zip(decoded).collect();
-        let evaluation = Evaluation::of(&decoded, &truths, &classes)?
-            .with_measures(&table, &decoded, &truths)?;
+        let evaluation = Evaluation::of(&decoded, &truths, &classes)?;
+        if let Some(warning) = unnormalised(&table) {
+            console::warning(&format!(
+                "{warning}; measures of probabilities are left out"
+            ));
+            return Ok((evaluation, classes));
+        }
+        let evaluation = evaluation.with_measures(&table, &decoded, &truths)?;
         Ok((evaluation, classes))
     }
+}
+
+/// A warning of scores that are no distributions.
+pub fn unnormalised(table: &ProbabilityTable) -> Option<String> {
+    let (count, first, sum) = table.unnormalised()?;
+    let percent = match (sum - 100.0).abs() < 1.0 {
+        true => ": if they are percentages, divide them by 100",
+        false => ", so they are no probabilities of exclusive classes",
+    };
+    Some(format!(
+        "the scores of {} do not sum to 1, such as {sum} of {first}{percent}",
+        counted(count, "clip")
+    ))
 }
 
 /// The labels, with a hint at --metadata where clip names do not contain them.
@@ -173,6 +206,14 @@ fn warn_of_gaps(evaluation: &Evaluation) {
             "{} with a prediction but no labels ({}, …): left out of the scores",
             counted(evaluation.unknown.len(), "clip"),
             example(&evaluation.unknown)
+        ));
+    }
+    let [missing, unknown] =
+        [&evaluation.missing, &evaluation.unknown].map(|names| names.iter().map(String::as_str));
+    if let Some(near) = NearNames::find(missing, unknown) {
+        console::warning(&format!(
+            "{} without a prediction has a name similar to a predicted one, such as {near}: write names alike",
+            counted(near.count, "clip")
         ));
     }
 }

@@ -14,7 +14,7 @@ use crate::cli::output::numbers::{count, counted, cut};
 use crate::cli::output::{console, progress};
 use crate::ingest::clip_files::ClipFiles;
 use crate::ingest::openface::{
-    ClipOutcome, ColumnSelection, FaceFeatures, FaceOptions, aggregate_folder,
+    ClipOutcome, ColumnSelection, FaceFeatures, FaceOptions, Group, aggregate_folder,
 };
 use crate::kernels::aggregate::Aggregation;
 use crate::{Error, Result};
@@ -114,7 +114,19 @@ impl OpenFace {
                 "clips": found.clips,
             }));
         }
-        console::print(&(text(&found) + &encoder_output::text(&output)))
+        console::print(&(text(&found) + &self.absent(&found) + &encoder_output::text(&output)))
+    }
+}
+
+impl OpenFace {
+    /// One line with the default groups that the files do not have.
+    fn absent(&self, found: &FaceFeatures) -> String {
+        let absent = self.groups.absent(&found.columns);
+        let names: Vec<String> = absent.iter().map(Group::to_string).collect();
+        match found.columns.is_empty() || names.is_empty() {
+            true => String::new(),
+            false => format!("not in the files: {}\n", names.join(", ")),
+        }
     }
 }
 
@@ -160,6 +172,17 @@ fn text(found: &FaceFeatures) -> String {
             "several people, of whom the one with the most good frames was chosen: {} ({})\n",
             counted(unclear.len(), "clip"),
             cut(&unclear.join(", "), 60)
+        );
+    }
+    let empty = found.clips.iter().map(|clip| &clip.empty_columns);
+    let empty: Vec<&Vec<String>> = empty.filter(|columns| !columns.is_empty()).collect();
+    if let Some([first, rest @ ..]) = empty.first().map(|columns| columns.as_slice()) {
+        let last = rest
+            .last()
+            .map_or(String::new(), |last| format!(" to {last}"));
+        text += &format!(
+            "empty in every frame with a face, so left out: {first}{last} ({})\n",
+            counted(empty.len(), "clip")
         );
     }
     let missing: Vec<String> = found

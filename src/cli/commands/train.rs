@@ -161,6 +161,7 @@ impl Train {
             no_shuffle: self.no_shuffle,
             detect_anomaly: self.detect_anomaly,
             resume: self.resume,
+            shared_spans: None,
             stop: interrupt::stop_on_signal(),
             inputs: None,
         };
@@ -183,7 +184,12 @@ impl Train {
         ));
         let mut progress = TrainingProgress::new(config.train.max_epochs, run.monitor());
         let encoders = dataset.encoders.iter().map(|encoder| encoder.name.clone());
-        let mut log = EventLog::new(&mut progress, self.log_dir.as_deref(), encoders.collect())?;
+        let mut log = EventLog::new(
+            &mut progress,
+            self.log_dir.as_deref(),
+            self.resume,
+            encoders.collect(),
+        )?;
         let outcome = run.train(&self.out, &mut log);
         let logged = log.finish();
         progress.finish();

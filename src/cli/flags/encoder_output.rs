@@ -7,6 +7,7 @@ use clap::Args;
 use super::common::{Overwrite, quoted};
 use crate::cli::output::console;
 use crate::cli::output::numbers::{count, counted};
+use crate::data::near_names::NearNames;
 use crate::ingest::aggregate::split::{SPLITS, SplitOfClip, split_path};
 use crate::ingest::aggregate::{BadClip, sidecar};
 use crate::ingest::encoder_file::{EncoderRows, WrittenFiles};
@@ -85,6 +86,22 @@ impl EncoderOutput {
     }
 }
 
+/// Clips left out that probably are those without features.
+pub fn similar(near: &NearNames) -> String {
+    format!(
+        "{} in neither split has a name similar to one without features, such as {near}: write names alike",
+        counted(near.count, "clip")
+    )
+}
+
+/// Rows that stand for something that was not found, or for a mistake.
+pub fn zero_rows(count: usize, first: &str) -> String {
+    format!(
+        "{} with only zeros as features, such as {first}: if they stand for a face or voice that was not found, leave such clips out, so that the encoder counts as missing for them",
+        counted(count, "clip")
+    )
+}
+
 /// The summary of what was written.
 pub fn text(output: &WrittenFiles) -> String {
     let mut text = String::new();
@@ -107,6 +124,12 @@ pub fn text(output: &WrittenFiles) -> String {
             "{} in neither split, not written\n",
             counted(output.unlisted, "clip")
         );
+    }
+    if let Some(near) = &output.near {
+        text += &format!("{}\n", similar(near));
+    }
+    if let Some((count, first)) = &output.zero {
+        text += &format!("{}\n", zero_rows(*count, first));
     }
     text
 }

@@ -23,18 +23,22 @@ pub struct EventLog<'a> {
 }
 
 impl<'a> EventLog<'a> {
-    /// Reports to `progress`, and logs to `folder` if there is one.
+    /// Reports to `progress`, and logs to `folder` if there is one; `resumed` says whether the training
+    /// continues one that may have logged there.
     ///
     /// # Errors
     /// [`Error::Write`](crate::Error::Write).
     pub fn new(
         progress: &'a mut TrainingProgress,
         folder: Option<&Path>,
+        resumed: bool,
         encoders: Vec<String>,
     ) -> Result<Self> {
         Ok(Self {
             progress,
-            file: folder.map(EventFile::create).transpose()?,
+            file: folder
+                .map(|folder| EventFile::create(folder, resumed))
+                .transpose()?,
             encoders,
             failed: Ok(()),
         })
@@ -45,7 +49,8 @@ impl<'a> EventLog<'a> {
     /// # Errors
     /// [`Error::Write`](crate::Error::Write), the first that came.
     pub fn finish(self) -> Result<()> {
-        self.failed
+        self.failed?;
+        self.file.map_or(Ok(()), EventFile::finish)
     }
 
     fn write(&mut self, step: usize, values: &[(String, EventValue)]) {
@@ -59,6 +64,10 @@ impl<'a> EventLog<'a> {
 impl Observer for EventLog<'_> {
     fn warning(&mut self, text: &str) {
         self.progress.warning(text);
+    }
+
+    fn span(&mut self, done: usize, encoders: usize) {
+        self.progress.span(done, encoders);
     }
 
     fn epoch_begins(&mut self, epoch: usize, steps: usize) {

@@ -1,15 +1,17 @@
 //! A data folder: its encoders, its classes, and the row of each clip in each file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::equal_rows::equal_with_other_label;
 use super::features::Features;
 use super::filename::clip_key;
 use super::label::{Blend, Classes};
 use super::metadata::actors::{self, ActorSource};
-use super::metadata::{Clip, Metadata, NewFolds, Reading, by_clip};
+use super::metadata::{Clip, Metadata, NewFolds, Reading, by_clip, of_neutral};
+use super::near_names::unlike;
+use super::provenance::{self, Provenance};
 use super::registry::arrange;
 use super::task::Task;
 use crate::config::DataConfig;
@@ -20,9 +22,11 @@ use crate::{Error, Result};
 
 mod folder;
 mod inputs;
+mod warnings;
 
 pub(super) use folder::{check_data_folder, check_untrained, feature_files, missing_features};
 use folder::{check_test_files, select};
+pub(super) use warnings::of_features as feature_warnings;
 
 /// An open data folder.
 #[derive(Debug)]
@@ -53,8 +57,17 @@ pub struct Split {
     /// Where their actors come from.
     pub actors: ActorSource,
     metadata: PathBuf,
+    /// What to know of its table and its feature files, one line each.
+    warnings: Vec<String>,
     features: Vec<Features>,
     rows: Vec<Vec<Option<u32>>>,
+}
+
+/// One feature file, joined with the clips.
+struct Loaded {
+    features: Features,
+    rows: Vec<Option<u32>>,
+    warnings: Vec<String>,
 }
 
 impl Dataset {
@@ -104,7 +117,7 @@ impl Dataset {
         }
     }
 
-    /// What to know of the labels and of folds that were made, one line each.
+    /// What to know of the labels, of the features and of folds that were made, one line each.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.empty_classes.is_empty() {
@@ -113,6 +126,11 @@ impl Dataset {
                 self.empty_classes.join(", ")
             ));
         }
+        notes.extend(of_neutral(&self.classes, &self.train.clips));
+        notes.extend(
+            self.splits()
+                .flat_map(|split| split.warnings.iter().cloned()),
+        );
         if self.new_folds.is_some() {
             notes.extend(actors::warnings(&self.train.clips, &self.train.actors));
             if by_clip(&self.train.clips) {
@@ -132,6 +150,17 @@ impl Dataset {
     /// As [`Features::check_unchanged`].
     pub fn check_unchanged(&self) -> Result<()> {
         self.splits().try_for_each(Split::check_unchanged)
+    }
+
+    /// How the features of each encoder were made, where its training file says so.
+    pub fn provenance(&self) -> BTreeMap<String, Provenance> {
+        let files = self.encoders.iter().zip(&self.train.features);
+        files
+            .filter_map(|(encoder, file)| {
+                let made = file.provenance()?.of_any_clips();
+                Some((encoder.name.clone(), made))
+            })
+            .collect()
     }
 
     /// Opens a folder with `train_metadata.csv`, `features/train/NAME.npz` and, optionally,
@@ -202,6 +231,7 @@ impl Dataset {
                 }
                 let test = Split::load(test, &files, hash)?;
                 same_widths(&train, &test)?;
+                same_provenance(&train, &test)?;
                 Some(test)
             }
             None => None,
@@ -233,6 +263,11 @@ impl Split {
         Split::load_with(metadata, files, |file| Features::open_with(file, hash))
     }
 
+    /// The feature file of each encoder, in the network's order.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Features> {
+        self.features.iter()
+    }
+
     /// As [`Split::load`], each encoder read by `open`.
     pub(super) fn load_with<F: Sync>(
         metadata: Metadata,
@@ -240,7 +275,7 @@ impl Split {
         open: impl Fn(&F) -> Result<Features> + Sync,
     ) -> Result<Split> {
         let clips = metadata.clips;
-        let loaded: Vec<Result<(Features, Vec<Option<u32>>)>> = files
+        let loaded: Vec<Result<Loaded>> = files
             .par_iter()
             .map(|file| {
                 let features = open(file)?;
@@ -248,16 +283,20 @@ impl Split {
                 let rows: Vec<Option<u32>> = clips.iter().map(row).collect();
                 if features.rows() > 0 && rows.iter().all(Option::is_none) {
                     return Err(Error::Data(format!(
-                        "{}: has none of the {} clips of {}: its filenames look like {:?}, those of the metadata like {:?}",
+                        "{}: has none of the {} clips of {}: {}",
                         features.path().display(),
                         clips.len(),
                         metadata.path.display(),
-                        features.names()[0],
-                        clips[0].filename,
+                        unlike(&features.names()[0], &clips[0].filename),
                     )));
                 }
                 features.check_finite(rows.iter().flatten().copied())?;
-                Ok((features.without_names(), rows))
+                let warnings = feature_warnings(&features, &clips, &rows, &metadata.path);
+                Ok(Loaded {
+                    features: features.without_names(),
+                    rows,
+                    warnings,
+                })
             })
             .collect();
         // In order, so that the reported error does not depend on the threads.
@@ -265,13 +304,15 @@ impl Split {
             clips: Vec::new(),
             actors: metadata.actors,
             metadata: metadata.path,
+            warnings: metadata.warnings,
             features: Vec::new(),
             rows: Vec::new(),
         };
         for loaded in loaded {
-            let (features, rows) = loaded?;
-            split.features.push(features);
-            split.rows.push(rows);
+            let loaded = loaded?;
+            split.features.push(loaded.features);
+            split.rows.push(loaded.rows);
+            split.warnings.extend(loaded.warnings);
         }
         let nowhere = |&clip: &usize| split.rows.iter().all(|rows| rows[clip].is_none());
         let lost: Vec<usize> = (0..clips.len()).filter(nowhere).collect();
@@ -294,32 +335,50 @@ impl Split {
         Ok(split)
     }
 
+    /// What to know of its table and its feature files, one line each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The same clips with other features: one file per encoder, with its columns. An encoder without a
+    /// file has none of the clips; a clip that a file lacks counts as missing.
+    ///
+    /// # Errors
+    /// As [`Features::open`]; [`Error::Npz`] for a file with other columns.
+    pub fn with_features(&self, files: &[(PathBuf, usize)]) -> Result<Split> {
+        let mut split = Split {
+            clips: self.clips.clone(),
+            actors: self.actors.clone(),
+            metadata: self.metadata.clone(),
+            features: Vec::with_capacity(files.len()),
+            rows: Vec::with_capacity(files.len()),
+            warnings: Vec::new(),
+        };
+        for (path, cols) in files {
+            let features = match path.exists() {
+                true => Features::open(path)?,
+                false => Features::absent(path, *cols),
+            };
+            if features.cols() != *cols {
+                return Err(Error::Npz {
+                    path: path.clone(),
+                    array: Some("X".into()),
+                    reason: format!("has {} columns; expected {cols}", features.cols()),
+                });
+            }
+            let row = |clip: &Clip| features.row(&clip.filename);
+            split.rows.push(self.clips.iter().map(row).collect());
+            split.features.push(features.without_names());
+        }
+        Ok(split)
+    }
+
     /// Refuses features that another program changed since they were opened.
     ///
     /// # Errors
     /// As [`Features::check_unchanged`].
     pub fn check_unchanged(&self) -> Result<()> {
         self.features.iter().try_for_each(Features::check_unchanged)
-    }
-
-    /// Warnings of clips of different folds whose features are equal, one line for each encoder that has
-    /// such clips.
-    pub fn equal_rows_across_folds(&self) -> Vec<String> {
-        let of_encoder = |(features, rows): (&Features, &Vec<Option<u32>>)| {
-            let placed = self.clips.iter().zip(rows).enumerate();
-            let placed = placed.filter_map(|(at, (clip, row))| Some((at, (*row)?, clip.fold?)));
-            let placed: Vec<(usize, u32, usize)> = placed.collect();
-            let rows: Vec<(u32, usize)> =
-                placed.iter().map(|&(_, row, fold)| (row, fold)).collect();
-            let (count, pair) = equal_with_other_label(features, &rows)?;
-            let [a, b] = pair.map(|place| self.clips[placed[place].0].filename.as_str());
-            Some(format!(
-                "{}: {count} clips have the same features as a clip of another fold, such as {a} and {b}: scores will be optimistically biased",
-                features.path().display()
-            ))
-        };
-        let encoders = self.features.par_iter().zip(&self.rows);
-        encoders.filter_map(of_encoder).collect()
     }
 
     /// Releases the pages of mapped features until they are read again, so that a single pass over the
@@ -383,6 +442,13 @@ impl Split {
 
 fn same_widths(train: &Split, test: &Split) -> Result<()> {
     for (train, test) in train.features.iter().zip(&test.features) {
+        if let Some(reason) = train.differing_column(test) {
+            return Err(Error::Npz {
+                path: test.path().to_path_buf(),
+                array: None,
+                reason,
+            });
+        }
         if train.cols() != test.cols() {
             return Err(Error::Npz {
                 path: test.path().to_path_buf(),
@@ -391,6 +457,26 @@ fn same_widths(train: &Split, test: &Split) -> Result<()> {
                     "has {} columns; expected {}, as in {}",
                     test.cols(),
                     train.cols(),
+                    train.path().display()
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a test split whose features were made otherwise than those of the training split.
+fn same_provenance(train: &Split, test: &Split) -> Result<()> {
+    for (train, test) in train.features.iter().zip(&test.features) {
+        let (Some(expected), Some(found)) = (train.provenance(), test.provenance()) else {
+            continue;
+        };
+        if let Some(told) = found.difference(expected) {
+            return Err(Error::Npz {
+                path: test.path().to_path_buf(),
+                array: Some(provenance::ARRAY.into()),
+                reason: format!(
+                    "was made otherwise than {} ({told}); extract both alike",
                     train.path().display()
                 ),
             });

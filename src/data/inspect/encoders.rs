@@ -7,10 +7,13 @@ use rayon::prelude::*;
 
 use super::rows::Rows;
 use super::shift::{self, Sample, Shift};
+use super::telling;
 use super::{EncoderReport, FileReport, Inspection};
-use crate::data::dataset::{check_untrained, feature_files, missing_features};
+use crate::data::dataset::{check_untrained, feature_files, feature_warnings, missing_features};
 use crate::data::features::Features;
 use crate::data::metadata::Clip;
+use crate::data::near_names::unlike;
+use crate::data::provenance::Provenance;
 use crate::data::registry::arrange;
 use crate::data::standardise::ColumnStats;
 use crate::encoders::Modality;
@@ -28,6 +31,10 @@ struct Told {
     /// For each clip, whether the file has it.
     has: Vec<bool>,
     problem: Option<String>,
+    warnings: Vec<String>,
+    /// The columns that tell the label of every clip.
+    telling: Vec<String>,
+    provenance: Option<Provenance>,
     /// Number of clips whose row equals one of a clip in another fold, and the first such pair.
     across_folds: Option<(usize, [String; 2])>,
 }
@@ -38,13 +45,15 @@ struct Files {
     shift: Option<Shift>,
     /// Number of test clips whose rows equal those of training clips, and the first such pair.
     twins: Option<(usize, String, String)>,
+    /// How the columns of the two files differ.
+    differs: Option<String>,
 }
 
 impl Inspection {
     /// Reads every feature file of both splits; `clips` are those of the metadata, if readable.
     pub(super) fn features(&mut self, path: &Path, clips: [Option<Vec<Clip>>; 2], has_test: bool) {
         let folders = SPLITS.map(|part| path.join("features").join(part));
-        let table = path.join("test_metadata.csv");
+        let tables = SPLITS.map(|part| path.join(format!("{part}_metadata.csv")));
         let Some(names) = self.note(feature_files(&folders[0])) else {
             return;
         };
@@ -62,12 +71,12 @@ impl Inspection {
         let actors = Actors::of(&clips);
         let open = |encoder: &(String, Modality), part: usize| {
             let file = folders[part].join(format!("{}.npz", encoder.0));
-            match Open::read(&file, clips[part].as_deref()) {
+            match Open::read(&file, clips[part].as_deref(), &tables[part]) {
                 Err(Error::Read { source, .. })
                     if part == 1 && source.kind() == std::io::ErrorKind::NotFound =>
                 {
                     let listed = clips[1].as_ref().map_or(0, Vec::len);
-                    Err(missing_features(&file, &table, listed))
+                    Err(missing_features(&file, &tables[1], listed))
                 }
                 read => read,
             }
@@ -95,6 +104,7 @@ impl Inspection {
                     .zip(&file.has)
                     .for_each(|(has, &here)| *has |= here);
             }
+            self.problems.extend(files.differs);
             twins.extend(files.twins.map(|found| (name.clone(), found)));
             self.report(name, modality, parts, files.shift);
         }
@@ -122,6 +132,7 @@ impl Inspection {
     ) {
         for file in [&train, &test].into_iter().flatten() {
             self.problems.extend(file.problem.clone());
+            self.warnings.extend(file.warnings.iter().cloned());
         }
         if let (Some(train), Some(test)) = (&train, &test)
             && train.cols != test.cols
@@ -131,6 +142,14 @@ impl Inspection {
                 train.cols, test.cols
             ));
         }
+        let made = |file: &Option<Told>| file.as_ref().and_then(|file| file.provenance.clone());
+        if let (Some(here), Some(there)) = (made(&train), made(&test))
+            && let Some(told) = there.difference(&here)
+        {
+            self.problems.push(format!(
+                "encoder {name}: its test features were made otherwise than those of training: {told}"
+            ));
+        }
         self.warn_of(&name, train.as_ref());
         self.encoders.push(EncoderReport {
             name,
@@ -138,6 +157,7 @@ impl Inspection {
             width: train.as_ref().map(|file| file.cols),
             dtype: train.as_ref().map(|file| file.dtype.to_owned()),
             constant_columns: train.as_ref().and_then(|file| file.constant_columns),
+            provenance: made(&train),
             train: train.map(|file| file.report),
             test: test.map(|file| file.report),
             shift,
@@ -149,6 +169,15 @@ impl Inspection {
         if file.constant_columns == Some(file.cols) {
             self.warnings.push(format!(
                 "encoder {name}: every column is constant in the training split, so it carries no information"
+            ));
+        }
+        if let Some(first) = file.telling.first() {
+            let more = match file.telling.len() - 1 {
+                0 => String::new(),
+                more => format!(" (and {more} more)"),
+            };
+            self.warnings.push(format!(
+                "encoder {name}: column {first} alone tells the label of every training clip{more}: if it is the label, leave it out"
             ));
         }
         if let Some((count, [a, b])) = &file.across_folds {
@@ -211,12 +240,15 @@ struct Open {
     /// The folds of these rows, where clips have folds.
     folds: HashMap<u32, usize>,
     has: Vec<bool>,
+    /// The columns that tell the label of every clip.
+    telling: Vec<usize>,
     bytes: u64,
     problem: Option<String>,
+    warnings: Vec<String>,
 }
 
 impl Open {
-    fn read(path: &Path, clips: Option<&[Clip]>) -> Result<Open> {
+    fn read(path: &Path, clips: Option<&[Clip]>, table: &Path) -> Result<Open> {
         let features = Features::open(path)?;
         let wanted = clips.unwrap_or_default();
         let rows: Vec<Option<u32>> = wanted
@@ -231,14 +263,22 @@ impl Open {
             Some(_) => places.filter_map(|(at, row)| Some((at, (*row)?))).unzip(),
             None => (0..features.rows()).map(|row| (row, row as u32)).unzip(),
         };
+        let labelled: Vec<&Clip> = clips.iter().filter_map(|&clip| wanted.get(clip)).collect();
+        let telling = match labelled.len() == used.len() {
+            true => telling::columns(&features, &used, &labelled),
+            false => Vec::new(),
+        };
         let none = !wanted.is_empty() && used.is_empty();
+        let warnings = match none {
+            true => Vec::new(),
+            false => feature_warnings(&features, wanted, &rows, table),
+        };
         let problem = if none {
             Some(format!(
-                "{}: has none of the {} clips in the metadata: its filenames look like {:?}, those of the metadata like {:?}",
+                "{}: has none of the {} clips in the metadata: {}",
                 path.display(),
                 wanted.len(),
-                features.names()[0],
-                wanted[0].filename
+                unlike(&features.names()[0], &wanted[0].filename)
             ))
         } else {
             let checked = features.check_finite(used.iter().copied());
@@ -251,7 +291,9 @@ impl Open {
             used,
             folds,
             has: rows.iter().map(Option::is_some).collect(),
+            telling,
             problem,
+            warnings,
         })
     }
 
@@ -279,15 +321,30 @@ impl Open {
             norm_outliers: rows.outliers.len(),
             farthest_clip: rows.outliers.first().map(|&(row, _)| name(row)),
         };
+        let telling = self
+            .telling
+            .iter()
+            .map(|&column| column_name(&self, column));
         Told {
+            telling: telling.collect(),
             cols: self.features.cols(),
             dtype: self.features.type_name(),
             constant_columns,
             report,
             has: self.has,
             problem: self.problem,
+            warnings: self.warnings,
+            provenance: self.features.provenance().cloned(),
             across_folds,
         }
+    }
+}
+
+/// The number of a column, from 0, with its name if the file has names.
+fn column_name(open: &Open, column: usize) -> String {
+    match open.features.column_name(column) {
+        Some(name) => format!("{column} ({name})"),
+        None => column.to_string(),
     }
 }
 
@@ -304,6 +361,7 @@ fn look(train: Result<Open>, test: Option<Result<Open>>, actors: &Actors) -> Fil
                 parts: [Some(Err(error)), test.map(|test| test.map(told))],
                 shift: None,
                 twins: None,
+                differs: None,
             };
         }
     };
@@ -319,9 +377,11 @@ fn look(train: Result<Open>, test: Option<Result<Open>>, actors: &Actors) -> Fil
             columns.filter(|&column| stats.is_constant(column)).count()
         });
     let train_rows = Rows::look(&train.features, &train.used, stats.as_ref());
-    let (mut shift, mut twins) = (None, None);
+    let (mut shift, mut twins, mut differs) = (None, None, None);
     let test = test.map(|test| {
         let test = test?;
+        let reason = train.features.differing_column(&test.features);
+        differs = reason.map(|reason| format!("{}: {reason}", test.features.path().display()));
         let stats = stats
             .as_ref()
             .filter(|_| train.features.cols() == test.features.cols());
@@ -340,6 +400,7 @@ fn look(train: Result<Open>, test: Option<Result<Open>>, actors: &Actors) -> Fil
         parts: [Some(Ok(train.told(train_rows, constant))), test],
         shift,
         twins,
+        differs,
     }
 }
 

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::dataset::check_data_folder;
 use super::filename::clip_key;
 use super::label::Classes;
-use super::metadata::{Clip, Metadata, Reading, actors};
+use super::metadata::{Clip, Metadata, Reading, actors, of_neutral};
+use super::provenance::Provenance;
 use super::task::{Task, TaskKind};
 use crate::Result;
 use crate::config::{Monitor, Proportions};
@@ -18,6 +19,7 @@ mod encoders;
 mod labels;
 mod rows;
 mod shift;
+mod telling;
 
 pub use shift::Shift;
 
@@ -149,6 +151,9 @@ pub struct EncoderReport {
     pub test: Option<FileReport>,
     /// The shift between training and test split; `None` if it cannot be computed.
     pub shift: Option<Shift>,
+    /// How its features were made, if its training file says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
 }
 
 /// One feature file.
@@ -216,6 +221,10 @@ pub fn inspect(path: &Path, reading: &Reading<'_>) -> Inspection {
         found
             .warnings
             .extend(actors::warnings(&train.clips, &train.actors));
+        found.warnings.extend(train.warnings.iter().cloned());
+        found
+            .warnings
+            .extend(of_neutral(&train.classes, &train.clips));
         if !train.empty_classes.is_empty() {
             found.warnings.push(format!(
                 "no clip shows {}: the column is 0 throughout, so it is not a class (data.classes keeps it)",

@@ -1,5 +1,7 @@
 //! The two forms of labels in a metadata table.
 
+use super::hints;
+use super::hints::NORMALISE;
 use crate::Result;
 use crate::data::label::Classes;
 use crate::formats::csv::table::{CsvRow, CsvTable};
@@ -233,7 +235,11 @@ impl EmotionColumns {
             saliences[which] = number(text)
                 .filter(|percent| *percent > 0.0 && *percent < 100.0)
                 .ok_or_else(|| {
-                    let reason = format!("{text:?} is not a salience of a blend; expected a percentage, above 0 and below 100");
+                    let why = match cell(self.mix) {
+                        "" => format!("; the clip counts as a blend because emotion_2 is {:?}: leave that cell empty for a single emotion", cell(self.emotions[1])),
+                        _ => String::new(),
+                    };
+                    let reason = format!("{text:?} is not a salience of a blend; expected a percentage, above 0 and below 100{why}");
                     fault(SALIENCE_NAMES[which], reason)
                 })?;
         }
@@ -254,10 +260,6 @@ impl EmotionColumns {
 
 const EMOTION_NAMES: [&str; 2] = ["emotion_1", "emotion_2"];
 const SALIENCE_NAMES: [&str; 2] = ["emotion_1_salience", "emotion_2_salience"];
-
-/// What to do where the numbers of a row are no proportions.
-const NORMALISE: &str = "; if the cells are votes, percentages or 0/1 flags, data.normalise_labels=true divides \
-                         each row by its sum";
 
 /// Counts of votes, 0/1 flags or percentages, divided by their sum.
 fn counts_of(
@@ -311,12 +313,11 @@ fn proportions_of(
         let (name, cell) = (&table.columns()[column], row.cell(column));
         let share = number(cell).filter(|share| (0.0..=1.0 + PROPORTION_SLACK).contains(share));
         let (Some(class), Some(share)) = (classes.index(name), share) else {
-            let counts = number(cell).is_some_and(|count| count > 1.0);
             let reason = format!(
                 "{cell:?} is not a proportion; expected a number from 0 to 1 (every column other than \
                  {} is a class){}",
                 RESERVED.join(", "),
-                if counts { NORMALISE } else { "" }
+                hints::no_proportion(table, column, cell)
             );
             return Err(table.fault(Some(row.line), Some(name), reason));
         };
@@ -326,7 +327,8 @@ fn proportions_of(
     let off = (sum - 1.0).abs();
     if off.is_nan() || off > PROPORTION_SLACK {
         let reason = format!(
-            "the proportions of the classes sum to {sum}; expected 1 (within 1e-3){NORMALISE}"
+            "the proportions of the classes sum to {sum}; expected 1 (within 1e-3){NORMALISE}{}",
+            hints::suspect(table, columns)
         );
         return Err(table.fault(Some(row.line), None, reason));
     }

@@ -4,8 +4,10 @@ pub mod actors;
 mod classes;
 mod fold_table;
 mod folds;
+mod hints;
 mod labels;
 mod reading;
+mod table_warnings;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,12 +16,12 @@ use super::filename::clip_key;
 use super::label::{Blend, CHALLENGE_CLASSES, Classes};
 use crate::Result;
 use crate::formats::csv::table::{CsvRow, CsvTable};
-use crate::suggest::instead;
 use actors::{ActorFinder, ActorSource};
 pub use fold_table::write_with_folds;
 pub use folds::{NewFolds, by_clip};
 use labels::Form;
 pub use reading::Reading;
+pub use table_warnings::of_neutral;
 
 /// One clip of a metadata table.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +54,8 @@ pub struct Metadata {
     pub actors: ActorSource,
     /// Class columns that were left out, because no clip shows them.
     pub empty_classes: Vec<String>,
+    /// What to know of a training table, one line each.
+    pub warnings: Vec<String>,
 }
 
 impl Metadata {
@@ -103,8 +107,10 @@ impl Metadata {
             }
             (None, Form::Emotions(columns)) => order(labels::names(&table, columns)?, true),
         };
+        let mut warnings = Vec::from_iter(table_warnings::of_split(&table));
         if reading.classes.is_none() {
             classes::check_different(&table, &form, &classes)?;
+            warnings.extend(classes::warnings(&classes));
         }
         if classes.is_empty() {
             return Err(table.fault(
@@ -123,6 +129,7 @@ impl Metadata {
             classes,
             actors,
             empty_classes,
+            warnings,
         })
     }
 
@@ -157,6 +164,7 @@ impl Metadata {
             classes: classes.clone(),
             actors,
             empty_classes: Vec::new(),
+            warnings: Vec::new(),
         })
     }
 
@@ -175,6 +183,7 @@ impl Metadata {
             classes: classes.clone(),
             actors,
             empty_classes: Vec::new(),
+            warnings: Vec::new(),
         })
     }
 
@@ -207,16 +216,9 @@ fn clips(
     required: bool,
     reading: &Reading<'_>,
 ) -> Result<(Vec<Clip>, ActorSource)> {
-    let filename = table.column("filename").ok_or_else(|| {
-        table.fault(
-            Some(1),
-            None,
-            format!(
-                "has no column filename{}",
-                instead("filename", table.columns().iter().map(String::as_str))
-            ),
-        )
-    })?;
+    let filename = table
+        .column("filename")
+        .ok_or_else(|| table.fault(Some(1), None, hints::no_filename(table)))?;
     let fold = table.column("fold");
     let actors = ActorFinder {
         pattern: reading.actor_pattern.as_ref(),

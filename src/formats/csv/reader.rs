@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::table::{MAX_COLUMNS, MAX_LINE};
+use super::arff::{HeaderLine, header_line, is_relation};
+use super::table::{MAX_COLUMNS, MAX_LINE, SEPARATOR_LINE, is_separator_line};
 use crate::{Error, Result};
 
 /// Reader of a CSV file: cells are trimmed, blank lines skipped, LF and CRLF both accepted. A cell
@@ -24,11 +25,14 @@ pub(crate) struct CsvReader {
     ends: Vec<usize>,
     cells: usize,
     line: u64,
+    /// Whether `?` is a missing value.
+    arff: bool,
 }
 
 impl CsvReader {
     /// Opens a file and reads its header. The separator is whichever of `,`, `;` and tab the header
-    /// contains most often.
+    /// contains most often. A file that begins with `@relation` is ARFF, as openSMILE writes it, whatever it is
+    /// called.
     ///
     /// # Errors
     /// [`Error::Read`] if the file cannot be opened; [`Error::Csv`] if it is empty, or its header
@@ -52,12 +56,20 @@ impl CsvReader {
             ends: vec![0; MAX_COLUMNS],
             cells: 0,
             line: 0,
+            arff: false,
         };
         if !rows.read_line()? {
             return Err(rows.fault(None, None, "is empty; expected a header".into()));
         }
         if let Some(rest) = rows.bytes.strip_prefix(b"\xef\xbb\xbf") {
             rows.bytes = rest.to_vec();
+        }
+        if is_relation(&String::from_utf8_lossy(&rows.bytes)) {
+            rows.arff_header()?;
+            return Ok(rows);
+        }
+        if is_separator_line(&rows.bytes) {
+            return Err(rows.fault(Some(1), None, SEPARATOR_LINE.into()));
         }
         let count = |separator: u8| rows.bytes.iter().filter(|&&byte| byte == separator).count();
         let separators = [b',', b';', b'\t'];
@@ -75,6 +87,33 @@ impl CsvReader {
             .collect::<Result<_>>()?;
         rows.ends.truncate(rows.columns.len());
         Ok(rows)
+    }
+
+    /// Reads the header of an ARFF file, whose first line is the current one.
+    fn arff_header(&mut self) -> Result<()> {
+        self.arff = true;
+        while self.read_line()? {
+            let fault = |reason| Error::csv(&self.path, Some(self.line), None, reason);
+            let Ok(line) = std::str::from_utf8(&self.bytes) else {
+                return Err(fault("is not UTF-8; save the file as UTF-8".into()));
+            };
+            match header_line(line).map_err(fault)? {
+                HeaderLine::Attribute(_) if self.columns.len() >= MAX_COLUMNS => {
+                    return Err(fault(format!("is attribute number {}", MAX_COLUMNS + 1)));
+                }
+                HeaderLine::Attribute(name) => self.columns.push(name.to_owned()),
+                HeaderLine::Other => {}
+                HeaderLine::Data if self.columns.is_empty() => {
+                    return Err(fault("begins the data, but there is no @attribute".into()));
+                }
+                HeaderLine::Data => {
+                    self.ends.truncate(self.columns.len());
+                    self.parser = ReaderBuilder::new().quote(b'\'').build();
+                    return Ok(());
+                }
+            }
+        }
+        Err(self.fault(None, None, "has no @data; is the file truncated?".into()))
     }
 
     /// Names of the columns.
@@ -138,6 +177,7 @@ impl CsvReader {
         let number = match text {
             // NaN as written by C++ on Windows.
             "-nan(ind)" | "nan(ind)" | "-nan" => Some(f64::NAN),
+            "?" if self.arff => return Ok(None),
             _ => text.parse().ok(),
         };
         if number.is_none() {
@@ -244,6 +284,31 @@ mod tests {
                 ("[1, 2]", "x")
             );
             assert!(!rows.advance().unwrap());
+        }
+    }
+
+    #[test]
+    fn arff_is_read_like_a_table() {
+        let text = "@relation f\n\n@attribute name string\n@attribute 'a b' numeric\n\
+                    @attribute class {x, y}\n% data\n@DATA\n\n'c, 1',0.5,?\n'c2',?,x\n";
+        let (_folder, rows) = rows(text.as_bytes());
+        let mut rows = rows.unwrap();
+        assert_eq!(rows.columns(), ["name", "a b", "class"]);
+        assert!(rows.advance().unwrap());
+        assert_eq!((rows.cell(0).unwrap(), rows.line()), ("c, 1", 9));
+        assert_eq!(rows.number(1).unwrap(), Some(0.5));
+        assert!(rows.advance().unwrap());
+        assert_eq!(rows.number(1).unwrap(), None);
+        assert!(!rows.advance().unwrap());
+        for (text, expected) in [
+            ("@relation f\n@attribute a numeric\n", "no @data"),
+            ("@relation f\n@data\n1\n", "no @attribute"),
+            ("@relation f\n1,2\n", "line 2: \"1,2\" is not part"),
+            ("sep=;\na;b\n", "line 1: only tells Excel"),
+        ] {
+            let (_folder, rows) = self::rows(text.as_bytes());
+            let fault = rows.err().unwrap().to_string();
+            assert!(fault.contains(expected), "{fault}");
         }
     }
 

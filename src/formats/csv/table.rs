@@ -13,6 +13,9 @@ use crate::{Error, Result};
 const MAX_BYTES: u64 = 128 << 20;
 pub(crate) const MAX_LINE: usize = 1 << 20;
 pub(crate) const MAX_COLUMNS: usize = 10_000;
+/// Why a separator line is refused.
+pub(crate) const SEPARATOR_LINE: &str =
+    "only tells Excel which separator follows; delete this line";
 
 /// A table: named columns, rows of trimmed cells.
 #[derive(Debug)]
@@ -73,6 +76,9 @@ impl CsvTable {
             let reason = format!("has more than {MAX_LINE} bytes");
             return Err(fault(Some(line as u64 + 1), reason));
         }
+        if is_separator_line(text.split(|&byte| byte == b'\n').next().unwrap_or_default()) {
+            return Err(fault(Some(1), SEPARATOR_LINE.into()));
+        }
         let mut lines = LineNumbers::new(text);
         let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text);
         let header = reader.headers();
@@ -132,6 +138,13 @@ impl CsvTable {
     }
 }
 
+/// Whether a line is Excel's `sep=,`.
+pub(crate) fn is_separator_line(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let line = line.strip_prefix(b"\"").unwrap_or(line);
+    line.len() <= 6 && line.to_ascii_lowercase().starts_with(b"sep=")
+}
+
 fn check_columns(columns: &[String]) -> Result<(), String> {
     if columns.iter().all(String::is_empty) {
         return Err("is empty; expected a header such as filename,fold,mix,emotion_1,…".into());
@@ -146,7 +159,7 @@ fn check_columns(columns: &[String]) -> Result<(), String> {
         && only.contains([';', '\t'])
     {
         return Err(
-            "its cells seem to be separated by ';' or tabs; save the table with commas".into(),
+            "its cells seem to be separated by ';' or tabs; save the table with commas and decimal points, e.g. pandas.read_csv(file, sep=';', decimal=',').to_csv(file, index=False)".into(),
         );
     }
     let mut indices = HashMap::new();

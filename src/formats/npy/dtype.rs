@@ -19,13 +19,19 @@ pub enum Dtype {
     Unicode(usize),
     /// Text of at most this many bytes.
     Bytes(usize),
+    /// Pickled Python objects, of which only text can be read.
+    Object,
 }
 
+/// Why objects that are not text are refused.
+pub(crate) const OBJECTS: &str = "an array of Python objects, which are never unpickled; save it with a plain type, e.g. X.astype('float32'), \
+     np.array(names, dtype='U')";
+
 impl Dtype {
-    /// Bytes of one element.
+    /// Bytes of one element; of an object the least, as its size varies.
     pub fn size(self) -> usize {
         match self {
-            Dtype::Bool => 1,
+            Dtype::Bool | Dtype::Object => 1,
             Dtype::Int(size) | Dtype::Uint(size) | Dtype::Bytes(size) => size,
             Dtype::F16 => 2,
             Dtype::F32 => 4,
@@ -34,9 +40,9 @@ impl Dtype {
         }
     }
 
-    /// Whether the elements are numbers rather than text.
+    /// Whether the elements are numbers rather than text or objects.
     pub fn is_number(self) -> bool {
-        !matches!(self, Dtype::Unicode(_) | Dtype::Bytes(_))
+        !matches!(self, Dtype::Unicode(_) | Dtype::Bytes(_) | Dtype::Object)
     }
 }
 
@@ -50,15 +56,12 @@ pub(crate) fn parse_descr(descr: &str) -> Result<(Dtype, bool), String> {
     };
     let size = chars.as_str();
     match kind {
-        'O' => {
-            return Err(
-                "an array of Python objects, which only pickle can read and which is never \
-                 unpickled; save it with a plain type, e.g. X.astype('float32'), names.astype('U')"
-                    .into(),
-            );
-        }
+        'O' => return Ok((Dtype::Object, false)),
         'c' => return refuse(" is complex"),
         'm' | 'M' => return refuse(" is a time"),
+        'V' if size == "2" => {
+            return refuse(" is raw bytes, as of bfloat16 (save x.float().numpy())");
+        }
         'V' => return refuse(" is raw bytes"),
         _ => {}
     }

@@ -3,6 +3,7 @@
 pub mod dtype;
 pub mod header;
 mod order;
+mod pickled;
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -10,7 +11,7 @@ use std::path::Path;
 
 use half::f16;
 
-use self::dtype::Dtype;
+use self::dtype::{Dtype, OBJECTS};
 use self::header::{Header, fill};
 use self::order::to_c_order;
 use crate::kernels::pack::RowValues;
@@ -18,6 +19,9 @@ use crate::{Error, Result};
 
 /// Bytes decoded at a time.
 const CHUNK: usize = 1 << 18;
+
+/// Maximum number of names without any text: they take no bytes, so that no file is too small for them.
+const MAX_EMPTY_NAMES: usize = 1 << 20;
 
 /// Numbers in C order. Floats keep the precision of their file; bool and integers of up to 16 bits
 /// become `f32`, wider ones `f64` (exact up to 2⁵³).
@@ -103,6 +107,7 @@ pub fn read_numbers_into(
             elements(reader, header, buffer, $decode).map(Values::$kept)
         }};
     }
+    header.require_numbers()?;
     match header.dtype {
         Dtype::F16 => read!(F16, f16::from_le_bytes),
         Dtype::F32 => read!(F32, f32::from_le_bytes),
@@ -116,10 +121,7 @@ pub fn read_numbers_into(
         Dtype::Uint(2) => read!(F32, |x| f32::from(u16::from_le_bytes(x))),
         Dtype::Uint(4) => read!(F64, |x| f64::from(u32::from_le_bytes(x))),
         Dtype::Uint(_) => read!(F64, |x| u64::from_le_bytes(x) as f64),
-        Dtype::Unicode(_) | Dtype::Bytes(_) => Err(format!(
-            "contains text (type {}); expected numbers, e.g. f4",
-            header.descr
-        )),
+        Dtype::Unicode(_) | Dtype::Bytes(_) | Dtype::Object => Err(OBJECTS.into()),
     }
 }
 
@@ -151,10 +153,11 @@ fn elements<const N: usize, T: Copy + Default>(
     Ok(values)
 }
 
-/// Reads the text elements that follow a header; trailing NULs are padding, as in numpy.
+/// Reads the text elements that follow a header; trailing NULs are padding, as in numpy. Of Python
+/// objects only text, `None` and NaN are read; the last two become empty names.
 ///
 /// # Errors
-/// The reason, if the elements are numbers, end too early, or one of them is not valid Unicode (the
+/// The reason, if the elements are numbers or objects that are not text, end too early, or one of them is not valid Unicode (the
 /// message names its row).
 pub fn read_names(reader: &mut dyn Read, header: &Header) -> Result<Vec<String>, String> {
     if header.dtype.is_number() {
@@ -162,6 +165,12 @@ pub fn read_names(reader: &mut dyn Read, header: &Header) -> Result<Vec<String>,
             "contains numbers (type {}); expected names, e.g. np.array(names, dtype='U')",
             header.descr
         ));
+    }
+    if header.dtype == Dtype::Object {
+        return pickled::read(reader, header);
+    }
+    if header.dtype.size() == 0 && header.elements() > MAX_EMPTY_NAMES {
+        return Err(format!("{} names without text", header.elements()));
     }
     let mut bytes = vec![0; header.dtype.size()];
     let mut names = Vec::new();

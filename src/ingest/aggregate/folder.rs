@@ -1,8 +1,9 @@
 //! Frames saved with NumPy: a folder of `.npy` and `.npz` files, or one `.npz`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::frames::{FrameReader, FrameSource, as_frames, frames_shape};
 use crate::formats::npy;
@@ -44,7 +45,12 @@ pub fn stem(file: &str) -> Option<String> {
 pub struct FrameFolder {
     clips: Vec<String>,
     places: Vec<Place>,
+    /// Number of arrays `[1, F, T]` with as many rows as openSMILE's low-level descriptors have features.
+    like_opensmile: AtomicUsize,
 }
+
+/// Numbers of openSMILE's low-level descriptors: GeMAPS, eGeMAPSv02 and ComParE 2016.
+const OPENSMILE_FEATURES: [usize; 4] = [18, 23, 25, 65];
 
 #[derive(Debug)]
 enum Place {
@@ -53,7 +59,7 @@ enum Place {
         archive: PathBuf,
         array: String,
     },
-    /// An archive that cannot be opened.
+    /// An archive that cannot be opened, or an array that is not of one clip.
     Damaged {
         archive: PathBuf,
         reason: String,
@@ -61,6 +67,11 @@ enum Place {
 }
 
 impl FrameFolder {
+    /// Number of arrays read so far that may be openSMILE's `[channels, features, time]`.
+    pub fn like_opensmile(&self) -> usize {
+        self.like_opensmile.load(Ordering::Relaxed)
+    }
+
     /// Finds the frames. No values are read, but archives are opened to list their arrays; one that cannot
     /// be opened becomes a clip that is refused when it is read.
     ///
@@ -77,6 +88,7 @@ impl FrameFolder {
             seen: HashSet::new(),
             folders: 0,
             others: 0,
+            extensions: BTreeMap::new(),
         };
         if path.is_dir() {
             search.folder(path, "")?;
@@ -102,8 +114,43 @@ impl FrameFolder {
         let mut clips = search.clips;
         clips.sort_by(|a, b| a.0.cmp(&b.0));
         let (clips, places) = clips.into_iter().unzip();
-        Ok(FrameFolder { clips, places })
+        Ok(FrameFolder {
+            clips,
+            places,
+            like_opensmile: AtomicUsize::new(0),
+        })
     }
+}
+
+impl FrameFolder {
+    /// As [`frames_shape`]; counts what openSMILE may have written.
+    fn shape(&self, shape: &[usize]) -> Result<[usize; 2], String> {
+        let found = frames_shape(shape)?;
+        if shape.len() == 3 && shape[0] == 1 && OPENSMILE_FEATURES.contains(&shape[1]) {
+            self.like_opensmile.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(found)
+    }
+}
+
+/// How files of another kind become frames.
+fn conversion(extension: &str) -> Option<&'static str> {
+    Some(match extension {
+        "csv" => {
+            ".csv: vectors reads one vector per clip and openface face analyses; save other frames as .npy, [T, d], e.g. np.save('clip.npy', pandas.read_csv('clip.csv').drop(columns=['frame']).to_numpy())"
+        }
+        "pt" | "pth" => ".pt: np.save('clip.npy', torch.load('clip.pt').cpu().numpy())",
+        "mat" => ".mat: np.save('clip.npy', scipy.io.loadmat('clip.mat')['features'])",
+        "h5" | "hdf5" | "csd" => ".h5: np.save('clip.npy', h5py.File('clip.h5')['features'][()])",
+        "gz" => ".gz: unpack the files",
+        "pkl" | "pickle" => ".pkl: pickles are never read; save arrays with np.save",
+        _ => return None,
+    })
+}
+
+/// Whether a file beside an array says that several clips are in it, one after another.
+fn has_lengths(array: &Path) -> bool {
+    array.with_extension("lengths").is_file()
 }
 
 fn is_archive(file: &str) -> bool {
@@ -122,6 +169,8 @@ struct Search<'a> {
     folders: usize,
     /// Number of files that are not frames.
     others: usize,
+    /// Their extensions in lower case, with their numbers.
+    extensions: BTreeMap<String, usize>,
 }
 
 impl Search<'_> {
@@ -167,14 +216,28 @@ impl Search<'_> {
             // The extension decides how to read a file, whatever its clip is named.
             let clip = stem(name).and_then(|_| (self.selection.clip)(name));
             match clip {
-                None => self.others += 1,
+                None => {
+                    self.others += 1;
+                    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+                    *self
+                        .extensions
+                        .entry(extension.to_ascii_lowercase())
+                        .or_default() += 1;
+                }
                 Some(_) if self.is_output(&entry) => {}
                 Some(clip) if is_archive(name) => {
                     self.archive(entry.clone(), Some(clip), prefix);
                 }
                 Some(clip) => {
                     let name = format!("{prefix}{clip}");
-                    self.clips.push((name, Place::Npy(entry.clone())));
+                    let place = match has_lengths(&entry) {
+                        false => Place::Npy(entry.clone()),
+                        true => Place::Damaged {
+                            archive: entry.clone(),
+                            reason: "the .lengths file beside it says that it holds several clips, one after another; save one array per clip".into(),
+                        },
+                    };
+                    self.clips.push((name, place));
                 }
             }
         }
@@ -223,7 +286,14 @@ impl Search<'_> {
         let mut found = Vec::new();
         if self.others > 0 {
             let s = if self.others == 1 { "" } else { "s" };
-            found.push(format!("{} other file{s}", self.others));
+            let most = self.extensions.iter().max_by_key(|(_, count)| **count);
+            let conversion = most.and_then(|(extension, _)| conversion(extension));
+            let conversion = conversion.map(|how| format!(" ({how})"));
+            found.push(format!(
+                "{} other file{s}{}",
+                self.others,
+                conversion.unwrap_or_default()
+            ));
         }
         if self.folders > 0 {
             let folders = self.folders;
@@ -278,7 +348,8 @@ impl FrameReader for Reader<'_> {
             Place::Npy(path) => {
                 let memory = std::mem::take(&mut self.values);
                 let read = npy::with_file(path, |reader, header| {
-                    let [_, cols] = frames_shape(&header.shape)?;
+                    header.require_numbers()?;
+                    let [_, cols] = self.folder.shape(&header.shape)?;
                     let values = npy::read_numbers_into(reader, &header, memory)?;
                     Ok((values, cols))
                 });
@@ -294,7 +365,9 @@ impl FrameReader for Reader<'_> {
                 let Some(npz) = &mut self.open else {
                     return Err("cannot be opened".into());
                 };
-                let [_, cols] = frames_shape(&npz.header(array).map_err(reason)?.shape)?;
+                let header = npz.header(array).map_err(reason)?;
+                header.require_numbers()?;
+                let [_, cols] = self.folder.shape(&header.shape)?;
                 let memory = std::mem::take(&mut self.values);
                 self.values = npz.numbers_into(array, memory).map_err(reason)?.values;
                 cols

@@ -24,15 +24,48 @@ pub trait FrameReader {
     fn read(&mut self, clip: usize) -> Result<RowSource<'_>, String>;
 }
 
+/// Numbers of facial and body landmarks of common detectors.
+const LANDMARKS: [usize; 11] = [5, 21, 33, 49, 51, 66, 68, 98, 106, 468, 478];
+
 /// `[T, d]` of an array of frames. An additional axis of length 1 is accepted: models return
-/// `(1, T, d)` or `(T, 1, d)` for a batch of one.
+/// `(1, T, d)` or `(T, 1, d)` for a batch of one. `(1, T, 1)` is refused: openSMILE's call gives
+/// `(channels, features, time)`; so is `(1, 68, 2)` and its kin, one frame of landmarks.
 ///
 /// # Errors
 /// The reason, for any other shape, and if there are no frames or columns.
 pub fn frames_shape(shape: &[usize]) -> Result<[usize; 2], String> {
-    let (&[frames, cols] | &[1, frames, cols] | &[frames, 1, cols]) = shape else {
+    if let &[1, values, 1] = shape
+        && values > 1
+    {
         return Err(format!(
-            "has shape {shape:?}; expected frames [T, d], or [1, T, d] or [T, 1, d]"
+            "has shape {shape:?}: either {values} frames of one value, or openSMILE's [channels, features, time]; save it as [T, d], e.g. np.save(file, x[0].T) for openSMILE's"
+        ));
+    }
+    if let &[1, points, axes @ (2 | 3)] = shape
+        && LANDMARKS.contains(&points)
+    {
+        return Err(format!(
+            "has shape {shape:?}: one frame of {points} landmarks, or {points} frames; save it as [T, d], for landmarks np.save(file, x.reshape(len(x), {}))",
+            points * axes
+        ));
+    }
+    let (&[frames, cols] | &[1, frames, cols] | &[frames, 1, cols]) = shape else {
+        let remedy = match *shape {
+            [_] => "; for one vector per clip use vectors".to_owned(),
+            [_, a, b @ (2 | 3)] => format!(
+                "; for {a} points in each frame save x.reshape(len(x), {})",
+                a * b
+            ),
+            [layers @ (13 | 25 | 33 | 49), _, _] => {
+                format!("; for the hidden states of all {layers} layers save one of them, x[k]")
+            }
+            [_, _, _] => {
+                "; save one row of values for each frame, e.g. x.reshape(len(x), -1)".to_owned()
+            }
+            _ => String::new(),
+        };
+        return Err(format!(
+            "has shape {shape:?}; expected frames [T, d], or [1, T, d] or [T, 1, d]{remedy}"
         ));
     };
     if frames == 0 {
@@ -61,6 +94,22 @@ pub(super) fn non_finite(frames: RowSource<'_>) -> Option<String> {
     Some(format!(
         "frame {frame}, column {column} (both from 0) is {kind}; fix the frames or leave them out"
     ))
+}
+
+/// Number of frames at the end that contain only zeros.
+pub(super) fn trailing_zeros(frames: RowSource<'_>) -> usize {
+    use crate::kernels::pack::RowValues;
+    fn count<T: Copy + Into<f64>>(values: &[T], cols: usize) -> usize {
+        let frames = values.rchunks_exact(cols);
+        frames
+            .take_while(|frame| frame.iter().all(|&x| x.into() == 0.0))
+            .count()
+    }
+    match frames.values {
+        RowValues::F16(values) => count(values, frames.cols),
+        RowValues::F32(values) => count(values, frames.cols),
+        RowValues::F64(values) => count(values, frames.cols),
+    }
 }
 
 /// Views values as frames.

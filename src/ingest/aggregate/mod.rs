@@ -90,13 +90,28 @@ pub struct AggregationOutcome {
     pub clips: usize,
     /// Number of frames of the usable clips.
     pub frames: u64,
+    /// Frames of zeros in usable clips.
+    pub zeros: ZeroFrames,
+}
+
+/// Frames of zeros: what tools write for a clip without a face or voice, or to give all clips one length.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ZeroFrames {
+    /// Indices of the clips with nothing else.
+    pub empty: Vec<usize>,
+    /// Indices of the clips that end in several of them.
+    pub padded: Vec<usize>,
+    /// Number of frames of zeros at the ends of those.
+    pub padding: usize,
+    /// Number of all frames of those.
+    pub padded_frames: usize,
 }
 
 /// Reads the targets' clips and writes the files, each atomically. `progress` is called for each clip,
 /// from any thread.
 ///
 /// # Errors
-/// [`Error::Data`] if two clips of a target are the same, or none is usable; [`Error::Read`] or
+/// [`Error::Data`] if two clips of a target are the same, none is usable, or time is the second axis; [`Error::Read`] or
 /// [`Error::Npz`] if a file to append to is damaged or contains something else;
 /// [`Error::Write`]. Clips that cannot be read are not an error: see [`AggregationOutcome::bad`].
 pub fn aggregate(
@@ -136,6 +151,9 @@ pub fn aggregate(
     let half = options.precision == Some(Precision::F16) || existing.iter().flatten().any(half);
     let mut spool = Spool::new(folder, &options.aggregation, half)?;
     spool.fill(source, &todo, progress)?;
+    if widths.is_empty() {
+        spool.refuse_transposed()?;
+    }
     spool.require_frame_size(widths.first().copied(), source.clips().len());
     let bad = bad_clips(source, &spool);
     let mut outcome = AggregationOutcome {
@@ -143,6 +161,7 @@ pub fn aggregate(
         bad: bad.into_iter().map(|(_, clip)| clip).collect(),
         clips: todo.len(),
         frames: spool.frames(),
+        zeros: spool.zeros(),
     };
     if !outcome.bad.is_empty() && !options.skip_bad {
         return Ok(outcome);

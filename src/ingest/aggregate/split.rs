@@ -1,11 +1,13 @@
 //! Assignment of clips to the training and test splits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::OutputFile;
 use crate::data::filename::clip_key;
+use crate::data::near_names::NearNames;
 use crate::formats::csv::table::CsvTable;
+use crate::suggest::meant;
 use crate::{Error, Result};
 
 /// The splits of a data folder, as in the names of their folders and tables.
@@ -33,6 +35,8 @@ pub struct Divided {
     pub unlisted: usize,
     /// Number of listed clips that are not among the clips.
     pub absent: usize,
+    /// Unlisted clips with names similar to those of absent ones.
+    pub near: Option<NearNames>,
 }
 
 impl SplitOfClip {
@@ -71,7 +75,9 @@ impl SplitOfClip {
             } else {
                 ""
             };
-            let reason = format!("has no column {name}; expected filename and split{advice}");
+            let meant = meant(name, table.columns().iter().map(String::as_str));
+            let reason =
+                format!("has no column {name}; expected filename and split{advice}{meant}");
             let found = table.column(name);
             found.ok_or_else(|| table.fault(Some(1), None, reason))
         };
@@ -114,21 +120,25 @@ impl SplitOfClip {
             path: split_path(path, part),
             clips: Vec::new(),
         });
-        let (mut unlisted, mut listed) = (0, HashSet::new());
+        let (mut unlisted, mut listed) = (Vec::new(), HashSet::new());
         for (number, clip) in clips.iter().enumerate() {
             match self.splits.get_key_value(clip_key(clip)) {
                 Some((key, part)) => {
                     targets[*part].clips.push(number);
                     listed.insert(key);
                 }
-                None => unlisted += 1,
+                None => unlisted.push(clip.as_str()),
             }
         }
         let targets = targets.into_iter();
+        let names = self.splits.keys().filter(|key| !listed.contains(key));
+        // In order, so that the pair that is named does not depend on hashes.
+        let absent: BTreeSet<&str> = names.map(String::as_str).collect();
         Divided {
             targets: targets.filter(|target| !target.clips.is_empty()).collect(),
-            unlisted,
             absent: self.splits.len() - listed.len(),
+            near: NearNames::find(unlisted.iter().copied(), absent),
+            unlisted: unlisted.len(),
         }
     }
 }

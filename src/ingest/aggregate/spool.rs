@@ -1,6 +1,6 @@
 //! Aggregated rows in a temporary file, until it is known which of them are needed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,14 @@ use std::sync::{Mutex, PoisonError};
 use half::f16;
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
-use super::frames::{FrameReader, FrameSource, non_finite};
+use super::ZeroFrames;
+use super::frames::{FrameReader, FrameSource, non_finite, trailing_zeros};
 use crate::kernels::aggregate::{Aggregation, Scratch};
 use crate::kernels::pack::RowValues;
 use crate::{Error, Result};
+
+/// Number of frames of zeros at the end of a clip from which they count as padding.
+const PADDING: usize = 2;
 
 /// Rows of clips. Their order in the file depends on the threads, but no output does.
 pub(super) struct Spool<'a> {
@@ -33,6 +37,16 @@ struct Row {
     frames: usize,
     /// Columns d of a frame.
     cols: usize,
+    /// Number of frames of zeros at the end.
+    zeros: usize,
+}
+
+/// A clip's `[T, d]`, and the number of frames of zeros at its end.
+#[derive(Clone, Copy)]
+struct Aggregated {
+    frames: usize,
+    cols: usize,
+    zeros: usize,
 }
 
 /// State shared by the threads.
@@ -110,6 +124,51 @@ impl<'a> Spool<'a> {
         let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.rows = shared.rows;
         shared.failed.map_or(Ok(()), |error| Err(failed(error)))
+    }
+
+    /// Refuses clips that all have as many frames but differ in columns: time is probably the second axis.
+    ///
+    /// # Errors
+    /// [`Error::Data`].
+    pub(super) fn refuse_transposed(&self) -> Result<()> {
+        let good: Vec<&Row> = self.rows.values().flatten().collect();
+        let widths: BTreeSet<usize> = good.iter().map(|row| row.cols).collect();
+        let frames = good.first().map_or(0, |row| row.frames);
+        let same = frames > 1 && good.iter().all(|row| row.frames == frames);
+        match (widths.first(), widths.last()) {
+            (Some(least), Some(most)) if same && widths.len() >= 3.min(good.len()).max(2) => {
+                Err(Error::Data(format!(
+                    "all {} clips have {frames} frames, but from {least} to {most} columns: the arrays are probably [features, time]; save each as [time, features], e.g. np.save(file, frames.T)",
+                    good.len()
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Clips with only zeros, and clips that end in at least [`PADDING`] frames of zeros. A single column
+    /// is no sign of either.
+    pub(super) fn zeros(&self) -> ZeroFrames {
+        let mut rows: Vec<(usize, Row)> = self
+            .rows
+            .iter()
+            .filter_map(|(&clip, row)| {
+                let row = row.as_ref().ok().filter(|row| row.cols > 1)?;
+                Some((clip, *row))
+            })
+            .collect();
+        rows.sort_unstable_by_key(|&(clip, _)| clip);
+        let mut found = ZeroFrames::default();
+        for (clip, row) in rows {
+            if row.zeros == row.frames {
+                found.empty.push(clip);
+            } else if row.zeros >= PADDING {
+                found.padded.push(clip);
+                found.padding += row.zeros;
+                found.padded_frames += row.frames;
+            }
+        }
+        found
     }
 
     /// Rejects rows whose frames do not have `required` columns, or by default as many as most clips
@@ -193,11 +252,12 @@ impl<'a> Spool<'a> {
 }
 
 impl Shared {
-    fn add(&mut self, clip: usize, aggregated: Result<[usize; 2], String>, bytes: &[u8]) {
-        let row = aggregated.map(|[frames, cols]| Row {
+    fn add(&mut self, clip: usize, aggregated: Result<Aggregated, String>, bytes: &[u8]) {
+        let row = aggregated.map(|of| Row {
             offset: self.end,
-            frames,
-            cols,
+            frames: of.frames,
+            cols: of.cols,
+            zeros: of.zeros,
         });
         if row.is_ok() {
             match self.file.write_all(bytes) {
@@ -220,8 +280,8 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Writes a clip's row to `bytes`; returns its `[T, d]`.
-    fn aggregate(&mut self, clip: usize) -> Result<[usize; 2], String> {
+    /// Writes a clip's row to `bytes`.
+    fn aggregate(&mut self, clip: usize) -> Result<Aggregated, String> {
         let frames = self.reader.read(clip)?;
         self.row
             .resize(self.aggregation.output_len(frames.cols), 0.0);
@@ -268,6 +328,10 @@ impl Worker<'_> {
             RowValues::F32(values) => values.len(),
             RowValues::F64(values) => values.len(),
         };
-        Ok([values / frames.cols, frames.cols])
+        Ok(Aggregated {
+            frames: values / frames.cols,
+            cols: frames.cols,
+            zeros: trailing_zeros(frames),
+        })
     }
 }

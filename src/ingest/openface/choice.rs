@@ -1,4 +1,5 @@
-//! The face that is read where a clip shows several people: the first of two passes over a file.
+//! What the first of two passes over a file finds: the face that is read where a clip shows several
+//! people, and columns without any value.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -17,6 +18,52 @@ struct Tally {
     confidence: f64,
 }
 
+/// The clips that a file has rows of.
+#[derive(Default)]
+struct Sources {
+    /// The first frame of each, in order of appearance by its number.
+    frames: HashMap<String, (usize, String)>,
+    /// Whether one of them has several frames: a clip, not a picture of a clip.
+    clips: bool,
+}
+
+impl Sources {
+    fn add(&mut self, rows: &CsvReader, layout: &Layout) -> Result<()> {
+        let Some(source) = layout.source(rows)? else {
+            return Ok(());
+        };
+        let (_, frame) = layout.frame(rows)?;
+        match self.frames.get(source) {
+            Some((_, first)) => self.clips |= first != frame,
+            None => {
+                let place = (self.frames.len(), frame.to_owned());
+                self.frames.insert(source.to_owned(), place);
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses several clips in one file, whose frames would become one row.
+    fn check(self, rows: &CsvReader) -> Result<()> {
+        if !self.clips || self.frames.len() < 2 {
+            return Ok(());
+        }
+        let count = self.frames.len();
+        let mut names: Vec<(usize, String)> = self
+            .frames
+            .into_iter()
+            .map(|(name, (place, _))| (place, name))
+            .collect();
+        names.sort_unstable();
+        let shown: Vec<String> = names.into_iter().take(2).map(|(_, name)| name).collect();
+        let reason = format!(
+            "has rows of {count} clips, such as {}; write one file per clip",
+            shown.join(" and ")
+        );
+        Err(rows.fault(None, None, reason))
+    }
+}
+
 /// Which rows of a clip are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FaceChoice {
@@ -24,6 +71,8 @@ pub(super) struct FaceChoice {
     face: Option<String>,
     /// Good frames of the face that came second, if that is at least half of the chosen one's.
     pub rival: usize,
+    /// Fields that are empty in every good frame.
+    pub empty: Vec<usize>,
 }
 
 impl FaceChoice {
@@ -33,16 +82,17 @@ impl FaceChoice {
     /// # Errors
     /// [`crate::Error::Read`] and [`crate::Error::Csv`] as for the frames themselves.
     pub fn of(path: &Path, layout: &Layout, is_good: &dyn Fn(Detection) -> bool) -> Result<Self> {
-        if !layout.tells_faces_apart() {
-            return Ok(Self::default());
-        }
+        let mut empty = layout.fields();
         let mut rows = CsvReader::open(path)?;
         let mut faces: HashMap<String, Tally> = HashMap::new();
+        let mut sources = Sources::default();
         while rows.advance()? {
+            sources.add(&rows, layout)?;
             let detection = layout.detection(&rows)?;
             if !is_good(detection) {
                 continue;
             }
+            layout.keep_empty(&rows, &mut empty)?;
             let face = layout.face(&rows)?.unwrap_or_default();
             let order = faces.len();
             let tally = match faces.get_mut(face) {
@@ -55,14 +105,19 @@ impl FaceChoice {
             tally.good += 1;
             tally.confidence += detection.confidence;
         }
+        sources.check(&rows)?;
         let mut faces: Vec<(String, Tally)> = faces.into_iter().collect();
         faces.sort_by(|(_, a), (_, b)| {
             let by_confidence = b.confidence.total_cmp(&a.confidence);
             let by_frames = Reverse(a.good).cmp(&Reverse(b.good));
             by_frames.then(by_confidence).then(a.order.cmp(&b.order))
         });
+        if faces.is_empty() {
+            empty.clear();
+        }
         Ok(match &faces[..] {
             [(face, first), (_, second), ..] => Self {
+                empty,
                 face: Some(face.clone()),
                 rival: if 2 * second.good >= first.good {
                     second.good
@@ -70,7 +125,10 @@ impl FaceChoice {
                     0
                 },
             },
-            _ => Self::default(),
+            _ => Self {
+                empty,
+                ..Self::default()
+            },
         })
     }
 

@@ -53,6 +53,9 @@ pub struct ClipReport {
     pub tool: Option<Tool>,
     /// Its frames, if readable.
     pub frames: Option<Counts>,
+    /// Selected columns that are empty in every frame with a face.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub empty_columns: Vec<String>,
     /// Whether it has a row.
     #[serde(flatten)]
     pub outcome: ClipOutcome,
@@ -113,6 +116,7 @@ pub fn aggregate_folder(
             file: path,
             tool: None,
             frames: None,
+            empty_columns: Vec::new(),
             outcome: ClipOutcome::Missing,
         };
         match read {
@@ -120,6 +124,7 @@ pub fn aggregate_folder(
             Ok(Clip { face, row }) => {
                 report.tool = Some(face.tool);
                 report.frames = Some(face.counts);
+                report.empty_columns.clone_from(&face.empty_columns);
                 if !row.is_empty() {
                     report.outcome = match difference(&found.columns, tool, &face) {
                         None => {
@@ -193,7 +198,11 @@ fn difference(columns: &[String], tool: Tool, face: &FaceFrames) -> Option<Strin
     }
     let lacks = |all: &[String], name: &&String| !all.contains(name);
     let reason = if let Some(name) = columns.iter().find(|name| lacks(&face.columns, name)) {
-        format!("lacks the column {name}, which most clips have")
+        let lacks = match face.empty_columns.contains(name) {
+            true => "has no value in the column",
+            false => "lacks the column",
+        };
+        format!("{lacks} {name}, which most clips have")
     } else if let Some(name) = face.columns.iter().find(|name| lacks(columns, name)) {
         format!("has a column {name}, which most clips lack")
     } else {

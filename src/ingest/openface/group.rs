@@ -218,6 +218,22 @@ impl FromStr for ColumnSelection {
 }
 
 impl ColumnSelection {
+    /// The paper's groups of which a file has no column, where files may lack some.
+    pub fn absent(&self, columns: &[String]) -> Vec<Group> {
+        let of = |group: Group| {
+            let is_one = |name: &String| match group {
+                // OpenFace 3's list, with a number for each.
+                Group::Au if name.starts_with("action_units_") => true,
+                _ => Group::of(name) == Some(group),
+            };
+            !columns.iter().any(is_one)
+        };
+        match self {
+            ColumnSelection::Paper => DEFAULT.into_iter().filter(|&group| of(group)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The groups to look for.
     pub(super) fn groups(&self) -> &[Group] {
         match self {

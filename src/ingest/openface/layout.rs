@@ -31,6 +31,8 @@ pub(super) struct Layout {
     input: Option<usize>,
     /// Which face a row is of.
     face: Option<usize>,
+    /// The clip or picture that a row is of.
+    source: Option<usize>,
     /// Whether a face was detected.
     found: Option<usize>,
     confidence: Option<usize>,
@@ -104,6 +106,13 @@ impl Layout {
                 return missing(format!("column {name} appears twice; keep one"));
             }
         }
+        let source = match tool {
+            Tool::OpenFace3 => column("video_path"),
+            Tool::PyFeat => column("input"),
+            Tool::OpenFace2 => ["filename", "file", "video", "input"]
+                .into_iter()
+                .find_map(column),
+        };
         let (face, input) = match tool {
             Tool::OpenFace2 | Tool::OpenFace3 => (column("face_id"), None),
             Tool::PyFeat => (column("Identity"), column("input")),
@@ -113,6 +122,7 @@ impl Layout {
             frame,
             input,
             face,
+            source,
             found,
             confidence,
             fields,
@@ -122,11 +132,6 @@ impl Layout {
     /// Whether frames have a confidence.
     pub fn has_confidence(&self) -> bool {
         self.confidence.is_some()
-    }
-
-    /// Whether the file tells faces apart.
-    pub fn tells_faces_apart(&self) -> bool {
-        self.face.is_some()
     }
 
     /// The input and the frame of a row; both are empty if all rows are of one image.
@@ -144,6 +149,14 @@ impl Layout {
     /// As [`Layout::frame`].
     pub fn face<'a>(&self, rows: &'a CsvReader) -> Result<Option<&'a str>> {
         self.face.map(|column| rows.cell(column)).transpose()
+    }
+
+    /// The clip or picture that a row is of; `None` if the file does not tell.
+    ///
+    /// # Errors
+    /// As [`Layout::frame`].
+    pub fn source<'a>(&self, rows: &'a CsvReader) -> Result<Option<&'a str>> {
+        self.source.map(|column| rows.cell(column)).transpose()
     }
 
     /// Whether a row has a face, and with which confidence.
@@ -172,7 +185,16 @@ impl Layout {
                 confidence,
             });
         }
-        let number = |column: Option<usize>| column.map(|column| rows.number(column)).transpose();
+        let number = |column: Option<usize>| {
+            column
+                .map(|column| match rows.cell(column)? {
+                    // pandas' form of 1 and 0.
+                    word if word.eq_ignore_ascii_case("true") => Ok(Some(1.0)),
+                    word if word.eq_ignore_ascii_case("false") => Ok(Some(0.0)),
+                    _ => rows.number(column),
+                })
+                .transpose()
+        };
         let found = match (self.tool, number(self.found)?) {
             (_, None) => true,
             (Tool::PyFeat, Some(score)) => score.is_some_and(|score| !score.is_nan()),
@@ -187,18 +209,73 @@ impl Layout {
         Ok(Detection { found, confidence })
     }
 
-    /// Appends the values of a row; if a cell is empty, appends nothing and returns false.
+    /// Whether the cell of a field in the current row says nothing: empty, or NaN as text.
+    ///
+    /// # Errors
+    /// As [`Layout::frame`].
+    fn is_empty(&self, rows: &CsvReader, field: usize) -> Result<bool> {
+        let cell = rows.cell(self.fields[field].0)?;
+        Ok(cell.is_empty() || cell.eq_ignore_ascii_case("nan"))
+    }
+
+    /// Keeps those of some fields that are empty in the current row.
+    ///
+    /// # Errors
+    /// As [`Layout::frame`].
+    pub fn keep_empty(&self, rows: &CsvReader, fields: &mut Vec<usize>) -> Result<()> {
+        let mut kept = Vec::new();
+        for &field in fields.iter() {
+            if self.is_empty(rows, field)? {
+                kept.push(field);
+            }
+        }
+        *fields = kept;
+        Ok(())
+    }
+
+    /// All fields.
+    pub fn fields(&self) -> Vec<usize> {
+        (0..self.fields.len()).collect()
+    }
+
+    /// Leaves fields out, and returns the names of their columns.
+    ///
+    /// # Errors
+    /// [`crate::Error::Csv`] if none would remain.
+    pub fn leave_out(&mut self, fields: &[usize], rows: &CsvReader) -> Result<Vec<String>> {
+        let names = fields
+            .iter()
+            .map(|&field| rows.columns()[self.fields[field].0].clone());
+        let names: Vec<String> = names.collect();
+        if let (Some(first), Some(last)) = (names.first(), names.last())
+            && names.len() == self.fields.len()
+        {
+            let which = match names.len() {
+                1 => format!("column {first} is"),
+                _ => format!("columns {first} to {last} are"),
+            };
+            let reason = format!("{which} empty in every frame with a face; choose other groups");
+            return Err(rows.fault(None, None, reason));
+        }
+        let mut field = 0;
+        self.fields.retain(|_| {
+            field += 1;
+            !fields.contains(&(field - 1))
+        });
+        Ok(names)
+    }
+
+    /// Appends the values of a row.
     ///
     /// # Errors
     /// [`crate::Error::Csv`] for cells that are not finite numbers.
-    pub fn values(&self, rows: &CsvReader, out: &mut Vec<f64>) -> Result<bool> {
-        let before = out.len();
+    pub fn values(&self, rows: &CsvReader, out: &mut Vec<f64>) -> Result<()> {
         for &(column, form) in &self.fields {
             let start = out.len();
             match form {
                 _ if rows.cell(column)?.is_empty() => {
-                    out.truncate(before);
-                    return Ok(false);
+                    let reason = "is empty in a frame with a face; fix the row, or choose groups without this column";
+                    return Err(rows.cell_fault(column, reason.into()));
                 }
                 Form::Number => out.extend(rows.number(column)?),
                 Form::List => self.list(rows, column, out)?,
@@ -223,7 +300,7 @@ impl Layout {
                 return Err(rows.cell_fault(column, reason));
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Names of the values of a row; lists are as long as in the current row.

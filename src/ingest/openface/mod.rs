@@ -13,8 +13,9 @@
 //! if they have the same `frame` (and py-feat's `input`), wherever they are in the file.
 //!
 //! # Empty cells
-//! For OpenFace 3 and py-feat, which leave the cells of a lost face empty, a frame that lacks a
-//! selected value counts as one without a face.
+//! In a frame with a face every selected cell must hold a number, whichever program wrote it; an empty one
+//! is an error like NaN. Columns that are empty or NaN in every frame with a face (py-feat's `Identity_1` …
+//! without its identity model) are left out and listed; if nothing else was selected, that is an error.
 //!
 //! # Interpolation
 //! [`FaceOptions::interpolate`] is the rule of the challenge's own script (BlEmoRe, `openface2npy.py`),
@@ -90,6 +91,8 @@ pub struct FaceFrames {
     pub tool: Tool,
     /// Names of the columns, in order.
     pub columns: Vec<String>,
+    /// Selected columns that are left out because they are empty in every frame with a face.
+    pub empty_columns: Vec<String>,
     /// Values `(kept, columns)`, row-major, as in the file.
     pub values: Vec<f64>,
     /// Frames by outcome.

@@ -23,17 +23,17 @@ struct Frame {
 }
 
 /// Reads the output of a face-analysis program for one clip, in memory bounded by one line, the kept values
-/// and the numbers of the frames. The file is read twice if it tells faces apart.
+/// and the numbers of the frames. The file is read twice.
 ///
 /// A clip without any good frame gives no values and is not an error: the encoder is missing for it.
 ///
 /// # Errors
 /// [`crate::Error::Read`] if the file cannot be opened; [`crate::Error::Csv`] with line and column
-/// if it is not from a known program, lacks selected columns, is malformed, or contains a non-finite
-/// value in a kept frame.
+/// if it is not from a known program, lacks selected columns, is malformed, or contains an empty
+/// cell or a non-finite value in a kept frame, or only empty cells in all selected columns.
 pub fn read(path: &Path, options: &FaceOptions) -> Result<FaceFrames> {
     let mut rows = CsvReader::open(path)?;
-    let layout = Layout::of(&rows, &options.selection)?;
+    let mut layout = Layout::of(&rows, &options.selection)?;
     if (options.min_confidence.is_some() || options.interpolate) && !layout.has_confidence() {
         let reason = "has no column confidence to select frames by".into();
         return Err(rows.fault(Some(1), None, reason));
@@ -42,6 +42,7 @@ pub fn read(path: &Path, options: &FaceOptions) -> Result<FaceFrames> {
     let is_good = |detection: Detection| detection.found && clip.is_sure(detection);
     let choice = FaceChoice::of(path, &layout, &is_good)?;
     clip.counts.rival_face = choice.rival;
+    let empty_columns = layout.leave_out(&choice.empty, &rows)?;
     while rows.advance()? {
         let other = choice.is_other(layout.face(&rows)?);
         clip.row(&rows, &layout, other)?;
@@ -62,6 +63,7 @@ pub fn read(path: &Path, options: &FaceOptions) -> Result<FaceFrames> {
     Ok(FaceFrames {
         tool: layout.tool,
         columns: clip.columns.unwrap_or_default(),
+        empty_columns,
         values: clip.values,
         counts: clip.counts,
     })
@@ -116,7 +118,7 @@ impl Clip {
 
     /// Processes the current row; one of another face than the chosen one only shows that its frame exists.
     fn row(&mut self, rows: &CsvReader, layout: &Layout, other_face: bool) -> Result<()> {
-        let mut detection = layout.detection(rows)?;
+        let detection = layout.detection(rows)?;
         let (at, new) = self.frame_of(layout.frame(rows)?);
         if other_face || !new {
             self.counts.other_faces += 1;
@@ -126,27 +128,18 @@ impl Clip {
         }
         let mut values = Vec::new();
         if detection.found && (self.interpolate || self.is_sure(detection)) {
-            let complete = layout.values(rows, &mut values)?;
-            if complete && self.columns.is_none() {
+            layout.values(rows, &mut values)?;
+            if self.columns.is_none() {
                 self.columns = Some(layout.names(rows)?);
             }
-            if !complete && layout.tool == Tool::OpenFace2 {
-                let reason = "a frame with success 1 lacks a value that was asked for".into();
-                return Err(rows.fault(Some(rows.line()), None, reason));
-            }
-            if complete
-                && self
-                    .columns
-                    .as_ref()
-                    .is_some_and(|names| names.len() != values.len())
-            {
+            let columns = self.columns.as_ref();
+            if columns.is_some_and(|names| names.len() != values.len()) {
                 let reason = "its lists differ in length from those of earlier frames".into();
                 return Err(rows.fault(Some(rows.line()), None, reason));
             }
-            detection.found = complete;
         } else if self.interpolate && layout.tool == Tool::OpenFace2 {
             // Unreadable values only matter if they are needed.
-            if !layout.values(rows, &mut values).unwrap_or(false) {
+            if layout.values(rows, &mut values).is_err() {
                 values.clear();
             }
         }

@@ -116,11 +116,12 @@ fn read_npy(path: &Path) -> Result<Vec<f32>> {
     let bytes = file.metadata().map_err(failed)?.len();
     let mut reader = BufReader::new(file);
     let header = Header::read(&mut reader, bytes).map_err(fault)?;
+    header.require_numbers().map_err(fault)?;
     let length = match header.shape[..] {
         [length] | [1, length] => length,
         _ => {
             return Err(fault(format!(
-                "expected one vector, (D) or (1, D), found shape {:?}; for frames use aggregate",
+                "expected one vector, [D] or [1, D], found shape {:?}; for frames use aggregate",
                 header.shape
             )));
         }
@@ -133,6 +134,9 @@ fn read_npy(path: &Path) -> Result<Vec<f32>> {
     let values = read_numbers(&mut reader, &header).map_err(fault)?;
     let row: Vec<f32> = values.to_f64().into_iter().map(|x| x as f32).collect();
     match row.iter().position(|x| !x.is_finite()) {
+        Some(_) if length > 1 && row.iter().all(|x| x.is_nan()) => Err(fault(format!(
+            "all {length} values are NaN, as openSMILE gives for a clip that is too short; leave the clip out"
+        ))),
         Some(at) => Err(fault(format!("value {at} (from 0) is NaN or infinite"))),
         None => Ok(row),
     }

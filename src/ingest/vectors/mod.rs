@@ -26,7 +26,8 @@ pub struct VectorOptions {
     pub keep: Vec<String>,
 }
 
-/// Columns that can contain the clip names, in order of priority.
+/// Columns that can contain the clip names, in order of priority; then the first column, if it has no name and
+/// holds text.
 pub const NAME_COLUMNS: [&str; 6] = ["filename", "file", "clip", "name", "video", "audio"];
 
 /// Vectors that were read.
@@ -56,9 +57,14 @@ pub fn read(path: &Path, files: &ClipFiles<'_>, options: &VectorOptions) -> Resu
     }
 }
 
-/// A clip name without the quotes and folders that some programs write.
+/// A clip name without the quotes and folders that some programs write, and without the `b'…'` of bytes
+/// that Python turned into text.
 fn clip_name(text: &str) -> &str {
-    let bare = text.trim_matches(['\'', '"']);
+    let bytes = ["b'", "b\""].into_iter().find_map(|start| {
+        let end = &start[1..];
+        text.strip_prefix(start)?.strip_suffix(end)
+    });
+    let bare = bytes.unwrap_or(text).trim_matches(['\'', '"']);
     let name = bare.rsplit(['/', '\\']).next().unwrap_or(bare);
     crate::data::filename::clip_key(name)
 }

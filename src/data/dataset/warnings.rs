@@ -1,0 +1,77 @@
+//! What to know of feature files before trusting results.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::Split;
+use crate::data::equal_rows::equal_with_other_label;
+use crate::data::features::Features;
+use crate::data::metadata::Clip;
+use crate::data::near_names::NearNames;
+
+/// Warnings of a file whose `rows` are those of `clips`, one line each: names that differ a little, so that
+/// the clips count as missing, and rows of zeros. `table` is where the clips are from.
+pub(in crate::data) fn of_features(
+    features: &Features,
+    clips: &[Clip],
+    rows: &[Option<u32>],
+    table: &Path,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let path = features.path().display();
+    let used: HashSet<u32> = rows.iter().flatten().copied().collect();
+    if used.len() < clips.len().min(features.rows()) {
+        let lacking = clips.iter().zip(rows).filter(|(_, row)| row.is_none());
+        let names = (0..).zip(features.names());
+        let unused = names.filter(|(row, _)| !used.contains(row));
+        let near = NearNames::find(
+            lacking.map(|(clip, _)| clip.filename.as_str()),
+            unused.map(|(_, name)| name.as_str()),
+        );
+        warnings.extend(near.map(|near| {
+            format!(
+                "{path}: {} of {} count as missing, though there are rows with similar names, such as {near}: write names alike, or such rows are not used",
+                clips_in_words(near.count),
+                table.display()
+            )
+        }));
+    }
+    let zero = clips.iter().zip(rows);
+    let mut zero = zero.filter(|(_, row)| row.is_some_and(|row| features.is_zero(row)));
+    if let Some((first, _)) = zero.next() {
+        warnings.push(format!(
+            "{path}: {} have only zeros as features, such as {}: if they stand for a face or voice that was not found, leave these rows out, so that the encoder counts as missing",
+            clips_in_words(1 + zero.count()),
+            first.filename
+        ));
+    }
+    warnings
+}
+
+fn clips_in_words(count: usize) -> String {
+    format!("{count} clip{}", if count == 1 { "" } else { "s" })
+}
+
+impl Split {
+    /// Warnings of clips of different folds whose features are equal, one line for each encoder that has
+    /// such clips.
+    pub fn equal_rows_across_folds(&self) -> Vec<String> {
+        let of_encoder = |(features, rows): (&Features, &Vec<Option<u32>>)| {
+            let placed = self.clips.iter().zip(rows).enumerate();
+            let placed = placed.filter_map(|(at, (clip, row))| Some((at, (*row)?, clip.fold?)));
+            let placed: Vec<(usize, u32, usize)> = placed.collect();
+            let rows: Vec<(u32, usize)> =
+                placed.iter().map(|&(_, row, fold)| (row, fold)).collect();
+            let (count, pair) = equal_with_other_label(features, &rows)?;
+            let [a, b] = pair.map(|place| self.clips[placed[place].0].filename.as_str());
+            Some(format!(
+                "{}: {count} clips have the same features as a clip of another fold, such as {a} and {b}: scores will be optimistically biased",
+                features.path().display()
+            ))
+        };
+        let encoders = self.features.par_iter().zip(&self.rows);
+        encoders.filter_map(of_encoder).collect()
+    }
+}
