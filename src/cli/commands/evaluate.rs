@@ -212,7 +212,7 @@ fn warn_of_gaps(evaluation: &Evaluation) {
         [&evaluation.missing, &evaluation.unknown].map(|names| names.iter().map(String::as_str));
     if let Some(near) = NearNames::find(missing, unknown) {
         console::warning(&format!(
-            "{} without a prediction has a name similar to a predicted one, such as {near}: write names alike",
+            "names of {} without a prediction are similar to predicted ones, such as {near}: write names alike",
             counted(near.count, "clip")
         ));
     }

@@ -89,7 +89,7 @@ impl EncoderOutput {
 /// Clips left out that probably are those without features.
 pub fn similar(near: &NearNames) -> String {
     format!(
-        "{} in neither split has a name similar to one without features, such as {near}: write names alike",
+        "names of {} in neither split are similar to names without features, such as {near}: write names alike",
         counted(near.count, "clip")
     )
 }

@@ -32,18 +32,21 @@ pub(in crate::data) fn of_features(
         );
         warnings.extend(near.map(|near| {
             format!(
-                "{path}: {} of {} count as missing, though there are rows with similar names, such as {near}: write names alike, or such rows are not used",
+                "{path}: {} of {} count{} as missing, though there are rows with similar names, such as {near}: write names alike, or such rows are not used",
                 clips_in_words(near.count),
-                table.display()
+                table.display(),
+                if near.count == 1 { "s" } else { "" }
             )
         }));
     }
     let zero = clips.iter().zip(rows);
     let mut zero = zero.filter(|(_, row)| row.is_some_and(|row| features.is_zero(row)));
     if let Some((first, _)) = zero.next() {
+        let count = 1 + zero.count();
         warnings.push(format!(
-            "{path}: {} have only zeros as features, such as {}: if they stand for a face or voice that was not found, leave these rows out, so that the encoder counts as missing",
-            clips_in_words(1 + zero.count()),
+            "{path}: {} {} only zeros as features, such as {}: if they stand for a face or voice that was not found, leave these rows out, so that the encoder counts as missing",
+            clips_in_words(count),
+            if count == 1 { "has" } else { "have" },
             first.filename
         ));
     }

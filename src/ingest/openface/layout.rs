@@ -209,15 +209,6 @@ impl Layout {
         Ok(Detection { found, confidence })
     }
 
-    /// Whether the cell of a field in the current row says nothing: empty, or NaN as text.
-    ///
-    /// # Errors
-    /// As [`Layout::frame`].
-    fn is_empty(&self, rows: &CsvReader, field: usize) -> Result<bool> {
-        let cell = rows.cell(self.fields[field].0)?;
-        Ok(cell.is_empty() || cell.eq_ignore_ascii_case("nan"))
-    }
-
     /// Keeps those of some fields that are empty in the current row.
     ///
     /// # Errors
@@ -225,7 +216,7 @@ impl Layout {
     pub fn keep_empty(&self, rows: &CsvReader, fields: &mut Vec<usize>) -> Result<()> {
         let mut kept = Vec::new();
         for &field in fields.iter() {
-            if self.is_empty(rows, field)? {
+            if rows.cell(self.fields[field].0)?.is_empty() {
                 kept.push(field);
             }
         }

@@ -14,7 +14,7 @@
 //!
 //! # Empty cells
 //! In a frame with a face every selected cell must hold a number, whichever program wrote it; an empty one
-//! is an error like NaN. Columns that are empty or NaN in every frame with a face (py-feat's `Identity_1` …
+//! is an error like NaN. Columns that are empty in every frame with a face (py-feat's `Identity_1` …
 //! without its identity model) are left out and listed; if nothing else was selected, that is an error.
 //!
 //! # Interpolation
