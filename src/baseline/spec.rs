@@ -10,7 +10,7 @@ use crate::data::dataset::Dataset;
 use crate::data::registry;
 use crate::data::task::Task;
 use crate::error::{Error, Result};
-use crate::suggest::meant;
+use crate::suggest::{meant, nearest};
 
 /// A baseline of the challenge; its name is `trivial-single`, `trivial-blend`, or `MODEL:ENCODER` with
 /// `linear`, `logistic`, `forest` or `mlp-WIDTH` for the model and, for early fusion, encoders joined by `+`:
@@ -283,9 +283,10 @@ fn near_name(name: &str) -> String {
         return meant(name, ALONE);
     };
     let models = ["linear", "logistic", "forest", "mlp-256", "mlp-512"];
-    let models = models.map(|model| format!("{model}:{encoders}"));
-    let named = format!("{model}:{encoders}");
-    meant(&named, models.iter().map(String::as_str))
+    // The encoders are left out of the comparison: equal ones would make any two models alike.
+    nearest(model, models).map_or_else(String::new, |meant| {
+        format!("; did you mean {meant}:{encoders}?")
+    })
 }
 
 impl FromStr for BaselineModel {
