@@ -216,7 +216,7 @@ fn unusable_files_are_reported_with_their_position() {
         (
             "frame,success,AU01_r\n1,1,\n",
             groups("au"),
-            "line 2: a frame with success 1 lacks",
+            "line 2, column AU01_r: is empty in every frame with a face",
         ),
         (
             "frame,success,AU01_r\n1,1,1\n2,1\n",
