@@ -22,7 +22,12 @@ fn check(workload: &mut Workload) {
 }
 
 fn train_step(criterion: &mut Criterion) {
-    for (size, divisor) in [("small", 16), ("paper", 1)] {
+    for (size, divisor, span_clips) in [
+        ("small", 16, None),
+        ("paper", 1, None),
+        // The training clips of one fold, and the test clips as target.
+        ("paper in the span", 1, Some([1965, 2559])),
+    ] {
         for (adaptation, uda) in [("", false), (", UDA", true)] {
             let mut group = criterion.benchmark_group(format!("train_step {size}{adaptation}"));
             group
@@ -34,6 +39,7 @@ fn train_step(criterion: &mut Criterion) {
                     batch,
                     uda,
                     rounds: 1,
+                    span_clips: span_clips.map(|clips| clips[usize::from(uda)]),
                 };
                 group.throughput(Throughput::Elements(batch as u64));
                 group.bench_function(BenchmarkId::from_parameter(batch), |bencher| {

@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use blendfuse::baseline::{Baseline, BaselineSpec, Recipe};
+use blendfuse::baseline::{Baseline, Recipe, named};
 use blendfuse::data::dataset::Dataset;
 use blendfuse::data::folds::folds;
 use blendfuse::train::Stop;
@@ -28,15 +28,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         recipe.lr = lr.parse()?;
     }
     let dataset = Dataset::open(Path::new(data), None)?;
+    let folds = folds(&dataset.train);
     for name in names.split(',') {
-        let spec: BaselineSpec = name.parse()?;
-        let seeds = if spec.is_random() { seeds } else { 1 };
-        for seed in 0..seeds {
-            for fold in folds(&dataset.train) {
+        for spec in named(name, &dataset)? {
+            let seeds = if spec.is_random() { seeds } else { 1 };
+            for (seed, fold) in
+                (0..seeds).flat_map(|seed| folds.iter().map(move |fold| (seed, *fold)))
+            {
                 let baseline = Baseline {
                     dataset: &dataset,
                     spec: &spec,
-                    recipe: &recipe,
+                    recipe: Some(&recipe),
                     seed,
                     stop: &stop,
                 };

@@ -31,6 +31,8 @@ pub enum Purpose {
     Application = 10,
     /// Groups that are assigned to folds.
     Folds = 11,
+    /// Random forests: item 0 draws the rows of a tree, 1 the columns of its nodes; the step is the tree.
+    Forest = 12,
 }
 
 /// The key of a stream: `item` tells layers, parameters or encoders apart (below 2²⁴).

@@ -26,6 +26,7 @@
 //! sums of distances to the first row, then a sorting network of minima and
 //! maxima, so that no branch depends on a value. The order of all operations depends on T alone:
 //! the same bits on every processor, for every number of threads.
+//! `tile.rs` does this; `column.rs` is the reference, and takes the columns that the network cannot order.
 
 mod column;
 mod lanes;
@@ -40,7 +41,7 @@ use crate::pack::{RowSource, RowValues};
 use lanes::WIDTH;
 use tile::{Block, Tile};
 
-pub use column::aggregate as reference;
+pub use column::aggregate as by_column;
 pub use statistic::{AggregateError, SEVEN, Statistic};
 
 /// Statistics that were checked, ready to be taken of any number of clips.
@@ -259,7 +260,7 @@ impl Task<'_> {
                 width: range.len(),
             };
             let good = tile.run(kernel, block, &range, &mut self.out);
-            // What the network cannot order, or the sums not hold, is taken column by column.
+            // Columns that the network cannot order, or whose sums overflow, are taken one by one.
             for (col, &good) in good.iter().enumerate().take(range.len()) {
                 if !good {
                     let x = column::values(self.frames, first_col + col);

@@ -2,7 +2,7 @@
 //! every kernel that this processor can run.
 
 use blendfuse_kernels::aggregate::{
-    AggregateError, Aggregation, SEVEN, Scratch, Statistic, reference,
+    AggregateError, Aggregation, SEVEN, Scratch, Statistic, by_column,
 };
 use blendfuse_kernels::micro::Kernel;
 use blendfuse_kernels::pack::{RowSource, RowValues};
@@ -107,7 +107,7 @@ fn assert_close(got: &[f32], want: &[f32], std: &[f32], what: &str) {
 fn assert_matches_reference(double: Vec<f64>, cols: usize, what: &str) {
     let clip = Clip::new(double, cols);
     for frames in clip.sources() {
-        let want = reference(frames, &ALL);
+        let want = by_column(frames, &ALL);
         let std = &want[STD * cols..][..cols];
         let kind = match frames.values {
             RowValues::F16(_) => "f16",

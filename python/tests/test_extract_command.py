@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +45,6 @@ def clips(tmp_path: Path) -> Path:
         ("CLIPS --out DATA --encoders clip --weights clip=nowhere", "no such file or folder"),
         ("CLIPS --out DATA --encoders video_swin_finetuned", "use video_swin"),
         ("CLIPS --out DATA --encoders openface2", "FeatureExtraction"),
-        ("CLIPS --out DATA --encoders hicmae", "HiCMA_BlEmoRe"),
     ],
 )
 def test_a_bad_request_is_one_line(
@@ -56,6 +57,12 @@ def test_a_bad_request_is_one_line(
     told = capsys.readouterr()
     assert message in told.err and told.err.startswith("error: ") and told.err.count("\n") == 1
     assert told.out == "" and not (tmp_path / "data").exists()
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    command = f"{sys.executable} -m blendfuse.extract --list | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("paper (36)") and done.stderr == ""
 
 
 def test_two_files_of_one_clip_are_refused(

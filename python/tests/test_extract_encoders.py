@@ -185,7 +185,7 @@ def test_videomae_v2_is_refused_where_its_code_computes_rubbish() -> None:
         load(spec_of("videomaev2"), LoadOptions())
 
 
-@pytest.mark.parametrize("name", ["openface2", "openface3", "hicmae"])
+@pytest.mark.parametrize("name", ["openface2", "openface3"])
 def test_programs_of_their_own_are_told(name: str) -> None:
     with pytest.raises(MissingPackage, match="blendfuse (openface|aggregate)"):
         load(spec_of(name), LoadOptions())

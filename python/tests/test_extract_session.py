@@ -8,16 +8,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from blendfuse.extract import decoding
+from blendfuse.extract import decoding, media
 from blendfuse.extract.clips import find_clips
 from blendfuse.extract.encoders import Encoder
+from blendfuse.extract.encoders.base import Sampling
 from blendfuse.extract.errors import ExtractError
+from blendfuse.extract.media import Face, Picture
+from blendfuse.extract.saved_faces import SavedFaces
 from blendfuse.extract.session import Report, Session, Settings
 from conftest import Run
 from made_clips import tone, write_clip
@@ -177,7 +182,7 @@ def test_test_clips_go_to_the_test_split(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_file_says_how_it_was_made(folder: Path, tmp_path: Path) -> None:
-    extract(folder, tmp_path / "data", ToyPictures(), per_second=5)
+    extract(folder, tmp_path / "data", ToyPictures(), sampling=Sampling(5))
     told = json.loads(str(arrays(tmp_path / "data/features/train/toy_pictures.npz")["provenance"]))
     assert told["encoder"] == "toy_pictures" and told["frames_per_second"] == 5 and told["crop"] == "none"
     assert told["decoder"].startswith("PyAV") and told["clips"] == 6 and len(told["clips_sha256"]) == 64
@@ -251,3 +256,125 @@ def test_no_picture_waits_in_memory_beyond_a_bound(tmp_path: Path) -> None:
     time.sleep(0.5)
     assert decoder._events.qsize() <= decoding.AHEAD
     assert sum(len(event) for event in events if isinstance(event, list)) == 400
+
+
+def test_a_process_that_comes_late_does_nothing_that_another_has_finished(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "data"
+    clips = find_clips([folder], False, None)
+    late = Session(clips, [encoder := ToySound()], Settings(out))
+    extract(folder, out, ToySound())
+    done: list[str] = []
+    report = late.run(lambda clip: done.append(clip.name))
+    assert done == [] and encoder.calls == 0
+    assert report.written == {str(out / "features/train/toy_sound.npz"): 5}
+
+
+def test_faces_are_kept_and_not_looked_for_again(folder: Path, tmp_path: Path) -> None:
+    class Finder:
+        kind = "every second picture"
+        seen = 0
+
+        def find(self, pictures: Sequence[Picture]) -> list[Picture]:
+            self.seen += len(pictures)
+            face = Face((8.25, 4.0, 40.0, 30.0), 0.99, np.ones((5, 2), np.float32))
+            return [replace(picture, face=None if picture.number % 2 else face) for picture in pictures]
+
+    finder = Finder()
+    clip = next(clip for clip in find_clips([folder], False, None) if clip.key == "whole3")
+    found = list(media.pictures(clip.path))
+    first = SavedFaces(finder, tmp_path / "faces")
+    first.begin(clip)
+    once = first.find(found[:4]) + first.find(found[4:])
+    first.end(clip)
+    assert finder.seen == 13
+    again = SavedFaces(finder, tmp_path / "faces")
+    again.begin(clip)
+    for one, other in zip(once, again.find(found), strict=True):
+        assert (one.face is None) == (other.face is None)
+        if one.face and other.face:
+            assert one.face.box == other.face.box and one.face.probability == other.face.probability
+            np.testing.assert_array_equal(one.face.landmarks, other.face.landmarks)
+    assert finder.seen == 13
+    # A clip of another size and a finder of another kind are looked at anew, and so is a damaged file.
+    again.begin(replace(clip, size=clip.size + 1))
+    again.find(found[:1])
+    finder.kind = "another"
+    again.begin(clip)
+    again.find(found[:1])
+    next((tmp_path / "faces").iterdir()).write_bytes(b"damaged")
+    again.begin(clip)
+    again.find(found[:1])
+    assert finder.seen == 16
+
+
+def test_a_batch_that_was_too_large_is_not_tried_again(folder: Path, tmp_path: Path) -> None:
+    short = ToyPictures()
+    short.limit = 3
+    extract(folder, tmp_path / "data", short)
+    assert short.refused == 2, "the first clip's 8 pictures, then 4 of them"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from blendfuse import _files
+from blendfuse.extract import session, store
+from blendfuse.extract.clips import find_clips
+from toy_encoders import ToyPictures, ToySound
+
+def step(name):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def before(owner, name):
+    whole = getattr(owner, name)
+    def stepped(*arguments, **options):
+        step(name)
+        result = whole(*arguments, **options)
+        step(name)
+        return result
+    setattr(owner, name, stepped)
+
+left = int(sys.argv[4])
+before(Path, "replace")
+before(store.np, "savez")
+before(store.shutil, "rmtree")
+made = session.Session(
+    find_clips([Path(sys.argv[2])], False, None), [ToySound(), ToyPictures()], session.Settings(Path(sys.argv[3]))
+)
+made.run(lambda clip: None)
+print("whole")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no SIGKILL")
+def test_killed_at_every_step_that_writes_it_is_resumed_to_the_same_files(
+    folder: Path, tmp_path: Path
+) -> None:
+    extract(folder, tmp_path / "whole", ToySound(), ToyPictures())
+    expected = [
+        arrays(tmp_path / f"whole/features/train/{name}.npz") for name in ("toy_sound", "toy_pictures")
+    ]
+    step = 1
+    while True:
+        out = tmp_path / f"killed{step}"
+        command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(folder), str(out), str(step)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.stdout:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        extract(folder, out, ToySound(), ToyPictures())
+        for name, whole in zip(("toy_sound", "toy_pictures"), expected):
+            found = arrays(out / f"features/train/{name}.npz")
+            assert {key: value.tobytes() for key, value in found.items()} == {
+                key: value.tobytes() for key, value in whole.items()
+            }, f"killed at step {step}"
+        assert not list((out / ".extract").glob("toy*"))
+        # Two steps of a row are like those of the next: the first ones, and then every fifth.
+        step += 1 if step < 12 else 5
+    assert step > 50

@@ -43,9 +43,11 @@ class ToyPictures(Encoder):
         self.window, self.stride = window, stride  # type: ignore[misc]
         self.sizes: list[int] = []
         self.limit = 1000
+        self.refused = 0
 
     def encode_pictures(self, batch: Sequence[Sequence[Picture]]) -> list[Frames]:
         if len(batch) > self.limit:
+            self.refused += 1
             raise RuntimeError("CUDA out of memory")
         self.sizes.append(len(batch))
         rows = [np.mean([picture.pixels.mean((0, 1)) for picture in window], axis=0) for window in batch]

@@ -9,6 +9,7 @@ pub(crate) mod error_type;
 #[cfg(test)]
 mod fixture;
 pub(crate) mod importance;
+pub mod main_score;
 pub mod observations;
 pub(crate) mod removal;
 pub mod run;
@@ -31,6 +32,7 @@ use calibration::Calibration;
 use cluster::Dendrogram;
 use co_selection::CoSelection;
 use importance::{GroupReliance, ModalityReliance, Reliance, WeightSpread};
+use main_score::{MainScore, main_measure};
 use observations::Observations;
 use removal::Removal;
 use run::AnalysedRun;
@@ -68,6 +70,8 @@ pub struct Analysis {
     pub observations: Observations,
     /// Official scores over all of them.
     pub accuracy: Accuracy,
+    /// The main measure of the run's task over all of them.
+    pub main: MainScore,
     /// Importance over all clips.
     pub reliance: Vec<Reliance>,
     /// Importance under each model.
@@ -146,6 +150,10 @@ pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) ->
     let reliance = importance::reliance(&seen, &all);
     let by_model = importance::by_model(&seen, &model_names);
     let pairs: Vec<_> = seen.pairs().collect();
+    let mut main = MainScore::new(main_measure(&run));
+    for ((truth, decided), aligned) in pairs.iter().zip(seen.aligned.rows()) {
+        main.count(truth, decided, aligned)?;
+    }
     Ok(Analysis {
         by_modality: importance::by_modality(&reliance, &modalities),
         by_emotion: importance::by_emotion(&seen, &classes),
@@ -161,6 +169,7 @@ pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) ->
         by_truth: by_truth(&pairs, &classes),
         by_ratio: salience_error::by_ratio(&seen),
         accuracy: Accuracy::of(pairs.iter().copied()),
+        main,
         top_k_curve: top_k_curve::top_k_curve(&run),
         observations: seen,
         run,

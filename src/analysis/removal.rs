@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::main_score::{MainScore, main_measure};
 use super::observations::{Observations, decide, evaluation_clips, truth};
 use super::run::AnalysedRun;
+use crate::config::Monitor;
 use crate::data::dataset::Split;
 use crate::error::Result;
 use crate::eval::metrics::Accuracy;
@@ -15,11 +17,21 @@ pub struct Removal {
     pub encoder: usize,
     /// Official scores without it, each model with its own thresholds.
     pub accuracy: Accuracy,
+    /// The main measure of the run's task without it, where it is another than the average.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub main: Option<f64>,
     /// Mean total variation between aligned scores with and without it: ½ Σ_c |f_c − f'_c|, in
     /// [0, 1].
     pub moved: f64,
     /// Number of clips that have no other encoder; their predictions stay as they were.
     pub alone: usize,
+}
+
+impl Removal {
+    /// The main measure of the run's task without it.
+    pub fn main_value(&self) -> f64 {
+        self.main.unwrap_or_else(|| self.accuracy.average())
+    }
 }
 
 /// Leaves out each encoder in turn, on the clips to evaluate each model on. Calls `done` with the number
@@ -37,9 +49,11 @@ pub fn removals(
     let mut found = Vec::new();
     // A model cannot predict without its only encoder.
     for encoder in (0..encoders).filter(|_| encoders > 1) {
+        let mut score = MainScore::new(main_measure(run));
         let mut removal = Removal {
             encoder,
             accuracy: Accuracy::default(),
+            main: None,
             moved: 0.0,
             alone: 0,
         };
@@ -53,7 +67,7 @@ pub fn removals(
             for i in &alone {
                 let row = rows[*i];
                 let (truth, decided) = (&observations.truths[row], &observations.decided[row]);
-                removal.accuracy.count(truth, decided);
+                score.count(truth, decided, observations.aligned.row(row))?;
             }
             removal.alone += alone.len();
             if kept.is_empty() {
@@ -64,12 +78,15 @@ pub fn removals(
             let scores = model.predictor.score(split, &scored, &[name])?;
             let decided = decide(model, &scores.aligned)?;
             for (i, (&clip, decided)) in scored.iter().zip(&decided).enumerate() {
-                removal.accuracy.count(&truth(split, clip)?, decided);
+                let truth = truth(split, clip)?;
+                score.count(&truth, decided, scores.aligned.row(i))?;
                 let before = observations.aligned.row(rows[kept[i]]);
                 let gaps = before.iter().zip(scores.aligned.row(i));
                 removal.moved += 0.5 * gaps.map(|(a, b)| (a - b).abs()).sum::<f64>();
             }
         }
+        removal.accuracy = score.accuracy;
+        removal.main = (score.measure != Monitor::Average).then(|| score.value());
         removal.moved /= observations.len().max(1) as f64;
         found.push(removal);
         done(encoder + 1);

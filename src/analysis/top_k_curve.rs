@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::main_score::main_measure;
 use super::run::AnalysedRun;
 use crate::config::Config;
 use crate::config::Gate;
@@ -12,7 +13,7 @@ use crate::experiments::score::{mean, sample_std};
 pub struct TopKScore {
     /// The number of kept encoders, k.
     pub kept: usize,
-    /// Average accuracy of each fold (with several seeds, their mean).
+    /// The main measure of the run's task in each fold (with several seeds, their mean).
     pub folds: Vec<f64>,
     /// Their mean.
     pub mean: f64,
@@ -56,18 +57,19 @@ fn differs(config: &Config, base: &Config) -> Differs {
 /// The curve from the results of a plan; empty if there are none.
 pub fn top_k_curve(run: &AnalysedRun) -> TopKCurve {
     let base = run.config();
+    let main = main_measure(run);
     let encoders = run.models[0].predictor.description().encoders.len();
     let mut by_kind: std::collections::BTreeMap<usize, Vec<(usize, f64)>> = Default::default();
     let mut uniform = Vec::new();
     for result in &run.results {
-        let (Some(config), Some(fold), Some(accuracy)) = (
+        let (Some(config), Some(fold), Some(value)) = (
             result.trial.kind.config(),
             result.trial.fold,
-            result.accuracy,
+            result.measure(main),
         ) else {
             continue;
         };
-        let scored = (fold, accuracy.average());
+        let scored = (fold, value);
         match differs(config, base) {
             Differs::Kept(kept) => by_kind.entry(kept).or_default().push(scored),
             Differs::Uniform => uniform.push(scored),
@@ -85,8 +87,8 @@ pub fn top_k_curve(run: &AnalysedRun) -> TopKCurve {
 
 fn score(kept: usize, scored: &[(usize, f64)]) -> Option<TopKScore> {
     let mut by_fold: std::collections::BTreeMap<usize, Vec<f64>> = Default::default();
-    for &(fold, average) in scored {
-        by_fold.entry(fold).or_default().push(average);
+    for &(fold, value) in scored {
+        by_fold.entry(fold).or_default().push(value);
     }
     let folds: Vec<f64> = by_fold.into_values().filter_map(mean).collect();
     Some(TopKScore {

@@ -1,5 +1,6 @@
 //! What a run was made from: configuration, seed, versions, kernel, and hashes of its inputs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use super::fault::TrainingFault;
 use super::history::EpochRecord;
 use crate::config::Config;
 use crate::data::fingerprint::InputFile;
+use crate::data::provenance::Provenance;
 use crate::encoders::Encoder;
 use crate::error::{Error, Result};
 use crate::kernels::micro::kernel_name;
@@ -66,6 +68,9 @@ pub struct Manifest {
     pub warnings: Vec<String>,
     /// Input files, sorted by path.
     pub inputs: Vec<InputFile>,
+    /// How the features of each encoder were made, of those whose files say so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub provenance: BTreeMap<String, Provenance>,
     /// Where the run took place.
     pub environment: Environment,
 }
@@ -103,6 +108,33 @@ impl Manifest {
             serde_json::to_writer_pretty(&mut *out, self)?;
             std::io::Write::write_all(out, b"\n")
         })
+    }
+
+    /// How the features that a run was trained on were made, as its manifest says; empty for a weights
+    /// file by itself.
+    ///
+    /// # Errors
+    /// [`Error::Read`], or [`Error::File`] if the manifest is not JSON.
+    pub fn provenance_of(run: &Path) -> Result<BTreeMap<String, Provenance>> {
+        #[derive(Deserialize)]
+        struct Part {
+            #[serde(default)]
+            provenance: BTreeMap<String, Provenance>,
+        }
+        let path = run.join("manifest.json");
+        if !path.is_file() {
+            return Ok(BTreeMap::new());
+        }
+        let text = std::fs::read_to_string(&path).map_err(|source| Error::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let part: Part = serde_json::from_str(&text).map_err(|e| Error::File {
+            path,
+            key: None,
+            reason: format!("not a manifest of this program ({e})"),
+        })?;
+        Ok(part.provenance)
     }
 
     /// Reads a manifest.

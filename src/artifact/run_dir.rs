@@ -15,6 +15,10 @@ pub(crate) struct Files {
     pub(crate) json_lines: PathBuf,
     pub(crate) manifest: PathBuf,
     pub(crate) state: PathBuf,
+    /// Folder of the coordinates of a run in the span of its training rows, unless it shares one.
+    pub(crate) span: PathBuf,
+    /// The best epoch's network over coordinates, until the run ends.
+    pub(crate) best: PathBuf,
     _lock: FolderLock,
 }
 
@@ -48,6 +52,8 @@ impl Files {
             json_lines: out.join("history.jsonl"),
             manifest,
             state: out.join("state.safetensors"),
+            span: out.join("span"),
+            best: out.join("best.safetensors"),
             _lock: lock,
         })
     }
@@ -70,13 +76,28 @@ impl Files {
         }
     }
 
-    pub(crate) fn remove_state(&self) -> Result<()> {
-        match std::fs::remove_file(&self.state) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Write {
-                path: self.state.clone(),
-                source,
-            }),
+    /// Removes the coordinates that are the run's own.
+    pub(crate) fn remove_span(&self) -> Result<()> {
+        match std::fs::remove_dir_all(&self.span) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                let path = self.span.clone();
+                Err(Error::Write { path, source })
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Removes what only a run that goes on needs.
+    pub(crate) fn remove_state(&self) -> Result<()> {
+        for path in [&self.state, &self.best] {
+            match std::fs::remove_file(path) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    let path = path.clone();
+                    return Err(Error::Write { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }

@@ -31,9 +31,21 @@ pub fn save_weights(
     standardisation: &[(&[f32], &[f32])],
     description: &Description,
 ) -> Result<()> {
-    let mut tensors = outgoing(params);
+    save_tensors(path, outgoing(params), standardisation, description)
+}
+
+/// As [`save_weights`], of parameters and running statistics on their way to a file.
+///
+/// # Errors
+/// [`Error::Write`].
+pub(crate) fn save_tensors<'a>(
+    path: &Path,
+    mut tensors: Vec<(String, OutgoingTensor<'a>)>,
+    standardisation: &[(&'a [f32], &'a [f32])],
+    description: &Description,
+) -> Result<()> {
     for (encoder, (mean, std)) in description.encoders.iter().zip(standardisation) {
-        for (part, values) in [("mean", mean), ("std", std)] {
+        for (part, values) in [("mean", *mean), ("std", *std)] {
             let name = format!("input.{}.{part}", encoder.name);
             tensors.push((name, OutgoingTensor::Vector(values)));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 
-use super::{BaselineModel, Recipe};
+use super::Recipe;
 use crate::autograd::{Tape, Var};
 use crate::error::Result;
 use crate::kernels::layout::PackedRows;
@@ -19,12 +19,12 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// With PyTorch's initial weights.
-    pub fn new(model: BaselineModel, inputs: usize, classes: usize, seed: u64) -> Self {
+    /// With this many units in its hidden layer, if it has one, and PyTorch's initial weights.
+    pub fn new(hidden: Option<usize>, inputs: usize, classes: usize, seed: u64) -> Self {
         let (mut params, init) = (Params::new(), Init::Random { seed });
-        let layers = match model {
-            BaselineModel::Linear => vec![Linear::new(&mut params, "fc.0", inputs, classes, init)],
-            BaselineModel::Mlp { width } => vec![
+        let layers = match hidden {
+            None => vec![Linear::new(&mut params, "fc.0", inputs, classes, init)],
+            Some(width) => vec![
                 Linear::new(&mut params, "fc.0", inputs, width, init),
                 Linear::new(&mut params, "fc.2", width, classes, init),
             ],

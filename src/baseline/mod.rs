@@ -4,15 +4,24 @@
 //! The recipe is that of the challenge's public code (BlEmoRe/blemore-common: `main.py`,
 //! `model/models.py`, `trainer.py`, `post_processing.py`, `trivial_baseline.py`), see [`Recipe`];
 //! `docs/assumptions.md` lists where ours differs. All encoders fused with equal weights are not a
-//! separate model but the fusion model with `model.gate = "uniform"`.
+//! separate model but the fusion model with `model.gate = "uniform"`. Beside them stand standard classifiers
+//! that the challenge does not have, with their settings chosen inside the training clips.
 
+mod choose;
 mod classifier;
+mod estimate;
+mod forest;
+mod held_out;
+mod inner;
 mod input;
+mod logistic;
 mod outcome;
 mod spec;
 mod train;
+mod trainee;
 mod trivial;
 
+pub(crate) use forest::TREES;
 pub use outcome::{BaselineEpoch, BaselineOutcome};
 pub(crate) use spec::encoder_named;
 pub use spec::{BaselineModel, BaselineSpec, ClassifierSpec, Recipe, named};
@@ -29,8 +38,9 @@ pub struct Baseline<'a> {
     pub dataset: &'a Dataset,
     /// Which baseline.
     pub spec: &'a BaselineSpec,
-    /// How long and how fast it learns.
-    pub recipe: &'a Recipe,
+    /// How long and how fast a classifier learns; `None`: chosen inside the training clips, without the
+    /// held-out fold.
+    pub recipe: Option<&'a Recipe>,
     /// Initial weights and the order of clips follow from it.
     pub seed: u64,
     /// Checked between steps: once set, training ends, and cannot be resumed.
@@ -39,7 +49,8 @@ pub struct Baseline<'a> {
 
 impl Baseline<'_> {
     /// Trains on all folds but one. Every epoch is scored on that fold with the thresholds that suit it
-    /// best there; the first epoch with the highest average counts. `observer` sees every epoch.
+    /// best there; the first epoch with the highest average counts, or with a recipe that is chosen inside
+    /// the training clips the last. Logistic regression and random forest have no epochs. `observer` sees every epoch.
     ///
     /// # Errors
     /// [`Error::Csv`](crate::Error::Csv) if there is no such fold; [`Error::Data`](crate::Error::Data)
@@ -53,7 +64,7 @@ impl Baseline<'_> {
         let split = split_fold(&self.dataset.train, fold)?;
         let mut outcome = match self.spec.trivial_answer(self.dataset, &split.train)? {
             Some(answer) => answer.outcome(self, &split.validation)?,
-            None => train::train(self, &split.train, &split.validation, observer)?,
+            None => self.learned(&split.train, &split.validation, observer)?,
         };
         outcome.fold = Some(fold);
         Ok(outcome)
@@ -68,12 +79,24 @@ impl Baseline<'_> {
         let clips: Vec<usize> = (0..self.dataset.train.len()).collect();
         match self.spec.trivial_answer(self.dataset, &clips)? {
             Some(answer) => answer.outcome(self, &[]),
-            None => train::train(self, &clips, &[], observer),
+            None => self.learned(&clips, &[], observer),
+        }
+    }
+
+    fn learned(
+        &self,
+        train: &[usize],
+        validation: &[usize],
+        observer: &mut dyn FnMut(&BaselineEpoch),
+    ) -> Result<BaselineOutcome> {
+        match self.spec.has_recipe() {
+            true => train::train(self, train, validation, observer),
+            false => estimate::estimate(self, train, validation),
         }
     }
 }
 
-/// One fold of a baseline with the challenge's recipe.
+/// One fold of a baseline, a classifier with the challenge's recipe.
 ///
 /// # Errors
 /// As [`Baseline::validate`].
@@ -86,7 +109,7 @@ pub fn run(
     let baseline = Baseline {
         dataset,
         spec,
-        recipe: &Recipe::default(),
+        recipe: Some(&Recipe::default()),
         seed,
         stop: &Stop::default(),
     };

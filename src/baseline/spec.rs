@@ -10,10 +10,10 @@ use crate::data::dataset::Dataset;
 use crate::data::registry;
 use crate::data::task::Task;
 use crate::error::{Error, Result};
-use crate::suggest::meant;
+use crate::suggest::{meant, nearest};
 
 /// A baseline of the challenge; its name is `trivial-single`, `trivial-blend`, or `MODEL:ENCODER` with
-/// `linear` or `mlp-WIDTH` for the model and, for early fusion, encoders joined by `+`:
+/// `linear`, `logistic`, `forest` or `mlp-WIDTH` for the model and, for early fusion, encoders joined by `+`:
 /// `mlp-512:imagebind+wavlm_large`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -31,7 +31,7 @@ pub enum BaselineSpec {
     },
 }
 
-/// A classifier; softmax over its outputs is the distribution over classes.
+/// A classifier whose softmax outputs are the distribution over classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum BaselineModel {
@@ -42,6 +42,29 @@ pub enum BaselineModel {
         /// Units of the hidden layer.
         width: usize,
     },
+    /// Multinomial logistic regression with an L2 penalty, fitted to convergence; the penalty is chosen
+    /// inside the training clips.
+    Logistic,
+    /// A random forest: 100 trees, √D of the D columns tried at each node, leaves of any size.
+    Forest,
+}
+
+impl BaselineModel {
+    /// Units of the hidden layer, if there is one.
+    pub fn hidden(self) -> Option<usize> {
+        match self {
+            BaselineModel::Mlp { width } => Some(width),
+            BaselineModel::Linear | BaselineModel::Logistic | BaselineModel::Forest => None,
+        }
+    }
+
+    /// Whether it learns by a [`Recipe`].
+    pub fn has_recipe(self) -> bool {
+        match self {
+            BaselineModel::Linear | BaselineModel::Mlp { .. } => true,
+            BaselineModel::Logistic | BaselineModel::Forest => false,
+        }
+    }
 }
 
 /// How a classifier learns; the defaults are the challenge's.
@@ -149,7 +172,23 @@ impl BaselineSpec {
 
     /// Whether training draws random numbers, so that several seeds differ.
     pub fn is_random(&self) -> bool {
-        matches!(self, BaselineSpec::Encoders { .. })
+        match self {
+            BaselineSpec::TrivialSingle | BaselineSpec::TrivialBlend => false,
+            BaselineSpec::Encoders { model, .. } => *model != BaselineModel::Logistic,
+        }
+    }
+
+    /// Whether it learns by a [`Recipe`].
+    pub fn has_recipe(&self) -> bool {
+        match self {
+            BaselineSpec::TrivialSingle | BaselineSpec::TrivialBlend => false,
+            BaselineSpec::Encoders { model, .. } => model.has_recipe(),
+        }
+    }
+
+    /// Whether it always gives the same answer.
+    pub fn is_trivial(&self) -> bool {
+        !matches!(self, BaselineSpec::Encoders { .. })
     }
 
     /// Places of its encoders in a data set.
@@ -243,10 +282,11 @@ fn near_name(name: &str) -> String {
     let Some((model, encoders)) = name.split_once(':') else {
         return meant(name, ALONE);
     };
-    let models = ["linear", "mlp-256", "mlp-512"];
-    let models = models.map(|model| format!("{model}:{encoders}"));
-    let named = format!("{model}:{encoders}");
-    meant(&named, models.iter().map(String::as_str))
+    let models = ["linear", "logistic", "forest", "mlp-256", "mlp-512"];
+    // The encoders are left out of the comparison: equal ones would make any two models alike.
+    nearest(model, models).map_or_else(String::new, |meant| {
+        format!("; did you mean {meant}:{encoders}?")
+    })
 }
 
 impl FromStr for BaselineModel {
@@ -255,10 +295,14 @@ impl FromStr for BaselineModel {
     fn from_str(name: &str) -> Result<Self> {
         match name.strip_prefix("mlp-").map(str::parse) {
             None if name == "linear" => Ok(BaselineModel::Linear),
+            None if name == "logistic" => Ok(BaselineModel::Logistic),
+            None if name == "forest" => Ok(BaselineModel::Forest),
             Some(Ok(width)) if width > 0 && width <= 1 << 20 => Ok(BaselineModel::Mlp { width }),
             _ => Err(Error::Config {
                 field: "baseline".into(),
-                reason: format!("found {name:?}; expected linear or mlp-WIDTH, as in mlp-512"),
+                reason: format!(
+                    "found {name:?}; expected linear, logistic, forest or mlp-WIDTH, as in mlp-512"
+                ),
             }),
         }
     }
@@ -268,6 +312,8 @@ impl fmt::Display for BaselineModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BaselineModel::Linear => write!(f, "linear"),
+            BaselineModel::Logistic => write!(f, "logistic"),
+            BaselineModel::Forest => write!(f, "forest"),
             BaselineModel::Mlp { width } => write!(f, "mlp-{width}"),
         }
     }
@@ -292,7 +338,7 @@ impl FromStr for BaselineSpec {
         let fault = || Error::Config {
             field: "baseline".into(),
             reason: format!(
-                "found {name:?}; expected fusion, uniform-fusion, trivial-single, trivial-blend, linear:ENCODER or mlp-WIDTH:ENCODER, several encoders joined by +{}",
+                "found {name:?}; expected fusion, uniform-fusion, trivial-single, trivial-blend, linear:ENCODER, logistic:ENCODER, forest:ENCODER or mlp-WIDTH:ENCODER, several encoders joined by +{}",
                 near_name(name)
             ),
         };

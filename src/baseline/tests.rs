@@ -35,7 +35,7 @@ fn validate(dataset: &Dataset, spec: &BaselineSpec, seed: u64) -> Result<Baselin
     let baseline = Baseline {
         dataset,
         spec,
-        recipe: &quick(),
+        recipe: Some(&quick()),
         seed,
         stop: &Stop::default(),
     };
@@ -228,7 +228,7 @@ fn retraining_uses_all_clips_and_the_last_epoch() {
     let baseline = Baseline {
         dataset: &dataset,
         spec: &spec,
-        recipe: &recipe,
+        recipe: Some(&recipe),
         seed: 0,
         stop: &Stop::default(),
     };
@@ -292,4 +292,83 @@ fn what_cannot_be_learned_is_an_error_that_says_why() {
         "{message}"
     );
     assert!(run(&dataset, &spec("trivial-single"), 9, 0).is_err());
+}
+
+#[test]
+fn standard_classifiers_learn_and_use_nothing_of_the_held_out_fold() {
+    let (_folder, mut dataset) = data(0.1);
+    for model in ["logistic", "forest"] {
+        let each = named(&format!("{model}:*"), &dataset).unwrap();
+        let joined = named(&format!("{model}:+"), &dataset).unwrap();
+        assert_eq!((each.len(), joined.len()), (3, 1));
+        let found = validate(&dataset, &joined[0], 0).unwrap();
+        assert_eq!(decoded(&dataset, &found), found.accuracy.unwrap());
+        assert!(found.test.is_some() && !found.warnings.is_empty());
+        assert!(found.parameters > 0 && found.history.is_empty());
+        let trivial = validate(&dataset, &spec("trivial-single"), 0).unwrap();
+        assert!(found.accuracy.unwrap().presence() > trivial.accuracy.unwrap().presence());
+        // Other labels on the held-out fold change its thresholds, but not the model.
+        reverse_labels(&mut dataset);
+        let other = validate(&dataset, &joined[0], 0).unwrap();
+        assert_eq!(other.held_out, found.held_out);
+        reverse_labels(&mut dataset);
+    }
+}
+
+#[test]
+fn a_logistic_regression_converges_and_has_no_seed_and_a_forest_has_one() {
+    let (_folder, dataset) = data(0.0);
+    let name = &dataset.encoders[0].name;
+    let logistic = spec(&format!("logistic:{name}"));
+    let found = validate(&dataset, &logistic, 0).unwrap();
+    assert_eq!(found.converged, Some(true));
+    assert!(!logistic.is_random() && !logistic.has_recipe());
+    let repeated = validate(&dataset, &logistic, 9).unwrap();
+    assert_eq!(found.held_out, repeated.held_out);
+    let forest = spec(&format!("forest:{name}"));
+    assert!(forest.is_random() && !forest.has_recipe());
+    let found = validate(&dataset, &forest, 0).unwrap();
+    assert_eq!((found.converged, found.epochs), (None, 100));
+    assert_eq!(validate(&dataset, &forest, 0).unwrap(), found);
+    assert_ne!(
+        validate(&dataset, &forest, 9).unwrap().held_out,
+        found.held_out
+    );
+}
+
+/// Turns the labels of the fold that is held out around.
+fn reverse_labels(dataset: &mut Dataset) {
+    for clip in &mut dataset.train.clips {
+        if clip.fold == Some(1) {
+            clip.target = clip.target.take().map(|mut target| {
+                target.reverse();
+                target
+            });
+        }
+    }
+}
+
+#[test]
+fn a_recipe_that_is_chosen_does_not_depend_on_the_held_out_fold() {
+    let (_folder, mut dataset) = data(0.0);
+    let linear = named("linear:+", &dataset).unwrap().remove(0);
+    let chosen = |dataset: &Dataset| {
+        let baseline = Baseline {
+            dataset,
+            spec: &linear,
+            recipe: None,
+            seed: 0,
+            stop: &Stop::default(),
+        };
+        baseline.validate(1, &mut |_| ()).unwrap()
+    };
+    let found = chosen(&dataset);
+    assert_eq!(found.best_epoch, found.epochs);
+    assert!(found.converged.is_some() && found.accuracy.is_some());
+    reverse_labels(&mut dataset);
+    let other = chosen(&dataset);
+    assert_eq!(
+        (other.epochs, other.held_out),
+        (found.epochs, found.held_out)
+    );
 }

@@ -133,6 +133,7 @@ impl Answer {
                 .as_ref()
                 .map(|test| scores(test, &mut (0..test.len()))),
             history: Vec::new(),
+            converged: None,
             warnings: self.warnings,
         })
     }

@@ -39,6 +39,8 @@ pub struct BenchmarkOptions {
     pub uda: bool,
     /// Steps timed.
     pub rounds: usize,
+    /// Clips whose rows span the inputs, with `train.inputs = "span"`; none: columns.
+    pub span_clips: Option<usize>,
 }
 
 /// What was measured.
@@ -54,6 +56,9 @@ pub struct BenchmarkReport {
     pub params: usize,
     /// Inputs over all encoders.
     pub inputs: usize,
+    /// Clips whose rows span the inputs; none for columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span_clips: Option<usize>,
     /// Threads.
     pub threads: usize,
     /// Micro-kernel.
@@ -94,7 +99,7 @@ impl Workload {
     /// [`Error::Config`] for options out of range.
     pub fn new(options: &BenchmarkOptions) -> Result<Self> {
         let config = config(options)?;
-        let encoders = encoders(options.divisor);
+        let encoders = trained_encoders(options);
         let net = FusionNet::new(&config, &encoders, CLASSES)?;
         let adam = Adam::new(AdamConfig {
             lr: config.train.lr,
@@ -203,7 +208,8 @@ pub fn benchmark(
         uda: options.uda,
         rounds: options.rounds,
         params: net.params.trainable_count(),
-        inputs: encoders(options.divisor).iter().map(|e| e.width).sum(),
+        inputs: net.encoders().iter().map(|e| e.width).sum(),
+        span_clips: options.span_clips,
         threads: rayon::current_num_threads(),
         kernel: kernel.name().to_owned(),
         step_ms,
@@ -226,6 +232,17 @@ pub(crate) fn encoders(divisor: usize) -> Vec<Encoder> {
         width: (encoder.width() / divisor).max(1),
     };
     REGISTRY.iter().map(shape).collect()
+}
+
+/// The encoders as training has them: in the span of standardised rows, which sum to 0 and so have one
+/// dimension less than there are clips, encoders with more columns have as many coordinates.
+fn trained_encoders(options: &BenchmarkOptions) -> Vec<Encoder> {
+    let mut encoders = encoders(options.divisor);
+    if let Some(clips) = options.span_clips {
+        let wide = encoders.iter_mut().filter(|encoder| encoder.width > clips);
+        wide.for_each(|encoder| encoder.width = clips - 1);
+    }
+    encoders
 }
 
 pub(crate) fn kernel() -> Result<Kernel> {
@@ -262,6 +279,11 @@ fn config(options: &BenchmarkOptions) -> Result<Config> {
         "rounds",
         options.rounds >= 1,
         "found 0, expected at least 1",
+    )?;
+    require(
+        "span_clips",
+        options.span_clips.is_none_or(|clips| clips >= 2),
+        "found fewer than 2 clips, expected at least 2",
     )?;
     let mut config = Config::default();
     config.uda.enabled = options.uda;
@@ -332,6 +354,7 @@ mod tests {
             batch: 9,
             uda: true,
             rounds: 3,
+            span_clips: None,
         };
         let mut steps = 0;
         let report = benchmark(&options, || steps += 1).unwrap();
@@ -354,7 +377,29 @@ mod tests {
             batch: 1,
             uda: false,
             rounds: 1,
+            span_clips: None,
         };
         assert!(benchmark(&options, || ()).is_err());
+    }
+
+    #[test]
+    fn in_the_span_of_few_clips_there_are_fewer_inputs() {
+        let options = BenchmarkOptions {
+            divisor: 64,
+            batch: 8,
+            uda: false,
+            rounds: 1,
+            span_clips: Some(40),
+        };
+        let report = benchmark(&options, || ()).unwrap();
+        let width = |e: &KnownEncoder| (e.width() / 64).max(1);
+        let widths = REGISTRY.iter().map(width);
+        let inputs = widths.map(|width| if width > 40 { 39 } else { width });
+        assert_eq!(report.inputs, inputs.sum::<usize>());
+        let refused = BenchmarkOptions {
+            span_clips: Some(1),
+            ..options
+        };
+        assert!(benchmark(&refused, || ()).is_err());
     }
 }

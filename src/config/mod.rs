@@ -79,6 +79,16 @@ words! {
 }
 
 words! {
+    /// What the encoders' projections are trained on.
+    ProjectionInputs {
+        /// The columns of the feature files.
+        Columns = "columns",
+        /// Coordinates in the span of the training rows, fewer than columns wherever clips are fewer.
+        Span = "span",
+    }
+}
+
+words! {
     /// Which decoding rules turn scores into emotions.
     DecodeRules {
         /// The paper's, eqs. 14 to 16.
@@ -201,7 +211,7 @@ impl Default for LossConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UdaConfig {
-    /// Whether the domain adversary trains along.
+    /// Whether a domain adversary is trained too.
     pub enabled: bool,
     /// λ of the domain loss (paper eq. 13).
     pub domain_weight: f64,
@@ -234,7 +244,7 @@ pub struct TrainConfig {
     pub lr: f64,
     /// Adam's L2 penalty.
     pub weight_decay: f64,
-    /// The most epochs.
+    /// Maximum number of epochs.
     pub max_epochs: usize,
     /// Epochs without improvement of the monitor after which training stops.
     pub early_stop_patience: usize,
@@ -257,6 +267,16 @@ pub struct TrainConfig {
     /// Seconds between saved states, from which `--resume` continues (three times the model's size on
     /// disk); 0: after every epoch. Does not affect results.
     pub checkpoint_seconds: f64,
+    /// What the encoders' projections are trained on. The weights are over columns either way.
+    #[serde(skip_serializing_if = "ProjectionInputs::is_columns")]
+    pub inputs: ProjectionInputs,
+}
+
+impl ProjectionInputs {
+    // Files of runs over columns do not hold this key, as those from before there was a choice.
+    fn is_columns(&self) -> bool {
+        *self == ProjectionInputs::Columns
+    }
 }
 
 impl Default for TrainConfig {
@@ -277,6 +297,7 @@ impl Default for TrainConfig {
             min_lr: 0.0,
             clip_norm: 0.0,
             checkpoint_seconds: 60.0,
+            inputs: ProjectionInputs::Columns,
         }
     }
 }
@@ -308,7 +329,7 @@ pub struct DataConfig {
     pub normalise_labels: bool,
 }
 
-// Files of runs that take the table as it is do not hold these keys, as those from before they existed.
+// Left out of files at their defaults, so that these equal the files from before the keys existed.
 fn is_zero(value: &u64) -> bool {
     *value == 0
 }
@@ -364,8 +385,8 @@ pub struct DecodeConfig {
     pub proportions: Proportions,
 }
 
-// Files of the challenge's task hold neither β nor sets and proportions, as those from before there
-// was a choice.
+// For the challenge's task β, sets and proportions are left out of files, so that these equal the files
+// from before there was a choice.
 fn of_the_paper() -> Option<f64> {
     Some(1.0)
 }

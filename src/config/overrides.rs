@@ -57,6 +57,7 @@ impl Config {
         table["data"]["fold_seed"] = json!(data.fold_seed);
         table["data"]["actor_pattern"] = json!(data.actor_pattern);
         table["data"]["normalise_labels"] = json!(data.normalise_labels);
+        table["train"]["inputs"] = json!(self.train.inputs);
         let decode = &self.decode;
         table["decode"]["beta"] = json!(decode.beta);
         table["decode"]["max_emotions"] = json!(decode.max_emotions);

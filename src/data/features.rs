@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::feature_arrays::{ColumnLabels, FEATURES, FeatureArrays, wrong_shape};
 use super::filename::clip_key;
 use super::fingerprint::Fingerprint;
+use super::provenance::{self, Provenance};
 use super::scan::{BadRow, scan};
 use crate::formats::npy::Values;
 use crate::formats::npz::Npz;
@@ -29,6 +30,7 @@ pub struct Features {
     zero_rows: Vec<u32>,
     labels: ColumnLabels,
     fingerprint: Option<Fingerprint>,
+    provenance: Option<Provenance>,
 }
 
 impl Features {
@@ -76,6 +78,7 @@ impl Features {
         let array = names;
         let names = npz.names(&array)?;
         let index = index(&names).map_err(|reason| npz.fault(Some(&array), reason))?;
+        let provenance = read_provenance(&mut npz)?;
         let labels = ColumnLabels::of(&mut npz);
         let stored = Stored::open(&mut npz, &features)?;
         let scan = scan(path, &stored, [rows, cols], hash)?
@@ -91,6 +94,7 @@ impl Features {
             zero_rows: scan.zero_rows,
             labels,
             fingerprint: scan.fingerprint,
+            provenance,
         })
     }
 
@@ -107,6 +111,7 @@ impl Features {
             zero_rows: Vec::new(),
             labels: ColumnLabels::default(),
             fingerprint: None,
+            provenance: None,
         }
     }
 
@@ -118,6 +123,11 @@ impl Features {
             rows: HashMap::new(),
             ..self
         }
+    }
+
+    /// How the features were made, if the file says so.
+    pub fn provenance(&self) -> Option<&Provenance> {
+        self.provenance.as_ref()
     }
 
     /// Releases mapped pages until they are read again.
@@ -289,6 +299,21 @@ pub struct NonFinite {
     pub values: usize,
     /// Number of rows with such values.
     pub rows: usize,
+}
+
+/// How the features were made, if the file says so.
+fn read_provenance(npz: &mut Npz) -> Result<Option<Provenance>> {
+    if !npz.arrays().iter().any(|array| array == provenance::ARRAY) {
+        return Ok(None);
+    }
+    let texts = npz.names(provenance::ARRAY)?;
+    let parsed = match &texts[..] {
+        [text] => Provenance::parse(text),
+        _ => Err(format!("has {} texts; expected one", texts.len())),
+    };
+    parsed
+        .map(Some)
+        .map_err(|reason| npz.fault(Some(provenance::ARRAY), reason))
 }
 
 /// Row of each clip; two rows with the same clip are refused as ambiguous.

@@ -8,13 +8,14 @@ pub mod features;
 pub(crate) mod filename;
 pub(crate) mod fingerprint;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod folds;
 pub(crate) mod inspect;
 pub mod label;
 pub mod metadata;
 pub(crate) mod near_names;
 pub mod part;
+pub mod provenance;
 pub(crate) mod registry;
 mod scan;
 pub(crate) mod standardise;

@@ -21,17 +21,37 @@ pub const FUSION: &str = "fusion";
 /// The fusion model with the same weight for every encoder and none left out.
 pub const UNIFORM_FUSION: &str = "uniform-fusion";
 
+/// The classifiers that every comparison has by default, on all encoders and on each.
+const STANDARD: [&str; 2] = ["logistic", "forest"];
+
 /// Cross-validates the fusion model and baselines; with a test split, each is also trained on all clips.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CompareBaselines {
     /// The rows by name, each once: [`FUSION`], [`UNIFORM_FUSION`], and the names that [`named`] accepts.
-    /// Empty means the fusion model, both trivial baselines, Table I's baselines on features (if the
-    /// data have none of those encoders, the classifier on each encoder), and uniform fusion.
+    /// Empty means the fusion model, both trivial baselines, uniform fusion and between them, with a
+    /// recipe that is chosen, logistic regression and a random forest on all encoders and on each, a
+    /// linear layer and the classifier on all of them; with a fixed recipe, Table I's baselines on
+    /// features (if the data have none of those encoders, the classifier on each encoder).
     #[serde(rename = "baseline")]
     pub names: Vec<String>,
     /// The classifier of Table I's rows, and how all classifiers are trained.
     #[serde(rename = "recipe")]
     pub classifier: ClassifierSpec,
+    /// Whether learning rate and number of epochs are chosen inside the training clips instead; the
+    /// classifier's recipe then does not matter.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub chosen_recipe: bool,
+}
+
+impl Default for CompareBaselines {
+    /// All default rows, each with a recipe that is chosen inside the training clips.
+    fn default() -> Self {
+        Self {
+            names: Vec::new(),
+            classifier: ClassifierSpec::default(),
+            chosen_recipe: true,
+        }
+    }
 }
 
 /// A comparison of baselines while it runs.
@@ -121,13 +141,33 @@ impl CompareBaselines {
         let mut found = Entries::default();
         self.add(&mut found, FUSION, config, data)?;
         let of_the_paper = baselines(data, &self.classifier);
-        let on_features = |entry: &Entry| entry.candidate.kind.is_random();
-        let any = of_the_paper.entries.iter().any(on_features);
-        found.entries.extend(of_the_paper.entries);
+        let (trivial, on_features): (Vec<_>, Vec<_>) = of_the_paper
+            .entries
+            .into_iter()
+            .partition(|entry| entry.candidate.kind.is_trivial());
+        found.entries.extend(trivial);
         found.left_out.extend(of_the_paper.left_out);
-        if !any {
+        if self.chosen_recipe {
+            // What the data lack of Table I is no row of this table.
+            found
+                .left_out
+                .retain(|reason| reason.starts_with("trivial"));
+            for model in STANDARD {
+                self.add(&mut found, &format!("{model}:+"), config, data)?;
+                self.add(&mut found, &format!("{model}:*"), config, data)?;
+            }
+            self.add(&mut found, "linear:+", config, data)?;
+            self.add(
+                &mut found,
+                &format!("{}:+", self.classifier.model),
+                config,
+                data,
+            )?;
+        } else if on_features.is_empty() {
             let on_each = format!("{}:*", self.classifier.model);
             self.add(&mut found, &on_each, config, data)?;
+        } else {
+            found.entries.extend(on_features);
         }
         self.add(&mut found, UNIFORM_FUSION, config, data)?;
         Ok(found)
@@ -171,6 +211,7 @@ impl CompareBaselines {
     }
 
     fn entry(&self, spec: &BaselineSpec, data: &Arc<Opened>) -> Entry {
-        Entry::baseline(spec.to_string(), spec, &self.classifier.recipe, data, None)
+        let recipe = (!self.chosen_recipe).then_some(&self.classifier.recipe);
+        Entry::baseline(spec.to_string(), spec, recipe, data, None)
     }
 }

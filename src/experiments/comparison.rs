@@ -66,7 +66,7 @@ impl Entry {
     pub fn baseline(
         name: impl Into<String>,
         spec: &BaselineSpec,
-        recipe: &Recipe,
+        recipe: Option<&Recipe>,
         data: &Arc<Opened>,
         paper: Option<f64>,
     ) -> Self {

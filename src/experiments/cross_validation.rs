@@ -160,6 +160,9 @@ pub struct FoldScore {
     /// The task's main measure, where it is not the average.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub main: Option<f64>,
+    /// Whether a baseline was still improving at its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unconverged: bool,
 }
 
 impl FoldScore {
@@ -175,6 +178,7 @@ impl FoldScore {
             epochs: result.epochs,
             fault: result.fault.clone(),
             main: result.measure(main).filter(|_| main != Monitor::Average),
+            unconverged: result.unconverged,
         };
         results.iter().map(score).collect()
     }
@@ -299,7 +303,7 @@ impl CrossValidation {
             .collect::<Result<_>>()?;
         // There is nothing to search for a trivial answer, which is decoded alike in every fold.
         let (pooled_thresholds, pooled_accuracy) = match folds.first() {
-            Some(first) if !candidate.kind.is_random() => {
+            Some(first) if candidate.kind.is_trivial() => {
                 let mut sum = Accuracy::default();
                 for score in &folds {
                     sum.add_times(&score.accuracy, 1);

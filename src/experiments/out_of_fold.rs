@@ -1,13 +1,16 @@
 //! The scores of every clip by the model that did not train on it.
 
-use ndarray::{Array2, Axis, concatenate};
+use ndarray::{Array2, ArrayView1, Axis, concatenate};
 
 use crate::artifact::checkpoint::ChosenThresholds;
+use crate::config::Monitor;
 use crate::data::dataset::Dataset;
 use crate::data::folds::fold;
 use crate::data::label::Blend;
 use crate::error::{Error, Result};
+use crate::eval::distribution;
 use crate::eval::metrics::Accuracy;
+use crate::eval::overlap::overlap;
 use crate::eval::probabilities::ProbabilityTable;
 use crate::plan::result::TrialResult;
 use crate::plan::trial::TrialKind;
@@ -126,6 +129,34 @@ impl OutOfFold {
     /// Official counts over all clips, each decoded with its own fold's thresholds.
     pub fn accuracy(&self) -> Accuracy {
         Accuracy::of(self.truths.iter().zip(&self.decided))
+    }
+
+    /// Each clip's value of a main measure that is a mean over clips, in the order of the clips; 0 for
+    /// measures that are counted from the decided emotions.
+    ///
+    /// # Errors
+    /// As [`distribution::Measures::of`].
+    pub fn main_of_clips(&self, main: Monitor) -> Result<Vec<f64>> {
+        let decided = self.truths.iter().zip(&self.decided);
+        match main {
+            Monitor::Overlap => Ok(decided
+                .map(|(truth, decided)| overlap(truth, decided))
+                .collect()),
+            Monitor::Kl => {
+                let divergence = |(truth, row): (&Blend, ArrayView1<'_, f64>)| {
+                    let shares = truth.to_distribution(row.len());
+                    let measures = distribution::Measures::of(&shares, &row.to_vec())?;
+                    Ok(measures.kullback_leibler)
+                };
+                let rows = self.truths.iter().zip(self.aligned.rows());
+                rows.map(divergence).collect()
+            }
+            Monitor::Presence
+            | Monitor::Salience
+            | Monitor::Average
+            | Monitor::Auto
+            | Monitor::Loss => Ok(vec![0.0; self.clips.len()]),
+        }
     }
 
     /// As a table that `decode` and `evaluate` read.

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::cross_validation::CrossValidation;
 use crate::error::Result;
 use crate::eval::statistics::{
-    ActorScores, Comparison, Difference, Grouping, Interval, Intervals, Resampling, Verdict,
-    average_difference, compare, holm, holm_levels, intervals,
+    ActorScores, Comparison, Difference, Grouping, Interval, Intervals, Resampling, ScoredClip,
+    Verdict, compare, holm, holm_levels, intervals, main_difference,
 };
 
 /// The statistics of one configuration, over all out-of-fold predictions together, each clip decoded with
@@ -19,7 +19,7 @@ pub struct Significance {
     pub against: Option<Comparison>,
     /// The comparison's p-value after Holm's adjustment for all comparisons of the table.
     pub adjusted_p: Option<f64>,
-    /// The interval of the difference of the averages at the confidence at which Holm's procedure
+    /// The interval of the difference in the main measure at the confidence at which Holm's procedure
     /// compares this row; `None` where it is that of `against`, because there is one comparison only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holm_interval: Option<Interval>,
@@ -32,26 +32,34 @@ impl Significance {
     pub fn verdict(&self) -> Option<Verdict> {
         let against = self.against.as_ref()?;
         let difference = Difference {
-            interval: self.holm_interval.or(against.average.interval),
-            ..against.average
+            interval: self.holm_interval.or(against.judged().interval),
+            ..against.judged()
         };
         let p = self.adjusted_p.unwrap_or(against.test.p);
-        Some(Verdict::of(&difference, p, against.level))
+        Some(Verdict::of(against.judge(), &difference, p, against.level))
     }
 }
 
-/// Official counts of a cross-validation's out-of-fold predictions, by actor and seed.
+/// Official counts of a cross-validation's out-of-fold predictions, and its main measure, by actor and
+/// seed.
 ///
 /// # Errors
-/// As [`ActorScores::of`].
+/// As [`ActorScores::judged_by`].
 pub fn actor_scores(result: &CrossValidation) -> Result<ActorScores> {
     let grouping = Grouping::by_actor(&result.candidate.data.dataset.train.clips);
     let seeds = result.out_of_fold.iter().map(|seed| {
+        let values = seed.main_of_clips(result.main)?;
         let shown = seed.truths.iter().zip(&seed.decided);
-        let clips = seed.clips.iter().zip(shown);
-        clips.map(|(&clip, (truth, decided))| (clip, truth, decided))
+        let clips = seed.clips.iter().zip(shown).zip(values);
+        Ok(clips.map(|((&clip, (truth, predicted)), main)| ScoredClip {
+            clip,
+            truth,
+            predicted,
+            main,
+        }))
     });
-    ActorScores::of(&grouping, seeds)
+    let seeds = seeds.collect::<Result<Vec<_>>>()?;
+    ActorScores::judged_by(result.main, &grouping, seeds)
 }
 
 /// The statistics of each configuration, compared with the one at index `reference`, or with the first
@@ -123,7 +131,7 @@ fn adjust(
                 level,
                 ..*resampling
             };
-            let difference = average_difference(scores, reference, &resampling)?;
+            let difference = main_difference(scores, reference, &resampling)?;
             significance.holm_interval = difference.and_then(|difference| difference.interval);
         }
     }
@@ -145,6 +153,7 @@ mod tests {
             presence: None,
             salience: None,
             average: None,
+            main: None,
             unit: Unit::Actor,
             actors: 20,
             seeds: 1,
@@ -157,6 +166,7 @@ mod tests {
                 estimate: 0.2,
                 interval: Some(interval(0.1, 0.3)),
             },
+            main: None,
             test: SignFlip {
                 p,
                 method: Method::Random { exchanges: 99_999 },

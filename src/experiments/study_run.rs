@@ -118,7 +118,7 @@ impl<S: Study> StudyRun<S> {
     ) -> Result<S::Findings> {
         self.folder.check_writable()?;
         self.work(observer, |mut driver| workers.execute(&mut driver))?;
-        self.conclude()
+        self.conclude_and_tidy()
     }
 
     /// Submits the trials without a result to Slurm, with a job that continues the study when they
@@ -145,7 +145,7 @@ impl<S: Study> StudyRun<S> {
         })?;
         match round {
             Some(round) => Ok(Submission::Submitted(round)),
-            None => self.conclude().map(Submission::Concluded),
+            None => self.conclude_and_tidy().map(Submission::Concluded),
         }
     }
 
@@ -231,6 +231,15 @@ impl<S: Study> StudyRun<S> {
             next_trials: &mut next_trials,
             observer,
         })
+    }
+
+    /// Concludes, and removes what only trials needed that are yet to run.
+    fn conclude_and_tidy(&self) -> Result<S::Findings> {
+        let findings = self.conclude()?;
+        if self.live.is_done() {
+            self.folder.remove_spans()?;
+        }
+        Ok(findings)
     }
 
     fn conclude(&self) -> Result<S::Findings> {

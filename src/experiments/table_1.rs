@@ -54,9 +54,13 @@ pub fn baselines(data: &Arc<Opened>, classifier: &ClassifierSpec) -> Entries {
     for (spec, name, paper) in &TRIVIAL {
         match unanswerable(spec, dataset) {
             Some(reason) => found.left_out.push(format!("{name}: {reason}")),
-            None => found
-                .entries
-                .push(Entry::baseline(*name, spec, &recipe, data, Some(*paper))),
+            None => found.entries.push(Entry::baseline(
+                *name,
+                spec,
+                Some(&recipe),
+                data,
+                Some(*paper),
+            )),
         }
     }
     for (names, paper) in FEATURES {
@@ -79,7 +83,7 @@ pub fn baselines(data: &Arc<Opened>, classifier: &ClassifierSpec) -> Entries {
         };
         let spec = BaselineSpec::Encoders { model, encoders };
         let name = format!("{title} ({model})");
-        let entry = Entry::baseline(name, &spec, &recipe, data, paper);
+        let entry = Entry::baseline(name, &spec, Some(&recipe), data, paper);
         found.entries.push(entry);
     }
     found

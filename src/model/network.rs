@@ -90,13 +90,20 @@ impl<F: Scalar> FusionNet<F> {
         Self::with_params(config, encoders, classes, Params::new(), Init::Zeros)
     }
 
+    /// A network whose weight matrices hold no values, only names and shapes.
+    ///
+    /// # Errors
+    /// As [`FusionNet::new`].
+    pub fn without_weights(config: &Config, encoders: &[Encoder], classes: usize) -> Result<Self> {
+        Self::with_params(config, encoders, classes, Params::new(), Init::ShapesOnly)
+    }
+
     /// The names and shapes of such a network's parameters, without the weight matrices.
     ///
     /// # Errors
     /// As [`FusionNet::new`].
     pub fn shapes_only(config: &Config, encoders: &[Encoder], classes: usize) -> Result<Params<F>> {
-        let params = Params::new();
-        Ok(Self::with_params(config, encoders, classes, params, Init::ShapesOnly)?.params)
+        Ok(Self::without_weights(config, encoders, classes)?.params)
     }
 
     /// How many trainable numbers such a network has, without making it.

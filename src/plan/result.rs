@@ -65,6 +65,9 @@ pub struct TrialResult {
     /// What is wrong with the training, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<TrainingFault>,
+    /// Whether a baseline was still improving at its end; absent otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unconverged: bool,
     /// The warnings for the user.
     pub warnings: Vec<String>,
 }

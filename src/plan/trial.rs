@@ -41,7 +41,8 @@ pub enum TrialKind {
 pub struct BaselineKind {
     /// The baseline.
     pub spec: BaselineSpec,
-    /// How its classifier is trained; `None` for a trivial baseline.
+    /// How its classifier is trained; `None` where there is no recipe, or where it is chosen inside the
+    /// training clips.
     pub recipe: Option<Recipe>,
     /// How its scores become emotions; none: by the challenge's rules into the challenge's sets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,12 +61,12 @@ fn challenge() -> DecodeConfig {
 }
 
 impl TrialKind {
-    /// A baseline for a task.
-    pub fn baseline(spec: &BaselineSpec, recipe: &Recipe, task: &Task) -> Self {
+    /// A baseline for a task; without a recipe it is chosen inside the training clips.
+    pub fn baseline(spec: &BaselineSpec, recipe: Option<&Recipe>, task: &Task) -> Self {
         let decode = spec.decode(task);
         TrialKind::Baseline(BaselineKind {
             spec: spec.clone(),
-            recipe: spec.is_random().then_some(*recipe),
+            recipe: recipe.copied().filter(|_| spec.has_recipe()),
             decode: (decode != challenge()).then_some(decode),
         })
     }
@@ -101,11 +102,19 @@ impl TrialKind {
         }
     }
 
-    /// Whether results differ between seeds, as they do for all but trivial baselines.
+    /// Whether results differ between seeds, as they do not for trivial baselines and logistic regression.
     pub fn is_random(&self) -> bool {
         match self {
             TrialKind::Fusion(_) => true,
             TrialKind::Baseline(baseline) => baseline.spec.is_random(),
+        }
+    }
+
+    /// Whether it is a baseline that always gives the same answer.
+    pub fn is_trivial(&self) -> bool {
+        match self {
+            TrialKind::Fusion(_) => false,
+            TrialKind::Baseline(baseline) => baseline.spec.is_trivial(),
         }
     }
 

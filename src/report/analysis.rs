@@ -6,10 +6,12 @@ use ndarray::Array2;
 use serde_json::{Value, json};
 
 use super::figure::{encoder_title, figures};
+use super::main_measure::{self, Drawn};
 use super::table::{Cell, Table, write_json};
 use crate::analysis::Analysis;
 use crate::analysis::error_type::ErrorType;
 use crate::analysis::importance::GroupReliance;
+use crate::config::Monitor;
 use crate::error::Result;
 use crate::predict::explain::decision;
 
@@ -61,6 +63,7 @@ pub fn tables(found: &Analysis) -> Vec<(&'static str, Table)> {
 }
 
 fn encoders(found: &Analysis) -> Table {
+    let (without, change, heading) = main_measure::without_an_encoder(found.main.measure);
     let columns = [
         ("encoder", "Encoder"),
         ("modality", "Modality"),
@@ -69,16 +72,16 @@ fn encoders(found: &Analysis) -> Table {
         ("median", "Median"),
         ("p95", "95 %"),
         ("selected", "Selected"),
-        ("average_without", "Average without it"),
-        ("average_change", "Change"),
+        (without, heading),
+        (change, "Change"),
         ("scores_moved", "Scores moved"),
     ];
     let mut table = Table::new("Encoders", &columns);
-    let whole = found.accuracy.average();
+    let whole = found.main.value();
     for (m, name) in found.encoders.iter().enumerate() {
         let quantiles = found.spreads[m].quantiles;
         let removal = found.removals.iter().find(|removal| removal.encoder == m);
-        let without = removal.map(|removal| removal.accuracy.average());
+        let without = removal.map(|removal| removal.main_value());
         table.row(vec![
             Cell::text(name),
             Cell::text(found.modalities[m].name()),
@@ -92,7 +95,7 @@ fn encoders(found: &Analysis) -> Table {
             number(removal.map(|removal| removal.moved)),
         ]);
     }
-    table.notes.push("Importance: mean gate weight before selection. Selected: share of clips that keep the encoder. Average without it: at prediction time, without retraining. Scores moved: mean total variation of the aligned scores.".into());
+    table.notes.push(format!("Importance: mean gate weight before selection. Selected: share of clips that keep the encoder. {heading}: at prediction time, without retraining. Scores moved: mean total variation of the aligned scores."));
     table
 }
 
@@ -197,12 +200,26 @@ fn pairs(found: &Analysis) -> Table {
 }
 
 fn kept(found: &Analysis) -> Table {
+    let axis = Drawn::of(found.main.measure).axis;
+    let heading = match found.main.measure {
+        Monitor::Average => "Average",
+        _ => axis,
+    };
+    let column = match main_measure::column(found.main.measure) {
+        Some((name, _)) => name,
+        None if found.main.measure == Monitor::Presence => "acc_presence",
+        None => "average",
+    };
     let columns = [
         ("kept", "Encoders kept"),
-        ("average", "Average"),
+        (column, heading),
         ("folds", "Folds"),
     ];
-    let mut table = Table::new("Average accuracy against k", &columns);
+    let title = match found.main.measure {
+        Monitor::Average => "Average accuracy against k".to_owned(),
+        _ => format!("{axis} against k"),
+    };
+    let mut table = Table::new(title, &columns);
     let curve = &found.top_k_curve;
     let named = curve
         .scores

@@ -71,6 +71,7 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
     }
     main_measure::note(&mut table, optional.main);
     table.notes.extend(significance::notes(rows));
+    table.notes.extend(rows.iter().filter_map(not_converged));
     if optional.of_the_paper {
         table.notes.push(PAPER.into());
     }
@@ -147,7 +148,7 @@ impl Optional {
 
     fn columns(self) -> Vec<(&'static str, &'static str)> {
         let mut columns = self.leading();
-        columns.extend(significance::COLUMNS);
+        columns.extend(significance::columns(self.main));
         if self.tested {
             columns.extend([
                 ("test_acc_presence", "Test ACC_presence"),
@@ -187,6 +188,19 @@ fn scores(found: &CrossValidation, optional: Optional) -> Vec<Cell> {
         Cell::Text(seeds(found.by_seed.iter().map(|(seed, _)| *seed))),
     ]);
     cells
+}
+
+/// The note on a baseline that was still improving when its training ended.
+fn not_converged(row: &Row) -> Option<String> {
+    let found = row.result.as_ref().ok()?;
+    let count = found.folds.iter().filter(|fold| fold.unconverged).count();
+    (count > 0).then(|| {
+        format!(
+            "NOT CONVERGED: {}, in {count} of {} trainings; its scores say little about the model: train it for more epochs or with a higher learning rate, or have both chosen inside the training folds.",
+            row.entry.candidate.name,
+            found.folds.len()
+        )
+    })
 }
 
 /// Adds a note on variants without a row, because they equal the configuration.

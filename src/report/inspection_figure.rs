@@ -200,6 +200,7 @@ mod tests {
             constant_columns: Some(0),
             train: Some(file.clone()),
             test: Some(file),
+            provenance: None,
             shift: Some(crate::data::inspect::Shift {
                 energy,
                 new_actors: Some(0.1),

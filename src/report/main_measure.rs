@@ -30,6 +30,82 @@ pub(super) fn average(summary: &Summary, over_seeds: bool) -> Cell {
     }
 }
 
+/// Columns of a table of encoders: the names of the main measure without one and of its change, and the
+/// heading of the first.
+pub(super) fn without_an_encoder(main: Monitor) -> (&'static str, &'static str, &'static str) {
+    match main {
+        Monitor::Presence => (
+            "acc_presence_without",
+            "acc_presence_change",
+            "ACC_presence without it",
+        ),
+        Monitor::Overlap => ("overlap_without", "overlap_change", "Overlap without it"),
+        Monitor::Kl => ("kl_without", "kl_change", "KL divergence without it"),
+        Monitor::Salience | Monitor::Average | Monitor::Auto | Monitor::Loss => {
+            ("average_without", "average_change", "Average without it")
+        }
+    }
+}
+
+/// How a main measure is drawn.
+pub(super) struct Drawn {
+    /// Its name in a sentence.
+    pub(super) name: &'static str,
+    /// The title of its axis.
+    pub(super) axis: &'static str,
+    /// The unit of its changes.
+    unit: &'static str,
+    /// Decimals of a value, and what is written behind it.
+    value: (usize, &'static str),
+    /// What a value is multiplied by.
+    pub(super) scale: f64,
+}
+
+impl Drawn {
+    /// This measure.
+    pub(super) fn of(main: Monitor) -> Self {
+        let percent = |name, axis| Self {
+            name,
+            axis,
+            unit: "percentage points",
+            value: (2, " %"),
+            scale: 100.0,
+        };
+        match main {
+            Monitor::Presence => percent("ACC_presence", "ACC_presence (%)"),
+            Monitor::Salience => percent("ACC_salience", "ACC_salience (%)"),
+            Monitor::Overlap => Self {
+                name: "overlap",
+                axis: "Overlap",
+                unit: "1 is all",
+                value: (4, ""),
+                scale: 1.0,
+            },
+            Monitor::Kl => Self {
+                name: "KL divergence",
+                axis: "KL divergence (nats)",
+                unit: "nats",
+                value: (4, ""),
+                scale: 1.0,
+            },
+            Monitor::Average | Monitor::Auto | Monitor::Loss => {
+                percent("average accuracy", "Average accuracy (%)")
+            }
+        }
+    }
+
+    /// The title of an axis of changes.
+    pub(super) fn change(&self) -> String {
+        format!("Change of the {} ({})", self.name, self.unit)
+    }
+
+    /// A value in a sentence.
+    pub(super) fn value(&self, value: f64) -> String {
+        let (digits, unit) = self.value;
+        format!("{:.digits$}{unit}", self.scale * value)
+    }
+}
+
 /// Names the main measure, where it is not the challenge's average.
 pub(super) fn note(table: &mut Table, main: Monitor) {
     let text = match main {

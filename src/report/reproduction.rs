@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
-use super::{cells, comparison, final_model, significance};
+use super::{cells, comparison, final_model, main_measure, significance};
 use crate::error::Result;
 use crate::experiments::comparison::Row;
 use crate::experiments::repro::{MODELS, Reproduce, Reproduced};
@@ -30,7 +30,7 @@ pub fn table_1(found: &Reproduced) -> Table {
         ("folds", "Folds"),
         ("seeds", "Seeds"),
     ];
-    columns.extend(significance::COLUMNS);
+    columns.extend(significance::columns(main_measure::of_rows(&found.models)));
     let mut table = Table::new("Table I: validation and test", &columns);
     // Baselines first, as in the paper.
     let (fusion, baselines) = found.models.split_at(MODELS.len().min(found.models.len()));

@@ -1,7 +1,9 @@
 //! Intervals of a table's scores, and whether they differ beyond noise.
 
+use super::main_measure;
 use super::table::{Cell, DIGITS, Table};
-use crate::eval::statistics::{Interval, Unit, Verdict};
+use crate::config::Monitor;
+use crate::eval::statistics::{Interval, Intervals, Unit, Verdict};
 use crate::experiments::CrossValidation;
 use crate::experiments::comparison::Row;
 use crate::experiments::significance::Significance;
@@ -9,25 +11,34 @@ use crate::experiments::significance::Significance;
 /// Digits of p-values: the smallest that random exchanges can give is 0.00001.
 const P_DIGITS: usize = 5;
 
-/// Names and headings of the columns.
-pub const COLUMNS: [(&str, &str); 6] = [
-    ("interval", "Average, 95 % interval"),
-    ("difference", "Difference"),
-    ("difference_interval", "Difference, 95 % interval"),
-    ("p", "p"),
-    ("p_holm", "p (Holm)"),
-    ("verdict", "Beyond noise?"),
-];
+/// Names and headings of the columns; all of them are about the main measure.
+pub fn columns(main: Monitor) -> [(&'static str, &'static str); 6] {
+    let interval = match main {
+        Monitor::Presence => "ACC_presence, 95 % interval",
+        Monitor::Salience => "ACC_salience, 95 % interval",
+        Monitor::Overlap => "Overlap, 95 % interval",
+        Monitor::Kl => "KL divergence, 95 % interval",
+        Monitor::Average | Monitor::Auto | Monitor::Loss => "Average, 95 % interval",
+    };
+    [
+        ("interval", interval),
+        ("difference", "Difference"),
+        ("difference_interval", "Difference, 95 % interval"),
+        ("p", "p"),
+        ("p_holm", "p (Holm)"),
+        ("verdict", "Beyond noise?"),
+    ]
+}
 
 /// The cells of one row.
 pub fn cells(row: &Row) -> [Cell; 6] {
     let Some(significance) = &row.significance else {
-        return COLUMNS.map(|_| Cell::Empty);
+        return std::array::from_fn(|_| Cell::Empty);
     };
-    let average = ends(significance.intervals.average.as_ref());
+    let main = ends(main_interval(&significance.intervals));
     let Some(against) = &significance.against else {
         return [
-            average,
+            main,
             Cell::Empty,
             Cell::Empty,
             Cell::Empty,
@@ -40,16 +51,22 @@ pub fn cells(row: &Row) -> [Cell; 6] {
         Some(Verdict::Worse) => "worse",
         Some(Verdict::WithinNoise) | None => "within noise",
     };
+    let difference = against.judged();
     [
-        average,
-        Cell::Difference(against.average.estimate, DIGITS),
-        ends(against.average.interval.as_ref()),
+        main,
+        Cell::Difference(difference.estimate, DIGITS),
+        ends(difference.interval.as_ref()),
         Cell::Number(against.test.p, P_DIGITS),
         significance
             .adjusted_p
             .map_or(Cell::Empty, |p| Cell::Number(p, P_DIGITS)),
         Cell::text(verdict),
     ]
+}
+
+/// The interval of the main measure.
+fn main_interval(intervals: &Intervals) -> Option<&Interval> {
+    intervals.main.as_ref().or(intervals.average.as_ref())
 }
 
 fn ends(interval: Option<&Interval>) -> Cell {
@@ -158,11 +175,14 @@ pub fn table(found: &CrossValidation, significance: &Significance) -> Table {
     let title = format!("Certainty: {}", found.candidate.name);
     let mut table = Table::new(title, &columns);
     let intervals = &significance.intervals;
-    for (name, interval) in [
+    let mut rows = vec![
         ("ACC_presence", &intervals.presence),
         ("ACC_salience", &intervals.salience),
         ("average", &intervals.average),
-    ] {
+    ];
+    // The accuracies have a row already.
+    rows.extend(main_measure::column(found.main).map(|(_, name)| (name, &intervals.main)));
+    for (name, interval) in rows {
         table.row(vec![
             Cell::text(name),
             Cell::number(interval.map(|interval| interval.estimate)),

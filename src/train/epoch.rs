@@ -89,22 +89,23 @@ impl Run<'_> {
             .target
             .as_mut()
             .map(|target| target.stream.take(clips.len()));
+        let inputs = self.inputs();
         let target = self
             .target
             .as_ref()
             .zip(drawn.as_deref())
             .map(|(target, clips)| Rows {
-                split: target.split(self.dataset),
+                split: target.split(inputs.train, inputs.test),
                 clips,
             });
         let source = Rows {
-            split: &self.dataset.train,
+            split: inputs.train,
             clips,
         };
         // The batch before this one is still in use.
         progress.batches.swap(0, 1);
         let batch = &mut progress.batches[0];
-        batch.gather(source, target, self.stats.as_deref());
+        batch.gather(source, target, inputs.stats);
         let targets = batch.targets.take();
         Ok(StepBatch {
             inputs: Inputs::new(batch.features.clone(), batch.presence.clone()),

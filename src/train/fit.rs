@@ -16,7 +16,6 @@ use crate::artifact::fault::TrainingFault;
 use crate::artifact::history::{self, EpochRecord};
 use crate::artifact::manifest::Manifest;
 use crate::artifact::run_dir::Files;
-use crate::artifact::weights_file::save_weights;
 use crate::config::Config;
 use crate::data::batch::Batch;
 use crate::error::{Error, Result};
@@ -59,6 +58,7 @@ impl Run<'_> {
             let history = history::read_json_lines(&files.json_lines)?;
             return Ok(Outcome { manifest, history });
         }
+        self.enter_span(&files, &manifest.inputs, observer)?;
         let mut progress = self.begin(&files)?;
         let (mut saved, mut shown) = (Instant::now(), Instant::now());
         let stopped = loop {
@@ -151,7 +151,7 @@ impl Run<'_> {
         progress.history.push(record.clone());
         // Without a validation fold the last weights count, and are written once.
         if verdict.best && validation.is_some() {
-            self.save(&files.weights, progress.epoch, progress.thresholds)?;
+            self.save_best(files, progress.epoch, progress.thresholds)?;
         }
         observer.epoch(&record);
         if let Some(validation) = validation {
@@ -167,7 +167,8 @@ impl Run<'_> {
         let Some(fold) = &self.validation else {
             return Ok(None);
         };
-        let validated = fold.validate(&self.net, self.dataset, self.stats.as_deref());
+        let (inputs, classes) = (self.inputs(), &self.dataset.classes);
+        let validated = fold.validate(&self.net, inputs.train, classes, inputs.stats);
         if matches!(validated, Err(Error::NonFinite { .. })) {
             return Err(self.not_finite(files, progress, "score", "validation", None));
         }
@@ -214,6 +215,9 @@ impl Run<'_> {
         if best.is_none() || self.validation.is_none() {
             // The last weights count, or no measure was ever a number and they are all there is.
             self.save(&files.weights, progress.epoch, progress.thresholds)?;
+        } else if let Some(best) = &best {
+            let thresholds = progress.best_thresholds.unwrap_or(progress.thresholds);
+            self.restore_best(files, best.epoch, thresholds)?;
         }
         let early = stopped == no_improvement(&self.config);
         manifest.fault = self.fault(&progress, best.as_ref(), early);
@@ -225,6 +229,9 @@ impl Run<'_> {
         manifest.config = self.config;
         manifest.write(&files.manifest)?;
         files.remove_state()?;
+        // Mapped files are closed first.
+        drop(self.span);
+        files.remove_span()?;
         Ok(Outcome {
             manifest,
             history: progress.history,
@@ -273,7 +280,13 @@ impl Run<'_> {
             if self.net.params.first_not_finite().is_none() {
                 self.save(&files.last, progress.epoch, progress.thresholds)?;
             }
-            Ok(())
+            match progress.history.iter().rev().find(|record| record.best) {
+                Some(best) if self.validation.is_some() => {
+                    let thresholds = progress.best_thresholds.unwrap_or(progress.thresholds);
+                    self.restore_best(files, best.epoch, thresholds)
+                }
+                _ => Ok(()),
+            }
         });
         if let Err(error) = saved {
             return error;
@@ -357,9 +370,10 @@ impl Run<'_> {
         }
     }
 
-    fn save(&self, path: &Path, epoch: usize, thresholds: ChosenThresholds) -> Result<()> {
+    /// What a weights file says about itself.
+    pub(super) fn description(&self, epoch: usize, thresholds: ChosenThresholds) -> Description {
         let classes = &self.dataset.classes;
-        let description = Description {
+        Description {
             format_version: Description::version_for(&self.config.decode, &thresholds),
             program: PROGRAM.to_owned(),
             encoders: self.dataset.encoders.clone(),
@@ -371,17 +385,11 @@ impl Run<'_> {
             epoch,
             thresholds,
             config: self.config.clone(),
-        };
-        let stats = self
-            .stats
-            .iter()
-            .flatten()
-            .map(|stats| (stats.mean(), stats.std()));
-        save_weights(
-            path,
-            &self.net.params,
-            &stats.collect::<Vec<_>>(),
-            &description,
-        )
+        }
+    }
+
+    fn save(&self, path: &Path, epoch: usize, thresholds: ChosenThresholds) -> Result<()> {
+        let description = self.description(epoch, thresholds);
+        self.save_params(&self.net.params, path, &description)
     }
 }

@@ -7,6 +7,8 @@ mod memory;
 mod progress;
 mod provenance;
 pub mod run;
+pub(crate) mod span;
+mod span_run;
 pub(crate) mod state;
 pub(crate) mod step;
 pub mod stop;

@@ -29,6 +29,7 @@ impl Run<'_> {
             fault: None,
             warnings: self.warnings.clone(),
             inputs,
+            provenance: self.dataset.provenance(),
             environment: Environment::here(&self.dataset.path),
             config: self.config.clone(),
         })

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ndarray::Array2;
 
 use super::memory;
+use super::span::{Span, most_coordinates};
 use super::step::StepLosses;
 use super::stop::Stop;
 use super::target::{Target, target};
@@ -14,7 +15,7 @@ use super::warnings;
 use crate::artifact::checkpoint::Checkpoint;
 use crate::artifact::history::EpochRecord;
 use crate::artifact::manifest::{ClipCounts, Manifest};
-use crate::config::{Config, Monitor};
+use crate::config::{Config, Monitor, ProjectionInputs};
 use crate::data::dataset::Dataset;
 use crate::data::fingerprint::InputFile;
 use crate::data::folds::{fold, shared_actors};
@@ -41,6 +42,9 @@ pub struct Options {
     pub detect_anomaly: bool,
     /// Continue from the saved state in the output folder, if there is one.
     pub resume: bool,
+    /// Folder of spans that other runs may share, with `train.inputs = "span"`; `None`: one of the run's own,
+    /// removed at its end.
+    pub shared_spans: Option<PathBuf>,
     /// Checked between steps: when a stop is requested, the run saves its state and ends.
     pub stop: Stop,
     /// Hashes of the data set's files, if known; `None`: the files are read and hashed.
@@ -51,6 +55,9 @@ pub struct Options {
 pub trait Observer {
     /// Something the user should know before reading the results.
     fn warning(&mut self, _text: &str) {}
+    /// The span of the training rows is known for this many of the encoders, with
+    /// `train.inputs = "span"`.
+    fn span(&mut self, _done: usize, _encoders: usize) {}
     /// An epoch begins, of this many steps.
     fn epoch_begins(&mut self, _epoch: usize, _steps: usize) {}
     /// A step was taken.
@@ -79,8 +86,11 @@ pub struct Run<'a> {
     pub(super) dataset: &'a Dataset,
     pub(super) config: Config,
     pub(super) options: Options,
+    // Over columns, or over coordinates once the span is there; until then it has no weights.
     pub(super) net: FusionNet<f32>,
     pub(super) adam: Adam<f32>,
+    pub(super) span: Option<Span>,
+    pub(super) parameters: usize,
     pub(super) train: Vec<usize>,
     pub(super) validation: Option<ValidationFold>,
     pub(super) target: Option<Target>,
@@ -111,12 +121,24 @@ impl<'a> Run<'a> {
         }
         warnings::of_classes(dataset, &train, validation.as_ref(), &mut warnings);
         let (encoders, classes) = (&dataset.encoders, dataset.classes.len());
-        memory::check(config, encoders, classes)?;
-        let mut net = FusionNet::new(config, encoders, classes)?;
+        let spans = config.train.inputs == ProjectionInputs::Span;
+        let most_rows = train.len() + target.as_ref().map_or(0, |target| target.clips);
+        let trained = most_coordinates(config, encoders, most_rows);
+        memory::check(config, &trained, classes)?;
+        let mut net = match spans {
+            false => FusionNet::new(config, encoders, classes)?,
+            true => FusionNet::without_weights(config, encoders, classes)?,
+        };
         if let Some(path) = &options.init {
-            Checkpoint::read(path)?.load_into(&mut net.params)?;
-            net.clamp_temperature();
+            let weights = Checkpoint::read(path)?;
+            if spans {
+                weights.check_fits(&net.params)?;
+            } else {
+                weights.load_into(&mut net.params)?;
+                net.clamp_temperature();
+            }
         }
+        let parameters = net.params.trainable_count();
         let adam = Adam::new(AdamConfig {
             lr: config.train.lr,
             weight_decay: config.train.weight_decay,
@@ -135,6 +157,8 @@ impl<'a> Run<'a> {
             options,
             net,
             adam,
+            span: None,
+            parameters,
             train,
             validation,
             target,
@@ -143,9 +167,9 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Number of parameters of the model.
+    /// Number of parameters of the model, over columns.
     pub fn parameters(&self) -> usize {
-        self.net.params.trainable_count()
+        self.parameters
     }
 
     /// The measure that decides which epoch is best.

@@ -16,11 +16,9 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn split<'a>(&self, dataset: &'a Dataset) -> &'a Split {
-        match &dataset.test {
-            Some(test) if self.from_test => test,
-            _ => &dataset.train,
-        }
+    /// The split that the rows come from, of the two.
+    pub(super) fn split<'a>(&self, train: &'a Split, test: Option<&'a Split>) -> &'a Split {
+        test.filter(|_| self.from_test).unwrap_or(train)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Whether a run came to anything: not where its loss ran away, nor where an answer that never changes is
-//! as good.
+//! Whether the weights of a run are usable: not if the loss diverged, or if a constant prediction does as
+//! well.
 
 use crate::artifact::fault::{Fault, TrainingFault};
 use crate::artifact::history::EpochRecord;

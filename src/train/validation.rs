@@ -4,8 +4,8 @@ use ndarray::Array2;
 
 use crate::artifact::checkpoint::ChosenThresholds;
 use crate::config::Monitor;
-use crate::data::dataset::Dataset;
-use crate::data::label::Blend;
+use crate::data::dataset::{Dataset, Split};
+use crate::data::label::{Blend, Classes};
 use crate::data::standardise::ColumnStats;
 use crate::error::{Error, Result};
 use crate::eval::align::{USUAL_ALPHA, align};
@@ -85,14 +85,15 @@ impl ValidationFold {
         self.truths.iter().any(|truth| truth.parts().len() == 2)
     }
 
-    /// Validates a network.
+    /// Validates a network on the training split as the network takes it.
     ///
     /// # Errors
     /// As [`Scoring::with_losses`] and [`choose`].
     pub fn validate(
         &self,
         net: &FusionNet<f32>,
-        dataset: &Dataset,
+        split: &Split,
+        classes: &Classes,
         stats: Option<&[ColumnStats]>,
     ) -> Result<Validation> {
         let scoring = Scoring {
@@ -101,10 +102,10 @@ impl ValidationFold {
             dropped: &[],
             alignment: USUAL_ALPHA.into(),
         };
-        let (scores, losses) = scoring.with_losses(&dataset.train, &self.clips)?;
+        let (scores, losses) = scoring.with_losses(split, &self.clips)?;
         let (thresholds, accuracy) = choose(
             &net.config().decode,
-            &dataset.classes,
+            classes,
             scores.presence.view(),
             scores.salience.view(),
             &self.truths,
@@ -122,7 +123,7 @@ impl ValidationFold {
         let overlap = match follows {
             true => {
                 let decoder = thresholds.decoder(&config.decode);
-                let decided = decoder.decode(aligned.view(), &dataset.classes)?;
+                let decided = decoder.decode(aligned.view(), classes)?;
                 mean_overlap(self.truths.iter().zip(&decided))
             }
             false => None,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use blendfuse::data::features::Features;
-use blendfuse::kernels::aggregate::{SEVEN, reference};
+use blendfuse::kernels::aggregate::{SEVEN, by_column};
 use blendfuse::kernels::pack::{RowSource, RowValues};
 
 use crate::command::Place;
@@ -32,7 +32,7 @@ pub fn frames(clip: usize) -> Vec<f32> {
 pub fn expected(clip: usize) -> Vec<f32> {
     let values = frames(clip);
     let values = RowValues::F32(&values);
-    reference(RowSource { values, cols: 3 }, &SEVEN)
+    by_column(RowSource { values, cols: 3 }, &SEVEN)
 }
 
 /// A folder with a number of clips `clip_000.npy`, ….

@@ -64,6 +64,12 @@ fn a_run_stopped_between_epochs_resumes_exactly() {
             Some(0),
             &["train.clip_norm=0.5", "train.early_stop_patience=2"],
         ),
+        ("span", Some(0), &["train.inputs=span"]),
+        (
+            "span-uda",
+            Some(2),
+            &["train.inputs=span", "uda.enabled=true"],
+        ),
     ] {
         let config = config(more);
         let dataset = Dataset::open_configured(&place.path("data"), &config.data).unwrap();
@@ -110,10 +116,15 @@ impl Observer for AskAfter {
 #[test]
 fn a_run_that_is_stopped_repeatedly_resumes_from_any_step() {
     let place = Place::with_data(&["--missing", "0.1"]);
-    for (name, fold, uda) in [("fold", Some(0), "true"), ("all", None, "false")] {
+    for (name, fold, uda, inputs) in [
+        ("fold", Some(0), "true", "columns"),
+        ("all", None, "false", "columns"),
+        ("span", Some(0), "true", "span"),
+    ] {
         let uda = format!("uda.enabled={uda}");
+        let inputs = format!("train.inputs={inputs}");
         // Seven or eight batches per epoch; stopping every three steps hits epochs and their ends.
-        let config = config(&["train.batch_size=16", &uda]);
+        let config = config(&["train.batch_size=16", &uda, &inputs]);
         let dataset = Dataset::open_configured(&place.path("data"), &config.data).unwrap();
         let run = |out: &Path, steps: usize| {
             let stop = Stop::default();

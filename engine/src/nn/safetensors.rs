@@ -94,7 +94,7 @@ pub fn load(path: &Path, params: &mut Params<f32>) -> Result<HashMap<String, Str
 
 /// A tensor on its way to a file: turned into row-major bytes a piece at a time, so that no copy of a
 /// model is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum OutgoingTensor<'a> {
     /// A parameter, or what has its layout, with its shape in files.
     Param {
@@ -105,6 +105,13 @@ pub enum OutgoingTensor<'a> {
     },
     /// A vector that is not a parameter.
     Vector(&'a [f32]),
+    /// A matrix whose row-major values are formed when its turn comes, so that no two are in memory.
+    Formed {
+        /// Rows and columns.
+        shape: [usize; 2],
+        /// Gives as many values as the shape takes, or why there are none.
+        values: &'a dyn Fn() -> io::Result<Vec<f32>>,
+    },
 }
 
 /// Every parameter and running statistic with its name.
@@ -154,6 +161,7 @@ impl OutgoingTensor<'_> {
         match self {
             OutgoingTensor::Param { shape, .. } => shape.to_vec(),
             OutgoingTensor::Vector(values) => vec![values.len()],
+            OutgoingTensor::Formed { shape, .. } => shape.to_vec(),
         }
     }
 
@@ -161,6 +169,14 @@ impl OutgoingTensor<'_> {
         let tensor = match self {
             OutgoingTensor::Param { tensor, .. } => tensor,
             OutgoingTensor::Vector(values) => return write_values(out, values, &mut Vec::new()),
+            OutgoingTensor::Formed { shape, values } => {
+                let values = values()?;
+                if values.len() != shape[0] * shape[1] {
+                    let text = format!("formed {} values of {shape:?}", values.len());
+                    return Err(io::Error::other(text));
+                }
+                return write_values(out, &values, &mut Vec::new());
+            }
         };
         let Tensor::PackedWeight(panels) = tensor else {
             return write_values(out, &tensor.to_row_major(), &mut Vec::new());

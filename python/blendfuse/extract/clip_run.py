@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from .encoders.base import Encoder, Frames, check_frames
+from .encoders.base import Encoder, Frames, Sampling, check_frames
 from .errors import ExtractError, MediaError, NothingToEncode
 from .face_finder import crop
 from .media import Picture, Sound
@@ -18,10 +18,10 @@ T = TypeVar("T")
 class ClipRun:
     """Collects what an encoder makes of a clip; `frames` gives it at the end."""
 
-    def __init__(self, encoder: Encoder, per_second: float | None, crop_faces: bool) -> None:
+    def __init__(self, encoder: Encoder, sampling: Sampling) -> None:
         self._encoder = encoder
-        self._per_second = per_second or encoder.per_second
-        self._crops = crop_faces and not encoder.finds_faces
+        self._per_second = sampling.per_second or encoder.per_second
+        self._crops = sampling.crop_faces and not encoder.finds_faces
         self._taken = 0
         self._seen = 0
         self._begun = 0
@@ -32,6 +32,11 @@ class ClipRun:
         self._nothing: str | None = None
         self._failure: MediaError | None = None
         self._sound: Sound | None = None
+
+    @property
+    def needs_faces(self) -> bool:
+        """Whether its pictures need to have their faces found."""
+        return self._crops or self._encoder.finds_faces
 
     def sound(self, found: dict[int, Sound]) -> None:
         """Encodes the sound of a clip, if the encoder takes sound by itself."""
@@ -60,7 +65,7 @@ class ClipRun:
         """Encodes the next pictures of a clip, as far as they fill windows."""
         if not self._encoder.window or self._nothing or self._failure:
             return
-        faces = self._crops or self._encoder.finds_faces
+        faces = self.needs_faces
         for picture in batch:
             if not self._due(picture):
                 continue
@@ -69,10 +74,12 @@ class ClipRun:
                 continue
             self._buffer.append(crop(picture) if self._crops else picture)
             self._cut_windows()
-        if len(self._windows) >= self._encoder.largest_batch():
+        if len(self._windows) >= self._encoder.batch_size():
             self._encode()
 
     def _due(self, picture: Picture) -> bool:
+        if self._per_second is None and picture.number % self._encoder.every:
+            return False
         if self._per_second is not None and picture.time * self._per_second < self._taken - 1e-6:
             return False
         self._taken += 1
@@ -86,11 +93,11 @@ class ClipRun:
             self._begun += 1
 
     def _encode(self) -> None:
-        size = self._encoder.largest_batch()
         while self._windows and not self._failure:
+            size = self._encoder.batch_size()
             batch, self._windows = self._windows[:size], self._windows[size:]
             try:
-                for outputs in in_halves(batch, self._encoder):
+                for outputs in in_halves(batch, self._encoder, self._sound):
                     self._add(outputs)
             except (ExtractError, KeyboardInterrupt):
                 raise
@@ -137,18 +144,27 @@ def model_failure(error: Exception) -> MediaError:
     return MediaError(f"the model failed: {type(error).__name__}: {' '.join(str(error).split())}")
 
 
-def in_halves(batch: list[list[Picture]], encoder: Encoder) -> list[list[Frames]]:
-    """The outputs of a batch, in halves of it where the device has too little memory.
+def in_halves(batch: list[list[Picture]], encoder: Encoder, sound: Sound | None) -> list[list[Frames]]:
+    """The outputs of a batch, in halves of it where the device has too little memory; later batches are
+    no larger than what fitted.
 
     Raises:
         MediaError: if there is too little for a single window.
     """
-    try:
-        return [encoder.encode_pictures(batch)]
-    except (RuntimeError, MemoryError) as error:
-        if not isinstance(error, MemoryError) and "out of memory" not in str(error).lower():
-            raise
-        if len(batch) == 1:
-            raise MediaError(f"{encoder.spec.name}: too little memory for one window: {error}") from error
-    half = len(batch) // 2
-    return in_halves(batch[:half], encoder) + in_halves(batch[half:], encoder)
+    outputs: list[list[Frames]] = []
+    begin, size = 0, len(batch)
+    while begin < len(batch):
+        part = batch[begin : begin + size]
+        try:
+            outputs.append(encoder.encode_windows(part, sound))
+            begin += size
+            continue
+        except (RuntimeError, MemoryError) as error:
+            if not isinstance(error, MemoryError) and "out of memory" not in str(error).lower():
+                raise
+            if len(part) == 1:
+                raise MediaError(f"{encoder.spec.name}: too little memory for one window: {error}") from error
+        # Outside of the handler, whose error keeps what the call had in memory.
+        size = len(part) // 2
+        encoder.batch_was_too_large(size)
+    return outputs

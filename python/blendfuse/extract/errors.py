@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+import pickle
 from importlib import import_module
 from typing import Any
+
+from safetensors import SafetensorError
+
+# What loading weights raises for a file that is none, or of another model.
+WRONG_WEIGHTS = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    AssertionError,
+    pickle.PickleError,
+    SafetensorError,
+)
 
 
 class ExtractError(Exception):

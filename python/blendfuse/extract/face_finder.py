@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,10 @@ class FaceFinder:
     def __init__(self, device: str) -> None:
         need("torchvision", "torchvision")
         package: Any = need("facenet_pytorch", INSTALL)
+        self.kind = (
+            f"MTCNN of facenet-pytorch {version('facenet-pytorch')}, from {SMALLEST_FACE} pixels and "
+            f"probability {LEAST_PROBABILITY}"
+        )
         self._detector = package.MTCNN(keep_all=True, min_face_size=SMALLEST_FACE, device=device)
 
     def find(self, pictures: Sequence[Picture]) -> list[Picture]:

@@ -5,21 +5,24 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 from .encoders import Encoder
+from .encoders.base import Sampling
 from .errors import need
 from .provenance import Provenance
 from .statistics import NAMES
 
+# What a hidden layer is called, before its number.
+HIDDEN_LAYER = "hidden layer "
 
-def provenance(
-    encoder: Encoder, name: str, per_second: float | None, crop_faces: bool, device: str
-) -> Provenance:
-    """How the output `name` of an encoder is made."""
+
+def provenance(encoder: Encoder, output: int, sampling: Sampling, device: str) -> Provenance:
+    """How an output of an encoder (its number in `outputs`) is made."""
     av = need("av", "av")
     spec = encoder.spec
-    layer = spec.layer if name == spec.name else f"hidden layer {name.rpartition('_l')[2]}"
+    layers = encoder.options.layers
+    layer = f"{HIDDEN_LAYER}{layers[output]}" if layers else spec.layer
     seeing = encoder.window > 0
     versions = {"blendfuse": _own_version(), "numpy": version("numpy"), **encoder.versions()}
-    finds = encoder.finds_faces or (crop_faces and seeing)
+    finds = encoder.finds_faces or (sampling.crop_faces and seeing)
     if finds:
         versions["facenet-pytorch"] = version("facenet-pytorch")
     return Provenance(
@@ -31,7 +34,7 @@ def provenance(
         layer=layer,
         window=spec.window,
         sample_rate=encoder.rate,
-        frames_per_second=(per_second or encoder.per_second) if seeing else None,
+        frames_per_second=(sampling.per_second or encoder.per_second) if seeing else None,
         crop="face" if finds else "none",
         statistics=[] if spec.per_clip else list(NAMES),
         dtype=spec.dtype,

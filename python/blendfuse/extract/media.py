@@ -78,6 +78,30 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
+@dataclass(frozen=True)
+class Length:
+    """What a clip's header says: seconds, and pictures per second (0: no video)."""
+
+    seconds: float
+    pictures_per_second: float
+
+
+def length(path: Path) -> Length | None:
+    """The length of a clip by its header, without decoding it; None if that does not say."""
+    try:
+        with _open(path) as media:
+            stream = next(filter(has_pictures, media.streams.video), None)
+            rate = float(stream.average_rate or stream.guessed_rate or 0) if stream else 0.0
+            sound = next(iter(media.streams.audio), None)
+            longest = [_length(one, media) for one in (stream, sound) if one is not None]
+            seconds = max((known for known in longest if known is not None), default=None)
+            if seconds is None and media.duration:
+                seconds = media.duration / 1_000_000
+            return None if seconds is None else Length(seconds, rate)
+    except (MediaError, OSError):
+        return None
+
+
 def has_pictures(stream: Any) -> bool:
     """Whether a stream is a video, not the cover picture of a sound file."""
     return not (stream.disposition & need("av.stream", "av").Disposition.attached_pic)
@@ -159,6 +183,7 @@ def sounds(path: Path, rates: Iterable[int]) -> dict[int, Sound]:
         stream = next(iter(media.streams.audio), None)
         if stream is None:
             return {}
+        _check_wave(path)
         stream.thread_type = "AUTO"
         length = _length(stream, media)
         # Without a layout the channels stay apart.
@@ -183,6 +208,17 @@ def sounds(path: Path, rates: Iterable[int]) -> dict[int, Sound]:
     start = 0.0 if first is None or begin is None else first - begin
     empty = np.zeros(0, np.float32)
     return {rate: Sound(np.concatenate([empty, *rows]), rate, start) for rate, rows in parts.items()}
+
+
+def _check_wave(path: Path) -> None:
+    """Refuses a WAV file that is shorter than its header states: FFmpeg takes it for a short one."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    stated, found = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
+    # A program that writes into a pipe does not know the size: it states none, or the largest.
+    known = 8 < stated < 0xFFFFFF00
+    if head[:4] == b"RIFF" and head[8:] == b"WAVE" and known and stated - found > LOST_PART * stated:
+        raise MediaError(f"has {found} of {stated} bytes: the file is cut off or damaged")
 
 
 def _mono(frame: Any) -> Samples:

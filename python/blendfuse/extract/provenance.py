@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Fields that may differ between rows of one file: they say where and for which clips, not how.
 INCIDENTAL = frozenset(["device", "clips", "clips_sha256", "missing"])
+# Fields that say with which libraries: other versions may give other digits, but compute the same thing.
+LIBRARIES = frozenset(["versions", "decoder"])
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,23 @@ def read_provenance(path: Path) -> Provenance | None:
         raise ExtractError(f"{path}: cannot be read as a feature file: {error}") from error
 
 
-def difference(a: Provenance, b: Provenance) -> str:
-    """The first field in which two ways differ, with both values; empty if rows of both fit together."""
+def difference(a: Provenance, b: Provenance, apart_from: frozenset[str] = frozenset()) -> str:
+    """The first field in which two ways differ, with both values; empty if rows of both fit together.
+
+    Weights in files of the user's are compared by their hash, not by where they lie.
+    """
     left, right = asdict(a), asdict(b)
-    for key in [key for key in {**left, **right} if key not in INCIDENTAL]:
-        if left.get(key) != right.get(key):
-            return f"{key} {json.dumps(left.get(key))} there, {json.dumps(right.get(key))} here"
+    ignored = INCIDENTAL | apart_from
+    if a.weights_sha256 is not None and a.weights_sha256 == b.weights_sha256:
+        ignored |= {"source"}
+    for key in [key for key in left if key not in ignored]:
+        if left[key] != right[key]:
+            return f"{key} {_told(left[key], right[key])} there, {_told(right[key], left[key])} here"
     return ""
+
+
+def _told(value: Any, other: Any) -> str:
+    """A value as JSON; of an object only the entries that the other has not."""
+    if isinstance(value, dict) and isinstance(other, dict):
+        value = {key: entry for key, entry in value.items() if other.get(key) != entry}
+    return json.dumps(value, ensure_ascii=False)

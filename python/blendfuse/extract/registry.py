@@ -48,6 +48,11 @@ class EncoderSpec:
     packages: tuple[str, ...]
     evidence: str | None
     note: str | None
+    # Approximate: megabytes to download, and 10^9 operations per row of pictures or per second of sound.
+    download_mb: int | None
+    gflops: float | None
+    # A file of a repository that no package index has: repository, revision, file, sha256.
+    code: dict[str, str] | None = None
 
     @property
     def per_clip(self) -> bool:

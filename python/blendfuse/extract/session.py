@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,11 +15,12 @@ from .clip_run import ClipRun
 from .clips import divide, targets
 from .decoding import Begin, Decoder, Demand, End
 from .encoders import Encoder
-from .encoders.base import Frames
+from .encoders.base import Frames, Sampling
 from .errors import MediaError, NothingToEncode
 from .face_finder import FaceFinder
 from .making import provenance
 from .media import Picture
+from .saved_faces import SavedFaces
 from .statistics import seven_statistics
 from .store import ClipFile, Outcome, RowStore, claim
 
@@ -29,8 +30,7 @@ class Settings:
     """Options of a request besides clips and encoders. `out` is the data folder."""
 
     out: Path
-    per_second: float | None = None
-    crop_faces: bool = False
+    sampling: Sampling = Sampling()
     keep_frames: Path | None = None
     skip_bad: bool = False
     force: bool = False
@@ -58,16 +58,24 @@ class Session:
 
     def __init__(self, clips: list[ClipFile], encoders: list[Encoder], settings: Settings) -> None:
         self.clips, self.encoders, self.settings = clips, encoders, settings
-        self.stores = {name: self._store(encoder, name) for encoder in encoders for name in encoder.outputs}
+        self.stores = {
+            name: self._store(encoder, output)
+            for encoder in encoders
+            for output, name in enumerate(encoder.outputs)
+        }
         needs_faces = any(
-            encoder.finds_faces or (settings.crop_faces and encoder.window) for encoder in encoders
+            encoder.finds_faces or (self._sampling(encoder).crop_faces and encoder.window)
+            for encoder in encoders
         )
-        self.faces = FaceFinder(settings.device) if needs_faces else None
+        self.faces = SavedFaces(FaceFinder(settings.device), settings.work / "faces") if needs_faces else None
 
-    def _store(self, encoder: Encoder, name: str) -> RowStore:
-        settings = self.settings
+    def _sampling(self, encoder: Encoder) -> Sampling:
+        return encoder.sampling or self.settings.sampling
+
+    def _store(self, encoder: Encoder, output: int) -> RowStore:
+        settings, name = self.settings, encoder.outputs[output]
         files = targets(settings.out, name)
-        how = provenance(encoder, name, settings.per_second, settings.crop_faces, settings.device)
+        how = provenance(encoder, output, self._sampling(encoder), settings.device)
         if settings.force:
             for file in files:
                 file.unlink(missing_ok=True)
@@ -97,13 +105,14 @@ class Session:
         for event in Decoder(self.to_do(), self._demand(), self._claim):
             if isinstance(event, Begin):
                 lacking = self._lacking(event.clip)
-                runs = [
-                    ClipRun(encoder, self.settings.per_second, self.settings.crop_faces)
-                    for encoder in lacking
-                ]
+                runs = [ClipRun(encoder, self._sampling(encoder)) for encoder in lacking]
+                if self.faces is not None:
+                    self.faces.begin(event.clip)
                 for run in runs:
                     run.sound(event.sounds)
             elif isinstance(event, End):
+                if self.faces is not None and event.error is None:
+                    self.faces.end(event.clip)
                 self._finish(event, lacking or self._lacking(event.clip), runs)
                 clip_done(event.clip)
                 runs, lacking = [], []
@@ -114,17 +123,20 @@ class Session:
     def _demand(self) -> Demand:
         rates = frozenset(encoder.rate for encoder in self.encoders if encoder.rate is not None)
         seeing = [encoder for encoder in self.encoders if encoder.window]
-        paces = [self.settings.per_second or encoder.per_second for encoder in seeing]
+        paces = [self._sampling(encoder).per_second or encoder.per_second for encoder in seeing]
         known = [pace for pace in paces if pace is not None]
         # Encoders of different pace choose from all pictures: thinning twice would leave others.
         pace = known[0] if len(known) == len(paces) and len(set(known)) == 1 else None
         return Demand(rates, bool(seeing), pace)
 
-    def _claim(self, clip: ClipFile) -> AbstractContextManager[bool]:
-        return claim(self.settings.work, clip.key)
+    @contextmanager
+    def _claim(self, clip: ClipFile) -> Iterator[bool]:
+        """Whether this process is to do a clip: no other is at it, or has done it since."""
+        with claim(self.settings.work, clip.key) as taken:
+            yield taken and bool(self._lacking(clip))
 
     def _pictures(self, batch: list[Picture], runs: list[ClipRun]) -> None:
-        if self.faces is not None:
+        if self.faces is not None and any(run.needs_faces for run in runs):
             batch = self.faces.find(batch)
         for run in runs:
             run.pictures(batch)

@@ -52,6 +52,21 @@ class Outcome:
     failed: bool = False
 
 
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What tells one version of a file from another; None without a file."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def file_name(key: str) -> str:
+    """The name of a clip's own small file."""
+    name = quote(key, safe=" ()+,=@")
+    return f"{name if len(name) <= 200 else hashlib.sha256(key.encode()).hexdigest()}.npz"
+
+
 class RowStore:
     """The outcomes of one encoder, on disk under `work`, and those in the feature files at `targets`."""
 
@@ -60,14 +75,16 @@ class RowStore:
         self.folder = work / name
         self.provenance = provenance
         self.targets = targets
-        self._finished: dict[str, tuple[int, Row]] = {}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._check_or_write(self.folder / "provenance.json")
-        for target in targets:
-            self._read_finished(target)
+        self._finished: dict[str, tuple[int, Outcome]] = {}
+        # Of the feature files as they were read last.
+        self._stamps: dict[Path, tuple[int, int, int] | None] = {}
+        self._begin()
+        self._read_changed()
 
-    def _check_or_write(self, path: Path) -> None:
+    def _begin(self) -> None:
         """Refuses rows that were begun with another model, version or option."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "provenance.json"
         with contextlib.suppress(FileExistsError):
             with whole_file(path, overwrite=False) as temporary:
                 temporary.write_text(self.provenance.json(), encoding="utf-8")
@@ -77,6 +94,15 @@ class RowStore:
                 f"{self.name}: unfinished rows in {self.folder} were made otherwise ({told}); "
                 "repeat that command, or remove the folder to begin anew"
             )
+
+    def _read_changed(self) -> bool:
+        """Reads the feature files that another process has written since; whether there were any."""
+        stamps = {target: _stamp(target) for target in self.targets}
+        changed = [target for target, stamp in stamps.items() if stamp != self._stamps.get(target)]
+        self._stamps = stamps
+        for target in changed:
+            self._read_finished(target)
+        return bool(changed)
 
     def _read_finished(self, target: Path) -> None:
         if not target.exists():
@@ -91,26 +117,23 @@ class RowStore:
         with np.load(target, allow_pickle=False) as arrays:
             sizes = arrays["clip_bytes"].tolist()
             for name, size, row in zip(arrays["filenames"].tolist(), sizes, arrays["X"]):
-                self._finished[clip_key(name)] = (size, row)
+                self._finished[clip_key(name)] = (size, Outcome(row))
         for entry in found.missing:
-            self._finished_missing(entry)
-
-    def _finished_missing(self, entry: dict[str, Any]) -> None:
-        path = self._path(clip_key(entry["clip"]))
-        if not path.exists():
-            self._write(path, Outcome(None, entry["reason"]), entry["bytes"])
+            self._finished[clip_key(entry["clip"])] = (entry["bytes"], Outcome(None, entry["reason"]))
 
     def _path(self, key: str) -> Path:
-        name = quote(key, safe=" ()+,=@")
-        if len(name) > 200:
-            name = hashlib.sha256(key.encode()).hexdigest()
-        return self.folder / f"{name}.npz"
+        return self.folder / file_name(key)
 
     def outcome(self, clip: ClipFile) -> Outcome | None:
         """What the clip gave; None if it is to be done: new, changed in size, or failed before."""
-        size, row = self._finished.get(clip.key, (None, None))
+        outcome = self._known(clip)
+        # A process that finishes the feature file removes the small files after it.
+        return self._known(clip) if outcome is None and self._read_changed() else outcome
+
+    def _known(self, clip: ClipFile) -> Outcome | None:
+        size, outcome = self._finished.get(clip.key, (None, None))
         if size == clip.size:
-            return Outcome(row)
+            return outcome
         try:
             with np.load(self._path(clip.key), allow_pickle=False) as arrays:
                 told = json.loads(str(arrays["told"]))
@@ -123,6 +146,7 @@ class RowStore:
 
     def put(self, clip: ClipFile, outcome: Outcome) -> None:
         """Writes what a clip gave, in place of what it gave before."""
+        self._begin()
         self._write(self._path(clip.key), outcome, clip.size)
 
     def _write(self, path: Path, outcome: Outcome, size: int) -> None:

@@ -25,6 +25,7 @@ Examples:
   blendfuse bench
   blendfuse bench --batch 128 --uda --threads 2 --json
   blendfuse bench --preset small --rounds 50
+  blendfuse bench --span-clips 1965
   blendfuse bench --predict 1 --rounds 50
   blendfuse bench --aggregate 800 --frames 300 --columns 1024 --threads 2")]
 pub struct Bench {
@@ -42,11 +43,15 @@ pub struct Bench {
     /// Add as many unlabelled target rows, and the domain adversary
     #[arg(long)]
     uda: bool,
+    /// Time steps in the span of this many clips, as with train.inputs=span; with --uda, target clips
+    /// count too
+    #[arg(long, value_name = "CLIPS")]
+    span_clips: Option<usize>,
     /// Time prediction of this many clips instead, from features in memory to scores
-    #[arg(long, value_name = "CLIPS", conflicts_with_all = ["batch", "uda"])]
+    #[arg(long, value_name = "CLIPS", conflicts_with_all = ["batch", "uda", "span_clips"])]
     predict: Option<usize>,
     /// Time aggregation of this many clips instead, from f32 frames in memory to the seven statistics
-    #[arg(long, value_name = "CLIPS", conflicts_with_all = ["batch", "uda", "predict", "preset", "width_divisor"])]
+    #[arg(long, value_name = "CLIPS", conflicts_with_all = ["batch", "uda", "span_clips", "predict", "preset", "width_divisor"])]
     aggregate: Option<usize>,
     /// Frames per clip, with --aggregate
     #[arg(long, value_name = "N", default_value_t = 300, requires = "aggregate")]
@@ -103,6 +108,7 @@ impl Bench {
             batch: self.batch,
             uda: self.uda,
             rounds: self.rounds,
+            span_clips: self.span_clips,
         };
         let spinner = working("timing steps");
         let report = benchmark(&options, || spinner.tick()).map_err(as_flags);
@@ -199,13 +205,17 @@ fn predict_text(report: &PredictReport) -> String {
 fn text(report: &BenchmarkReport) -> String {
     let memory = memory(report.peak_rss_mib);
     format!(
-        "{} parameters, {} inputs, batch {}{}; {} kernel, {} threads\n\
+        "{} parameters, {} inputs{}, batch {}{}; {} kernel, {} threads\n\
          step         {:.1} ms (median of {}; {:.1} to {:.1})\n\
          forward      {:.1} ms\n\
          backward     {:.1} ms, optimiser included\n\
          arithmetic   {:.0} GFLOP/s, {:.0} % of the FMA peak of {:.0}\n{memory}",
         count(report.params),
         count(report.inputs),
+        report.span_clips.map_or_else(String::new, |clips| format!(
+            " in the span of {}",
+            counted(clips, "clip")
+        )),
         report.batch,
         if report.uda {
             format!(" + {} target rows", report.batch)

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use ndarray::Array2;
 use serde_json::json;
 
+use crate::artifact::manifest::Manifest;
 use crate::cli::flags::common::{Overwrite, Threads, quoted};
 use crate::cli::flags::decoding::ThresholdArgs;
 use crate::cli::output::console;
@@ -13,6 +14,7 @@ use crate::cli::output::numbers::{beta, counted, threshold};
 use crate::data::label::Classes;
 use crate::data::metadata::Reading;
 use crate::data::part::{self, Needs, ScoredSplit};
+use crate::data::provenance::check_alike;
 use crate::eval::decoder::Decoder;
 use crate::eval::probabilities::ProbabilityTable;
 use crate::eval::submission::Predictions;
@@ -237,6 +239,10 @@ impl Predict {
         for warning in part.split.warnings() {
             console::warning(warning);
         }
+        let trained = Manifest::provenance_of(&self.run)?;
+        let names = model.description().encoders.iter();
+        let files = names.map(|encoder| encoder.name.as_str());
+        check_alike(&trained, files.zip(part.split.files()))?;
         if !part.unknown.is_empty() {
             console::note(&format!(
                 "encoders that the model does not have are ignored: {}",

@@ -11,7 +11,7 @@ use crate::cli::flags::keys::Parsed;
 use crate::cli::flags::plan::PlanArgs;
 use crate::experiments;
 use crate::experiments::sweep::Search;
-use crate::experiments::sweep::space::Parameter;
+use crate::experiments::sweep::parameter::Parameter;
 use crate::files::atomic_file;
 use crate::report::StudyReport;
 use crate::{Error, Result};

@@ -161,6 +161,7 @@ impl Train {
             no_shuffle: self.no_shuffle,
             detect_anomaly: self.detect_anomaly,
             resume: self.resume,
+            shared_spans: None,
             stop: interrupt::stop_on_signal(),
             inputs: None,
         };

@@ -66,6 +66,10 @@ impl Observer for EventLog<'_> {
         self.progress.warning(text);
     }
 
+    fn span(&mut self, done: usize, encoders: usize) {
+        self.progress.span(done, encoders);
+    }
+
     fn epoch_begins(&mut self, epoch: usize, steps: usize) {
         self.progress.epoch_begins(epoch, steps);
     }

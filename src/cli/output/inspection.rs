@@ -10,7 +10,20 @@ pub fn text(found: &Inspection) -> String {
         return String::new();
     }
     let has_test = found.encoders.iter().any(|encoder| encoder.test.is_some());
-    files(found, has_test) + &rows(found, has_test)
+    files(found, has_test) + &rows(found, has_test) + &made(found)
+}
+
+/// How the features were made, of the files that say so.
+fn made(found: &Inspection) -> String {
+    let lines = found.encoders.iter().filter_map(|encoder| {
+        let made = encoder.provenance.as_ref()?;
+        Some(format!("  {}: {}\n", encoder.name, made.in_words()))
+    });
+    let lines: String = lines.collect();
+    match lines.as_str() {
+        "" => lines,
+        _ => format!("\nmade by blendfuse extract from:\n{lines}"),
+    }
 }
 
 fn cell(n: Option<usize>) -> String {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::console;
-use super::numbers::{count, duration, share};
+use super::numbers::{count, counted, duration, share};
 use crate::artifact::history::EpochRecord;
 use crate::config::Monitor;
 use crate::train::Observer;
@@ -68,6 +68,20 @@ impl Observer for TrainingProgress {
     fn warning(&mut self, text: &str) {
         self.warnings.push(text.to_owned());
         self.bar.suspend(|| console::warning(text));
+    }
+
+    fn span(&mut self, done: usize, encoders: usize) {
+        self.bar.set_length(encoders as u64);
+        self.bar.set_position(done as u64);
+        self.bar.set_prefix("span of the training rows");
+        if done == encoders {
+            self.line(&format!(
+                "span of the training rows: {} after {}",
+                counted(encoders, "encoder"),
+                duration(self.begun.elapsed().as_secs_f64())
+            ));
+            self.begun = Instant::now();
+        }
     }
 
     fn epoch_begins(&mut self, epoch: usize, steps: usize) {

@@ -1,5 +1,6 @@
 //! A data folder: its encoders, its classes, and the row of each clip in each file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -10,6 +11,7 @@ use super::label::{Blend, Classes};
 use super::metadata::actors::{self, ActorSource};
 use super::metadata::{Clip, Metadata, NewFolds, Reading, by_clip, of_neutral};
 use super::near_names::unlike;
+use super::provenance::{self, Provenance};
 use super::registry::arrange;
 use super::task::Task;
 use crate::config::DataConfig;
@@ -150,6 +152,17 @@ impl Dataset {
         self.splits().try_for_each(Split::check_unchanged)
     }
 
+    /// How the features of each encoder were made, where its training file says so.
+    pub fn provenance(&self) -> BTreeMap<String, Provenance> {
+        let files = self.encoders.iter().zip(&self.train.features);
+        files
+            .filter_map(|(encoder, file)| {
+                let made = file.provenance()?.of_any_clips();
+                Some((encoder.name.clone(), made))
+            })
+            .collect()
+    }
+
     /// Opens a folder with `train_metadata.csv`, `features/train/NAME.npz` and, optionally,
     /// `test_metadata.csv`, `features/test/NAME.npz` and `encoders.toml`; with `subset`, only the
     /// encoders named. Of the test metadata only the clips' names are read: training must not depend on
@@ -218,6 +231,7 @@ impl Dataset {
                 }
                 let test = Split::load(test, &files, hash)?;
                 same_widths(&train, &test)?;
+                same_provenance(&train, &test)?;
                 Some(test)
             }
             None => None,
@@ -247,6 +261,11 @@ impl Split {
     /// Reads the feature files and joins them with the clips by name.
     fn load(metadata: Metadata, files: &[PathBuf], hash: bool) -> Result<Split> {
         Split::load_with(metadata, files, |file| Features::open_with(file, hash))
+    }
+
+    /// The feature file of each encoder, in the network's order.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Features> {
+        self.features.iter()
     }
 
     /// As [`Split::load`], each encoder read by `open`.
@@ -319,6 +338,39 @@ impl Split {
     /// What to know of its table and its feature files, one line each.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// The same clips with other features: one file per encoder, with its columns. An encoder without a
+    /// file has none of the clips; a clip that a file lacks counts as missing.
+    ///
+    /// # Errors
+    /// As [`Features::open`]; [`Error::Npz`] for a file with other columns.
+    pub fn with_features(&self, files: &[(PathBuf, usize)]) -> Result<Split> {
+        let mut split = Split {
+            clips: self.clips.clone(),
+            actors: self.actors.clone(),
+            metadata: self.metadata.clone(),
+            features: Vec::with_capacity(files.len()),
+            rows: Vec::with_capacity(files.len()),
+            warnings: Vec::new(),
+        };
+        for (path, cols) in files {
+            let features = match path.exists() {
+                true => Features::open(path)?,
+                false => Features::absent(path, *cols),
+            };
+            if features.cols() != *cols {
+                return Err(Error::Npz {
+                    path: path.clone(),
+                    array: Some("X".into()),
+                    reason: format!("has {} columns; expected {cols}", features.cols()),
+                });
+            }
+            let row = |clip: &Clip| features.row(&clip.filename);
+            split.rows.push(self.clips.iter().map(row).collect());
+            split.features.push(features.without_names());
+        }
+        Ok(split)
     }
 
     /// Refuses features that another program changed since they were opened.
@@ -405,6 +457,26 @@ fn same_widths(train: &Split, test: &Split) -> Result<()> {
                     "has {} columns; expected {}, as in {}",
                     test.cols(),
                     train.cols(),
+                    train.path().display()
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a test split whose features were made otherwise than those of the training split.
+fn same_provenance(train: &Split, test: &Split) -> Result<()> {
+    for (train, test) in train.features.iter().zip(&test.features) {
+        let (Some(expected), Some(found)) = (train.provenance(), test.provenance()) else {
+            continue;
+        };
+        if let Some(told) = found.difference(expected) {
+            return Err(Error::Npz {
+                path: test.path().to_path_buf(),
+                array: Some(provenance::ARRAY.into()),
+                reason: format!(
+                    "was made otherwise than {} ({told}); extract both alike",
                     train.path().display()
                 ),
             });

@@ -13,6 +13,7 @@ use crate::data::dataset::{check_untrained, feature_files, feature_warnings, mis
 use crate::data::features::Features;
 use crate::data::metadata::Clip;
 use crate::data::near_names::unlike;
+use crate::data::provenance::Provenance;
 use crate::data::registry::arrange;
 use crate::data::standardise::ColumnStats;
 use crate::encoders::Modality;
@@ -33,6 +34,7 @@ struct Told {
     warnings: Vec<String>,
     /// The columns that tell the label of every clip.
     telling: Vec<String>,
+    provenance: Option<Provenance>,
     /// Number of clips whose row equals one of a clip in another fold, and the first such pair.
     across_folds: Option<(usize, [String; 2])>,
 }
@@ -140,6 +142,14 @@ impl Inspection {
                 train.cols, test.cols
             ));
         }
+        let made = |file: &Option<Told>| file.as_ref().and_then(|file| file.provenance.clone());
+        if let (Some(here), Some(there)) = (made(&train), made(&test))
+            && let Some(told) = there.difference(&here)
+        {
+            self.problems.push(format!(
+                "encoder {name}: its test features were made otherwise than those of training: {told}"
+            ));
+        }
         self.warn_of(&name, train.as_ref());
         self.encoders.push(EncoderReport {
             name,
@@ -147,6 +157,7 @@ impl Inspection {
             width: train.as_ref().map(|file| file.cols),
             dtype: train.as_ref().map(|file| file.dtype.to_owned()),
             constant_columns: train.as_ref().and_then(|file| file.constant_columns),
+            provenance: made(&train),
             train: train.map(|file| file.report),
             test: test.map(|file| file.report),
             shift,
@@ -323,6 +334,7 @@ impl Open {
             has: self.has,
             problem: self.problem,
             warnings: self.warnings,
+            provenance: self.features.provenance().cloned(),
             across_folds,
         }
     }

@@ -9,6 +9,7 @@ use super::dataset::check_data_folder;
 use super::filename::clip_key;
 use super::label::Classes;
 use super::metadata::{Clip, Metadata, Reading, actors, of_neutral};
+use super::provenance::Provenance;
 use super::task::{Task, TaskKind};
 use crate::Result;
 use crate::config::{Monitor, Proportions};
@@ -150,6 +151,9 @@ pub struct EncoderReport {
     pub test: Option<FileReport>,
     /// The shift between training and test split; `None` if it cannot be computed.
     pub shift: Option<Shift>,
+    /// How its features were made, if its training file says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
 }
 
 /// One feature file.

@@ -11,10 +11,11 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::actors::Tally;
 use super::normal::{normal_cdf, student_quantile};
 use super::{ActorScores, Resampling, Unit};
+use crate::config::Monitor;
 use crate::error::Result;
-use crate::eval::metrics::Accuracy;
 use crate::rng::{Purpose, Stream};
 
 /// An estimate with a confidence interval.
@@ -45,6 +46,9 @@ pub struct Intervals {
     pub salience: Option<Interval>,
     /// Their mean, in [0, 1]; an undefined one counts 0.
     pub average: Option<Interval>,
+    /// The main measure where it is another than the average, in its own unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<Interval>,
     /// What was drawn as a whole.
     pub unit: Unit,
     /// How many of them there are.
@@ -62,15 +66,19 @@ pub struct Intervals {
 pub fn intervals(scores: &ActorScores, resampling: &Resampling) -> Result<Intervals> {
     resampling.check()?;
     let samples = samples([scores], resampling);
-    let [presence, salience, average] = MEASURES.map(|measure| {
-        let estimate = measure(&scores.total())?;
+    let of = |measure: Measure| {
+        let estimate = measure(&scores.sum())?;
         let drawn = samples.iter().filter_map(|[sample]| measure(sample));
         interval(estimate, drawn, scores, resampling)
-    });
+    };
+    let [presence, salience, average] = ACCURACIES.map(of);
     Ok(Intervals {
         presence,
         salience,
         average,
+        main: (scores.main() != Monitor::Average)
+            .then(|| of(measure(scores.main())))
+            .flatten(),
         unit: scores.unit(),
         actors: scores.actors(),
         seeds: scores.seeds(),
@@ -78,16 +86,27 @@ pub fn intervals(scores: &ActorScores, resampling: &Resampling) -> Result<Interv
     })
 }
 
-/// A measure of official counts.
-pub(super) type Measure = fn(&Accuracy) -> Option<f64>;
+/// A measure of what clips score.
+pub(super) type Measure = fn(&Tally) -> Option<f64>;
 
 /// ACC_presence, ACC_salience and their mean.
-pub(super) const MEASURES: [Measure; 3] = [
-    Accuracy::presence,
-    Accuracy::salience,
+pub(super) const ACCURACIES: [Measure; 3] = [
+    |tally| tally.accuracy.presence(),
+    |tally| tally.accuracy.salience(),
     // Of clips of which none is a blend the mean is half of ACC_presence throughout.
-    |accuracy| (accuracy.clips > 0).then(|| accuracy.average()),
+    |tally| (tally.accuracy.clips > 0).then(|| tally.accuracy.average()),
 ];
+
+/// The main measure of a task.
+pub(super) fn measure(main: Monitor) -> Measure {
+    let [presence, salience, average] = ACCURACIES;
+    match main {
+        Monitor::Presence => presence,
+        Monitor::Salience => salience,
+        Monitor::Overlap | Monitor::Kl => Tally::mean,
+        Monitor::Average | Monitor::Auto | Monitor::Loss => average,
+    }
+}
 
 /// Bootstrap samples of configurations that score the same clips: each draws the same actors for all
 /// of them, and the same seeds for those with equally many. Samples without a blend are left out where
@@ -95,7 +114,7 @@ pub(super) const MEASURES: [Measure; 3] = [
 pub(super) fn samples<const N: usize>(
     configurations: [&ActorScores; N],
     resampling: &Resampling,
-) -> Vec<[Accuracy; N]> {
+) -> Vec<[Tally; N]> {
     let actors = configurations[0].actors();
     let most_seeds = configurations.iter().map(|c| c.seeds()).max().unwrap_or(1);
     let has_blends = configurations[0].total().blends > 0;
@@ -109,7 +128,7 @@ pub(super) fn samples<const N: usize>(
         // The k-th draw is a place in [0, 1), so that equally many seeds draw the same ones.
         let seeds: Vec<f64> = (0..most_seeds).map(|_| stream.uniform()).collect();
         let total = configurations.map(|scores| {
-            let mut sum = Accuracy::default();
+            let mut sum = Tally::default();
             for place in &seeds[..scores.seeds()] {
                 let seed = (place * scores.seeds() as f64) as usize;
                 let counts = scores.seed(seed.min(scores.seeds() - 1));
@@ -119,7 +138,7 @@ pub(super) fn samples<const N: usize>(
             }
             sum
         });
-        (!has_blends || total[0].blends > 0).then_some(total)
+        (!has_blends || total[0].accuracy.blends > 0).then_some(total)
     };
     // Collected in order, so that the number of threads changes nothing.
     let samples: Vec<_> = (0..resampling.resamples)

@@ -2,19 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::{MEASURES, Measure, interval, samples};
+use super::actors::Tally;
+use super::bootstrap::{ACCURACIES, Measure, interval, measure, samples};
 use super::permutation::{SignFlip, sign_flip_test};
 use super::{ActorScores, Interval, Resampling, Unit};
+use crate::config::Monitor;
 use crate::error::{Error, Result};
-use crate::eval::metrics::Accuracy;
 
 /// Fewer actors than this are too few for an interval to be trusted.
 const FEW_ACTORS: usize = 10;
 
-/// A difference of accuracies, the first configuration's minus the second's.
+/// A difference of a measure, the first configuration's minus the second's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
-    /// In [−1, 1].
+    /// In [−1, 1] for accuracies.
     pub estimate: f64,
     /// Its interval; none with one actor.
     pub interval: Option<Interval>,
@@ -34,17 +35,27 @@ pub enum Verdict {
 
 impl Verdict {
     /// Of a difference with its interval and p-value, both for one comparison or both adjusted for
-    /// several: beyond noise only where the interval excludes 0 and `p` is at most 1 − `level`.
-    pub fn of(difference: &Difference, p: f64, level: f64) -> Self {
+    /// several: beyond noise only where the interval excludes 0 and `p` is at most 1 − `level`. A higher
+    /// value of the measure is better, or a lower one for the divergence.
+    pub fn of(main: Monitor, difference: &Difference, p: f64, level: f64) -> Self {
         let interval = difference.interval;
         let beyond =
             interval.is_some_and(|interval| !interval.includes_zero()) && p <= 1.0 - level + 1e-12;
         match beyond {
             false => Verdict::WithinNoise,
-            true if difference.estimate > 0.0 => Verdict::Better,
+            true if (difference.estimate > 0.0) == main.higher_is_better() => Verdict::Better,
             true => Verdict::Worse,
         }
     }
+}
+
+/// A difference in a main measure that is not the challenge's average.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MainDifference {
+    /// The measure.
+    pub measure: Monitor,
+    /// In its own unit: nats for the divergence, a share for the others.
+    pub difference: Difference,
 }
 
 /// Two configurations on the same clips.
@@ -56,7 +67,10 @@ pub struct Comparison {
     pub salience: Option<Difference>,
     /// In ½ ACC_presence + ½ ACC_salience, an undefined one counted 0.
     pub average: Difference,
-    /// Whether the difference of the averages may be chance.
+    /// In the main measure, where it is another than the average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<MainDifference>,
+    /// Whether the difference in the main measure may be chance.
     pub test: SignFlip,
     /// What was drawn and exchanged as a whole.
     pub unit: Unit,
@@ -68,11 +82,11 @@ pub struct Comparison {
     pub level: f64,
 }
 
-/// Compares `first` with `second`. The intervals resample actors and seeds; the test exchanges the two
+/// Compares `first` with `second`, judged by their main measure. The intervals resample actors and seeds; the test exchanges the two
 /// configurations actor by actor, each with its mean over seeds.
 ///
 /// # Errors
-/// [`Error::Data`] if they do not score the same clips; as [`Resampling::check`].
+/// [`Error::Data`] if they do not score the same clips, or are judged by different measures; as [`Resampling::check`].
 pub fn compare(
     first: &ActorScores,
     second: &ActorScores,
@@ -84,13 +98,26 @@ pub fn compare(
             "statistics: two configurations can be compared on the same clips only".into(),
         ));
     }
+    if first.main() != second.main() {
+        return Err(Error::Data(
+            "statistics: two configurations can be compared by the same main measure only".into(),
+        ));
+    }
     let samples = samples([first, second], resampling);
-    let [presence, salience, average] =
-        MEASURES.map(|measure| difference(measure, [first, second], &samples, resampling));
+    let of = |measure| difference(measure, [first, second], &samples, resampling);
+    let [presence, salience, average] = ACCURACIES.map(of);
+    let main = match first.main() {
+        Monitor::Average => None,
+        main => of(measure(main)).map(|difference| MainDifference {
+            measure: main,
+            difference,
+        }),
+    };
     Ok(Comparison {
         presence,
         salience,
         average: average.ok_or_else(|| Error::Data("statistics: no labelled clips".into()))?,
+        main,
         test: sign_flip_test(&differences(first, second), resampling),
         unit: first.unit(),
         actors: first.actors(),
@@ -99,28 +126,28 @@ pub fn compare(
     })
 }
 
-/// The difference of the averages of two configurations alone, as [`compare`] gives it.
+/// The difference of two configurations in their main measure alone, as [`compare`] gives it.
 ///
 /// # Errors
 /// As [`Resampling::check`].
-pub fn average_difference(
+pub fn main_difference(
     first: &ActorScores,
     second: &ActorScores,
     resampling: &Resampling,
 ) -> Result<Option<Difference>> {
     resampling.check()?;
-    let [_, _, average] = MEASURES;
     let samples = samples([first, second], resampling);
-    Ok(difference(average, [first, second], &samples, resampling))
+    let measure = measure(first.main());
+    Ok(difference(measure, [first, second], &samples, resampling))
 }
 
 fn difference(
     measure: Measure,
     [first, second]: [&ActorScores; 2],
-    samples: &[[Accuracy; 2]],
+    samples: &[[Tally; 2]],
     resampling: &Resampling,
 ) -> Option<Difference> {
-    let estimate = measure(&first.total())? - measure(&second.total())?;
+    let estimate = measure(&first.sum())? - measure(&second.sum())?;
     let drawn = samples
         .iter()
         .filter_map(|[first, second]| Some(measure(first)? - measure(second)?));
@@ -130,9 +157,10 @@ fn difference(
     })
 }
 
-/// Each actor's part in the difference of the averages, as whole numbers with one common divisor: with
-/// P, S the correct clips and blends, N, B their counts over all actors and K the seeds, the actor adds
-/// ½ (P₁/K₁ − P₂/K₂)/N + ½ (S₁/K₁ − S₂/K₂)/B, here times 2 N B K₁ K₂.
+/// Each actor's part in the difference of the main measure, as whole numbers with one common divisor. For
+/// the average, with P, S the correct clips and blends, N, B their counts over all actors and K the seeds,
+/// the actor adds ½ (P₁/K₁ − P₂/K₂)/N + ½ (S₁/K₁ − S₂/K₂)/B, here times 2 N B K₁ K₂. For a measure with one
+/// divisor for all actors it adds its own sum over K.
 fn differences(first: &ActorScores, second: &ActorScores) -> Vec<i128> {
     let whole = |count: usize| count as i128;
     let total = first.total();
@@ -144,24 +172,42 @@ fn differences(first: &ActorScores, second: &ActorScores) -> Vec<i128> {
     (0..first.actors())
         .map(|actor| {
             let (a, b) = (first.actor(actor), second.actor(actor));
-            let difference = |a: usize, b: usize| whole(a) * seeds[1] - whole(b) * seeds[0];
-            let presence = difference(a.presence_correct, b.presence_correct);
-            let salience = difference(a.salience_correct, b.salience_correct);
-            presence * blends.max(1) + salience * clips
+            let difference = |a: i128, b: i128| a * seeds[1] - b * seeds[0];
+            let of = |count: fn(&Tally) -> usize| difference(whole(count(&a)), whole(count(&b)));
+            let presence = of(|tally| tally.accuracy.presence_correct);
+            let salience = of(|tally| tally.accuracy.salience_correct);
+            match first.main() {
+                Monitor::Presence => presence,
+                Monitor::Salience => salience,
+                Monitor::Overlap | Monitor::Kl => difference(a.main, b.main),
+                Monitor::Average | Monitor::Auto | Monitor::Loss => {
+                    presence * blends.max(1) + salience * clips
+                }
+            }
         })
         .collect()
 }
 
 impl Comparison {
-    /// What can be said of the difference in the averages, where this comparison is the only one: it is
-    /// beyond noise only where the interval excludes 0 and the test rejects chance.
+    /// The measure that it is judged by.
+    pub fn judge(&self) -> Monitor {
+        self.main.map_or(Monitor::Average, |main| main.measure)
+    }
+
+    /// The difference in the measure that it is judged by.
+    pub fn judged(&self) -> Difference {
+        self.main.map_or(self.average, |main| main.difference)
+    }
+
+    /// What can be said of the difference in the main measure, where this comparison is the only one: it
+    /// is beyond noise only where the interval excludes 0 and the test rejects chance.
     pub fn verdict(&self) -> Verdict {
-        Verdict::of(&self.average, self.test.p, self.level)
+        Verdict::of(self.judge(), &self.judged(), self.test.p, self.level)
     }
 
     /// One sentence for a table: the difference, its interval, the p-value and what follows.
     pub fn sentence(&self, first: &str, second: &str) -> String {
-        let Difference { estimate, interval } = self.average;
+        let Difference { estimate, interval } = self.judged();
         let relation = if estimate < 0.0 { "below" } else { "above" };
         let interval = interval.map_or_else(
             || "no interval".to_owned(),
@@ -178,8 +224,9 @@ impl Comparison {
             Verdict::Better | Verdict::Worse => "beyond noise",
         };
         format!(
-            "{first} is {:.3} {relation} {second} in the average ({interval} over {}, p = {}): {verdict}{}",
+            "{first} is {:.3} {relation} {second} in {} ({interval} over {}, p = {}): {verdict}{}",
             estimate.abs(),
+            name(self.judge()),
             self.unit.counted(self.actors),
             shown(self.test.p),
             self.caveat(),
@@ -202,6 +249,17 @@ impl Comparison {
             true => String::new(),
             false => format!(" ({})", caveats.join("; ")),
         }
+    }
+}
+
+/// A measure in a sentence.
+fn name(main: Monitor) -> &'static str {
+    match main {
+        Monitor::Presence => "ACC_presence",
+        Monitor::Salience => "ACC_salience",
+        Monitor::Overlap => "the overlap",
+        Monitor::Kl => "the Kullback-Leibler divergence",
+        Monitor::Average | Monitor::Auto | Monitor::Loss => "the average",
     }
 }
 

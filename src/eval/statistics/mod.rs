@@ -1,7 +1,8 @@
 //! How sure a score is: confidence intervals and comparisons that know that the clips of one actor
 //! are not independent.
 //!
-//! Everything is computed from official counts per actor ([`ActorScores`]): an actor is drawn, or
+//! Everything is computed from official counts per actor, and sums of the main measure of other tasks
+//! ([`ActorScores`]): an actor is drawn, or
 //! exchanged, with all of their clips. What is resampled is the clips and the seeds of training, never
 //! the training itself: an interval tells how the score of these models would vary over other actors
 //! like these, and where there are several seeds over other seeds, but not how other training clips
@@ -15,10 +16,10 @@ pub mod correlation;
 mod normal;
 mod permutation;
 
-pub use actors::{ActorScores, Grouping, Unit};
+pub use actors::{ActorScores, Grouping, ScoredClip, Unit};
 pub use bootstrap::{Interval, Intervals, intervals};
 pub use comparison::{
-    Comparison, Difference, Verdict, average_difference, compare, holm, holm_levels,
+    Comparison, Difference, MainDifference, Verdict, compare, holm, holm_levels, main_difference,
 };
 pub use permutation::{Method, SignFlip, sign_flip_test};
 
@@ -101,5 +102,7 @@ impl Resampling {
     }
 }
 
+#[cfg(test)]
+mod main_measure_tests;
 #[cfg(test)]
 mod tests;

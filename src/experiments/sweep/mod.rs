@@ -1,6 +1,7 @@
 //! Configurations that differ in a few keys, each cross-validated: all of a grid, some at random, or
 //! sequentially, where a model of the results so far expects the best scores.
 
+pub mod parameter;
 mod search;
 pub mod space;
 mod tpe;
@@ -11,8 +12,9 @@ pub use tune::Tune;
 
 use serde::{Deserialize, Serialize};
 
+use self::parameter::Parameter;
 use self::search::{SearchOptions, check_values};
-use self::space::{Parameter, SearchSpace};
+use self::space::SearchSpace;
 use super::comparison::Row;
 use super::study::{Setup, Study};
 use crate::error::{Error, ParameterFault, Result};

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::space::{self, Parameter, Point, SearchSpace};
+use super::parameter::Parameter;
+use super::space::{self, Point, SearchSpace};
 use super::{Swept, tpe};
 use crate::config::Config;
 use crate::error::{Error, Result};

@@ -8,7 +8,8 @@
 
 use serde_json::Value;
 
-use super::space::{Parameter, ParameterValues, Point};
+use super::parameter::{Parameter, ParameterValues};
+use super::space::Point;
 use crate::rng::{Purpose, Stream};
 
 /// Number of random configurations before the model is used.

@@ -5,8 +5,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Swept;
+use super::parameter::Parameter;
 use super::search::{Search, SearchOptions, Searching, check_values};
-use super::space::{self, Parameter, SearchSpace};
+use super::space::{self, SearchSpace};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::experiments::study::{Setup, Study};

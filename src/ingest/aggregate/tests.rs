@@ -6,7 +6,7 @@ use super::frames::{FrameReader, FrameSource, as_frames};
 use super::{AggregationOptions, AggregationOutcome, OutputFile, aggregate};
 use crate::data::features::Features;
 use crate::formats::npy::Values;
-use crate::kernels::aggregate::{Aggregation, SEVEN, reference};
+use crate::kernels::aggregate::{Aggregation, SEVEN, by_column};
 use crate::kernels::pack::RowSource;
 
 /// Clips in memory; `None` cannot be read.
@@ -88,7 +88,7 @@ fn any_source_will_do_and_each_clip_is_read_once_for_all_targets() {
         let mut row = vec![0.0; 14];
         features.source().read(0, 0, &mut row);
         let (values, cols) = source.clips[0].as_ref().unwrap();
-        assert_eq!(row, reference(as_frames(values, *cols), &SEVEN));
+        assert_eq!(row, by_column(as_frames(values, *cols), &SEVEN));
         // 1.7e-9, of differences of 1e-9 that are good to 2e-16.
         assert!((row[2] - 1.699_673_2e-9).abs() < 1e-15, "{}", row[2]);
     }

@@ -75,10 +75,9 @@ impl Attempt<'_> {
 
     fn train(&self, epoch: &mut (dyn FnMut(usize) + Send)) -> Result<TrialResult> {
         let id = &self.planned.id;
-        let run = self.files.run(id);
         let result = execute(
             self.planned,
-            &run,
+            self.files,
             self.checkpoint_seconds,
             self.stop,
             epoch,

@@ -18,6 +18,7 @@ use crate::kernels::micro::kernel_name;
 use crate::plan::data_folder::Opened;
 use crate::plan::planned::Planned;
 use crate::plan::result::TrialResult;
+use crate::plan::store::trial_files::TrialFiles;
 use crate::plan::trial::{BaselineKind, FORMAT_VERSION, TrialKind};
 use crate::predict::Predictor;
 use crate::predict::clip_scores::{ClipScores, ScoreRows};
@@ -25,20 +26,21 @@ use crate::predict::score::MeanLosses;
 use crate::train::run::PROGRAM;
 use crate::train::{Observer, Options, Run, Stop};
 
-/// Trains, or resumes where a killed process stopped, and scores the held-out and the test clips. The
+/// Trains, or resumes where a killed process stopped, in the trial's own folder, and scores the held-out and the test clips. The
 /// state is saved every `checkpoint_seconds` and when `stop` is requested; a baseline starts again
 /// from the beginning. `epoch` is called after every epoch.
 pub(crate) fn execute(
     planned: &Planned,
-    folder: &Path,
+    files: &TrialFiles,
     checkpoint_seconds: f64,
     stop: &Stop,
     epoch: &mut dyn FnMut(usize),
 ) -> Result<TrialResult> {
+    let folder = &files.run(&planned.id);
     // A folder without a manifest was left by a process killed before its first step and holds nothing of use.
     if folder.exists() && !folder.join("manifest.json").exists() {
         std::fs::remove_dir_all(folder).map_err(|source| Error::Write {
-            path: folder.to_owned(),
+            path: folder.clone(),
             source,
         })?;
     }
@@ -46,7 +48,16 @@ pub(crate) fn execute(
         TrialKind::Fusion(config) => {
             let mut config = (**config).clone();
             config.train.checkpoint_seconds = checkpoint_seconds;
-            fusion(planned, &config, folder, stop, &mut Epochs(epoch))
+            let options = Options {
+                fold: planned.trial.fold,
+                resume: true,
+                // Trials of one fold share the span of its clips.
+                shared_spans: Some(files.spans()),
+                stop: stop.clone(),
+                inputs: Some(planned.data.inputs.clone()),
+                ..Options::default()
+            };
+            fusion(planned, &config, folder, options, &mut Epochs(epoch))
         }
         TrialKind::Baseline(kind) => baseline(planned, kind, stop, epoch),
     }
@@ -73,7 +84,7 @@ fn baseline(
     let baseline = Baseline {
         dataset,
         spec: &kind.spec,
-        recipe: &kind.recipe.unwrap_or_default(),
+        recipe: kind.recipe.as_ref(),
         seed: planned.trial.seed,
         stop,
     };
@@ -106,6 +117,7 @@ fn baseline(
         history: Vec::new(),
         baseline_history: outcome.history,
         fault,
+        unconverged: outcome.converged == Some(false),
         warnings: outcome.warnings,
     })
 }
@@ -139,22 +151,12 @@ fn fusion(
     planned: &Planned,
     config: &Config,
     folder: &Path,
-    stop: &Stop,
+    options: Options,
     observer: &mut dyn Observer,
 ) -> Result<TrialResult> {
     let Opened {
-        dataset,
-        inputs,
-        digest,
-        ..
+        dataset, digest, ..
     } = &*planned.data;
-    let options = Options {
-        fold: planned.trial.fold,
-        resume: true,
-        stop: stop.clone(),
-        inputs: Some(inputs.clone()),
-        ..Options::default()
-    };
     let outcome = Run::prepare(dataset, config, options)?.train(folder, observer)?;
     let manifest = outcome.manifest;
     let model = Predictor::load(folder)?;
@@ -192,6 +194,7 @@ fn fusion(
         history: outcome.history,
         baseline_history: Vec::new(),
         fault: manifest.fault,
+        unconverged: false,
         warnings: manifest.warnings,
     })
 }

@@ -11,7 +11,7 @@ use super::description::{PlanDescription, Settings};
 use super::events;
 use super::events::Event;
 use super::list::List;
-use super::trial_files::{TrialFiles, WEIGHTS, remove};
+use super::trial_files::{TRIALS, TrialFiles, WEIGHTS, remove};
 use super::trial_state::TrialState;
 use crate::error::{Error, Occupant, Result};
 use crate::files::atomic_file::{is_temporary, remove_temporary};
@@ -79,7 +79,7 @@ impl PlanFolder {
             Some(known) if settings.are_of(&known.settings) => FolderState::Same,
             Some(_) => FolderState::Changed,
         };
-        std::fs::create_dir_all(path.join("trials")).map_err(|source| Error::Write {
+        std::fs::create_dir_all(path.join(TRIALS)).map_err(|source| Error::Write {
             path: path.to_owned(),
             source,
         })?;
@@ -223,6 +223,14 @@ impl PlanFolder {
         TrialResult::read(&self.files.result(id), id)
     }
 
+    /// Removes the spans that the trials shared.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn remove_spans(&self) -> Result<()> {
+        self.files.remove_spans()
+    }
+
     /// Removes what a trial with a result no longer needs.
     pub(crate) fn tidy(&self, id: &str, keep_weights: bool) -> Result<()> {
         match self.is_read_only() {
@@ -311,7 +319,7 @@ fn holds_anything(folder: &Path) -> bool {
         let name = name.to_string_lossy();
         let empty = |path: &Path| std::fs::read_dir(path).is_ok_and(|mut all| all.next().is_none());
         match name.as_ref() {
-            "trials" => !empty(&entry.path()),
+            TRIALS => !empty(&entry.path()),
             LOG => entry.metadata().map_or(true, |data| data.len() > 0),
             name => !ours(name),
         }

@@ -2,6 +2,7 @@
 //! trial has its own files, so trials of one plan can run in any number of processes and on any number
 //! of machines that share the folder.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -12,11 +13,17 @@ use crate::plan::trial::is_id;
 /// Files of a run that are needed only to resume it.
 const DISPOSABLE: [&str; 3] = ["last.safetensors", "state.safetensors", folder_lock::NAME];
 
+/// The folder of the spans of a plan.
+const SPANS: &str = "spans";
+
 /// The suffix of the name of a trial's specification.
 const SPEC: &str = ".order.json";
 
 /// The file that contains a run's model.
 pub(super) const WEIGHTS: &str = "weights.safetensors";
+
+/// The folder of a plan that has its trials.
+pub(super) const TRIALS: &str = "trials";
 
 /// The folder `trials` of a plan. Its subfolders are named by the first two digits of the trials' names,
 /// so that each has about 1/256 of them.
@@ -29,7 +36,7 @@ impl TrialFiles {
     /// The files of the plan in this folder.
     pub fn of(plan: &Path) -> Self {
         Self {
-            root: plan.join("trials"),
+            root: plan.join(TRIALS),
         }
     }
 
@@ -46,6 +53,25 @@ impl TrialFiles {
     /// The run folder of a trial: during training, and afterwards if its weights are kept.
     pub fn run(&self, id: &str) -> PathBuf {
         self.shard(id).join(id)
+    }
+
+    /// The folder of the spans that trials share, beside their own.
+    pub fn spans(&self) -> PathBuf {
+        self.root.with_file_name(SPANS)
+    }
+
+    /// Removes the spans.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn remove_spans(&self) -> Result<()> {
+        match std::fs::remove_dir_all(self.spans()) {
+            Err(source) if source.kind() != ErrorKind::NotFound => Err(Error::Write {
+                path: self.spans(),
+                source,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The result of a trial.
@@ -162,7 +188,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 /// Removes a file if it exists.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Write {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(Error::Write {
             path: path.to_owned(),
             source,
         }),

@@ -7,6 +7,7 @@ use super::{Figure, encoder_title, modality_ink, modality_key, widest};
 use crate::analysis::Analysis;
 use crate::encoders::Modality;
 use crate::eval::statistics::correlation::spearman;
+use crate::report::main_measure::Drawn;
 
 /// Height of a row.
 const ROW: f64 = 10.0;
@@ -142,14 +143,15 @@ pub fn selection(found: &Analysis) -> Figure {
 
 /// The change of the score when a trained model has to do without an encoder.
 pub fn removal(found: &Analysis) -> Figure {
-    let whole = found.accuracy.average();
+    let drawn = Drawn::of(found.main.measure);
+    let whole = found.main.value();
     let mut rows: Vec<(usize, f64)> = found
         .removals
         .iter()
         .map(|removal| {
             (
                 removal.encoder,
-                100.0 * (removal.accuracy.average() - whole),
+                drawn.scale * (removal.main_value() - whole),
             )
         })
         .collect();
@@ -161,12 +163,13 @@ pub fn removal(found: &Analysis) -> Figure {
     let rho = spearman(&claimed, &moved);
     rows.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
     let ends = range(rows.iter().map(|row| row.1).chain([0.0]), false);
-    let title = "Change of the average accuracy (percentage points)";
-    let mut canvas = encoder_bars(found, &rows, title, ends, 2);
+    let digits = if drawn.scale == 1.0 { 3 } else { 2 };
+    let mut canvas = encoder_bars(found, &rows, &drawn.change(), ends, digits);
     canvas.mark(0.0, "");
     let caption = format!(
-        "Average accuracy without the encoder at prediction time, minus {:.2} % with all encoders; without retraining. Spearman correlation of importance and change of the scores: {}. {}",
-        100.0 * whole,
+        "The {} without the encoder at prediction time, minus {} with all encoders; without retraining. Spearman correlation of importance and change of the scores: {}. {}",
+        drawn.name,
+        drawn.value(whole),
         rho.map_or("undefined".into(), |rho| format!("{rho:.2}")),
         clips_note(found)
     );

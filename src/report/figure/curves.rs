@@ -9,6 +9,7 @@ use super::{Figure, modality_ink};
 use crate::analysis::Analysis;
 use crate::artifact::history::EpochRecord;
 use crate::encoders::Modality;
+use crate::report::main_measure::Drawn;
 
 /// Figure 2: the score against k; `None` if the plan has only one k.
 pub fn top_k_curve(found: &Analysis) -> Option<Figure> {
@@ -16,6 +17,7 @@ pub fn top_k_curve(found: &Analysis) -> Option<Figure> {
     if curve.scores.len() < 2 {
         return None;
     }
+    let drawn = Drawn::of(found.main.measure);
     let mut canvas = Canvas::new(ONE_COLUMN, 186.0);
     let ends = curve
         .scores
@@ -23,7 +25,7 @@ pub fn top_k_curve(found: &Analysis) -> Option<Figure> {
         .flat_map(|score| score.folds.iter().copied());
     let uniform = curve.uniform.as_ref();
     let all = ends.chain(uniform.map(|score| score.mean));
-    let y = range(all.map(|average| 100.0 * average), false);
+    let y = range(all.map(|value| drawn.scale * value), false);
     let most = found.encoders.len() as f64;
     let frame = Frame::new([36.0, ONE_COLUMN - 10.0, 10.0, 154.0], [0.0, most + 1.0], y);
     let ticks = curve
@@ -43,16 +45,19 @@ pub fn top_k_curve(found: &Analysis) -> Option<Figure> {
         })
         .collect();
     frame.x_ticks(&mut canvas, "Encoders kept, k", &ticks);
-    frame.y_axis(&mut canvas, "Average accuracy (%)", 5);
+    frame.y_axis(&mut canvas, drawn.axis, 5);
     let ink = modality_ink(Modality::Video);
     if let Some(score) = uniform {
-        let height = frame.y.at(100.0 * score.mean);
+        let height = frame.y.at(drawn.scale * score.mean);
         let line = [[36.0, height], [ONE_COLUMN - 10.0, height]];
         canvas.line(line, modality_ink(Modality::Audio), 1.1, "4 2");
         // The lower right is free of points.
         let (y, label) = (
             146.0,
-            format!("uniform fusion, {:.1} %", 100.0 * score.mean),
+            match drawn.scale {
+                100.0 => format!("uniform fusion, {:.1} %", 100.0 * score.mean),
+                _ => format!("uniform fusion, {}", drawn.value(score.mean)),
+            },
         );
         let right = ONE_COLUMN - 14.0;
         canvas.text(
@@ -66,7 +71,7 @@ pub fn top_k_curve(found: &Analysis) -> Option<Figure> {
         let key = [[start, y - 2.5], [start + 16.0, y - 2.5]];
         canvas.line(key, modality_ink(Modality::Audio), 1.1, "4 2");
     }
-    let place = |kept: usize, average: f64| frame.at(kept as f64, 100.0 * average);
+    let place = |kept: usize, value: f64| frame.at(kept as f64, drawn.scale * value);
     for score in &curve.scores {
         for &fold in &score.folds {
             canvas.dot(place(score.kept, fold), 1.2, ink, 0.4);
@@ -87,20 +92,26 @@ pub fn top_k_curve(found: &Analysis) -> Option<Figure> {
     let best = curve
         .scores
         .iter()
-        .max_by(|a, b| a.mean.total_cmp(&b.mean))?;
+        .max_by(|a, b| match found.main.measure.higher_is_better() {
+            true => a.mean.total_cmp(&b.mean),
+            false => b.mean.total_cmp(&a.mean),
+        })?;
     let folds = best.folds.len();
     let caption = format!(
-        "Large dots: mean over {folds} folds; lines: ± one sample standard deviation over folds; small dots: folds. Best k = {} with {:.2} %.{}",
+        "Large dots: mean over {folds} folds; lines: ± one sample standard deviation over folds; small dots: folds. Best k = {} with {}.{}",
         best.kept,
-        100.0 * best.mean,
+        drawn.value(best.mean),
         uniform.map_or(String::new(), |score| format!(
-            " Dashed: uniform fusion of all encoders, {:.2} %.",
-            100.0 * score.mean
+            " Dashed: uniform fusion of all encoders, {}.",
+            drawn.value(score.mean)
         ))
     );
     Some(Figure::new(
         "figure_2_kept",
-        "Accuracy against the number of kept encoders",
+        match drawn.scale {
+            100.0 => "Accuracy against the number of kept encoders",
+            _ => "The main measure against the number of kept encoders",
+        },
         caption,
         canvas,
     ))

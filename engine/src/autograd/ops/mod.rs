@@ -2,8 +2,8 @@
 //!
 //! To add one, write a file with a method on [`Tape`](crate::autograd::Tape) that computes the value and
 //! calls `push`, a type that implements [`Op`](crate::autograd::Op) with the backward pass, and tests:
-//! [`gradcheck`](mod@crate::autograd::gradcheck) over all options, and extreme inputs. `relu.rs` is a short example.
-//! Then add its line here.
+//! [`gradcheck`](mod@crate::autograd::gradcheck) over all options, and one with `extreme` in its name. `relu.rs` is a short example. Then add its line here.
+//! `backward` returns nothing: it adds to the gradients of the inputs with `accumulate` and its relatives.
 
 pub mod add;
 pub mod batch_norm;

@@ -27,7 +27,7 @@ FAMILIES = {
     "timm": "timm_images:TimmImages",
     "torchvision_video": "torchvision_video:VideoSwin",
     "transformers_image": "transformers_images:TransformersImages",
-    "videomae": "videomae:VideoMae",
+    "videomae": "videomae:create",
 }
 
 

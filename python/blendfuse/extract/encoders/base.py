@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ExtractError, MediaError, NothingToEncode
-from ..media import Picture, Samples
+from ..media import Picture, Samples, Sound
 from ..registry import EncoderSpec
+from .packaged import sha256
 
 Frames = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which pictures an encoder gets: at most `per_second` of them (None: all, or those that its window
+    is meant for), and whether cropped to the face."""
+
+    per_second: float | None = None
+    crop_faces: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,8 @@ class Encoder:
     """A loaded encoder. `outputs` are the names of its feature files: one, or one for each layer.
 
     An encoder of sound has a `rate` and overrides `encode_sound`; an encoder of pictures has a
-    `window` (1: every picture by itself) and overrides `encode_pictures`.
+    `window` (1: every picture by itself) and overrides `encode_pictures`; one of both has both, and
+    overrides `encode_windows`.
     """
 
     # Hz of the sound that it takes; None: it takes no sound.
@@ -46,6 +58,8 @@ class Encoder:
     stride: ClassVar[int] = 1
     # Pictures per second that its window is meant for, where the user gives none.
     per_second: ClassVar[float | None] = None
+    # It takes the pictures whose number is a multiple of this, where the user gives no rate.
+    every: ClassVar[int] = 1
     # Whether a clip shorter than a window repeats its last picture.
     repeat_last: ClassVar[bool] = True
     # Whether it takes faces: it finds them itself and gives a row only for pictures with one.
@@ -53,13 +67,20 @@ class Encoder:
     # Whether hidden layers can be chosen.
     has_layers: ClassVar[bool] = False
 
+    # Its own choice of pictures; None: that of the request.
+    sampling: Sampling | None = None
+
     def __init__(self, spec: EncoderSpec, options: LoadOptions) -> None:
         self.spec = spec
         self.options = options
         self.source: str = spec.source
         self.revision: str | None = spec.revision
-        # Of the file with the weights, where there is one.
+        # The most windows for which the memory was enough; None: it always was.
+        self._fits: int | None = None
+        # Of the weights, where they are files: the user's, or a package's.
         self.weights_sha256: str | None = None
+        if spec.name in options.weights:
+            self.weights_sha256 = sha256(options.weights[spec.name])
         if options.layers and not self.has_layers:
             raise ExtractError(f"{spec.name}: its layers cannot be chosen; leave --layer and --layers out")
         self.outputs = [spec.name] if not options.layers else [f"{spec.name}_l{k}" for k in options.layers]
@@ -75,6 +96,8 @@ class Encoder:
                 found[name] = version(name)
             except PackageNotFoundError:
                 continue
+        if self.spec.code:
+            found[self.spec.code["repository"]] = self.spec.code["revision"]
         return found
 
     def encode_sound(self, samples: Samples) -> list[Frames]:
@@ -89,9 +112,24 @@ class Encoder:
         """Windows of pictures into one row each, for each output. A face encoder may give fewer rows."""
         raise NotImplementedError
 
+    def encode_windows(self, batch: Sequence[Sequence[Picture]], sound: Sound | None) -> list[Frames]:
+        """Windows of pictures and the clip's sound, for an encoder that takes both; one row per window."""
+        return self.encode_pictures(batch)
+
     def largest_batch(self) -> int:
         """Windows in one call."""
         return 16 if self.window == 1 else 1
+
+    def batch_size(self) -> int:
+        """Windows in one call, as far as the device's memory has turned out to be enough."""
+        return min(self.largest_batch(), self._fits or self.largest_batch())
+
+    def batch_was_too_large(self, fits: int) -> None:
+        """Notes that the device has too little memory for more than `fits` windows, and frees what is unused."""
+        self._fits = fits
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
 def check_shortest(samples: Samples, shortest: int, rate: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..errors import ExtractError, need
+from ..errors import WRONG_WEIGHTS, ExtractError, need
 from ..media import Samples
 from ..registry import EncoderSpec
 from .base import Encoder, Frames, LoadOptions, check_shortest
@@ -31,7 +31,7 @@ class Emotion2vec(Encoder):
                 disable_pbar=True,
                 log_level="ERROR",
             )
-        except (OSError, AssertionError, KeyError, ValueError) as error:
+        except WRONG_WEIGHTS as error:
             reason = " ".join(str(error).split())[:300]
             raise ExtractError(f"{spec.name}: {self.source} cannot be loaded by FunASR: {reason}") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import ExtractError, MissingPackage, need
+from ..errors import WRONG_WEIGHTS, ExtractError, MissingPackage, need
 from .base import Encoder
 
 
@@ -24,7 +24,7 @@ def from_pretrained(encoder: Encoder, kind: Any, **options: Any) -> Any:
             local_files_only=encoder.options.offline or bool(folder),
             **options,
         )
-    except (OSError, ValueError) as error:
+    except WRONG_WEIGHTS as error:
         raise ExtractError(f"{spec.name}: {_advice(encoder, where, error)}") from error
     except ImportError as error:
         raise MissingPackage(" ".join(str(error).split())) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from ..errors import ExtractError, need
+from ..errors import WRONG_WEIGHTS, ExtractError, need
 from ..media import Picture
 from ..registry import EncoderSpec
 from .base import Encoder, Frames, LoadOptions
@@ -28,7 +28,7 @@ class OpenClipImages(Encoder):
             model, _, self._transform = package.create_model_and_transforms(
                 model_name, pretrained=str(file or weights), device=options.device, precision="fp32"
             )
-        except (OSError, RuntimeError, ValueError) as error:
+        except WRONG_WEIGHTS as error:
             reason = " ".join(str(error).split())[:300]
             raise ExtractError(
                 f"{spec.name}: {self.source} cannot be loaded by open_clip: {reason}"

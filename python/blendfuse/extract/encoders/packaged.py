@@ -1,4 +1,4 @@
-"""Weights that come inside a package."""
+"""Weights in files: those that come inside a package, and the hash of any."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ def package_file(package: str, name: str, install: str) -> Path:
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file."""
+    """The hash of a file, or of a folder: that of its files' names and hashes, in their order."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file() and ".git" not in file.parts)
+        listed = "".join(f"{file.relative_to(path).as_posix()}\t{sha256(file)}\n" for file in files)
+        return hashlib.sha256(listed.encode()).hexdigest()
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

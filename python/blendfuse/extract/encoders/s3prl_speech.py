@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..errors import ExtractError, need
+from ..errors import WRONG_WEIGHTS, ExtractError, need
 from ..media import Samples
 from ..registry import EncoderSpec
 from .base import Encoder, Frames, LoadOptions, check_shortest
+
+INSTALL = "--no-deps s3prl==0.4.18 && pip install torchaudio filelock tqdm requests pandas"
 
 
 class S3prlSpeech(Encoder):
@@ -18,11 +20,18 @@ class S3prlSpeech(Encoder):
     def __init__(self, spec: EncoderSpec, options: LoadOptions) -> None:
         super().__init__(spec, options)
         self._torch: Any = need("torch", "torch")
-        hub: Any = need("s3prl.hub", "s3prl")
+        # Not s3prl.hub: that imports every model of s3prl, and some need what torchaudio no longer has.
+        hub: Any = need("s3prl.upstream.hubert.hubconf", INSTALL)
+        file = options.weights.get(spec.name)
+        if file is None and options.offline:
+            raise ExtractError(f"{spec.name}: --offline needs --weights {spec.name}=FILE.pt")
+        self.source = str(file or spec.source)
         try:
-            self._model = getattr(hub, spec.source)().eval().to(options.device)
-        except OSError as error:
-            raise ExtractError(f"{spec.name}: s3prl cannot load {spec.source}: {error}") from error
+            model = hub.hubert_custom(str(file)) if file else getattr(hub, spec.source)()
+        except WRONG_WEIGHTS as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ExtractError(f"{spec.name}: s3prl cannot load {self.source}: {reason}") from error
+        self._model = model.eval().to(options.device)
 
     def encode_sound(self, samples: Samples) -> list[Frames]:
         check_shortest(samples, 400, 16000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from ..errors import ExtractError, need
+from ..errors import WRONG_WEIGHTS, ExtractError, need
 from ..media import Picture
 from ..registry import EncoderSpec
 from .base import Encoder, Frames, LoadOptions
@@ -26,7 +26,7 @@ class TimmImages(Encoder):
         local = {"pretrained_cfg_overlay": {"file": str(file)}} if file else {}
         try:
             model = timm.create_model(spec.source, pretrained=True, num_classes=0, **local)
-        except (OSError, RuntimeError, ValueError) as error:
+        except WRONG_WEIGHTS as error:
             reason = " ".join(str(error).split())[:300]
             raise ExtractError(f"{spec.name}: {self.source} cannot be loaded by timm: {reason}") from error
         self._model = model.float().eval().to(options.device)

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import ExtractError, need
+from ..errors import WRONG_WEIGHTS, ExtractError, need
 from ..media import Picture
 from ..registry import EncoderSpec
 from .base import Encoder, Frames, LoadOptions
+from .weight_files import load_weights
 
 
 class VideoSwin(Encoder):
@@ -32,12 +33,11 @@ class VideoSwin(Encoder):
             raise ExtractError(f"{spec.name}: --offline needs --weights {spec.name}=FILE.pth")
         try:
             model = video.swin3d_b(weights=None if folder else weights)
-            if folder:
-                model.load_state_dict(self._torch.load(folder, weights_only=True, map_location="cpu"))
-        except (OSError, RuntimeError) as error:
+        except WRONG_WEIGHTS as error:
             reason = " ".join(str(error).split())[:300]
             raise ExtractError(f"{spec.name}: its weights cannot be loaded: {reason}") from error
-        self.source = str(folder or spec.source)
+        if folder:
+            load_weights(self, model, folder)
         model.head = self._torch.nn.Identity()
         self._model = model.eval().to(options.device)
 

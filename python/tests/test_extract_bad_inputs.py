@@ -1,0 +1,253 @@
+"""Bad inputs: each gives a line that names it and says what to do; the other clips go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from blendfuse.extract.command import main
+from blendfuse.extract.encoders import LoadOptions
+from blendfuse.extract.encoders.base import Encoder
+from blendfuse.extract.encoders.hub import from_pretrained
+from blendfuse.extract.errors import ExtractError
+from blendfuse.extract.registry import find
+from made_clips import run_ffmpeg, tone, write_clip
+
+pytest.importorskip("av", reason="no av")
+
+RATE = 16000
+
+
+def wav(folder: Path, name: str, seconds: float = 0.5) -> Path:
+    return write_clip(folder / name, sound=tone(seconds, RATE)[None], rate=RATE)
+
+
+def cut_off(folder: Path) -> None:
+    whole = (wav(folder, "bad.wav", 3.0)).read_bytes()
+    (folder / "bad.wav").write_bytes(whole[: len(whole) // 2])
+
+
+def cut_off_video(folder: Path) -> None:
+    sound = tone(4.0, RATE)[None]
+    whole = write_clip(folder / "whole.mkv", 100, sound=sound, rate=RATE)
+    run_ffmpeg("-i", whole, "-c:v", "mpeg4", "-c:a", "aac", "-movflags", "+faststart", folder / "bad.mp4")
+    whole.unlink()
+    moved = (folder / "bad.mp4").read_bytes()
+    (folder / "bad.mp4").write_bytes(moved[: len(moved) // 2])
+
+
+def damaged(folder: Path) -> None:
+    header = bytearray(wav(folder, "bad.wav", 1.0).read_bytes()[:44])
+    (folder / "bad.wav").write_bytes(bytes(header[:12]) + bytes(200))
+
+
+def unreadable(folder: Path) -> None:
+    wav(folder, "bad.wav").chmod(0)
+    if os.access(folder / "bad.wav", os.R_OK):
+        pytest.skip("this user reads every file")
+
+
+def content(text: bytes) -> Callable[[Path], object]:
+    return lambda folder: (folder / "bad.wav").write_bytes(text)
+
+
+# Clips of which one fails: how it is made, and what is said.
+FAILS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "zero bytes": (content(b""), "the file is empty"),
+    "a text file": (content(b"not a clip\n" * 99), "cannot be opened as a clip"),
+    "only zeros": (content(bytes(5000)), "cannot be opened as a clip"),
+    "cut off in the middle, sound": (cut_off, "the file is cut off or damaged"),
+    "cut off in the middle, video": (cut_off_video, "cut off or damaged|cannot be decoded after"),
+    "a damaged header": (damaged, "cannot be opened as a clip|has no sound|cut off or damaged"),
+    "unreadable": (unreadable, "ermission"),
+}
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    wav(folder, "good.wav")
+    return folder
+
+
+@pytest.mark.parametrize("name", FAILS)
+def test_a_clip_that_fails_is_one_line_and_the_others_go_on(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    pytest.importorskip("opensmile", reason="no opensmile")
+    make, message = FAILS[name]
+    make(clips)
+    arguments = [str(clips), "--out", str(tmp_path / "data"), "--encoders", "egemaps"]
+    code = main([*arguments, "-q"])
+    told = capsys.readouterr().err
+    if name == "a damaged header" and code == 0:
+        return
+    assert code == 2
+    lines = told.splitlines()
+    assert len(lines) == 2 and lines[0].startswith("error: egemaps: bad: "), told
+    assert re.search(message, lines[0]), told
+    assert "--skip-bad" in lines[1]
+    assert main([*arguments, "--skip-bad", "--json", "-q"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["written"].values()) == [1]
+
+
+# Clips in which there is nothing to encode: no row, and no error.
+NOTHING: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no sound": (lambda folder: write_clip(folder / "bad.mkv", 10), "has no sound"),
+    "digital silence": (
+        lambda folder: write_clip(folder / "bad.wav", sound=np.zeros((1, RATE), np.float32), rate=RATE),
+        "its sound is digital silence",
+    ),
+    "sound that is too short": (lambda folder: wav(folder, "bad.wav", 0.02), "the encoder needs 0.0600 s"),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_a_clip_with_nothing_to_encode_is_missing(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    pytest.importorskip("opensmile", reason="no opensmile")
+    make, message = NOTHING[name]
+    make(clips)
+    assert main([str(clips), "--out", str(tmp_path / "data"), "--encoders", "egemaps"]) == 0
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "missing for 1 clips, such as bad" in told and message in told
+
+
+def test_a_clip_without_video_is_missing_for_pictures(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from blendfuse.extract.clips import find_clips
+    from blendfuse.extract.session import Session, Settings
+    from toy_encoders import ToyPictures
+
+    session = Session(find_clips([clips], False, None), [ToyPictures()], Settings(tmp_path / "data"))
+    assert session.run(lambda clip: None).missing == {"toy_pictures": {"good": "has no video"}}
+
+
+# Requests that cannot be carried out: what is typed, and what is said.
+REQUESTS = [
+    ("nowhere --encoders egemaps", "nowhere: no such file or folder"),
+    ("CLIPS --encoders egemap", "did you mean egemaps?"),
+    ("CLIPS --encoders egemaps --pattern *.mov", "no media files that match '*.mov'"),
+    ("CLIPS --encoders egemaps --layer 2", "its layers cannot be chosen"),
+    ("CLIPS --encoders clip --weights clip=nowhere", "no such file or folder"),
+    ("CLIPS --encoders clip --code clip=CLIPS", "its code comes from a package; leave --code out"),
+    ("CLIPS --encoders video_swin_finetuned", "private"),
+    ("CLIPS --encoders openface2", "FeatureExtraction"),
+    ("CLIPS --encoders egemaps --tasks 4", "--executor slurm and --tasks N need each other"),
+    ("CLIPS --encoders egemaps --slurm-args=--gpus=1", "--slurm-args: requires --executor slurm"),
+    ("CLIPS --encoders egemaps --frames-per-second inf", "expected a number above 0"),
+]
+
+
+@pytest.mark.parametrize(("typed", "message"), REQUESTS)
+def test_a_request_that_cannot_be_carried_out_is_one_line(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], typed: str, message: str
+) -> None:
+    if "egemaps --layer" in typed:
+        pytest.importorskip("opensmile", reason="no opensmile")
+    words = typed.replace("CLIPS", str(clips)).split(" ")
+    assert main([*words, "--out", str(tmp_path / "data")]) == 2
+    told = capsys.readouterr()
+    assert message in told.err and told.err.startswith("error: ") and told.err.count("\n") == 1
+    assert told.out == "" and not (tmp_path / "data").exists()
+
+
+def test_two_clips_of_one_name_are_refused(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (clips / "good.flac").write_bytes((clips / "good.wav").read_bytes())
+    assert main([str(clips), "--out", "data", "--encoders", "egemaps"]) == 2
+    told = capsys.readouterr().err
+    assert "are both the clip 'good'; choose one with --pattern" in told and told.count("\n") == 1
+
+
+class Hub:
+    """Stands in for a class of transformers whose hub answers with an error."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def from_pretrained(self, *arguments: object, **options: object) -> None:
+        raise OSError(self._reason)
+
+
+@pytest.mark.parametrize(
+    ("name", "offline", "reason", "message"),
+    [
+        (
+            "dinov3",
+            False,
+            "401 Client Error: gated repo",
+            "is gated: accept its licence on its page and log in",
+        ),
+        (
+            "dinov2",
+            False,
+            "We couldn't connect to 'hub'",
+            "cannot be loaded: .*; or name a folder with --weights",
+        ),
+        (
+            "dinov2",
+            True,
+            "not in the cached files",
+            "is not in the cache of this machine; leave --offline out",
+        ),
+        (
+            "dinov2",
+            False,
+            "does not appear to have a file named config.json",
+            "cannot be loaded: .*config.json",
+        ),
+    ],
+)
+def test_what_a_hub_refuses_is_one_line(name: str, offline: bool, reason: str, message: str) -> None:
+    spec = find(name)
+    assert spec is not None
+    encoder = Encoder(spec, LoadOptions(offline=offline))
+    with pytest.raises(ExtractError, match=f"{name}: .*{message}") as error:
+        from_pretrained(encoder, Hub(reason))
+    assert "\n" not in str(error.value)
+
+
+def test_a_disk_that_is_full_is_told(clips: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk."""
+    pytest.importorskip("opensmile", reason="no opensmile")
+    if os.name != "posix":
+        pytest.skip("no resource limits")
+    script = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))\n"
+        "from blendfuse.extract.command import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    command = [
+        sys.executable,
+        "-c",
+        script,
+        str(clips),
+        "--out",
+        str(tmp_path / "data"),
+        "--encoders",
+        "egemaps",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith("error: "), done.stderr
+    assert "File too large" in done.stderr and "Traceback" not in done.stderr
+    assert not list((tmp_path / "data").rglob("egemaps.npz"))
+
+
+def test_the_output_is_no_folder(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("opensmile", reason="no opensmile")
+    (tmp_path / "data").write_text("a file")
+    assert main([str(clips), "--out", str(tmp_path / "data"), "--encoders", "egemaps"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: ") and "data" in told and told.count("\n") == 1

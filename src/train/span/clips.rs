@@ -1,0 +1,159 @@
+//! What a span is determined by: the clips whose rows span it, and those that only have coordinates.
+
+use super::rows::EncoderRows;
+use crate::data::dataset::{Dataset, Split};
+use crate::data::fingerprint::{Fingerprint, InputFile, digest};
+use crate::data::standardise::ColumnStats;
+use crate::error::{Error, Result};
+use crate::kernels::micro::kernel_name;
+use crate::kernels::pack::StoredRows;
+
+/// Raised whenever the same clips would get other coordinates.
+const VERSION: u32 = 1;
+
+/// The clips of a run and their standardisation.
+#[derive(Clone, Debug)]
+pub(in crate::train) struct SpanClips<'a> {
+    dataset: &'a Dataset,
+    stats: Option<&'a [ColumnStats]>,
+    groups: Vec<Group<'a>>,
+}
+
+/// Clips of one split.
+#[derive(Clone, Debug)]
+pub(super) struct Group<'a> {
+    split: &'a Split,
+    clips: Vec<usize>,
+    /// Whether their rows are part of the span; otherwise they only have coordinates.
+    spans: bool,
+    /// Whether the split is the test split.
+    pub(super) of_test: bool,
+}
+
+impl<'a> SpanClips<'a> {
+    /// The rows of `train` span; so do the domain adversary's target rows, because they reach the loss:
+    /// those of the test split or of `validation`, as `target_from_test` says.
+    pub(in crate::train) fn new(
+        dataset: &'a Dataset,
+        stats: Option<&'a [ColumnStats]>,
+        [train, validation]: [&[usize]; 2],
+        target_from_test: Option<bool>,
+    ) -> Self {
+        let group = |clips: &[usize], spans| Group {
+            split: &dataset.train,
+            clips: clips.to_vec(),
+            spans,
+            of_test: false,
+        };
+        let mut groups = vec![
+            group(train, true),
+            group(validation, target_from_test == Some(false)),
+        ];
+        if let (Some(true), Some(test)) = (target_from_test, &dataset.test) {
+            groups.push(Group {
+                split: test,
+                clips: (0..test.len()).collect(),
+                spans: true,
+                of_test: true,
+            });
+        }
+        Self {
+            dataset,
+            stats,
+            groups,
+        }
+    }
+
+    pub(super) fn dataset(&self) -> &'a Dataset {
+        self.dataset
+    }
+
+    pub(super) fn groups(&self) -> &[Group<'a>] {
+        &self.groups
+    }
+
+    /// The rows that span an encoder's, in the order of the groups.
+    pub(super) fn spanning(&self, encoder: usize) -> EncoderRows<'a> {
+        let spanning = self.groups.iter().filter(|group| group.spans);
+        let rows = spanning.flat_map(|group| group.rows(encoder));
+        self.encoder_rows(encoder, rows.collect())
+    }
+
+    /// The rows of a group that an encoder has.
+    pub(super) fn rows(&self, encoder: usize, group: &Group<'a>) -> EncoderRows<'a> {
+        self.encoder_rows(encoder, group.rows(encoder).collect())
+    }
+
+    fn encoder_rows(&self, encoder: usize, rows: Vec<(StoredRows<'a>, usize)>) -> EncoderRows<'a> {
+        let standardise = self.stats.map(|stats| stats[encoder].as_kernel());
+        EncoderRows::new(rows, self.dataset.encoders[encoder].width, standardise)
+    }
+
+    /// Checks that a split with coordinates has the clips that the features have.
+    ///
+    /// # Errors
+    /// [`Error::Npz`] naming a file that lacks one.
+    pub(super) fn check_complete(&self, with: &Split, of_test: bool) -> Result<()> {
+        let groups = self.groups.iter().filter(|group| group.of_test == of_test);
+        for group in groups {
+            for encoder in 0..with.encoders() {
+                let (before, after) = (group.split.rows(encoder), with.rows(encoder));
+                let lacks = |clip: &&usize| before[**clip].is_some() != after[**clip].is_some();
+                if let Some(&clip) = group.clips.iter().find(lacks) {
+                    return Err(Error::Npz {
+                        path: with.features(encoder).path().to_path_buf(),
+                        array: Some("filenames".into()),
+                        reason: format!("lacks the clip {:?}", with.clips[clip].filename),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A name for everything that an encoder's coordinates depend on, given the program and the data's
+    /// input files.
+    pub(super) fn key(&self, encoder: usize, program: &str, inputs: &[InputFile]) -> String {
+        let mut all = Fingerprint::default();
+        let kernel = kernel_name().unwrap_or("none");
+        let (name, standardised) = (&self.dataset.encoders[encoder].name, self.stats.is_some());
+        let head = format!("span {VERSION}\n{program} {kernel}\n{name:?} {standardised}\n");
+        all.update(head.as_bytes());
+        for group in &self.groups {
+            let part = if group.of_test { "test" } else { "train" };
+            let file = format!("features/{part}/{name}.npz");
+            let input = inputs.iter().find(|input| input.path == file);
+            // Without a file of its own, whatever the data consist of.
+            let input = input.map_or_else(|| digest(inputs), |input| input.sha256.clone());
+            all.update(format!("{input} {} {part}\n", group.spans).as_bytes());
+            for &clip in &group.clips {
+                all.update(format!("{:?}\n", group.split.clips[clip].filename).as_bytes());
+            }
+        }
+        all.sha256()
+    }
+}
+
+impl<'a> Group<'a> {
+    pub(super) fn spans(&self) -> bool {
+        self.spans
+    }
+
+    fn present(&self, encoder: usize) -> impl Iterator<Item = (usize, usize)> {
+        let rows = self.split.rows(encoder);
+        let clips = self.clips.iter();
+        clips.filter_map(move |&clip| Some((clip, rows[clip]? as usize)))
+    }
+
+    fn rows(&self, encoder: usize) -> impl Iterator<Item = (StoredRows<'a>, usize)> {
+        let source = self.split.source(encoder);
+        self.present(encoder).map(move |(_, row)| (source, row))
+    }
+
+    /// The names of the clips that an encoder has.
+    pub(super) fn names(&self, encoder: usize) -> Vec<&'a str> {
+        let split = self.split;
+        let name = |(clip, _): (usize, usize)| split.clips[clip].filename.as_str();
+        self.present(encoder).map(name).collect()
+    }
+}

@@ -1,0 +1,215 @@
+//! The rows of one encoder as training sees them, and their products, formed in blocks of columns so that
+//! no more of a feature file than a block is ever in memory.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::kernels::gemm::gemm;
+use crate::kernels::pack::{Standardise, StoredRows};
+use crate::kernels::real::Real;
+use crate::kernels::view::{MatMut, MatRef};
+
+/// Columns of a block. Products are summed over a block in the type of the values and over blocks in
+/// `f64`.
+const COLUMNS: usize = 768;
+
+/// Rows of a strip of a symmetric product; half a strip of each is computed twice.
+const STRIP: usize = 256;
+
+/// Some rows of an encoder, standardised as in a batch.
+#[derive(Clone, Debug)]
+pub(super) struct EncoderRows<'a> {
+    rows: Vec<(StoredRows<'a>, usize)>,
+    standardise: Option<Standardise<'a>>,
+    cols: usize,
+}
+
+impl<'a> EncoderRows<'a> {
+    /// The given rows `(matrix, row)` of matrices that all have `cols` columns.
+    pub(super) fn new(
+        rows: Vec<(StoredRows<'a>, usize)>,
+        cols: usize,
+        standardise: Option<Standardise<'a>>,
+    ) -> Self {
+        Self {
+            rows,
+            standardise,
+            cols,
+        }
+    }
+
+    /// Number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// D.
+    pub(super) fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// The rows at the given places.
+    pub(super) fn select(&self, places: &[usize]) -> Self {
+        Self {
+            rows: places.iter().map(|&place| self.rows[place]).collect(),
+            ..*self
+        }
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let cols = self.cols;
+        let starts = (0..cols).step_by(COLUMNS);
+        starts.map(move |start| start..cols.min(start + COLUMNS))
+    }
+
+    /// Columns of all rows, row-major.
+    pub(super) fn block<T: Real>(&self, columns: Range<usize>, out: &mut Vec<T>) {
+        let width = columns.len();
+        out.resize(self.len() * width, T::zero());
+        out.par_chunks_mut(width.max(1))
+            .zip(&self.rows)
+            .for_each_init(
+                || vec![0.0_f32; width],
+                |values, (out, (source, row))| {
+                    source.read(*row, columns.start, values);
+                    if let Some(s) = &self.standardise {
+                        let (mean, inv_std) =
+                            (&s.mean[columns.clone()], &s.inv_std[columns.clone()]);
+                        for ((x, mean), inv_std) in values.iter_mut().zip(mean).zip(inv_std) {
+                            *x = (*x - mean) * inv_std;
+                        }
+                    }
+                    for (out, &x) in out.iter_mut().zip(&*values) {
+                        *out = T::of(f64::from(x));
+                    }
+                },
+            );
+    }
+}
+
+/// X̃ X̃ᵀ `(N, N)`, row-major, its products in `T`.
+pub(super) fn gram<T: Real>(rows: &EncoderRows<'_>) -> Vec<f64> {
+    let count = rows.len();
+    let (mut sums, mut x) = (vec![0.0; count * count], Vec::new());
+    for columns in rows.blocks() {
+        let width = columns.len();
+        rows.block::<T>(columns, &mut x);
+        let x = MatRef::row_major(&x, count, width);
+        let strips = sums.par_chunks_mut((STRIP * count).max(1)).enumerate();
+        strips.for_each(|(strip, sums)| {
+            let first = strip * STRIP;
+            let end = first + sums.len() / count;
+            let right = x.part(0..end, 0..width).transposed();
+            add_product(x.part(first..end, 0..width), right, (sums, count));
+        });
+    }
+    for row in 0..count {
+        for col in 0..row {
+            sums[col * count + row] = sums[row * count + col];
+        }
+    }
+    sums
+}
+
+/// X̃ Ỹᵀ `(N, M)` of the rows of two sets, row-major, its products in `T`.
+pub(super) fn cross<T: Real>(left: &EncoderRows<'_>, right: &EncoderRows<'_>) -> Vec<f64> {
+    let (rows, count) = (left.len(), right.len());
+    let mut sums = vec![0.0; rows * count];
+    let (mut x, mut y) = (Vec::new(), Vec::new());
+    for columns in left.blocks() {
+        let width = columns.len();
+        left.block::<T>(columns.clone(), &mut x);
+        right.block::<T>(columns, &mut y);
+        let x = MatRef::row_major(&x, rows, width);
+        let y = MatRef::row_major(&y, count, width).transposed();
+        let strips = sums.par_chunks_mut((STRIP * count).max(1)).enumerate();
+        strips.for_each(|(strip, sums)| {
+            let first = strip * STRIP;
+            let end = first + sums.len() / count;
+            add_product(x.part(first..end, 0..width), y, (sums, count));
+        });
+    }
+    sums
+}
+
+/// Adds `A B` to the first columns of rows that are `stride` long.
+fn add_product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, (sums, stride): (&mut [f64], usize)) {
+    let (rows, cols) = (a.rows(), b.cols());
+    let mut product = vec![T::zero(); rows * cols];
+    let out = MatMut::row_major(&mut product, rows, cols);
+    gemm(T::one(), a, b, T::zero(), out);
+    for (sums, product) in sums.chunks_mut(stride).zip(product.chunks(cols)) {
+        for (sum, &product) in sums.iter_mut().zip(product) {
+            *sum += product.as_f64();
+        }
+    }
+}
+
+/// B X̃ `(P, D)`, row-major, for factors B `(P, N)`.
+pub(super) fn combine(factors: MatRef<'_, f64>, rows: &EncoderRows<'_>) -> Vec<f32> {
+    let (outputs, cols) = (factors.rows(), rows.cols());
+    let mut combined = vec![0.0_f32; outputs * cols];
+    let (mut x, mut product) = (Vec::new(), Vec::new());
+    for columns in rows.blocks() {
+        let width = columns.len();
+        rows.block::<f64>(columns.clone(), &mut x);
+        product.resize(outputs * width, 0.0);
+        let x = MatRef::row_major(&x, rows.len(), width);
+        let out = MatMut::row_major(&mut product, outputs, width);
+        gemm(1.0, factors, x, 0.0, out);
+        for (combined, product) in combined.chunks_mut(cols).zip(product.chunks(width)) {
+            for (to, &from) in combined[columns.clone()].iter_mut().zip(product) {
+                *to = from as f32;
+            }
+        }
+    }
+    combined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::pack::{RowSource, RowValues};
+
+    #[test]
+    fn products_over_several_blocks_are_those_of_the_rows() {
+        let (count, cols) = (5, 2 * COLUMNS + 3);
+        let values: Vec<f32> = (0..count * cols).map(|i| (i as f32 * 0.7).sin()).collect();
+        let (mean, inv_std) = (vec![0.25; cols], vec![2.0; cols]);
+        let source: StoredRows<'_> = RowSource {
+            values: RowValues::F32(&values),
+            cols,
+        }
+        .into();
+        let standardise = Standardise {
+            mean: &mean,
+            inv_std: &inv_std,
+        };
+        let places = [4, 0, 2];
+        let all = (0..count).map(|row| (source, row)).collect();
+        let all = EncoderRows::new(all, cols, Some(standardise));
+        let some = all.select(&places);
+        let x = |row: usize, col: usize| f64::from((values[row * cols + col] - 0.25) * 2.0);
+        let product = |a: usize, b: usize| (0..cols).map(|c| x(a, c) * x(b, c)).sum::<f64>();
+        let (square, across) = (gram::<f64>(&all), cross::<f32>(&some, &all));
+        for a in 0..count {
+            for b in 0..count {
+                assert!((square[a * count + b] - product(a, b)).abs() <= 1e-9);
+            }
+        }
+        for (a, &place) in places.iter().enumerate() {
+            for b in 0..count {
+                assert!((across[a * count + b] - product(place, b)).abs() <= 2e-3);
+            }
+        }
+        let factors = [1.0, -0.5, 0.25, 0.0, 2.0, 1.0];
+        let combined = combine(MatRef::row_major(&factors, 2, 3), &some);
+        for (output, factors) in factors.chunks(3).enumerate() {
+            for col in [0, COLUMNS - 1, COLUMNS, cols - 1] {
+                let expected: f64 = (0..3).map(|i| factors[i] * x(places[i], col)).sum();
+                assert!((f64::from(combined[output * cols + col]) - expected).abs() <= 1e-6);
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What changes in a run that trains in the span of its training rows: its inputs, its first weights, and
+//! the weights that it saves.
+
+use std::path::Path;
+
+use super::run::{Observer, PROGRAM, Run};
+use super::span::{Span, SpanClips, SpanPlace};
+use super::validation::ValidationFold;
+use crate::artifact::checkpoint::{Checkpoint, ChosenThresholds, Description};
+use crate::artifact::run_dir::Files;
+use crate::artifact::weights_file::{json, save_tensors, save_weights, write};
+use crate::config::ProjectionInputs;
+use crate::data::dataset::Split;
+use crate::data::fingerprint::InputFile;
+use crate::data::standardise::ColumnStats;
+use crate::error::Result;
+use crate::model::FusionNet;
+use crate::nn::Params;
+use crate::nn::safetensors::{OutgoingTensor, outgoing};
+
+/// The clips as the network takes them.
+#[derive(Clone, Copy)]
+pub(super) struct RunInputs<'a> {
+    pub(super) train: &'a Split,
+    /// Where the domain adversary's target rows may come from.
+    pub(super) test: Option<&'a Split>,
+    /// The standardisation that is yet to be done.
+    pub(super) stats: Option<&'a [ColumnStats]>,
+}
+
+impl Run<'_> {
+    /// The clips as the network takes them: with columns, or with coordinates.
+    pub(super) fn inputs(&self) -> RunInputs<'_> {
+        match &self.span {
+            Some(span) => RunInputs {
+                train: &span.train,
+                test: span.test.as_ref(),
+                stats: None,
+            },
+            None => RunInputs {
+                train: &self.dataset.train,
+                test: self.dataset.test.as_ref(),
+                stats: self.stats.as_deref(),
+            },
+        }
+    }
+
+    fn span_clips(&self) -> SpanClips<'_> {
+        let validation = self.validation.as_ref();
+        let validation = validation.map_or(&[][..], ValidationFold::clips);
+        let target = self.target.as_ref().map(|target| target.from_test);
+        let stats = self.stats.as_deref();
+        SpanClips::new(self.dataset, stats, [&self.train, validation], target)
+    }
+
+    /// Puts coordinates in place of columns, and a network over them in place of the one without
+    /// weights; does nothing in a run over columns.
+    pub(super) fn enter_span(
+        &mut self,
+        files: &Files,
+        inputs: &[InputFile],
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        if self.config.train.inputs != ProjectionInputs::Span {
+            return Ok(());
+        }
+        let (encoders, classes) = (&self.dataset.encoders, self.dataset.classes.len());
+        let clips = self.span_clips();
+        let place = SpanPlace {
+            folder: self.options.shared_spans.as_ref().unwrap_or(&files.span),
+            program: PROGRAM,
+            inputs,
+        };
+        let mut progress = |done| observer.span(done, encoders.len());
+        let span = Span::open(&clips, place, &self.options.stop, &mut progress)?;
+        let mut net = FusionNet::new(&self.config, &span.encoders, classes)?;
+        match &self.options.init {
+            None => span.rescale_initial(encoders, &mut net.params),
+            Some(path) => {
+                let mut columns = FusionNet::blank(&self.config, encoders, classes)?;
+                Checkpoint::read(path)?.load_into(&mut columns.params)?;
+                span.take_from(&clips, &columns.params, &mut net.params)?;
+                net.clamp_temperature();
+            }
+        }
+        // The features were read for as long as that took.
+        self.dataset.check_unchanged()?;
+        self.net = net;
+        self.span = Some(span);
+        Ok(())
+    }
+
+    /// Keeps the weights of the best epoch so far: those over coordinates in a file of their own, from which
+    /// [`Run::restore_best`] makes weights over columns.
+    pub(super) fn save_best(
+        &self,
+        files: &Files,
+        epoch: usize,
+        thresholds: ChosenThresholds,
+    ) -> Result<()> {
+        let description = self.description(epoch, thresholds);
+        if self.span.is_none() {
+            return self.save_params(&self.net.params, &files.weights, &description);
+        }
+        let description = json(&files.best, &description)?;
+        write(&files.best, outgoing(&self.net.params), description)
+    }
+
+    /// Writes the weights of the best epoch over columns, unless they are there.
+    pub(super) fn restore_best(
+        &self,
+        files: &Files,
+        epoch: usize,
+        thresholds: ChosenThresholds,
+    ) -> Result<()> {
+        let Some(span) = &self.span else {
+            return Ok(());
+        };
+        let classes = self.dataset.classes.len();
+        let mut best = FusionNet::blank(&self.config, &span.encoders, classes)?;
+        Checkpoint::read(&files.best)?.load_into(&mut best.params)?;
+        let description = self.description(epoch, thresholds);
+        self.save_params(&best.params, &files.weights, &description)
+    }
+
+    /// Writes weights over columns, which a network over coordinates forms one encoder at a time.
+    pub(super) fn save_params(
+        &self,
+        params: &Params<f32>,
+        path: &Path,
+        description: &Description,
+    ) -> Result<()> {
+        let stats = self.stats.iter().flatten();
+        let stats: Vec<_> = stats.map(|stats| (stats.mean(), stats.std())).collect();
+        let Some(span) = &self.span else {
+            return save_weights(path, params, &stats, description);
+        };
+        let (clips, columns) = (&self.span_clips(), &self.dataset.encoders);
+        let of_projections = params.iter().filter_map(|(_, param)| {
+            let encoder = span.encoder_of(&param.name)?;
+            let shape = [param.shape[0], columns[encoder].width];
+            let values = move || {
+                let weights = param.tensor.to_row_major();
+                let formed = span.to_columns(clips, encoder, weights);
+                formed.map_err(std::io::Error::other)
+            };
+            Some((param.name.clone(), shape, values))
+        });
+        let of_projections: Vec<_> = of_projections.collect();
+        let formed = of_projections.iter().map(|(name, shape, values)| {
+            let shape = *shape;
+            (name.clone(), OutgoingTensor::Formed { shape, values })
+        });
+        let others = outgoing(params).into_iter();
+        let others = others.filter(|(name, _)| span.encoder_of(name).is_none());
+        save_tensors(path, others.chain(formed).collect(), &stats, description)?;
+        // The features were read once more.
+        self.dataset.check_unchanged()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::config::overrides::parse_assignment;
+    use crate::data::dataset::Dataset;
+    use crate::data::folds::fold;
+    use crate::data::synth::{self, Preset, SynthOptions};
+    use crate::train::run::Options;
+    use crate::train::validation::Validation;
+
+    fn config() -> Config {
+        let settings = [
+            "model.projection_dim=16",
+            "model.shared_dim=24",
+            "model.top_k=4",
+            "train.max_epochs=4",
+            "train.lr=0.003",
+            "train.inputs=span",
+        ];
+        let settings = settings.map(|text| parse_assignment(text).unwrap());
+        Config::from_overrides(&settings).unwrap()
+    }
+
+    /// What the weights of a file say of a fold.
+    fn validate(file: &Path, dataset: &Dataset, number: usize) -> Validation {
+        let (encoders, classes) = (&dataset.encoders, &dataset.classes);
+        let file = Checkpoint::read(file).unwrap();
+        let config = file.description().unwrap().config;
+        let mut net = FusionNet::blank(&config, encoders, classes.len()).unwrap();
+        file.load_into(&mut net.params).unwrap();
+        let stats: Vec<ColumnStats> = encoders
+            .iter()
+            .map(|encoder| {
+                let (mean, std) = file.standardisation(&encoder.name, encoder.width).unwrap();
+                ColumnStats::from_parts(mean, std)
+            })
+            .collect();
+        let clips = fold(&dataset.train, number).unwrap().validation;
+        let fold = ValidationFold::new(dataset, clips).unwrap();
+        fold.validate(&net, &dataset.train, classes, Some(&stats))
+            .unwrap()
+    }
+
+    /// Weights that lie in the span begin a run as they are: a step of length 0 changes nothing.
+    fn check_start(dataset: &Dataset, of: (&Config, usize), init: &Path, out: &Path) {
+        let (config, number) = of;
+        let mut config = config.clone();
+        config.train.lr = 0.0;
+        let options = Options {
+            fold: Some(number),
+            init: Some(init.to_owned()),
+            max_steps: Some(1),
+            ..Options::default()
+        };
+        let run = Run::prepare(dataset, &config, options).unwrap();
+        run.train(out, &mut ()).unwrap();
+        let [before, after] = [init, &out.join("last.safetensors")].map(|file| {
+            let file = Checkpoint::read(file).unwrap();
+            let encoders = dataset.encoders.iter().map(|encoder| {
+                let name = format!("encoders.{}.linear.weight", encoder.name);
+                file.tensor(&name, &[16, encoder.width]).unwrap()
+            });
+            encoders.flatten().collect::<Vec<f32>>()
+        });
+        let largest = before.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+        for (before, after) in before.iter().zip(&after) {
+            assert!((before - after).abs() <= 1e-4 * largest);
+        }
+    }
+
+    #[test]
+    fn the_written_weights_score_clips_as_the_network_over_coordinates_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let options = SynthOptions {
+            train_clips: 141,
+            test_clips: 22,
+            missing: 0.1,
+            ..SynthOptions::preset(Preset::Tiny)
+        };
+        synth::write(&data, &options, &|_| ()).unwrap();
+        let dataset = Dataset::open(&data, None).unwrap();
+        for (number, uda) in [(0, false), (3, true)] {
+            let mut config = config();
+            config.uda.enabled = uda;
+            let options = Options {
+                fold: Some(number),
+                ..Options::default()
+            };
+            let out = folder.path().join(format!("run{number}"));
+            let run = Run::prepare(&dataset, &config, options).unwrap();
+            let outcome = run.train(&out, &mut ()).unwrap();
+            let best = outcome.manifest.best.unwrap();
+            for (file, record) in [
+                ("weights", &best),
+                ("last", outcome.history.last().unwrap()),
+            ] {
+                let file = out.join(format!("{file}.safetensors"));
+                let found = validate(&file, &dataset, number);
+                let difference = (found.losses.task - record.val_loss.unwrap()).abs();
+                assert!(difference <= 1e-5, "{difference}");
+                assert_eq!(found.accuracy.presence(), record.acc_presence);
+            }
+            let init = out.join("weights.safetensors");
+            let again = folder.path().join(format!("again{number}"));
+            check_start(&dataset, (&config, number), &init, &again);
+        }
+    }
+}
