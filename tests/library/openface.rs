@@ -201,7 +201,7 @@ fn unusable_files_are_reported_with_their_position() {
         (
             "frame,success,AU01_r\n1,1,nan\n",
             groups("au"),
-            "column AU01_r is empty in every frame with a face",
+            "line 2, column AU01_r: expected a finite",
         ),
         (
             "frame,success,AU01_r\n1,1,x\n",
@@ -216,7 +216,7 @@ fn unusable_files_are_reported_with_their_position() {
         (
             "frame,success,AU01_r\n1,1,\n",
             groups("au"),
-            "column AU01_r is empty in every frame with a face",
+            "line 2, column AU01_r: is empty in every frame with a face",
         ),
         (
             "frame,success,AU01_r\n1,1,1\n2,1\n",

@@ -323,7 +323,7 @@ fn columns_without_any_value_do_not_take_the_others_with_them() {
     assert_eq!(ran.code, 2);
     contains(
         &ran.stderr,
-        &["f/a.csv: columns Identity_1 to Identity_2 are empty in every frame"],
+        &["f/a.csv, line 2, column Identity_1: is empty in every frame with a face"],
     );
 }
 

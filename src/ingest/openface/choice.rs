@@ -73,6 +73,8 @@ pub(super) struct FaceChoice {
     pub rival: usize,
     /// Fields that are empty in every good frame.
     pub empty: Vec<usize>,
+    /// The line of the first good frame.
+    pub first_line: u64,
 }
 
 impl FaceChoice {
@@ -83,6 +85,7 @@ impl FaceChoice {
     /// [`crate::Error::Read`] and [`crate::Error::Csv`] as for the frames themselves.
     pub fn of(path: &Path, layout: &Layout, is_good: &dyn Fn(Detection) -> bool) -> Result<Self> {
         let mut empty = layout.fields();
+        let mut first_line = 0;
         let mut rows = CsvReader::open(path)?;
         let mut faces: HashMap<String, Tally> = HashMap::new();
         let mut sources = Sources::default();
@@ -93,6 +96,9 @@ impl FaceChoice {
                 continue;
             }
             layout.keep_empty(&rows, &mut empty)?;
+            if first_line == 0 {
+                first_line = rows.line();
+            }
             let face = layout.face(&rows)?.unwrap_or_default();
             let order = faces.len();
             let tally = match faces.get_mut(face) {
@@ -118,6 +124,7 @@ impl FaceChoice {
         Ok(match &faces[..] {
             [(face, first), (_, second), ..] => Self {
                 empty,
+                first_line,
                 face: Some(face.clone()),
                 rival: if 2 * second.good >= first.good {
                     second.good
@@ -127,6 +134,7 @@ impl FaceChoice {
             },
             _ => Self {
                 empty,
+                first_line,
                 ..Self::default()
             },
         })

@@ -229,24 +229,26 @@ impl Layout {
         (0..self.fields.len()).collect()
     }
 
-    /// Leaves fields out, and returns the names of their columns.
+    /// Leaves fields out that are empty in every frame with a face, the first of which is on `line`; returns the
+    /// names of their columns.
     ///
     /// # Errors
     /// [`crate::Error::Csv`] if none would remain.
-    pub fn leave_out(&mut self, fields: &[usize], rows: &CsvReader) -> Result<Vec<String>> {
+    pub fn leave_out(
+        &mut self,
+        fields: &[usize],
+        line: u64,
+        rows: &CsvReader,
+    ) -> Result<Vec<String>> {
         let names = fields
             .iter()
             .map(|&field| rows.columns()[self.fields[field].0].clone());
         let names: Vec<String> = names.collect();
-        if let (Some(first), Some(last)) = (names.first(), names.last())
+        if let Some(first) = names.first()
             && names.len() == self.fields.len()
         {
-            let which = match names.len() {
-                1 => format!("column {first} is"),
-                _ => format!("columns {first} to {last} are"),
-            };
-            let reason = format!("{which} empty in every frame with a face; choose other groups");
-            return Err(rows.fault(None, None, reason));
+            let reason = "is empty in every frame with a face, like all selected columns; choose other groups";
+            return Err(rows.fault(Some(line), Some(first), reason.into()));
         }
         let mut field = 0;
         self.fields.retain(|_| {

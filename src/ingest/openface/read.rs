@@ -42,7 +42,7 @@ pub fn read(path: &Path, options: &FaceOptions) -> Result<FaceFrames> {
     let is_good = |detection: Detection| detection.found && clip.is_sure(detection);
     let choice = FaceChoice::of(path, &layout, &is_good)?;
     clip.counts.rival_face = choice.rival;
-    let empty_columns = layout.leave_out(&choice.empty, &rows)?;
+    let empty_columns = layout.leave_out(&choice.empty, choice.first_line, &rows)?;
     while rows.advance()? {
         let other = choice.is_other(layout.face(&rows)?);
         clip.row(&rows, &layout, other)?;
