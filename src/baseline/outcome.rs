@@ -97,12 +97,16 @@ impl BaselineOutcome {
 /// The relative fall of the loss from one window to the next up to which training has converged.
 const CONVERGED: f64 = 0.005;
 
+/// The same fall as a part of that since the first window. A loss that falls evenly has a ninth: with a low
+/// learning rate that can be less than [`CONVERGED`] of the loss.
+const PROGRESS: f64 = 0.03;
+
 /// Fewest epochs of which it can be said whether training had converged.
 const FEWEST: usize = 10;
 
 /// Whether training had converged: in the last tenth of the epochs, the mean loss on the held-out clips
-/// (without any, on the training clips) is at most half a per cent below that of the tenth before. `None`
-/// for fewer than ten epochs.
+/// (without any, on the training clips) is below that of the tenth before by at most half a per cent, and by at
+/// most 3 % of what it is below that of the first tenth. `None` for fewer than ten epochs.
 pub(super) fn converged(history: &[BaselineEpoch]) -> Option<bool> {
     if history.len() < FEWEST {
         return None;
@@ -114,9 +118,11 @@ pub(super) fn converged(history: &[BaselineEpoch]) -> Option<bool> {
             .map(|epoch| epoch.val_loss.unwrap_or(epoch.train_loss));
         losses.sum::<f64>() / epochs.len() as f64
     };
-    let (before, last) = history.split_at(history.len() - window);
-    let (before, last) = (mean(&before[before.len() - window..]), mean(last));
-    Some(last >= (1.0 - CONVERGED) * before)
+    let (rest, last) = history.split_at(history.len() - window);
+    let first = mean(&history[..window]);
+    let (before, last) = (mean(&rest[rest.len() - window..]), mean(last));
+    let fall = before - last;
+    Some(fall <= CONVERGED * before && fall <= PROGRESS * (first - last).max(0.0))
 }
 
 #[cfg(test)]
@@ -191,6 +197,8 @@ mod tests {
             converged(&history(|x| 1.0 + (-x / 10.0).exp(), 200)),
             Some(true)
         );
+        // So slowly that one window is far less than half a per cent.
+        assert_eq!(converged(&history(|x| 2.0 - 1e-4 * x, 12)), Some(false));
         // Overfitting: it fell, and rises.
         assert_eq!(converged(&history(|x| (x - 50.0).powi(2), 200)), Some(true));
         assert_eq!(converged(&history(|x| 2.0 - 0.1 * x, 9)), None);
