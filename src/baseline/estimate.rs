@@ -110,7 +110,7 @@ pub fn estimate(
         thresholds: unsearched(&decode),
         accuracy: None,
         held_out: None,
-        test: test_scores(dataset, &scored)?,
+        test: test_scores(dataset, scored)?,
         history: Vec::new(),
         converged: model.converged(),
         warnings: filled_in(dataset, &encoders),
@@ -136,7 +136,7 @@ fn rows(input: &Input, split: &Split, clips: &[usize]) -> Result<Array2<f32>> {
 
 fn test_scores(
     dataset: &Dataset,
-    scored: &dyn Fn(&Split, &[usize]) -> Result<Array2<f64>>,
+    scored: impl Fn(&Split, &[usize]) -> Result<Array2<f64>>,
 ) -> Result<Option<ClipScores>> {
     let Some(test) = &dataset.test else {
         return Ok(None);

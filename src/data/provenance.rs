@@ -1,11 +1,11 @@
 //! How features were made: the JSON object in the array `provenance` of the files of `blendfuse extract`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::features::Features;
 use crate::{Error, Result};
 
 /// The array with the object.
@@ -43,7 +43,8 @@ impl Provenance {
         let same_weights = self.0.get("weights_sha256").is_some_and(Value::is_string)
             && self.0.get("weights_sha256") == other.0.get("weights_sha256");
         let counts = |key: &&String| {
-            !INCIDENTAL.contains(&key.as_str()) && !(same_weights && *key == "source")
+            let settled = same_weights && *key == "source";
+            !settled && !INCIDENTAL.contains(&key.as_str())
         };
         let mut keys: Vec<&String> = self.0.keys().chain(other.0.keys()).filter(counts).collect();
         keys.sort();
@@ -97,22 +98,22 @@ impl Provenance {
     }
 }
 
-/// Refuses features that were made otherwise than those that a model was trained on; those without a
-/// provenance on either side are taken as they are.
+/// Refuses features, given by their encoder, file and provenance, that were made otherwise than those that a
+/// model was trained on; those without a provenance on either side are taken as they are.
 ///
 /// # Errors
 /// [`Error::Npz`] naming the file and the key that differs.
 pub fn check_alike<'a>(
     trained: &BTreeMap<String, Provenance>,
-    files: impl IntoIterator<Item = (&'a str, &'a Features)>,
+    files: impl IntoIterator<Item = (&'a str, &'a Path, Option<&'a Provenance>)>,
 ) -> Result<()> {
-    for (name, features) in files {
-        let (Some(expected), Some(found)) = (trained.get(name), features.provenance()) else {
+    for (name, path, found) in files {
+        let (Some(expected), Some(found)) = (trained.get(name), found) else {
             continue;
         };
         if let Some(told) = found.difference(expected) {
             return Err(Error::Npz {
-                path: features.path().to_owned(),
+                path: path.to_owned(),
                 array: Some(ARRAY.into()),
                 reason: format!(
                     "was made otherwise than the features that the model was trained on ({told}); extract \

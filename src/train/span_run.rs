@@ -226,7 +226,10 @@ mod tests {
         });
         let largest = before.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         for (before, after) in before.iter().zip(&after) {
-            assert!((before - after).abs() <= 1e-4 * largest);
+            assert!(
+                (before - after).abs() <= 1e-4 * largest,
+                "{before} is now {after}; the largest is {largest}"
+            );
         }
     }
 

@@ -241,8 +241,11 @@ impl Predict {
         }
         let trained = Manifest::provenance_of(&self.run)?;
         let names = model.description().encoders.iter();
-        let files = names.map(|encoder| encoder.name.as_str());
-        check_alike(&trained, files.zip(part.split.files()))?;
+        let files = names.zip(part.split.files()).map(|(encoder, features)| {
+            let name = encoder.name.as_str();
+            (name, features.path(), features.provenance())
+        });
+        check_alike(&trained, files)?;
         if !part.unknown.is_empty() {
             console::note(&format!(
                 "encoders that the model does not have are ignored: {}",

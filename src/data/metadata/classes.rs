@@ -30,13 +30,16 @@ const NO_AGREEMENT: [&str; 16] = [
 /// What stands between the emotions of a tie.
 const JOINTS: [char; 6] = [':', ';', ',', '|', '+', '/'];
 
+/// Whether two names of classes are alike.
+type Alike = fn(&str, &str) -> bool;
+
 /// Refuses classes whose names differ only in case or blanks (`Ang`, `ang`), are the same number (`1`,
 /// `1.0`), or look the same: more likely a slip than two emotions.
 ///
 /// # Errors
 /// [`crate::Error::Csv`] naming all such pairs, with what to do.
 pub(super) fn check_different(table: &CsvTable, form: &Form, classes: &Classes) -> Result<()> {
-    let kinds: [(fn(&str, &str) -> bool, &str, &str); 3] = [
+    let kinds: [(Alike, &str, &str); 3] = [
         (same_letters, "differ only in case or blanks", ""),
         (
             same_number,

@@ -55,8 +55,7 @@ impl Basis {
     fn rotated<T: Real>(&self, unrotated: &[T]) -> Vec<f64> {
         let rank = self.rank();
         let mut out = vec![T::zero(); unrotated.len()];
-        if rank > 0 {
-            let rows = unrotated.len() / rank;
+        if let Some(rows) = unrotated.len().checked_div(rank) {
             let rotation = cosine_transform::<T>(rank);
             let rotation = MatRef::row_major(&rotation, rank, rank).transposed();
             let unrotated = MatRef::row_major(unrotated, rows, rank);
@@ -70,8 +69,7 @@ impl Basis {
     fn unrotated(&self, products: &[f64]) -> Vec<f64> {
         let rank = self.rank();
         let mut out = vec![0.0; products.len()];
-        if rank > 0 {
-            let rows = products.len() / rank;
+        if let Some(rows) = products.len().checked_div(rank) {
             let inverse = MatRef::row_major(&self.inverse, rank, rank);
             let products = MatRef::row_major(products, rows, rank);
             let into = MatMut::row_major(&mut out, rows, rank);

@@ -205,7 +205,7 @@ mod tests {
     fn the_chosen_rows_become_orthonormal_over_several_blocks() {
         let (count, cols) = (2 * BLOCK + 5, 2 * BLOCK + 40);
         let rows: Vec<f64> = (0..count * cols)
-            .map(|i| (i as f64 * 1.618_033).sin() + (i as f64 * 0.318).cos())
+            .map(|i| (i as f64 * 1.618_033).sin() + (i as f64 * 0.37).cos())
             .collect();
         let mut full = rows.clone();
         for (i, x) in full.iter_mut().enumerate() {

@@ -173,7 +173,7 @@ fn descend(net: &mut FusionNet<f64>, features: &[Vec<f64>], rates: &[f64]) -> Ve
         let here = (0..features.len()).map(|m| clips.iter().map(move |clip| (clip + m) % 7 != 0));
         let inputs = Inputs::new(rows.collect(), Presence::from_columns(here));
         let targets = Array2::from_shape_fn((5, 3), |(row, class)| {
-            if (clips[row] + class) % 3 == 0 {
+            if (clips[row] + class).is_multiple_of(3) {
                 0.7
             } else {
                 0.15
