@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::ChosenThresholds;
+use super::description::ChosenThresholds;
 use super::fault::TrainingFault;
 use super::history::EpochRecord;
 use crate::config::Config;

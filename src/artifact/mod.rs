@@ -1,6 +1,7 @@
 //! What a run leaves in its folder: weights, checkpoint, manifest, history.
 
 pub mod checkpoint;
+pub mod description;
 pub mod fault;
 mod foreign;
 pub mod history;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::checkpoint::{Description, METADATA_KEY};
+use super::description::{Description, METADATA_KEY};
 use crate::error::{Error, Result};
 use crate::nn::Params;
 use crate::nn::safetensors::{OutgoingTensor, outgoing, write_tensors};

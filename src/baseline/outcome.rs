@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::BaselineSpec;
-use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::description::ChosenThresholds;
 use crate::artifact::fault::{Fault, TrainingFault};
 use crate::eval::metrics::Accuracy;
 use crate::predict::clip_scores::ClipScores;

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::{Baseline, BaselineOutcome, BaselineSpec};
-use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::description::ChosenThresholds;
 use crate::data::dataset::{Dataset, Split};
 use crate::data::label::Blend;
 use crate::error::{Error, Result};

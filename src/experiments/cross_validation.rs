@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::measures::MeasureSummary;
 use super::out_of_fold::{OutOfFold, pooled};
 use super::score::{Spread, median};
-use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::description::ChosenThresholds;
 use crate::artifact::fault::{Fault, TrainingFault};
 use crate::config::{LossConfig, Monitor};
 use crate::data::dataset::Dataset;

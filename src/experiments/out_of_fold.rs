@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView1, Axis, concatenate};
 
-use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::description::ChosenThresholds;
 use crate::config::Monitor;
 use crate::data::dataset::Dataset;
 use crate::data::folds::fold;

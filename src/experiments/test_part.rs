@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::description::ChosenThresholds;
 use crate::data::dataset::Dataset;
 use crate::data::label::Blend;
 use crate::error::{Error, Result};

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::trial::Trial;
-use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::description::ChosenThresholds;
 use crate::artifact::fault::TrainingFault;
 use crate::artifact::history::EpochRecord;
 use crate::baseline::BaselineEpoch;

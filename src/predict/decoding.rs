@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::description::ChosenThresholds;
 use crate::config::DecodeConfig;
 use crate::data::label::{Blend, Classes};
 use crate::error::Result;

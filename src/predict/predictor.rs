@@ -6,7 +6,8 @@ use ndarray::{Array2, ArrayView2};
 
 use super::memory_rows::MemoryRows;
 use super::score::{Scores, Scoring, embed};
-use crate::artifact::checkpoint::{Checkpoint, Description};
+use crate::artifact::checkpoint::Checkpoint;
+use crate::artifact::description::Description;
 use crate::data::dataset::Split;
 use crate::data::label::{Blend, Classes};
 use crate::data::standardise::ColumnStats;

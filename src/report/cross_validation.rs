@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
 use super::{final_model, main_measure, measures, significance};
-use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::description::ChosenThresholds;
 use crate::config::Monitor;
 use crate::error::Result;
 use crate::eval::metrics::Accuracy;

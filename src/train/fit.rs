@@ -11,7 +11,7 @@ use super::state::{self, LoopState};
 use super::step::StepLosses;
 use super::usability::{ConstantAnswer, fault_of};
 use super::validation::Validation;
-use crate::artifact::checkpoint::{ChosenThresholds, Description};
+use crate::artifact::description::{ChosenThresholds, Description};
 use crate::artifact::fault::TrainingFault;
 use crate::artifact::history::{self, EpochRecord};
 use crate::artifact::manifest::Manifest;

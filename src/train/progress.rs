@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::early_stopping::{EarlyStopping, Verdict};
 use super::step::StepLosses;
 use super::validation::Validation;
-use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::description::ChosenThresholds;
 use crate::artifact::history::EpochRecord;
 use crate::config::Config;
 use crate::data::batch::Batch;

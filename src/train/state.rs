@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::early_stopping::EarlyStopping;
 use super::progress::PartOfEpoch;
-use crate::artifact::checkpoint::{Checkpoint, ChosenThresholds, file_error};
+use crate::artifact::checkpoint::{Checkpoint, file_error};
+use crate::artifact::description::ChosenThresholds;
 use crate::artifact::history::EpochRecord;
 use crate::artifact::weights_file::{json, write};
 use crate::autograd::Tensor;

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::description::ChosenThresholds;
 use crate::config::Monitor;
 use crate::data::dataset::{Dataset, Split};
 use crate::data::label::{Blend, Classes};

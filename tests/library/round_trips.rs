@@ -1,7 +1,8 @@
 //! Round trips are bit-exact: predictions, probabilities and weights. (Those of feature files are in
 //! `formats::npz::write`.)
 
-use blendfuse::artifact::checkpoint::{Checkpoint, ChosenThresholds, Description, FORMAT_VERSION};
+use blendfuse::artifact::checkpoint::Checkpoint;
+use blendfuse::artifact::description::{ChosenThresholds, Description, FORMAT_VERSION};
 use blendfuse::artifact::weights_file::save_weights;
 use blendfuse::autograd::Tensor;
 use blendfuse::config::Config;

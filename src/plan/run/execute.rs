@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::artifact::checkpoint::ChosenThresholds;
+use crate::artifact::description::ChosenThresholds;
 use crate::artifact::history::EpochRecord;
 use crate::baseline::{Baseline, BaselineEpoch};
 use crate::config::Config;
