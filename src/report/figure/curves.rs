@@ -7,6 +7,7 @@ use super::frame::Frame;
 use super::scale::range;
 use super::{Figure, modality_ink};
 use crate::analysis::Analysis;
+use crate::analysis::top_k_curve::TopKScore;
 use crate::artifact::history::EpochRecord;
 use crate::encoders::Modality;
 use crate::report::main_measure::Drawn;
@@ -96,16 +97,7 @@ pub fn top_k_curve(found: &Analysis) -> Option<Figure> {
             true => a.mean.total_cmp(&b.mean),
             false => b.mean.total_cmp(&a.mean),
         })?;
-    let folds = best.folds.len();
-    let caption = format!(
-        "Large dots: mean over {folds} folds; lines: ± one sample standard deviation over folds; small dots: folds. Best k = {} with {}.{}",
-        best.kept,
-        drawn.value(best.mean),
-        uniform.map_or(String::new(), |score| format!(
-            " Dashed: uniform fusion of all encoders, {}.",
-            drawn.value(score.mean)
-        ))
-    );
+    let caption = kept_caption(&drawn, best, uniform);
     Some(Figure::new(
         "figure_2_kept",
         match drawn.scale {
@@ -115,6 +107,20 @@ pub fn top_k_curve(found: &Analysis) -> Option<Figure> {
         caption,
         canvas,
     ))
+}
+
+/// What the marks of the curve over k are, and the best k.
+fn kept_caption(drawn: &Drawn, best: &TopKScore, uniform: Option<&TopKScore>) -> String {
+    let folds = best.folds.len();
+    format!(
+        "Large dots: mean over {folds} folds; lines: ± one sample standard deviation over folds; small dots: folds. Best k = {} with {}.{}",
+        best.kept,
+        drawn.value(best.mean),
+        uniform.map_or(String::new(), |score| format!(
+            " Dashed: uniform fusion of all encoders, {}.",
+            drawn.value(score.mean)
+        ))
+    )
 }
 
 /// Loss and accuracy over epochs, one thin line per model.
