@@ -283,10 +283,15 @@ fn near_name(name: &str) -> String {
         return meant(name, ALONE);
     };
     let models = ["linear", "logistic", "forest", "mlp-256", "mlp-512"];
-    // The encoders are left out of the comparison: equal ones would make any two models alike.
-    nearest(model, models).map_or_else(String::new, |meant| {
-        format!("; did you mean {meant}:{encoders}?")
-    })
+    if encoders.contains(',') {
+        return "; this is a list: give each baseline by itself".into();
+    }
+    // The encoders are left out of the comparison: equal ones would make any two models alike. Where the
+    // model is right, they are what is wrong.
+    match nearest(model, models).filter(|meant| *meant != model) {
+        Some(meant) => format!("; did you mean {meant}:{encoders}?"),
+        None => String::new(),
+    }
 }
 
 impl FromStr for BaselineModel {

@@ -372,3 +372,15 @@ fn a_recipe_that_is_chosen_does_not_depend_on_the_held_out_fold() {
         (found.epochs, found.held_out)
     );
 }
+
+#[test]
+fn a_baseline_that_does_not_exist_is_never_suggested_as_it_was_written() {
+    for (name, end) in [
+        ("svm:clip", "joined by +"),
+        ("logistc:clip", "did you mean logistic:clip?"),
+        ("logistic:+,forest:+", "give each baseline by itself"),
+    ] {
+        let message = name.parse::<BaselineSpec>().unwrap_err().to_string();
+        assert!(message.ends_with(end), "{message}");
+    }
+}
