@@ -13,8 +13,11 @@ use blendfuse::data::label::{Blend, Classes};
 use blendfuse::data::metadata::Metadata;
 use blendfuse::eval::probabilities::ProbabilityTable;
 use blendfuse::eval::submission::Predictions;
+use blendfuse::ingest::clip_files::ClipFiles;
 use blendfuse::ingest::openface;
 use blendfuse::ingest::openface::{ColumnSelection, FaceOptions, Group};
+use blendfuse::ingest::vectors;
+use blendfuse::ingest::vectors::VectorOptions;
 use blendfuse::predict::Predictor;
 use blendfuse::testing::data::filename;
 use blendfuse::testing::formats::npy;
@@ -26,12 +29,13 @@ use blendfuse::testing::formats::npz::Npz;
 pub type Target = (&'static str, fn(&Path));
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("npy", read_npy),
     ("object_names", read_object_names),
     ("npz", read_npz),
     ("metadata", read_metadata),
     ("openface", read_openface),
+    ("vectors", read_vectors),
     ("safetensors", read_safetensors),
     ("predictions", read_predictions),
     ("probabilities", read_probabilities),
@@ -178,6 +182,27 @@ pub fn read_openface(path: &Path) {
         let all = counts.kept + counts.no_face + counts.low_confidence;
         assert_eq!(all, counts.frames);
         assert!(interpolate || clip.values.iter().all(|x| x.is_finite()));
+    }
+}
+
+/// A table of vectors, with the columns that the reader chooses and with some that are asked for.
+pub fn read_vectors(path: &Path) {
+    let named = VectorOptions {
+        name_column: Some("a".into()),
+        drop: vec!["b".into()],
+        keep: vec!["y".into()],
+    };
+    for options in [VectorOptions::default(), named] {
+        let Some(found) = sound(vectors::read(path, &ClipFiles::default(), &options)) else {
+            continue;
+        };
+        let names = found.rows.names();
+        assert!(names.iter().all(|name| !name.is_empty()));
+        let columns = found.columns.expect("a table has titles");
+        assert_eq!(columns.len(), found.rows.cols());
+        assert!(!columns.iter().any(|column| found.left_out.contains(column)));
+        let named = columns.iter().any(|column| column == "b");
+        assert!(options.drop.is_empty() || !named);
     }
 }
 

@@ -1,0 +1,3 @@
+#![no_main]
+
+blendfuse_fuzz::target!(read_vectors);
