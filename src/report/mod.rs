@@ -13,6 +13,7 @@ pub mod final_model;
 pub mod inspection_figure;
 mod main_measure;
 pub mod measures;
+mod nested;
 #[cfg(feature = "cli")]
 pub mod page;
 #[cfg(feature = "cli")]

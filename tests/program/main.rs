@@ -32,6 +32,7 @@ mod kernels;
 mod labels_and_folds;
 mod manners;
 mod mapped_features;
+mod nested;
 mod onnx;
 mod plan_elsewhere;
 mod plans;

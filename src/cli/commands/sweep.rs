@@ -102,12 +102,14 @@ impl Sweep {
 #[command(after_help = "\
 Writes into --out: best.toml (all keys; for `train --config`), tune.csv,
 tune.json, tables.md, and trials/*/ID.json for each trial. The average of the
-best configuration is optimistically biased, because it was chosen by it. With
---resume and a higher --tpe, configurations already tried are not repeated.
+best configuration is optimistically biased, because it was chosen by it;
+--nested estimates the tuned model without that bias. With --resume and a
+higher --tpe, configurations already tried are not repeated.
 
 Examples:
   blendfuse tune DATA --out runs/tune
   blendfuse tune DATA --out runs/tune --tpe 60 --resume
+  blendfuse tune DATA --out runs/tune --resume --nested
   blendfuse tune DATA --out runs/tune --param model.top_k=4..12 \\
       --param train.lr=1e-4..1e-2:log
   blendfuse train DATA --out runs/final --config runs/tune/best.toml")]
@@ -131,6 +133,10 @@ pub struct TuneArgs {
     /// Try all combinations of the given values
     #[arg(long, requires = "param", conflicts_with_all = ["random", "tpe"])]
     grid: bool,
+    /// Also repeat the search without each fold in turn and score the model that it chooses on that fold:
+    /// an unbiased estimate, for as many searches more as there are folds
+    #[arg(long)]
+    nested: bool,
 }
 
 impl Tune {
@@ -139,13 +145,18 @@ impl Tune {
     /// # Errors
     /// As [`experiments::Tune::check`].
     pub fn into_parts(self) -> Result<(PlanArgs, experiments::Tune)> {
-        let TuneArgs { sweep, grid } = self.options;
+        let TuneArgs {
+            sweep,
+            grid,
+            nested,
+        } = self.options;
         let study = experiments::Tune {
             search: match grid {
                 true => Search::Grid,
                 false => sweep.search(experiments::Tune::default().search),
             },
             parameters: sweep.param,
+            nested,
         };
         study.check()?;
         Ok((self.plan, study))

@@ -1,6 +1,7 @@
 //! Configurations that differ in a few keys, each cross-validated: all of a grid, some at random, or
 //! sequentially, where a model of the results so far expects the best scores.
 
+pub mod nested;
 pub mod parameter;
 mod search;
 pub mod space;
@@ -12,6 +13,7 @@ pub use tune::Tune;
 
 use serde::{Deserialize, Serialize};
 
+use self::nested::Nested;
 use self::parameter::Parameter;
 use self::search::{SearchOptions, check_values};
 use self::space::SearchSpace;
@@ -42,6 +44,8 @@ pub struct Swept {
     pub best: Option<usize>,
     /// Configurations without a row, and why.
     pub same: Vec<String>,
+    /// The estimate in which nothing was chosen on the clips that are scored, if requested.
+    pub nested: Option<Nested>,
 }
 
 impl Swept {

@@ -38,6 +38,9 @@ pub(super) struct SearchOptions {
     /// Only if a grid is not the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     grid: Option<bool>,
+    /// Only if the search is repeated inside each fold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) nested: bool,
 }
 
 impl SearchOptions {
@@ -53,6 +56,7 @@ impl SearchOptions {
             random,
             tpe,
             grid: None,
+            nested: false,
         }
     }
 
@@ -184,6 +188,20 @@ impl Searching {
         true
     }
 
+    /// Whether no configuration follows any more and all have ended.
+    pub(super) fn has_ended(&self, outcomes: &Outcomes) -> bool {
+        let all_proposed = match self.search {
+            Search::Tpe(count) => self.proposed >= count,
+            Search::Grid | Search::Random(_) => true,
+        };
+        let mut places = 0..self.tried.len();
+        let has_ended = |place: usize| {
+            let folds = self.comparison.folds(place);
+            folds.iter().all(|id| outcomes.has(id))
+        };
+        all_proposed && places.all(has_ended)
+    }
+
     /// The configuration with this number in a random search.
     fn random(&self, setup: &Setup, number: usize) -> Point {
         let mut stream = Stream::new(setup.config.train.seed, Purpose::Sweep, 0, number);
@@ -269,6 +287,7 @@ impl Searching {
             rows,
             best,
             same: self.same.clone(),
+            nested: None,
         })
     }
 }
