@@ -38,6 +38,9 @@ pub(super) struct SearchOptions {
     /// Only if a grid is not the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     grid: Option<bool>,
+    /// Only if they are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) keep_weights: bool,
 }
 
 impl SearchOptions {
@@ -53,6 +56,15 @@ impl SearchOptions {
             random,
             tpe,
             grid: None,
+            keep_weights: false,
+        }
+    }
+
+    /// The same, with the weights of every model kept or not.
+    pub(super) fn keeping(self, keep_weights: bool) -> Self {
+        Self {
+            keep_weights,
+            ..self
         }
     }
 
@@ -83,11 +95,23 @@ pub struct Tried {
     pub config: Config,
 }
 
+/// What is searched, and how.
+#[derive(Debug)]
+pub(super) struct SearchPlan {
+    /// The keys and their values.
+    pub(super) space: SearchSpace,
+    /// How they are combined.
+    pub(super) search: Search,
+    /// Whether every model's weights are kept.
+    pub(super) keep_weights: bool,
+}
+
 /// A search while it runs.
 #[derive(Debug)]
 pub struct Searching {
     space: SearchSpace,
     search: Search,
+    keep_weights: bool,
     /// The configurations that were tried, as entries and as points, in the same order.
     comparison: Comparison,
     tried: Vec<Tried>,
@@ -104,15 +128,16 @@ impl Searching {
     ///
     /// # Errors
     /// [`Error::Config`]; as [`Comparison::add`].
-    pub(super) fn start(
-        space: SearchSpace,
-        search: Search,
-        setup: &Setup,
-        plan: &mut Plan,
-    ) -> Result<Self> {
+    pub(super) fn start(options: SearchPlan, setup: &Setup, plan: &mut Plan) -> Result<Self> {
+        let SearchPlan {
+            space,
+            search,
+            keep_weights,
+        } = options;
         let mut searching = Self {
             space,
             search,
+            keep_weights,
             comparison: Comparison::default(),
             tried: Vec::new(),
             merits: Vec::new(),
@@ -203,7 +228,8 @@ impl Searching {
             let data = setup.folder.open(&config.data)?;
             let encoders = data.dataset.encoders.len();
             let paper = self.paper(&config, encoders);
-            let entry = Entry::fusion(&name, &config, &setup.config, &data, paper);
+            let mut entry = Entry::fusion(&name, &config, &setup.config, &data, paper);
+            entry.candidate.keep_weights = self.keep_weights;
             let same = self.comparison.entries().find(|known| {
                 known.candidate.kind == entry.candidate.kind
                     && known.candidate.data.digest == data.digest

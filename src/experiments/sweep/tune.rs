@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Swept;
 use super::parameter::Parameter;
-use super::search::{Search, SearchOptions, Searching, check_values};
+use super::search::{Search, SearchOptions, SearchPlan, Searching, check_values};
 use super::space::{self, SearchSpace};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -22,6 +22,8 @@ pub struct Tune {
     pub parameters: Vec<Parameter>,
     /// How they are combined.
     pub search: Search,
+    /// Whether every model's weights are kept; otherwise none are.
+    pub keep_weights: bool,
 }
 
 impl Default for Tune {
@@ -30,6 +32,7 @@ impl Default for Tune {
         Self {
             parameters: Vec::new(),
             search: Search::Tpe(CONFIGURATIONS),
+            keep_weights: false,
         }
     }
 }
@@ -38,6 +41,7 @@ impl From<SearchOptions> for Tune {
     fn from(options: SearchOptions) -> Self {
         Self {
             search: options.search(Self::default().search),
+            keep_weights: options.keep_weights,
             parameters: options.param,
         }
     }
@@ -45,7 +49,7 @@ impl From<SearchOptions> for Tune {
 
 impl From<Tune> for SearchOptions {
     fn from(tune: Tune) -> Self {
-        SearchOptions::naming_grid(tune.parameters, tune.search)
+        SearchOptions::naming_grid(tune.parameters, tune.search).keeping(tune.keep_weights)
     }
 }
 
@@ -74,7 +78,12 @@ impl Study for Tune {
             },
             false => SearchSpace::of(self.parameters.clone()),
         };
-        Searching::start(space, self.search, setup, plan)
+        let options = SearchPlan {
+            space,
+            search: self.search,
+            keep_weights: self.keep_weights,
+        };
+        Searching::start(options, setup, plan)
     }
 
     fn next_trials(
