@@ -11,6 +11,7 @@ pub mod figure;
 pub mod final_model;
 #[cfg(feature = "cli")]
 pub mod inspection_figure;
+mod lists;
 mod main_measure;
 pub mod measures;
 mod nested;
@@ -18,6 +19,7 @@ mod nested;
 pub mod page;
 #[cfg(feature = "cli")]
 pub mod raster;
+mod reading;
 pub mod reproduction;
 pub mod significance;
 pub mod study;

@@ -21,7 +21,7 @@ Examples:
   blendfuse analyze runs/cv DATA && blendfuse report runs/cv
   blendfuse report runs/fold0 --out fold0.html")]
 pub struct Report {
-    /// Folder of train, cv, ablate or repro
+    /// Folder of train, cv, sweep, tune, ablate, baseline or repro
     run: PathBuf,
     /// File to write [default: RUN/report.html]
     #[arg(long, value_name = "FILE.html")]

@@ -30,6 +30,9 @@ pub struct SweepArgs {
     /// et al. (2011)
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     tpe: Option<NonZeroUsize>,
+    /// Keep every model's weights, which analyze needs; otherwise none are kept
+    #[arg(long)]
+    keep_weights: bool,
 }
 
 impl SweepArgs {
@@ -46,7 +49,8 @@ impl SweepArgs {
 ///
 /// Tries all combinations of the given values, or a sample of them; each is cross-validated, and all
 /// are compared on the same clips with the configuration given by --config and --set, where it is one
-/// of them, or else with the first. Sweeping model.top_k gives the paper's Table V and Figure 2.
+/// of them, or else with the first. Sweeping model.top_k gives the paper's Table V; `report` draws its
+/// Figure 2, and the same curve for any other number.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Writes into --out: sweep.csv, sweep.json, tables.md, and trials/*/ID.json for
@@ -77,6 +81,7 @@ impl Sweep {
     pub fn into_parts(self) -> Result<(PlanArgs, experiments::Sweep)> {
         let study = experiments::Sweep {
             search: self.sweep.search(Search::Grid),
+            keep_weights: self.sweep.keep_weights,
             parameters: self.sweep.param,
         };
         study.check()?;
@@ -155,6 +160,7 @@ impl Tune {
                 true => Search::Grid,
                 false => sweep.search(experiments::Tune::default().search),
             },
+            keep_weights: sweep.keep_weights,
             parameters: sweep.param,
             nested,
         };

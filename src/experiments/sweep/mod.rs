@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use self::nested::Nested;
 use self::parameter::Parameter;
-use self::search::{SearchOptions, check_values};
+use self::search::{SearchOptions, SearchPlan, check_values};
 use self::space::SearchSpace;
 use super::comparison::Row;
 use super::study::{Setup, Study};
@@ -31,6 +31,8 @@ pub struct Sweep {
     pub parameters: Vec<Parameter>,
     /// How they are combined.
     pub search: Search,
+    /// Whether every model's weights are kept; otherwise none are.
+    pub keep_weights: bool,
 }
 
 /// The results of a sweep.
@@ -75,6 +77,7 @@ impl From<SearchOptions> for Sweep {
     fn from(options: SearchOptions) -> Self {
         Self {
             search: options.search(Search::Grid),
+            keep_weights: options.keep_weights,
             parameters: options.param,
         }
     }
@@ -82,7 +85,7 @@ impl From<SearchOptions> for Sweep {
 
 impl From<Sweep> for SearchOptions {
     fn from(sweep: Sweep) -> Self {
-        SearchOptions::or_grid(sweep.parameters, sweep.search)
+        SearchOptions::or_grid(sweep.parameters, sweep.search).keeping(sweep.keep_weights)
     }
 }
 
@@ -94,8 +97,12 @@ impl Study for Sweep {
     fn start(&self, setup: &Setup, plan: &mut Plan) -> Result<Searching> {
         self.check()?;
         check_values(&self.parameters, self.search, &setup.config)?;
-        let space = SearchSpace::of(self.parameters.clone());
-        Searching::start(space, self.search, setup, plan)
+        let options = SearchPlan {
+            space: SearchSpace::of(self.parameters.clone()),
+            search: self.search,
+            keep_weights: self.keep_weights,
+        };
+        Searching::start(options, setup, plan)
     }
 
     fn next_trials(

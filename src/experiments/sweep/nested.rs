@@ -5,8 +5,7 @@ use std::num::NonZeroUsize;
 
 use ndarray::Array2;
 
-use super::search::{Search, Searching};
-use super::space::SearchSpace;
+use super::search::{SearchPlan, Searching};
 use crate::config::{Config, Monitor};
 use crate::data::dataset::Dataset;
 use crate::data::folds::fold;
@@ -75,13 +74,12 @@ impl NestedSearch {
     /// As [`Setup::open`], for instance where fewer than three folds leave one to search with; as
     /// [`Searching::start`].
     pub(super) fn start(
-        space: &SearchSpace,
-        search: Search,
+        options: &SearchPlan,
         setup: &Setup,
         plan: &mut Plan,
     ) -> Result<Self> {
         let folds = setup.protocol.folds.iter();
-        let without = folds.map(|&fold| SearchWithout::start(fold, space, search, setup, plan));
+        let without = folds.map(|&fold| SearchWithout::start(fold, options, setup, plan));
         Ok(Self {
             without: without.collect::<Result<_>>()?,
         })
@@ -124,15 +122,14 @@ impl NestedSearch {
 impl SearchWithout {
     fn start(
         fold: usize,
-        space: &SearchSpace,
-        search: Search,
+        options: &SearchPlan,
         setup: &Setup,
         plan: &mut Plan,
     ) -> Result<Self> {
         let config = without(&setup.config, fold);
         let seeds = NonZeroUsize::new(setup.protocol.seeds.len()).unwrap_or(NonZeroUsize::MIN);
         let setup = Setup::open(setup.folder.path(), config, seeds)?;
-        let searching = Searching::start(space.clone(), search, &setup, plan)?;
+        let searching = Searching::start(options.clone(), &setup, plan)?;
         let mut own = Comparison::default();
         let entry = Entry::fusion("not tuned", &setup.config, &setup.config, &setup.data, None);
         own.add(

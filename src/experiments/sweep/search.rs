@@ -41,6 +41,9 @@ pub(super) struct SearchOptions {
     /// Only if the search is repeated inside each fold.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) nested: bool,
+    /// Only if they are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) keep_weights: bool,
 }
 
 impl SearchOptions {
@@ -57,6 +60,15 @@ impl SearchOptions {
             tpe,
             grid: None,
             nested: false,
+            keep_weights: false,
+        }
+    }
+
+    /// The same, with the weights of every model kept or not.
+    pub(super) fn keeping(self, keep_weights: bool) -> Self {
+        Self {
+            keep_weights,
+            ..self
         }
     }
 
@@ -66,6 +78,11 @@ impl SearchOptions {
             grid: Some(search == Search::Grid),
             ..Self::or_grid(param, search)
         }
+    }
+
+    /// The same, repeated without each fold or not.
+    pub(super) fn repeated(self, nested: bool) -> Self {
+        Self { nested, ..self }
     }
 
     pub(super) fn search(&self, default: Search) -> Search {
@@ -87,11 +104,23 @@ pub struct Tried {
     pub config: Config,
 }
 
+/// What is searched, and how.
+#[derive(Clone, Debug)]
+pub(super) struct SearchPlan {
+    /// The keys and their values.
+    pub(super) space: SearchSpace,
+    /// How they are combined.
+    pub(super) search: Search,
+    /// Whether every model's weights are kept.
+    pub(super) keep_weights: bool,
+}
+
 /// A search while it runs.
 #[derive(Debug)]
 pub struct Searching {
     space: SearchSpace,
     search: Search,
+    keep_weights: bool,
     /// The configurations that were tried, as entries and as points, in the same order.
     comparison: Comparison,
     tried: Vec<Tried>,
@@ -108,15 +137,16 @@ impl Searching {
     ///
     /// # Errors
     /// [`Error::Config`]; as [`Comparison::add`].
-    pub(super) fn start(
-        space: SearchSpace,
-        search: Search,
-        setup: &Setup,
-        plan: &mut Plan,
-    ) -> Result<Self> {
+    pub(super) fn start(options: SearchPlan, setup: &Setup, plan: &mut Plan) -> Result<Self> {
+        let SearchPlan {
+            space,
+            search,
+            keep_weights,
+        } = options;
         let mut searching = Self {
             space,
             search,
+            keep_weights,
             comparison: Comparison::default(),
             tried: Vec::new(),
             merits: Vec::new(),
@@ -221,7 +251,8 @@ impl Searching {
             let data = setup.folder.open(&config.data)?;
             let encoders = data.dataset.encoders.len();
             let paper = self.paper(&config, encoders);
-            let entry = Entry::fusion(&name, &config, &setup.config, &data, paper);
+            let mut entry = Entry::fusion(&name, &config, &setup.config, &data, paper);
+            entry.candidate.keep_weights = self.keep_weights;
             let same = self.comparison.entries().find(|known| {
                 known.candidate.kind == entry.candidate.kind
                     && known.candidate.data.digest == data.digest

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Swept;
 use super::nested::NestedSearch;
 use super::parameter::Parameter;
-use super::search::{Search, SearchOptions, Searching, check_values};
+use super::search::{Search, SearchOptions, SearchPlan, Searching, check_values};
 use super::space::{self, SearchSpace};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -26,6 +26,8 @@ pub struct Tune {
     /// Whether the search is repeated without each fold in turn, which is then scored: see
     /// [`Nested`](super::Nested).
     pub nested: bool,
+    /// Whether every model's weights are kept; otherwise none are.
+    pub keep_weights: bool,
 }
 
 impl Default for Tune {
@@ -35,6 +37,7 @@ impl Default for Tune {
             parameters: Vec::new(),
             search: Search::Tpe(CONFIGURATIONS),
             nested: false,
+            keep_weights: false,
         }
     }
 }
@@ -44,6 +47,7 @@ impl From<SearchOptions> for Tune {
         Self {
             search: options.search(Self::default().search),
             nested: options.nested,
+            keep_weights: options.keep_weights,
             parameters: options.param,
         }
     }
@@ -51,9 +55,8 @@ impl From<SearchOptions> for Tune {
 
 impl From<Tune> for SearchOptions {
     fn from(tune: Tune) -> Self {
-        let mut options = SearchOptions::naming_grid(tune.parameters, tune.search);
-        options.nested = tune.nested;
-        options
+        let options = SearchOptions::naming_grid(tune.parameters, tune.search);
+        options.keeping(tune.keep_weights).repeated(tune.nested)
     }
 }
 
@@ -96,10 +99,20 @@ impl Study for Tune {
             },
             false => SearchSpace::of(self.parameters.clone()),
         };
-        let whole = Searching::start(space.clone(), self.search, setup, plan)?;
+        let options = SearchPlan {
+            space,
+            search: self.search,
+            keep_weights: self.keep_weights,
+        };
+        // Models of a nested search are of no use beyond their scores.
+        let inner = SearchPlan {
+            keep_weights: false,
+            ..options.clone()
+        };
+        let whole = Searching::start(options, setup, plan)?;
         let nested = self
             .nested
-            .then(|| NestedSearch::start(&space, self.search, setup, plan))
+            .then(|| NestedSearch::start(&inner, setup, plan))
             .transpose()?;
         Ok(Tuning { whole, nested })
     }
