@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cells::without_result;
+use super::reading::Reading;
 use super::table::{Cell, Table};
 use super::{comparison, main_measure, significance};
 use crate::experiments::sweep::nested::{ChosenWithout, Nested};
@@ -20,6 +21,7 @@ pub fn table(found: &Nested) -> Table {
     let before = columns.len();
     columns.extend(significance::columns(main));
     let mut table = Table::new("Nothing chosen on the scored clips", &columns);
+    table.reading = Some(Reading::in_order());
     for row in &found.rows {
         let name = &row.entry.candidate.name;
         let mut cells = vec![Cell::text(name)];

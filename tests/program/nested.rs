@@ -58,7 +58,7 @@ fn scramble(table: &Path, fold: &str) {
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap().split(',').collect();
     let place = |name: &str| header.iter().position(|title| *title == name).unwrap();
-    let keeps = [place("filename"), place("fold"), place("actor")];
+    let keeps = [place("filename"), place("fold")];
     let mut rows: Vec<Vec<String>> = lines
         .map(|line| line.split(',').map(str::to_owned).collect())
         .collect();
@@ -149,7 +149,7 @@ fn a_fold_as_test_split_is_neither_trained_nor_validated_on() {
         .lines()
         .skip(1)
         .filter(|line| line.split(',').nth(column) == Some("3"));
-    let predicted = fs::read_to_string(place.path("cv/test_predictions.json")).unwrap();
+    let predicted = fs::read_to_string(place.path("cv/final/predictions.json")).unwrap();
     let predicted: Value = serde_json::from_str(&predicted).unwrap();
     let clips = predicted.as_object().unwrap();
     let clips = clips

@@ -73,11 +73,7 @@ impl NestedSearch {
     /// # Errors
     /// As [`Setup::open`], for instance where fewer than three folds leave one to search with; as
     /// [`Searching::start`].
-    pub(super) fn start(
-        options: &SearchPlan,
-        setup: &Setup,
-        plan: &mut Plan,
-    ) -> Result<Self> {
+    pub(super) fn start(options: &SearchPlan, setup: &Setup, plan: &mut Plan) -> Result<Self> {
         let folds = setup.protocol.folds.iter();
         let without = folds.map(|&fold| SearchWithout::start(fold, options, setup, plan));
         Ok(Self {
@@ -120,12 +116,7 @@ impl NestedSearch {
 }
 
 impl SearchWithout {
-    fn start(
-        fold: usize,
-        options: &SearchPlan,
-        setup: &Setup,
-        plan: &mut Plan,
-    ) -> Result<Self> {
+    fn start(fold: usize, options: &SearchPlan, setup: &Setup, plan: &mut Plan) -> Result<Self> {
         let config = without(&setup.config, fold);
         let seeds = NonZeroUsize::new(setup.protocol.seeds.len()).unwrap_or(NonZeroUsize::MIN);
         let setup = Setup::open(setup.folder.path(), config, seeds)?;
