@@ -189,11 +189,14 @@ pub fn table(found: &CrossValidation, significance: &Significance) -> Table {
     let title = format!("Certainty: {}", found.candidate.name);
     let mut table = Table::new(title, &columns);
     let intervals = &significance.intervals;
-    let mut rows = vec![
-        ("ACC_presence", &intervals.presence),
-        ("ACC_salience", &intervals.salience),
-        ("average", &intervals.average),
-    ];
+    let mut rows = vec![("ACC_presence", &intervals.presence)];
+    // Without blends there is no average of two.
+    if intervals.salience.is_some() {
+        rows.extend([
+            ("ACC_salience", &intervals.salience),
+            ("average", &intervals.average),
+        ]);
+    }
     // The accuracies have a row already.
     rows.extend(main_measure::column(found.main).map(|(_, name)| (name, &intervals.main)));
     for (name, interval) in rows {

@@ -246,5 +246,8 @@ fn a_fold_can_be_the_test_split_without_its_labels() {
         open(Some(0)).unwrap().inputs().unwrap()
     );
     let message = open(Some(7)).unwrap_err().to_string();
-    assert_eq!(message, "data.test_fold: no such fold: 7; found: 0, 1, 2");
+    assert!(
+        message.ends_with("data.test_fold: no such fold: 7; found: 0, 1, 2"),
+        "{message}"
+    );
 }
