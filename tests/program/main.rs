@@ -35,6 +35,7 @@ mod mapped_features;
 mod onnx;
 mod plan_elsewhere;
 mod plans;
+mod reports;
 mod resume;
 mod serving;
 mod slurm;
