@@ -11,6 +11,7 @@ pub mod figure;
 pub mod final_model;
 #[cfg(feature = "cli")]
 pub mod inspection_figure;
+mod key_importance;
 mod lists;
 mod main_measure;
 pub mod measures;

@@ -328,7 +328,7 @@ mod tests {
         table.rows[0][2] = Cell::Empty;
         let read = for_readers(&table);
         assert_eq!(read.rows()[1][0].shown(), "a");
-        let mut table = super::tests::table(&[("a", 0.2, "reference"), ("b", 0.1, "better")]);
+        let mut table = self::table(&[("a", 0.2, "reference"), ("b", 0.1, "better")]);
         table.reading = Some(Reading {
             order: Some(("average", false)),
             hidden: Vec::new(),

@@ -168,6 +168,16 @@ impl Table {
         self.columns.iter().position(|(name, _)| name == key)
     }
 
+    /// The texts of a column; none if it is not there.
+    pub(super) fn texts(&self, key: &str) -> Vec<&str> {
+        let column = self.column(key);
+        let cells = self.rows.iter().filter_map(|row| match &row[column?] {
+            Cell::Text(text) => Some(text.as_str()),
+            _ => None,
+        });
+        cells.collect()
+    }
+
     /// Removes a column, if it is there.
     pub(super) fn remove(&mut self, key: &str) {
         if let Some(at) = self.column(key) {

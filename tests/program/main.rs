@@ -36,6 +36,7 @@ mod nested;
 mod onnx;
 mod plan_elsewhere;
 mod plans;
+mod reports;
 mod resume;
 mod serving;
 mod slurm;
