@@ -15,6 +15,9 @@ use crate::shape::CACHE_LINE;
 /// Size of a huge page in bytes; buffers of at least this size are aligned to it.
 const HUGE_PAGE: usize = 2 << 20;
 
+/// Of a buffer, the fraction 1/8 may be added to it for whole huge pages.
+const MOST_UNUSED: usize = 8;
+
 /// A fixed number of scalars, 0 at first, 64-byte aligned; dereferences to a slice.
 pub struct Buffer<T> {
     start: NonNull<T>,
@@ -31,14 +34,16 @@ impl<T> Buffer<T> {
     /// The layout of `len` elements. Sizes that no allocator could serve panic here.
     fn layout(len: usize) -> Layout {
         let array = Layout::array::<T>(len).expect("a buffer larger than the address space");
-        let alignment = if array.size() >= HUGE_PAGE {
-            HUGE_PAGE
+        // Only whole huge pages are huge: a last one that is nearly full is taken whole too.
+        let whole = array.size().next_multiple_of(HUGE_PAGE);
+        let (size, alignment) = if whole - array.size() <= array.size() / MOST_UNUSED {
+            (whole, HUGE_PAGE)
+        } else if array.size() >= HUGE_PAGE {
+            (array.size(), HUGE_PAGE)
         } else {
-            CACHE_LINE
+            (array.size(), CACHE_LINE)
         };
-        array
-            .align_to(alignment)
-            .expect("a buffer larger than the address space")
+        Layout::from_size_align(size, alignment).expect("a buffer larger than the address space")
     }
 }
 

@@ -16,6 +16,30 @@ pub fn main_measure(run: &AnalysedRun) -> Monitor {
     Objective::of(&run.config().decode).measure()
 }
 
+/// A clip's value of a measure that is a mean over clips; 0 of those that are counted from emotions.
+///
+/// # Errors
+/// As [`Measures::of`].
+pub fn of_clip(
+    measure: Monitor,
+    truth: &Blend,
+    decided: &Blend,
+    aligned: ArrayView1<'_, f64>,
+) -> Result<f64> {
+    Ok(match measure {
+        Monitor::Overlap => overlap(truth, decided),
+        Monitor::Kl => {
+            let shares = truth.to_distribution(aligned.len());
+            Measures::of(&shares, &aligned.to_vec())?.kullback_leibler
+        }
+        Monitor::Presence
+        | Monitor::Salience
+        | Monitor::Average
+        | Monitor::Auto
+        | Monitor::Loss => 0.0,
+    })
+}
+
 /// Official counts, and the sum of a main measure that is a mean over clips.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MainScore {
@@ -47,18 +71,7 @@ impl MainScore {
         aligned: ArrayView1<'_, f64>,
     ) -> Result<()> {
         self.accuracy.count(truth, decided);
-        self.sum += match self.measure {
-            Monitor::Overlap => overlap(truth, decided),
-            Monitor::Kl => {
-                let shares = truth.to_distribution(aligned.len());
-                Measures::of(&shares, &aligned.to_vec())?.kullback_leibler
-            }
-            Monitor::Presence
-            | Monitor::Salience
-            | Monitor::Average
-            | Monitor::Auto
-            | Monitor::Loss => 0.0,
-        };
+        self.sum += of_clip(self.measure, truth, decided, aligned)?;
         Ok(())
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod error_type;
 #[cfg(test)]
 mod fixture;
 pub(crate) mod importance;
+pub(crate) mod judged;
 pub mod main_score;
 pub mod observations;
 pub(crate) mod removal;
@@ -27,11 +28,13 @@ use crate::encoders::Modality;
 use crate::error::Result;
 use crate::eval::confusion::{Confusion, Detection, by_class, by_truth};
 use crate::eval::metrics::Accuracy;
+use crate::eval::statistics::Interval;
 
 use calibration::Calibration;
 use cluster::Dendrogram;
 use co_selection::CoSelection;
 use importance::{GroupReliance, ModalityReliance, Reliance, WeightSpread};
+use judged::JudgedClips;
 use main_score::{MainScore, main_measure};
 use observations::Observations;
 use removal::Removal;
@@ -72,6 +75,8 @@ pub struct Analysis {
     pub accuracy: Accuracy,
     /// The main measure of the run's task over all of them.
     pub main: MainScore,
+    /// Its interval, by bootstrap over actors; none with one actor.
+    pub interval: Option<Interval>,
     /// Importance over all clips.
     pub reliance: Vec<Reliance>,
     /// Importance under each model.
@@ -151,8 +156,10 @@ pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) ->
     let by_model = importance::by_model(&seen, &model_names);
     let pairs: Vec<_> = seen.pairs().collect();
     let mut main = MainScore::new(main_measure(&run));
-    for ((truth, decided), aligned) in pairs.iter().zip(seen.aligned.rows()) {
+    let mut judged = JudgedClips::new(main.measure);
+    for (row, ((truth, decided), aligned)) in pairs.iter().zip(seen.aligned.rows()).enumerate() {
         main.count(truth, decided, aligned)?;
+        judged.add(seen.clips[row], [truth, decided], aligned)?;
     }
     Ok(Analysis {
         by_modality: importance::by_modality(&reliance, &modalities),
@@ -170,6 +177,7 @@ pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) ->
         by_ratio: salience_error::by_ratio(&seen),
         accuracy: Accuracy::of(pairs.iter().copied()),
         main,
+        interval: judged.interval(&split)?,
         top_k_curve: top_k_curve::top_k_curve(&run),
         observations: seen,
         run,

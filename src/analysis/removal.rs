@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::judged::JudgedClips;
 use super::main_score::{MainScore, main_measure};
 use super::observations::{Observations, decide, evaluation_clips, truth};
 use super::run::AnalysedRun;
@@ -9,6 +10,7 @@ use crate::config::Monitor;
 use crate::data::dataset::Split;
 use crate::error::Result;
 use crate::eval::metrics::Accuracy;
+use crate::eval::statistics::Difference;
 
 /// The scores without one encoder.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,6 +27,9 @@ pub struct Removal {
     pub moved: f64,
     /// Number of clips that have no other encoder; their predictions stay as they were.
     pub alone: usize,
+    /// The main measure without it minus that with all encoders, on the same clips.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<Difference>,
 }
 
 impl Removal {
@@ -46,16 +51,24 @@ pub fn removals(
     mut done: impl FnMut(usize),
 ) -> Result<Vec<Removal>> {
     let encoders = split.encoders();
+    let measure = main_measure(run);
     let mut found = Vec::new();
+    let mut whole = JudgedClips::new(measure);
+    for row in 0..observations.len() {
+        let both = [&observations.truths[row], &observations.decided[row]];
+        whole.add(observations.clips[row], both, observations.aligned.row(row))?;
+    }
     // A model cannot predict without its only encoder.
     for encoder in (0..encoders).filter(|_| encoders > 1) {
-        let mut score = MainScore::new(main_measure(run));
+        let mut score = MainScore::new(measure);
+        let mut judged = JudgedClips::new(measure);
         let mut removal = Removal {
             encoder,
             accuracy: Accuracy::default(),
             main: None,
             moved: 0.0,
             alone: 0,
+            difference: None,
         };
         for (place, model) in run.models.iter().enumerate() {
             let clips = evaluation_clips(model, split)?;
@@ -68,6 +81,7 @@ pub fn removals(
                 let row = rows[*i];
                 let (truth, decided) = (&observations.truths[row], &observations.decided[row]);
                 score.count(truth, decided, observations.aligned.row(row))?;
+                judged.add(clips[*i], [truth, decided], observations.aligned.row(row))?;
             }
             removal.alone += alone.len();
             if kept.is_empty() {
@@ -80,6 +94,7 @@ pub fn removals(
             for (i, (&clip, decided)) in scored.iter().zip(&decided).enumerate() {
                 let truth = truth(split, clip)?;
                 score.count(&truth, decided, scores.aligned.row(i))?;
+                judged.add(clip, [&truth, decided], scores.aligned.row(i))?;
                 let before = observations.aligned.row(rows[kept[i]]);
                 let gaps = before.iter().zip(scores.aligned.row(i));
                 removal.moved += 0.5 * gaps.map(|(a, b)| (a - b).abs()).sum::<f64>();
@@ -87,6 +102,7 @@ pub fn removals(
         }
         removal.accuracy = score.accuracy;
         removal.main = (score.measure != Monitor::Average).then(|| score.value());
+        removal.difference = judged.minus(&whole, split)?;
         removal.moved /= observations.len().max(1) as f64;
         found.push(removal);
         done(encoder + 1);

@@ -1,5 +1,6 @@
 //! The models of a run folder: a single one, or those of a cross-validation.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -7,8 +8,11 @@ use serde_json::Value;
 
 use crate::artifact::history::{EpochRecord, read_json_lines};
 use crate::artifact::manifest::Manifest;
-use crate::config::Config;
+use crate::config::{Config, Monitor};
 use crate::error::{Error, Result};
+use crate::eval::objective::Objective;
+use crate::experiments::score::mean;
+use crate::experiments::{Study, Sweep, Tune};
 use crate::plan::result::TrialResult;
 use crate::plan::store::description::{DESCRIPTION, PlanDescription};
 use crate::plan::store::list::{ListedTrial, listed};
@@ -66,8 +70,8 @@ pub struct AnalysedRun {
 }
 
 impl AnalysedRun {
-    /// Opens the folder of `train`, or of `cv`, `ablate` or `repro`. From a plan it takes the models of the
-    /// first configuration and seed.
+    /// Opens the folder of `train` or of a plan. From a plan it takes the models of the first configuration
+    /// and seed, from a search those of the best configuration.
     ///
     /// # Errors
     /// [`Error::Data`] if the folder holds neither, or a plan whose models' weights were dropped;
@@ -104,7 +108,12 @@ impl AnalysedRun {
         for trial in &trials {
             results.extend(TrialResult::read(&files.result(&trial.id), &trial.id)?);
         }
-        let first = trials.iter().find(|trial| trial.fold.is_some());
+        let first = match plan.command.as_str() {
+            Sweep::NAME | Tune::NAME => best_of(&trials, &results),
+            _ => None,
+        };
+        let is_best = first.is_some();
+        let first = first.or_else(|| trials.iter().find(|trial| trial.fold.is_some()));
         let same = |trial: &&ListedTrial| {
             first.is_some_and(|first| trial.label == first.label && trial.seed == first.seed)
                 && trial.fold.is_some()
@@ -137,6 +146,12 @@ impl AnalysedRun {
                 models.len()
             ));
         }
+        if let Some(best) = first.filter(|_| is_best) {
+            notes.push(format!(
+                "The models are those of the best configuration, {}. It was chosen on these clips, so its scores are optimistically biased.",
+                best.label
+            ));
+        }
         if let Some(first) = first {
             let others = trials.iter().any(|trial| trial.seed != first.seed);
             if others {
@@ -159,6 +174,44 @@ impl AnalysedRun {
     pub fn config(&self) -> &Config {
         &self.models[0].manifest.config
     }
+}
+
+/// The first trial of the configuration with the best mean of its main measure; `None` without results.
+fn best_of<'a>(trials: &'a [ListedTrial], results: &[TrialResult]) -> Option<&'a ListedTrial> {
+    let by_id: HashMap<&str, &TrialResult> = results
+        .iter()
+        .map(|result| (result.id.as_str(), result))
+        .collect();
+    let mut scores: HashMap<&str, (Monitor, Vec<f64>)> = HashMap::new();
+    for trial in trials.iter().filter(|trial| trial.fold.is_some()) {
+        let Some(result) = by_id.get(trial.id.as_str()) else {
+            continue;
+        };
+        let measure = Objective::of(&result.trial.kind.decode()).measure();
+        if let Some(value) = result.measure(measure) {
+            let of_label = scores.entry(&trial.label);
+            let (_, values) = of_label.or_insert_with(|| (measure, Vec::new()));
+            values.push(value);
+        }
+    }
+    let merit = |label: &str| {
+        let (measure, values) = scores.get(label)?;
+        let mean = mean(values.iter().copied())?;
+        Some(if measure.higher_is_better() {
+            mean
+        } else {
+            -mean
+        })
+    };
+    let mut best: Option<(&ListedTrial, f64)> = None;
+    for trial in trials.iter().filter(|trial| trial.fold.is_some()) {
+        if let Some(merit) = merit(&trial.label)
+            && best.is_none_or(|(_, most)| merit > most)
+        {
+            best = Some((trial, merit));
+        }
+    }
+    best.map(|(trial, _)| trial)
 }
 
 /// Reads a JSON file.
@@ -196,7 +249,8 @@ pub(crate) fn no_run(path: &Path) -> Error {
     };
     Error::Missing {
         path: path.to_owned(),
-        expected: "the folder of train, cv, ablate or repro".into(),
+        expected: "the folder of train or of a plan (cv, sweep, tune, ablate, baseline, repro)"
+            .into(),
         found,
     }
 }

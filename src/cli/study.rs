@@ -8,7 +8,9 @@ use super::flags::common::{names, quoted};
 use super::output::console;
 use super::output::new_folds;
 use super::output::plan_progress::PlanProgress;
+use crate::experiments::Setup;
 use crate::experiments::study_run::{StudyRun, Submission};
+use crate::experiments::trivial::{TRIVIAL, TrivialScores};
 use crate::plan::Workers;
 use crate::plan::slurm::{Round, Slurm};
 use crate::plan::store::list::ListedTrial;
@@ -132,7 +134,12 @@ impl<S: StudyReport> FollowedStudy<S> {
         // Nothing partial may look whole.
         let writes = !incomplete && !folder.is_read_only();
         if writes {
+            let Setup { data, protocol, .. } = self.run.setup();
+            let trivial = TrivialScores::of(&data.dataset, &protocol.folds)?;
+            let path = folder.path().join(TRIVIAL);
+            trivial.write(&path)?;
             files = study.write(findings, &found, folder)?;
+            files.push(path);
             folder.wrote(&files)?;
         }
         match output {

@@ -320,6 +320,10 @@ pub struct DataConfig {
     /// Decides between folds that are equally balanced.
     #[serde(skip_serializing_if = "is_zero")]
     pub fold_seed: u64,
+    /// The fold of the training part that is the test split, in place of the folder's own: neither trained
+    /// nor validated on, its labels unread until predictions are scored. None: the folder's test split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_fold: Option<usize>,
     /// A regular expression with one capture group, which finds the actor in a clip's name; none: the
     /// column `actor`, or the part of the name before its first `_`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -347,6 +351,7 @@ impl Default for DataConfig {
             neutral: None,
             folds: None,
             fold_seed: 0,
+            test_fold: None,
             actor_pattern: None,
             normalise_labels: false,
         }

@@ -55,6 +55,7 @@ impl Config {
         let data = &self.data;
         table["data"]["folds"] = json!(data.folds);
         table["data"]["fold_seed"] = json!(data.fold_seed);
+        table["data"]["test_fold"] = json!(data.test_fold);
         table["data"]["actor_pattern"] = json!(data.actor_pattern);
         table["data"]["normalise_labels"] = json!(data.normalise_labels);
         table["train"]["inputs"] = json!(self.train.inputs);

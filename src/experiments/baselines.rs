@@ -41,6 +41,9 @@ pub struct CompareBaselines {
     /// classifier's recipe then does not matter.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub chosen_recipe: bool,
+    /// Whether the weights of the fusion models are kept; baselines leave none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_weights: bool,
 }
 
 impl Default for CompareBaselines {
@@ -50,6 +53,7 @@ impl Default for CompareBaselines {
             names: Vec::new(),
             classifier: ClassifierSpec::default(),
             chosen_recipe: true,
+            keep_weights: false,
         }
     }
 }
@@ -129,8 +133,9 @@ impl CompareBaselines {
         for name in &self.names {
             self.add(&mut found, name, config, data)?;
         }
-        if data.dataset.test.is_some() {
-            for entry in &mut found.entries {
+        for entry in &mut found.entries {
+            entry.candidate.keep_weights = self.keep_weights;
+            if data.dataset.test.is_some() {
                 entry.final_model = FinalModel::Model;
             }
         }

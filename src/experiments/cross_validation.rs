@@ -293,7 +293,15 @@ impl CrossValidation {
         })
     }
 
-    fn of(candidate: &Candidate, protocol: &Protocol, results: &[&TrialResult]) -> Result<Self> {
+    /// The cross-validation that results make up, seed by seed and within a seed fold by fold.
+    ///
+    /// # Errors
+    /// As `OutOfFold::of` and `pooled`; [`Error::Data`] without results.
+    pub(super) fn of(
+        candidate: &Candidate,
+        protocol: &Protocol,
+        results: &[&TrialResult],
+    ) -> Result<Self> {
         let dataset = &candidate.data.dataset;
         let folds = FoldScore::of(results, protocol.main);
         let of_one_seed = protocol.folds.len().max(1);

@@ -22,6 +22,7 @@ pub mod study_run;
 pub mod sweep;
 pub(crate) mod table_1;
 pub(crate) mod test_part;
+pub mod trivial;
 
 pub use ablate::Ablate;
 pub use baselines::CompareBaselines;

@@ -1,6 +1,6 @@
 //! Intervals of a cross-validation's scores over actors, and a paired comparison with a reference.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::cross_validation::CrossValidation;
 use crate::error::Result;
@@ -11,7 +11,7 @@ use crate::eval::statistics::{
 
 /// The statistics of one configuration, over all out-of-fold predictions together, each clip decoded with
 /// its own fold's thresholds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Significance {
     /// Intervals of its accuracies.
     pub intervals: Intervals,
@@ -21,7 +21,7 @@ pub struct Significance {
     pub adjusted_p: Option<f64>,
     /// The interval of the difference in the main measure at the confidence at which Holm's procedure
     /// compares this row; `None` where it is that of `against`, because there is one comparison only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holm_interval: Option<Interval>,
 }
 

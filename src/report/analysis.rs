@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
-use super::figure::{encoder_title, figures};
+use super::figure::{encoder_title, figures, left_out};
 use super::main_measure::{self, Drawn};
 use super::table::{Cell, Table, write_json};
 use crate::analysis::Analysis;
@@ -362,7 +362,9 @@ pub fn json(found: &Analysis) -> Value {
             "average": accuracy.average(),
             "clips": accuracy.clips,
             "blends": accuracy.blends,
+            "interval": found.interval,
         },
+        "left_out": left_out(found),
         "reliance": found.reliance,
         "by_modality": found.by_modality,
         "by_model": found.by_model,

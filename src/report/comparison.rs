@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::cells::{seeds, without_result};
+use super::reading::Reading;
 use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
 use super::{cross_validation, final_model, main_measure, measures, significance};
@@ -14,6 +15,7 @@ use crate::experiments::CrossValidation;
 use crate::experiments::ablate::{Ablate, Ablation};
 use crate::experiments::baselines::{CompareBaselines, ComparedBaselines, ComparingBaselines};
 use crate::experiments::comparison::{Entry, Row};
+use crate::experiments::paper::is_comparable;
 use crate::plan::{PlanFolder, TrialKind};
 
 /// The note on the paper's scores beside ours.
@@ -28,6 +30,13 @@ const SAME_WEIGHTS: &str = "Loss follows each row's own weights and form, so com
 pub fn table(title: &str, rows: &[Row]) -> Table {
     let optional = Optional::of(rows);
     let mut table = Table::new(title, &optional.columns());
+    table.reading = Some(Reading::by(optional.main));
+    let beside_the_paper = rows.iter().any(beside_the_paper);
+    if let Some(reading) = &mut table.reading
+        && !beside_the_paper
+    {
+        reading.hidden.push("paper_average");
+    }
     for row in rows {
         let name = &row.entry.candidate.name;
         let mut cells = vec![Cell::text(name), Cell::Text(changes(&row.entry))];
@@ -65,14 +74,18 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
             let name = &row.entry.candidate.name;
             let count = faults.len();
             table.notes.push(format!(
-                "{name}, {count} faulty trainings, such as {first}."
+                "{name}, {}, such as {first}.",
+                match count {
+                    1 => "1 faulty training".to_owned(),
+                    _ => format!("{count} faulty trainings"),
+                }
             ));
         }
     }
     main_measure::note(&mut table, optional.main);
     table.notes.extend(significance::notes(rows));
     table.notes.extend(rows.iter().filter_map(not_converged));
-    if optional.of_the_paper {
+    if optional.of_the_paper && beside_the_paper {
         table.notes.push(PAPER.into());
     }
     if optional.other_losses {
@@ -81,9 +94,10 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
     if optional.tested {
         table.notes.push(final_model::PROTOCOL.into());
         let baseline = |row: &Row| row.entry.candidate.kind.config().is_none();
-        if rows
-            .iter()
-            .any(|row| baseline(row) && row.entry.paper.is_some())
+        if beside_the_paper
+            && rows
+                .iter()
+                .any(|row| baseline(row) && row.entry.paper.is_some())
         {
             table
                 .notes
@@ -91,6 +105,12 @@ pub fn table(title: &str, rows: &[Row]) -> Table {
         }
     }
     table
+}
+
+/// Whether the paper's scores may stand beside a row's.
+pub(super) fn beside_the_paper(row: &Row) -> bool {
+    let dataset = &row.entry.candidate.data.dataset;
+    is_comparable(dataset.classes.names(), dataset.task().main_measure())
 }
 
 /// Which columns a table has beside those that every one has.

@@ -21,6 +21,23 @@ pub(super) fn of_rows(rows: &[Row]) -> Monitor {
     results.next().map_or(Monitor::Average, |found| found.main)
 }
 
+/// The rows from the best mean of the main measure to the worst; those without a result last.
+pub(super) fn best_first(rows: &[Row]) -> Vec<&Row> {
+    let merit = |row: &Row| {
+        row.main()
+            .map(|(main, mean)| match main.higher_is_better() {
+                true => mean,
+                false => -mean,
+            })
+    };
+    let mut sorted: Vec<&Row> = rows.iter().collect();
+    sorted.sort_by(|a, b| match (merit(a), merit(b)) {
+        (Some(a), Some(b)) => b.total_cmp(&a),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    });
+    sorted
+}
+
 /// The average of both accuracies, empty where ACC_salience is undefined: half of an accuracy is no
 /// average of two.
 pub(super) fn average(summary: &Summary, over_seeds: bool) -> Cell {
@@ -103,6 +120,27 @@ impl Drawn {
     pub(super) fn value(&self, value: f64) -> String {
         let (digits, unit) = self.value;
         format!("{:.digits$}{unit}", self.scale * value)
+    }
+
+    /// Decimals of a value.
+    pub(super) fn digits(&self) -> usize {
+        self.value.0
+    }
+
+    /// A value without its unit, as the first of two ends, or a standard deviation.
+    pub(super) fn plain(&self, value: f64) -> String {
+        let (digits, _) = self.value;
+        format!("{:.digits$}", self.scale * value)
+    }
+
+    /// A difference with its sign and its unit.
+    pub(super) fn difference(&self, value: f64) -> String {
+        let (digits, _) = self.value;
+        let unit = match self.scale {
+            100.0 => " points",
+            _ => "",
+        };
+        format!("{:+.digits$}{unit}", self.scale * value).replace('-', "−")
     }
 }
 

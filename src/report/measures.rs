@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::main_measure;
+use super::reading::Reading;
 use super::table::{Cell, Table, write_json};
 use crate::data::label::Classes;
 use crate::error::Result;
@@ -131,7 +133,8 @@ pub fn comparison(rows: &[Row]) -> Table {
     let mut columns = vec![("configuration", "Configuration")];
     columns.extend(shown.iter().map(|measure| (measure.name, measure.title)));
     let mut table = Table::new("Measures, validation", &columns);
-    for row in rows {
+    table.reading = Some(Reading::default());
+    for row in main_measure::best_first(rows) {
         let mut cells = vec![Cell::text(&row.entry.candidate.name)];
         for measure in &shown {
             let result = row.result.as_ref().ok();

@@ -11,12 +11,16 @@ pub mod figure;
 pub mod final_model;
 #[cfg(feature = "cli")]
 pub mod inspection_figure;
+mod key_importance;
+mod lists;
 mod main_measure;
 pub mod measures;
+mod nested;
 #[cfg(feature = "cli")]
 pub mod page;
 #[cfg(feature = "cli")]
 pub mod raster;
+mod reading;
 pub mod reproduction;
 pub mod significance;
 pub mod study;

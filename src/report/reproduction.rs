@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::reading::Reading;
 use super::study::{StudyReport, StudyTables};
 use super::table::{Cell, Table, write_json, write_markdown};
 use super::{cells, comparison, final_model, main_measure, significance};
@@ -32,6 +33,12 @@ pub fn table_1(found: &Reproduced) -> Table {
     ];
     columns.extend(significance::columns(main_measure::of_rows(&found.models)));
     let mut table = Table::new("Table I: validation and test", &columns);
+    let mut reading = Reading::in_order();
+    let beside_the_paper = found.models.iter().any(comparison::beside_the_paper);
+    if !beside_the_paper {
+        reading.hidden.push("paper_test_average");
+    }
+    table.reading = Some(reading);
     // Baselines first, as in the paper.
     let (fusion, baselines) = found.models.split_at(MODELS.len().min(found.models.len()));
     for row in baselines.iter().chain(fusion) {
@@ -76,7 +83,9 @@ pub fn table_1(found: &Reproduced) -> Table {
             .into(),
     );
     table.notes.push(final_model::PROTOCOL.into());
-    table.notes.push(comparison::PAPER.into());
+    if beside_the_paper {
+        table.notes.push(comparison::PAPER.into());
+    }
     let left_out = found.left_out.iter();
     table
         .notes
@@ -99,13 +108,24 @@ pub fn table_1(found: &Reproduced) -> Table {
 pub fn table_2(found: &Reproduced) -> Table {
     let mut table = comparison::table("Table II: ablations, validation", &found.ablations);
     comparison::note_unchanged(&mut table, &found.unchanged);
+    in_the_papers_order(table)
+}
+
+/// The rows stay as in the paper.
+fn in_the_papers_order(mut table: Table) -> Table {
+    if let Some(reading) = &mut table.reading {
+        reading.order = None;
+    }
     table
 }
 
 /// Table V: values of top-k on validation.
 pub fn table_5(found: &Reproduced) -> Table {
     let rows: Vec<Row> = found.kept.iter().map(|(_, row)| row.clone()).collect();
-    comparison::table("Table V: encoders kept, validation", &rows)
+    in_the_papers_order(comparison::table(
+        "Table V: encoders kept, validation",
+        &rows,
+    ))
 }
 
 /// All tables.

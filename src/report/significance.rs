@@ -11,6 +11,9 @@ use crate::experiments::significance::Significance;
 /// Digits of p-values: the smallest that random exchanges can give is 0.00001.
 const P_DIGITS: usize = 5;
 
+/// Rows that a conclusion names.
+const MOST_NAMED: usize = 5;
+
 /// Names and headings of the columns; all of them are about the main measure.
 pub fn columns(main: Monitor) -> [(&'static str, &'static str); 6] {
     let interval = match main {
@@ -98,8 +101,11 @@ pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
         .collect();
     if let (Some((reference, _)), false) = (reference, compared.is_empty()) {
         notes.push(format!(
-            "Difference: the row minus \"{reference}\" on the same clips; p: permutation test, exchanging the two actor by actor; Holm: adjusted for the {} comparisons of this table. A row is beyond noise only where the Holm p is at most 0.05 and the interval of the same adjusted confidence (in the JSON file) excludes 0.",
-            compared.len()
+            "Difference: the row minus \"{reference}\" on the same clips; p: permutation test, exchanging the two actor by actor; Holm: adjusted for the {} of this table. A row is beyond noise only where the Holm p is at most 0.05 and the interval of the same adjusted confidence (in the JSON file) excludes 0.",
+            match compared.len() {
+                1 => "1 comparison".to_owned(),
+                several => format!("{several} comparisons"),
+            }
         ));
         let of = |verdict: Verdict| -> Vec<&str> {
             let rows = compared.iter().filter(|(_, found)| *found == verdict);
@@ -107,9 +113,14 @@ pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
         };
         let noise = of(Verdict::WithinNoise);
         if !noise.is_empty() {
+            let all = compared.len();
             notes.push(format!(
-                "WITHIN NOISE, so neither better nor worse than \"{reference}\": {}.",
-                noise.join("; ")
+                "WITHIN NOISE of \"{reference}\", so neither better nor worse: {} of {}.",
+                noise.len(),
+                match all {
+                    1 => "1 row".to_owned(),
+                    _ => format!("{all} rows"),
+                }
             ));
         }
         notes.push(conclusion(
@@ -124,7 +135,10 @@ pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
 
 /// One sentence: what follows from the comparisons with the reference.
 fn conclusion(reference: &str, better: &[&str], worse: &[&str], noise: usize) -> String {
-    let list = |names: &[&str]| names.join("; ");
+    let list = |names: &[&str]| match names.len().saturating_sub(MOST_NAMED) {
+        0 | 1 => names.join("; "),
+        more => format!("{}; and {more} more", names[..MOST_NAMED].join("; ")),
+    };
     match (better.is_empty(), worse.is_empty()) {
         (true, true) => format!(
             "CONCLUSION: these clips show no difference from \"{reference}\" in any row; choose by cost, or compare again with more seeds or more actors."
@@ -175,11 +189,14 @@ pub fn table(found: &CrossValidation, significance: &Significance) -> Table {
     let title = format!("Certainty: {}", found.candidate.name);
     let mut table = Table::new(title, &columns);
     let intervals = &significance.intervals;
-    let mut rows = vec![
-        ("ACC_presence", &intervals.presence),
-        ("ACC_salience", &intervals.salience),
-        ("average", &intervals.average),
-    ];
+    let mut rows = vec![("ACC_presence", &intervals.presence)];
+    // Without blends there is no average of two.
+    if intervals.salience.is_some() {
+        rows.extend([
+            ("ACC_salience", &intervals.salience),
+            ("average", &intervals.average),
+        ]);
+    }
     // The accuracies have a row already.
     rows.extend(main_measure::column(found.main).map(|(_, name)| (name, &intervals.main)));
     for (name, interval) in rows {

@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 use super::comparison;
 use super::measures;
+use super::nested;
 use super::study::{StudyReport, StudyTables};
 use super::table::Table;
 use crate::error::Result;
 use crate::eval::statistics::Verdict;
 use crate::experiments::significance::Significance;
-use crate::experiments::sweep::tune::write_config;
+use crate::experiments::sweep::tune::{Tuning, write_config};
 use crate::experiments::sweep::{Search, Searching, Sweep, Swept, Tune};
 use crate::plan::PlanFolder;
 
@@ -79,10 +80,13 @@ const CHOSEN: &str = "best.toml";
 
 fn tables(found: &Swept, search: Search) -> StudyTables {
     let table = table(found, search);
-    StudyTables {
-        json: json(found, &table),
-        tables: vec![table, measures::comparison(&found.rows)],
+    let mut json = json(found, &table);
+    let mut tables = vec![table, measures::comparison(&found.rows)];
+    if let Some(nested) = &found.nested {
+        json["nested"] = nested::json(nested);
+        tables.push(nested::table(nested));
     }
+    StudyTables { json, tables }
 }
 
 /// Why the best configuration is not usable, if it is not.
@@ -113,7 +117,7 @@ impl StudyReport for Tune {
         unusable(found)
     }
 
-    fn notes(&self, state: &Searching) -> Vec<String> {
+    fn notes(&self, state: &Tuning) -> Vec<String> {
         state.same().to_vec()
     }
 

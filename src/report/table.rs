@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Number, Value};
 
+use super::reading::{Reading, for_readers};
 use crate::error::Result;
 use crate::experiments::score::Spread;
 
@@ -54,6 +55,18 @@ impl Cell {
             };
             Cell::Spread(spread.mean, std, DIGITS)
         })
+    }
+
+    /// The number that it shows, or the first of several.
+    pub(super) fn value(&self) -> Option<f64> {
+        match self {
+            Cell::Empty | Cell::Text(_) => None,
+            Cell::Count(count) => Some(*count as f64),
+            Cell::Number(x, _)
+            | Cell::Spread(x, _, _)
+            | Cell::Difference(x, _)
+            | Cell::Interval(x, _, _) => Some(*x),
+        }
     }
 
     /// The formatted value.
@@ -115,10 +128,12 @@ fn fixed(x: f64, digits: usize) -> String {
 pub struct Table {
     /// The title above the table, and its name in JSON.
     pub title: String,
-    columns: Vec<(String, String)>,
-    rows: Vec<Vec<Cell>>,
+    pub(super) columns: Vec<(String, String)>,
+    pub(super) rows: Vec<Vec<Cell>>,
     /// Notes below the table, one line each.
     pub notes: Vec<String>,
+    /// How people read it, where that differs from the files.
+    pub(super) reading: Option<Reading>,
 }
 
 impl Table {
@@ -148,6 +163,31 @@ impl Table {
         &self.rows
     }
 
+    /// The place of a column.
+    pub(super) fn column(&self, key: &str) -> Option<usize> {
+        self.columns.iter().position(|(name, _)| name == key)
+    }
+
+    /// The texts of a column; none if it is not there.
+    pub(super) fn texts(&self, key: &str) -> Vec<&str> {
+        let column = self.column(key);
+        let cells = self.rows.iter().filter_map(|row| match &row[column?] {
+            Cell::Text(text) => Some(text.as_str()),
+            _ => None,
+        });
+        cells.collect()
+    }
+
+    /// Removes a column, if it is there.
+    pub(super) fn remove(&mut self, key: &str) {
+        if let Some(at) = self.column(key) {
+            self.columns.remove(at);
+            for row in &mut self.rows {
+                row.remove(at);
+            }
+        }
+    }
+
     /// The headings of the columns.
     pub(super) fn headings(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|(_, heading)| heading.as_str())
@@ -164,8 +204,13 @@ impl Table {
             .collect()
     }
 
-    /// The Markdown table, with aligned columns, so that it is readable as plain text too.
+    /// The Markdown table as people read it, with aligned columns, so that it is readable as plain text
+    /// too.
     pub fn markdown(&self) -> String {
+        for_readers(self).as_markdown()
+    }
+
+    fn as_markdown(&self) -> String {
         let shown: Vec<Vec<String>> = self
             .rows
             .iter()

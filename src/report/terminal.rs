@@ -8,6 +8,7 @@ use textwrap::core::display_width;
 use textwrap::{Options, WordSplitter};
 
 use super::Table;
+use super::reading::for_readers;
 
 /// Spaces between columns.
 const GAP: usize = 2;
@@ -27,6 +28,7 @@ const MOST_KEYS: usize = 3;
 /// The table in lines of at most `width` characters; title and headings in `bold`.
 pub fn fitted(table: &Table, width: usize, bold: Style) -> String {
     let width = width.max(NARROWEST);
+    let table = &for_readers(table);
     let shown = Shown::of(table);
     let mut text = String::new();
     for line in wrapped(&table.title, width) {

@@ -30,9 +30,12 @@ text as text; with --png also .png), and analysis.json with all numbers.
 Examples:
   blendfuse analyze runs/cv DATA
   blendfuse analyze runs/fold0 DATA --out figures
-  blendfuse analyze runs/repro DATA && blendfuse report runs/repro")]
+  blendfuse analyze runs/repro DATA && blendfuse report runs/repro
+
+Needs the models' weights: sweep, tune and baseline keep them with
+--keep-weights, of sweep and tune the best configuration is analysed.")]
 pub struct Analyze {
-    /// Folder of train, cv, ablate or repro
+    /// Folder of train, cv, sweep, tune, ablate, baseline or repro
     run: PathBuf,
     /// Data folder that the models were trained on
     data: PathBuf,

@@ -126,6 +126,9 @@ pub struct BaselineArgs {
     recipe: Option<RecipeChoice>,
     #[command(flatten)]
     values: RecipeArgs,
+    /// Keep the weights of fusion models, which analyze needs; otherwise none are kept
+    #[arg(long)]
+    keep_weights: bool,
 }
 
 impl Baseline {
@@ -138,6 +141,7 @@ impl Baseline {
             baseline,
             recipe,
             values,
+            keep_weights,
         } = self.options;
         if recipe == Some(RecipeChoice::Chosen) && values.is_given() {
             return Err(Error::Data(
@@ -149,6 +153,7 @@ impl Baseline {
             names: baseline,
             classifier: values.classifier()?,
             chosen_recipe: !fixed,
+            keep_weights,
         };
         Ok((self.plan, study))
     }

@@ -30,6 +30,9 @@ pub struct SweepArgs {
     /// et al. (2011)
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     tpe: Option<NonZeroUsize>,
+    /// Keep every model's weights, which analyze needs; otherwise none are kept
+    #[arg(long)]
+    keep_weights: bool,
 }
 
 impl SweepArgs {
@@ -46,7 +49,8 @@ impl SweepArgs {
 ///
 /// Tries all combinations of the given values, or a sample of them; each is cross-validated, and all
 /// are compared on the same clips with the configuration given by --config and --set, where it is one
-/// of them, or else with the first. Sweeping model.top_k gives the paper's Table V and Figure 2.
+/// of them, or else with the first. Sweeping model.top_k gives the paper's Table V; `report` draws its
+/// Figure 2, and the same curve for any other number.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Writes into --out: sweep.csv, sweep.json, tables.md, and trials/*/ID.json for
@@ -77,6 +81,7 @@ impl Sweep {
     pub fn into_parts(self) -> Result<(PlanArgs, experiments::Sweep)> {
         let study = experiments::Sweep {
             search: self.sweep.search(Search::Grid),
+            keep_weights: self.sweep.keep_weights,
             parameters: self.sweep.param,
         };
         study.check()?;
@@ -102,12 +107,14 @@ impl Sweep {
 #[command(after_help = "\
 Writes into --out: best.toml (all keys; for `train --config`), tune.csv,
 tune.json, tables.md, and trials/*/ID.json for each trial. The average of the
-best configuration is optimistically biased, because it was chosen by it. With
---resume and a higher --tpe, configurations already tried are not repeated.
+best configuration is optimistically biased, because it was chosen by it;
+--nested estimates the tuned model without that bias. With --resume and a
+higher --tpe, configurations already tried are not repeated.
 
 Examples:
   blendfuse tune DATA --out runs/tune
   blendfuse tune DATA --out runs/tune --tpe 60 --resume
+  blendfuse tune DATA --out runs/tune --resume --nested
   blendfuse tune DATA --out runs/tune --param model.top_k=4..12 \\
       --param train.lr=1e-4..1e-2:log
   blendfuse train DATA --out runs/final --config runs/tune/best.toml")]
@@ -131,6 +138,10 @@ pub struct TuneArgs {
     /// Try all combinations of the given values
     #[arg(long, requires = "param", conflicts_with_all = ["random", "tpe"])]
     grid: bool,
+    /// Also repeat the search without each fold in turn and score the model that it chooses on that fold:
+    /// an unbiased estimate, for as many searches more as there are folds
+    #[arg(long)]
+    nested: bool,
 }
 
 impl Tune {
@@ -139,13 +150,19 @@ impl Tune {
     /// # Errors
     /// As [`experiments::Tune::check`].
     pub fn into_parts(self) -> Result<(PlanArgs, experiments::Tune)> {
-        let TuneArgs { sweep, grid } = self.options;
+        let TuneArgs {
+            sweep,
+            grid,
+            nested,
+        } = self.options;
         let study = experiments::Tune {
             search: match grid {
                 true => Search::Grid,
                 false => sweep.search(experiments::Tune::default().search),
             },
+            keep_weights: sweep.keep_weights,
             parameters: sweep.param,
+            nested,
         };
         study.check()?;
         Ok((self.plan, study))

@@ -22,6 +22,7 @@ use crate::cli::output::remedy::in_flags;
 use crate::config::Monitor;
 use crate::data::dataset::Dataset;
 use crate::data::task::Task;
+use crate::experiments::trivial::{TRIVIAL, TrivialScores};
 use crate::train::{Options, Outcome, Run};
 use crate::{Error, Result};
 
@@ -197,6 +198,9 @@ impl Train {
         logged?;
         if let Some(path) = new_folds::write(&dataset, &self.out)? {
             console::note(&new_folds::text(&dataset, &path));
+        }
+        if let Some(fold) = self.fold {
+            TrivialScores::of(&dataset, &[fold])?.write(&self.out.join(TRIVIAL))?;
         }
         let seconds = begun.elapsed().as_secs_f64();
         if self.json {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::Error;
 use crate::error::{AppendMismatch, Artifact, Difference, NeededBy, Occupant, ParameterFault};
+use crate::experiments::{CrossValidate, Study};
 use crate::plan::store::plan_folder::final_model;
 use crate::plan::store::trial_files::TrialFiles;
 use crate::suggest::path_instead;
@@ -89,7 +90,10 @@ fn remedy(error: &Error) -> String {
             );
         }
         Error::WeightsNotKept { command, .. } => {
-            return format!("; run {command} again without --drop-weights");
+            return match command.as_str() {
+                CrossValidate::NAME => format!("; run {command} again without --drop-weights"),
+                _ => format!("; run {command} again with --keep-weights and another --out"),
+            };
         }
         Error::CannotAppend { differs, .. } => match differs {
             AppendMismatch::Precision { .. } => ": leave out --dtype",
@@ -172,6 +176,15 @@ mod tests {
                     purpose: "to search thresholds on",
                 },
                 "no clip has a label to search thresholds on; give the labels with --metadata",
+            ),
+            (
+                Error::WeightsNotKept {
+                    path: path(),
+                    models: 5,
+                    label: "model.top_k=1".into(),
+                    command: "sweep".into(),
+                },
+                "out: none of the 5 fold models of model.top_k=1 has its weights; run sweep again with --keep-weights and another --out",
             ),
             (
                 parameter(ParameterFault::Seed),

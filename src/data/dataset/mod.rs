@@ -1,6 +1,6 @@
 //! A data folder: its encoders, its classes, and the row of each clip in each file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -41,6 +41,8 @@ pub struct Dataset {
     pub train: Split,
     /// The test split without its labels, if the folder has one.
     pub test: Option<Split>,
+    /// The fold of the training metadata that is the test split (`data.test_fold`).
+    pub test_fold: Option<usize>,
     /// Folds that were made, because the metadata have none and the configuration asks for them.
     pub new_folds: Option<NewFolds>,
     /// Whether the labels are counts that were divided by their sums.
@@ -96,7 +98,15 @@ impl Dataset {
         let Some(test) = &self.test else {
             return Ok(Vec::new());
         };
-        let labelled = Metadata::read_against_with(&test.metadata, &self.classes, &self.reading())?;
+        let mut labelled =
+            Metadata::read_against_with(&test.metadata, &self.classes, &self.reading())?;
+        if self.test_fold.is_some() {
+            // The table of the training part, of which the other clips are.
+            let of_test = test.clips.iter().map(|clip| clip.filename.as_str());
+            let of_test: HashSet<&str> = of_test.collect();
+            let wanted = |clip: &Clip| of_test.contains(clip.filename.as_str());
+            labelled.clips.retain(wanted);
+        }
         let names = |clips: &[Clip]| clips.iter().map(|clip| clip.filename.clone()).collect();
         let (now, opened): (Vec<String>, Vec<String>) =
             (names(&labelled.clips), names(&test.clips));
@@ -204,13 +214,16 @@ impl Dataset {
         let table = path.join("train_metadata.csv");
         check_data_folder(path)?;
         let reading = Reading::of(config)?;
-        let train = Metadata::read_with(&table, &reading)?;
+        let mut train = Metadata::read_with(&table, &reading)?;
         let empty_classes = train.empty_classes.clone();
         let test_table = path.join("test_metadata.csv");
-        let test = test_table
-            .exists()
-            .then(|| Metadata::read_names(&test_table, &train.classes))
-            .transpose()?;
+        let test = match config.test_fold {
+            Some(fold) => Some(train.take_fold(fold)?),
+            None => test_table
+                .exists()
+                .then(|| Metadata::read_names(&test_table, &train.classes))
+                .transpose()?,
+        };
 
         let folder = path.join("features").join("train");
         let names = arrange(feature_files(&folder)?, &path.join("encoders.toml"))?;
@@ -223,6 +236,9 @@ impl Dataset {
         };
         let train = Split::load(train, &files("train"), hash)?;
         let test = match test {
+            Some(test) if config.test_fold.is_some() => {
+                Some(Split::load(test, &files("train"), hash)?)
+            }
             Some(test) => {
                 let files = files("test");
                 check_test_files(&files, &test)?;
@@ -250,6 +266,7 @@ impl Dataset {
             classes,
             train,
             test,
+            test_fold: config.test_fold,
             new_folds: reading.folds,
             normalised_labels: config.normalise_labels,
             empty_classes,

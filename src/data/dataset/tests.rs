@@ -206,3 +206,48 @@ fn a_file_that_changes_while_it_is_in_use_is_named() {
         "{message}"
     );
 }
+
+#[test]
+fn a_fold_can_be_the_test_split_without_its_labels() {
+    let folder = fixture::folder();
+    let open = |test_fold| {
+        let config = DataConfig {
+            test_fold,
+            ..DataConfig::default()
+        };
+        Dataset::open_configured(folder.path(), &config)
+    };
+    let whole = open(None).unwrap();
+    let data = open(Some(1)).unwrap();
+    let (of_fold, others): (Vec<&Clip>, Vec<&Clip>) = whole
+        .train
+        .clips
+        .iter()
+        .partition(|clip| clip.fold == Some(1));
+    let names = |clips: &[&Clip]| -> Vec<String> {
+        clips.iter().map(|clip| clip.filename.clone()).collect()
+    };
+    let all = |split: &Split| names(&split.clips.iter().collect::<Vec<_>>());
+    let test = data.test.as_ref().unwrap();
+    assert_eq!(
+        (all(test), all(&data.train)),
+        (names(&of_fold), names(&others))
+    );
+    assert!(
+        test.clips
+            .iter()
+            .all(|clip| clip.truth.is_none() && clip.target.is_none())
+    );
+    let truths: Vec<_> = of_fold.iter().map(|clip| clip.truth.clone()).collect();
+    assert_eq!(data.test_truths().unwrap(), truths);
+    // Trials are named by it, also those without a configuration.
+    assert_ne!(
+        data.inputs().unwrap(),
+        open(Some(0)).unwrap().inputs().unwrap()
+    );
+    let message = open(Some(7)).unwrap_err().to_string();
+    assert!(
+        message.ends_with("data.test_fold: no such fold: 7; found: 0, 1, 2"),
+        "{message}"
+    );
+}

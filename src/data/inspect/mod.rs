@@ -217,6 +217,10 @@ pub fn inspect(path: &Path, reading: &Reading<'_>) -> Inspection {
     if let Some(train) = &train {
         (found.classes, found.proportions) = labels::count(&train.clips, &train.classes);
         found.folds(&train.clips);
+        if found.folds.len() > 1 {
+            let of_one_fold = labels::of_one_fold(&train.clips, &train.classes);
+            found.warnings.extend(of_one_fold);
+        }
         found.actors = train.actors.to_string();
         found
             .warnings

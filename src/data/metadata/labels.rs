@@ -10,6 +10,9 @@ use crate::suggest::meant;
 /// Columns that are never classes.
 const RESERVED: [&str; 4] = ["filename", "fold", "actor", "split"];
 
+/// Columns with the one emotion of each clip, where there is no `emotion_1`.
+const ONE_EMOTION: [&str; 2] = ["emotion", "label"];
+
 /// Slack of proportions that should sum to 1.
 const PROPORTION_SLACK: f64 = 1e-3;
 
@@ -43,6 +46,12 @@ impl Form {
         if let Some(form) = emotions(table)? {
             return Ok(Some(form));
         }
+        // Words: no numbers, which may be shares, and no lists.
+        let word =
+            |cell: &str| cell.starts_with(char::is_alphabetic) && cell.parse::<f64>().is_err();
+        if let Some(form) = one_emotion(table, word) {
+            return Ok(Some(form));
+        }
         if let Some(classes) = classes {
             return proportions(table, classes);
         }
@@ -60,7 +69,8 @@ impl Form {
     /// # Errors
     /// As [`Form::detect`].
     pub fn detect_optional(table: &CsvTable, classes: &Classes) -> Result<Option<Form>> {
-        match emotions(table)? {
+        let known = |cell: &str| classes.names().iter().any(|name| name == cell);
+        match emotions(table)?.or_else(|| one_emotion(table, known)) {
             Some(form) => Ok(Some(form)),
             None => proportions(table, classes.names()),
         }
@@ -133,6 +143,20 @@ fn emotions(table: &CsvTable) -> Result<Option<Form>> {
         return Ok(None);
     }
     Ok(Some(Form::Emotions(columns)))
+}
+
+/// The only column named as one of [`ONE_EMOTION`], if each of its cells is empty or a `class`.
+fn one_emotion(table: &CsvTable, class: impl Fn(&str) -> bool) -> Option<Form> {
+    let mut columns = ONE_EMOTION.iter().filter_map(|name| table.column(name));
+    let column = columns.next()?;
+    let cells = || table.rows().iter().map(|row| row.cell(column));
+    let holds =
+        cells().any(|cell| !cell.is_empty()) && cells().all(|cell| cell.is_empty() || class(cell));
+    (holds && columns.next().is_none()).then_some(Form::Emotions(EmotionColumns {
+        mix: None,
+        emotions: [Some(column), None],
+        saliences: [None, None],
+    }))
 }
 
 fn proportions(table: &CsvTable, classes: &[String]) -> Result<Option<Form>> {

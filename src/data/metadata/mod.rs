@@ -9,7 +9,7 @@ mod labels;
 mod reading;
 mod table_warnings;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::filename::clip_key;
@@ -182,6 +182,52 @@ impl Metadata {
             clips,
             classes: classes.clone(),
             actors,
+            empty_classes: Vec::new(),
+            warnings: Vec::new(),
+        })
+    }
+
+    /// Moves the clips of a fold into a table of their own, without their labels: see `data.test_fold`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] if there is no such fold, or nothing outside it.
+    pub(crate) fn take_fold(&mut self, fold: usize) -> Result<Metadata> {
+        let fault = |reason: String| {
+            Err(crate::Error::Config {
+                field: "data.test_fold".into(),
+                reason,
+            })
+        };
+        let known: BTreeSet<usize> = self.clips.iter().filter_map(|clip| clip.fold).collect();
+        if known.is_empty() {
+            return fault(format!(
+                "{} has no folds: data.folds=K makes them",
+                self.path.display()
+            ));
+        }
+        if !known.contains(&fold) {
+            let known: Vec<String> = known.iter().map(usize::to_string).collect();
+            return fault(format!("no such fold: {fold}; found: {}", known.join(", ")));
+        }
+        let (taken, left): (Vec<Clip>, Vec<Clip>) = std::mem::take(&mut self.clips)
+            .into_iter()
+            .partition(|clip| clip.fold == Some(fold));
+        if left.is_empty() {
+            return fault(format!(
+                "all clips are in fold {fold}; nothing is left to train on"
+            ));
+        }
+        self.clips = left;
+        let unlabelled = |clip: Clip| Clip {
+            truth: None,
+            target: None,
+            ..clip
+        };
+        Ok(Metadata {
+            path: self.path.clone(),
+            clips: taken.into_iter().map(unlabelled).collect(),
+            classes: self.classes.clone(),
+            actors: self.actors.clone(),
             empty_classes: Vec::new(),
             warnings: Vec::new(),
         })

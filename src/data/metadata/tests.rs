@@ -57,6 +57,31 @@ fn takes_a_table_as_spreadsheets_leave_it() {
 }
 
 #[test]
+fn a_column_of_emotions_is_the_one_label_of_each_clip() {
+    for name in ["emotion", "label"] {
+        let text = format!("filename,{name},age\na,joy,30\nb,anger,41\nc,joy,\n");
+        let metadata = read(text.as_bytes()).unwrap();
+        assert_eq!(metadata.classes.names(), ["anger", "joy"]);
+        let joy = metadata.clips[2].target.as_deref();
+        assert_eq!(joy, Some(&[0.0, 1.0][..]));
+    }
+    // Numbers are the shares of a class of that name, and of two columns neither is meant.
+    let shares = read(b"filename,label,other\na,0.5,0.5\nb,1,0\n").unwrap();
+    assert_eq!(shares.classes.names(), ["label", "other"]);
+    assert!(read(b"filename,emotion,label\na,joy,x\n").is_err());
+    // A test table may have anything there: only the classes are labels.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test_metadata.csv");
+    for (cells, labelled) in [("joy\nb,anger", 2), ("joy\nb,unknown", 0)] {
+        std::fs::write(&path, format!("filename,label\na,{cells}\n")).unwrap();
+        let classes = Classes::new(["anger", "joy"].map(String::from));
+        let metadata = Metadata::read_against(&path, &classes).unwrap();
+        let truths = metadata.clips.iter().filter(|clip| clip.truth.is_some());
+        assert_eq!(truths.count(), labelled);
+    }
+}
+
+#[test]
 fn reads_one_column_per_class() {
     let text = "filename,actor,happy,sad,calm,split,fold\nx,7,0.5,0.25,0.25,train,1\ny,8,0.333333,0.333333,0.333333,,\n";
     let metadata = read(text.as_bytes()).unwrap();

@@ -1,6 +1,7 @@
 //! Configurations that differ in a few keys, each cross-validated: all of a grid, some at random, or
 //! sequentially, where a model of the results so far expects the best scores.
 
+pub mod nested;
 pub mod parameter;
 mod search;
 pub mod space;
@@ -12,8 +13,9 @@ pub use tune::Tune;
 
 use serde::{Deserialize, Serialize};
 
+use self::nested::Nested;
 use self::parameter::Parameter;
-use self::search::{SearchOptions, check_values};
+use self::search::{SearchOptions, SearchPlan, check_values};
 use self::space::SearchSpace;
 use super::comparison::Row;
 use super::study::{Setup, Study};
@@ -29,6 +31,8 @@ pub struct Sweep {
     pub parameters: Vec<Parameter>,
     /// How they are combined.
     pub search: Search,
+    /// Whether every model's weights are kept; otherwise none are.
+    pub keep_weights: bool,
 }
 
 /// The results of a sweep.
@@ -42,6 +46,8 @@ pub struct Swept {
     pub best: Option<usize>,
     /// Configurations without a row, and why.
     pub same: Vec<String>,
+    /// The estimate in which nothing was chosen on the clips that are scored, if requested.
+    pub nested: Option<Nested>,
 }
 
 impl Swept {
@@ -71,6 +77,7 @@ impl From<SearchOptions> for Sweep {
     fn from(options: SearchOptions) -> Self {
         Self {
             search: options.search(Search::Grid),
+            keep_weights: options.keep_weights,
             parameters: options.param,
         }
     }
@@ -78,7 +85,7 @@ impl From<SearchOptions> for Sweep {
 
 impl From<Sweep> for SearchOptions {
     fn from(sweep: Sweep) -> Self {
-        SearchOptions::or_grid(sweep.parameters, sweep.search)
+        SearchOptions::or_grid(sweep.parameters, sweep.search).keeping(sweep.keep_weights)
     }
 }
 
@@ -90,8 +97,12 @@ impl Study for Sweep {
     fn start(&self, setup: &Setup, plan: &mut Plan) -> Result<Searching> {
         self.check()?;
         check_values(&self.parameters, self.search, &setup.config)?;
-        let space = SearchSpace::of(self.parameters.clone());
-        Searching::start(space, self.search, setup, plan)
+        let options = SearchPlan {
+            space: SearchSpace::of(self.parameters.clone()),
+            search: self.search,
+            keep_weights: self.keep_weights,
+        };
+        Searching::start(options, setup, plan)
     }
 
     fn next_trials(

@@ -38,6 +38,12 @@ pub(super) struct SearchOptions {
     /// Only if a grid is not the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     grid: Option<bool>,
+    /// Only if the search is repeated inside each fold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) nested: bool,
+    /// Only if they are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) keep_weights: bool,
 }
 
 impl SearchOptions {
@@ -53,6 +59,16 @@ impl SearchOptions {
             random,
             tpe,
             grid: None,
+            nested: false,
+            keep_weights: false,
+        }
+    }
+
+    /// The same, with the weights of every model kept or not.
+    pub(super) fn keeping(self, keep_weights: bool) -> Self {
+        Self {
+            keep_weights,
+            ..self
         }
     }
 
@@ -62,6 +78,11 @@ impl SearchOptions {
             grid: Some(search == Search::Grid),
             ..Self::or_grid(param, search)
         }
+    }
+
+    /// The same, repeated without each fold or not.
+    pub(super) fn repeated(self, nested: bool) -> Self {
+        Self { nested, ..self }
     }
 
     pub(super) fn search(&self, default: Search) -> Search {
@@ -83,11 +104,23 @@ pub struct Tried {
     pub config: Config,
 }
 
+/// What is searched, and how.
+#[derive(Clone, Debug)]
+pub(super) struct SearchPlan {
+    /// The keys and their values.
+    pub(super) space: SearchSpace,
+    /// How they are combined.
+    pub(super) search: Search,
+    /// Whether every model's weights are kept.
+    pub(super) keep_weights: bool,
+}
+
 /// A search while it runs.
 #[derive(Debug)]
 pub struct Searching {
     space: SearchSpace,
     search: Search,
+    keep_weights: bool,
     /// The configurations that were tried, as entries and as points, in the same order.
     comparison: Comparison,
     tried: Vec<Tried>,
@@ -104,15 +137,16 @@ impl Searching {
     ///
     /// # Errors
     /// [`Error::Config`]; as [`Comparison::add`].
-    pub(super) fn start(
-        space: SearchSpace,
-        search: Search,
-        setup: &Setup,
-        plan: &mut Plan,
-    ) -> Result<Self> {
+    pub(super) fn start(options: SearchPlan, setup: &Setup, plan: &mut Plan) -> Result<Self> {
+        let SearchPlan {
+            space,
+            search,
+            keep_weights,
+        } = options;
         let mut searching = Self {
             space,
             search,
+            keep_weights,
             comparison: Comparison::default(),
             tried: Vec::new(),
             merits: Vec::new(),
@@ -184,6 +218,20 @@ impl Searching {
         true
     }
 
+    /// Whether no configuration follows any more and all have ended.
+    pub(super) fn has_ended(&self, outcomes: &Outcomes) -> bool {
+        let all_proposed = match self.search {
+            Search::Tpe(count) => self.proposed >= count,
+            Search::Grid | Search::Random(_) => true,
+        };
+        let mut places = 0..self.tried.len();
+        let has_ended = |place: usize| {
+            let folds = self.comparison.folds(place);
+            folds.iter().all(|id| outcomes.has(id))
+        };
+        all_proposed && places.all(has_ended)
+    }
+
     /// The configuration with this number in a random search.
     fn random(&self, setup: &Setup, number: usize) -> Point {
         let mut stream = Stream::new(setup.config.train.seed, Purpose::Sweep, 0, number);
@@ -203,7 +251,8 @@ impl Searching {
             let data = setup.folder.open(&config.data)?;
             let encoders = data.dataset.encoders.len();
             let paper = self.paper(&config, encoders);
-            let entry = Entry::fusion(&name, &config, &setup.config, &data, paper);
+            let mut entry = Entry::fusion(&name, &config, &setup.config, &data, paper);
+            entry.candidate.keep_weights = self.keep_weights;
             let same = self.comparison.entries().find(|known| {
                 known.candidate.kind == entry.candidate.kind
                     && known.candidate.data.digest == data.digest
@@ -269,6 +318,7 @@ impl Searching {
             rows,
             best,
             same: self.same.clone(),
+            nested: None,
         })
     }
 }

@@ -21,7 +21,10 @@ pub fn check(parameters: &[Parameter]) -> Result<()> {
         if parameters[..at].iter().any(|p| p.key == parameter.key) {
             return fault(ParameterFault::Repeated);
         }
-        if matches!(parameter.key.as_str(), "data.folds" | "data.fold_seed") {
+        if matches!(
+            parameter.key.as_str(),
+            "data.folds" | "data.fold_seed" | "data.test_fold"
+        ) {
             return fault(ParameterFault::Folds);
         }
         if parameter.key == "train.seed" {

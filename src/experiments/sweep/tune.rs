@@ -5,8 +5,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Swept;
+use super::nested::NestedSearch;
 use super::parameter::Parameter;
-use super::search::{Search, SearchOptions, Searching, check_values};
+use super::search::{Search, SearchOptions, SearchPlan, Searching, check_values};
 use super::space::{self, SearchSpace};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -22,6 +23,11 @@ pub struct Tune {
     pub parameters: Vec<Parameter>,
     /// How they are combined.
     pub search: Search,
+    /// Whether the search is repeated without each fold in turn, which is then scored: see
+    /// [`Nested`](super::Nested).
+    pub nested: bool,
+    /// Whether every model's weights are kept; otherwise none are.
+    pub keep_weights: bool,
 }
 
 impl Default for Tune {
@@ -30,6 +36,8 @@ impl Default for Tune {
         Self {
             parameters: Vec::new(),
             search: Search::Tpe(CONFIGURATIONS),
+            nested: false,
+            keep_weights: false,
         }
     }
 }
@@ -38,6 +46,8 @@ impl From<SearchOptions> for Tune {
     fn from(options: SearchOptions) -> Self {
         Self {
             search: options.search(Self::default().search),
+            nested: options.nested,
+            keep_weights: options.keep_weights,
             parameters: options.param,
         }
     }
@@ -45,7 +55,8 @@ impl From<SearchOptions> for Tune {
 
 impl From<Tune> for SearchOptions {
     fn from(tune: Tune) -> Self {
-        SearchOptions::naming_grid(tune.parameters, tune.search)
+        let options = SearchOptions::naming_grid(tune.parameters, tune.search);
+        options.keeping(tune.keep_weights).repeated(tune.nested)
     }
 }
 
@@ -59,12 +70,26 @@ impl Tune {
     }
 }
 
+/// A search over all folds, and those without each fold in turn, while they run.
+#[derive(Debug)]
+pub struct Tuning {
+    whole: Searching,
+    nested: Option<NestedSearch>,
+}
+
+impl Tuning {
+    /// Configurations without their own row, and why.
+    pub fn same(&self) -> &[String] {
+        self.whole.same()
+    }
+}
+
 impl Study for Tune {
     const NAME: &'static str = "tune";
-    type State = Searching;
+    type State = Tuning;
     type Findings = Swept;
 
-    fn start(&self, setup: &Setup, plan: &mut Plan) -> Result<Searching> {
+    fn start(&self, setup: &Setup, plan: &mut Plan) -> Result<Tuning> {
         self.check()?;
         check_values(&self.parameters, self.search, &setup.config)?;
         let space = match self.parameters.is_empty() {
@@ -74,21 +99,46 @@ impl Study for Tune {
             },
             false => SearchSpace::of(self.parameters.clone()),
         };
-        Searching::start(space, self.search, setup, plan)
+        let options = SearchPlan {
+            space,
+            search: self.search,
+            keep_weights: self.keep_weights,
+        };
+        // Models of a nested search are of no use beyond their scores.
+        let inner = SearchPlan {
+            keep_weights: false,
+            ..options.clone()
+        };
+        let whole = Searching::start(options, setup, plan)?;
+        let nested = self
+            .nested
+            .then(|| NestedSearch::start(&inner, setup, plan))
+            .transpose()?;
+        Ok(Tuning { whole, nested })
     }
 
     fn next_trials(
         &self,
         setup: &Setup,
-        state: &mut Searching,
+        state: &mut Tuning,
         outcomes: &Outcomes,
         plan: &mut Plan,
     ) -> Result<()> {
-        state.next_trials(setup, outcomes, plan)
+        state.whole.next_trials(setup, outcomes, plan)?;
+        match &mut state.nested {
+            Some(nested) => nested.next_trials(outcomes, plan),
+            None => Ok(()),
+        }
     }
 
-    fn conclude(&self, setup: &Setup, state: &Searching, outcomes: &Outcomes) -> Result<Swept> {
-        state.conclude(setup, outcomes)
+    fn conclude(&self, setup: &Setup, state: &Tuning, outcomes: &Outcomes) -> Result<Swept> {
+        let nested = state.nested.as_ref();
+        Ok(Swept {
+            nested: nested
+                .map(|nested| nested.conclude(setup, outcomes))
+                .transpose()?,
+            ..state.whole.conclude(setup, outcomes)?
+        })
     }
 }
 

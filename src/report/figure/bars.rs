@@ -3,7 +3,7 @@
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE};
 use super::frame::{Frame, signed};
 use super::scale::range;
-use super::{Figure, encoder_title, modality_ink, modality_key, widest};
+use super::{Figure, counted, encoder_title, modality_ink, modality_key, widest};
 use crate::analysis::Analysis;
 use crate::encoders::Modality;
 use crate::eval::statistics::correlation::spearman;
@@ -79,8 +79,8 @@ pub fn importance(found: &Analysis) -> Figure {
         }
     }
     let caption = format!(
-        "Dot: mean over {} clips; thick line: middle half of the clips; thin line: 5th to 95th percentile; dashed: equal weights for all {} encoders ({uniform:.2} %). {}",
-        found.observations.len(),
+        "Dot: mean over {}; thick line: middle half of the clips; thin line: 5th to 95th percentile; dashed: equal weights for all {} encoders ({uniform:.2} %). {}",
+        counted(found.observations.len(), "clip"),
         found.encoders.len(),
         clips_note(found)
     );
@@ -112,7 +112,7 @@ pub fn selection(found: &Analysis) -> Figure {
     let rows = order
         .iter()
         .map(|&m| (m, 100.0 * found.reliance[m].selected));
-    let rows: Vec<(usize, f64)> = rows.collect();
+    let rows: Vec<Bar> = rows.map(|(m, share)| Bar::new(m, share)).collect();
     let even = 100.0 * found.top_k as f64 / found.encoders.len() as f64;
     let mut canvas = encoder_bars(
         found,
@@ -125,12 +125,16 @@ pub fn selection(found: &Analysis) -> Figure {
         even,
         &format!("k/M = {}/{}", found.top_k, found.encoders.len()),
     );
-    let always = rows.iter().filter(|(_, share)| *share >= 99.95).count();
-    let never = rows.iter().filter(|(_, share)| *share < 0.05).count();
+    let always = rows.iter().filter(|bar| bar.value >= 99.95).count();
+    let never = rows.iter().filter(|bar| bar.value < 0.05).count();
     let caption = format!(
-        "Share of {} clips that keep the encoder under top-{} selection; {always} encoders are always kept, {never} never. Dashed: random selection. {}",
-        found.observations.len(),
+        "Share of {} that keep the encoder under top-{} selection; {}, {never} never. Dashed: random selection. {}",
+        counted(found.observations.len(), "clip"),
         found.top_k,
+        match always {
+            1 => "1 encoder is always kept".to_owned(),
+            _ => format!("{always} encoders are always kept"),
+        },
         clips_note(found)
     );
     Figure::new(
@@ -145,29 +149,37 @@ pub fn selection(found: &Analysis) -> Figure {
 pub fn removal(found: &Analysis) -> Figure {
     let drawn = Drawn::of(found.main.measure);
     let whole = found.main.value();
-    let mut rows: Vec<(usize, f64)> = found
+    let mut rows: Vec<Bar> = found
         .removals
         .iter()
         .map(|removal| {
-            (
-                removal.encoder,
-                drawn.scale * (removal.main_value() - whole),
-            )
+            let value = drawn.scale * (removal.main_value() - whole);
+            let interval = removal
+                .difference
+                .and_then(|difference| difference.interval);
+            Bar {
+                ends: interval.map(|ends| [drawn.scale * ends.low, drawn.scale * ends.high]),
+                ..Bar::new(removal.encoder, value)
+            }
         })
         .collect();
     let claimed: Vec<f64> = rows
         .iter()
-        .map(|&(m, _)| found.reliance[m].importance)
+        .map(|bar| found.reliance[bar.encoder].importance)
         .collect();
     let moved: Vec<f64> = found.removals.iter().map(|removal| removal.moved).collect();
     let rho = spearman(&claimed, &moved);
-    rows.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-    let ends = range(rows.iter().map(|row| row.1).chain([0.0]), false);
+    rows.sort_by(|a, b| a.value.total_cmp(&b.value).then(a.encoder.cmp(&b.encoder)));
+    let shown = rows.iter().flat_map(|bar| {
+        let [low, high] = bar.ends.unwrap_or([bar.value; 2]);
+        [bar.value, low, high]
+    });
+    let ends = range(shown.chain([0.0]), false);
     let digits = if drawn.scale == 1.0 { 3 } else { 2 };
     let mut canvas = encoder_bars(found, &rows, &drawn.change(), ends, digits);
     canvas.mark(0.0, "");
     let caption = format!(
-        "The {} without the encoder at prediction time, minus {} with all encoders; without retraining. Spearman correlation of importance and change of the scores: {}. {}",
+        "The {} without the encoder at prediction time, minus {} with all encoders; without retraining. Lines: 95 % intervals of the difference, by bootstrap over actors. Spearman correlation of importance and change of the scores: {}. {}",
         drawn.name,
         drawn.value(whole),
         rho.map_or("undefined".into(), |rho| format!("{rho:.2}")),
@@ -179,6 +191,25 @@ pub fn removal(found: &Analysis) -> Figure {
         caption,
         canvas.canvas,
     )
+}
+
+/// One encoder's bar.
+#[derive(Clone, Copy, Debug)]
+struct Bar {
+    encoder: usize,
+    value: f64,
+    /// The ends of its interval.
+    ends: Option<[f64; 2]>,
+}
+
+impl Bar {
+    fn new(encoder: usize, value: f64) -> Self {
+        Self {
+            encoder,
+            value,
+            ends: None,
+        }
+    }
 }
 
 struct Bars {
@@ -195,14 +226,14 @@ impl Bars {
 /// A bar from 0 per encoder, in the order of `rows`, with its value beside it.
 fn encoder_bars(
     found: &Analysis,
-    rows: &[(usize, f64)],
+    rows: &[Bar],
     title: &str,
     ends: [f64; 2],
     digits: usize,
 ) -> Bars {
     let titles: Vec<String> = rows
         .iter()
-        .map(|&(m, _)| encoder_title(&found.encoders[m]))
+        .map(|bar| encoder_title(&found.encoders[bar.encoder]))
         .collect();
     let left = widest(&titles, LABEL) + 10.0;
     let top = 26.0;
@@ -211,13 +242,17 @@ fn encoder_bars(
     modality_key(&mut canvas, found, [left, 8.0]);
     let frame = Frame::new([left, ONE_COLUMN - 24.0, top, bottom], ends, [0.0, 1.0]);
     frame.x_axis(&mut canvas, title, 4);
-    for (i, ((m, value), name)) in rows.iter().zip(&titles).enumerate() {
+    for (i, (bar, name)) in rows.iter().zip(&titles).enumerate() {
         let y = top + i as f64 * ROW;
         canvas.text([left - 4.0, y + 7.5], name, Anchor::End, LABEL, INK);
-        let [from, to] = [value.min(0.0), value.max(0.0)].map(|x| frame.x.at(x));
-        let ink = modality_ink(found.modalities[*m]);
+        let [from, to] = [bar.value.min(0.0), bar.value.max(0.0)].map(|x| frame.x.at(x));
+        let ink = modality_ink(found.modalities[bar.encoder]);
         canvas.bar([from, y + 1.5], [to - from, ROW - 3.0], ink);
-        let label = signed(*value, digits);
+        if let Some(ends) = bar.ends {
+            let ends = ends.map(|end| [frame.x.at(end), y + ROW / 2.0]);
+            canvas.line(ends, INK, 0.8, "");
+        }
+        let label = signed(bar.value, digits);
         canvas.text(
             [ONE_COLUMN - 3.0, y + 7.5],
             &label,

@@ -177,6 +177,14 @@ impl Canvas {
         ));
     }
 
+    /// A circle's outline.
+    pub fn ring(&mut self, [x, y]: [f64; 2], radius: f64, ink: Ink, width: f64) {
+        self.push(format_args!(
+            "<circle cx=\"{x:.2}\" cy=\"{y:.2}\" r=\"{radius}\" fill=\"none\" stroke=\"{}\" class=\"s-{}\" stroke-width=\"{width}\"/>\n",
+            ink.colour, ink.class
+        ));
+    }
+
     /// The complete SVG. `title` and `description` are for screen readers.
     pub fn svg(&self, name: &str, title: &str, description: &str) -> String {
         let (width, height) = (self.width, self.height);
@@ -250,6 +258,22 @@ pub fn text_width(text: &str, size: f64) -> f64 {
     1.06 * size * text.chars().map(width).sum::<f64>()
 }
 
+/// Text that is at most so wide, with an ellipsis where something had to be left out.
+pub fn within(text: &str, size: f64, width: f64) -> String {
+    if text_width(text, size) <= width {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    for c in text.chars() {
+        let longer = format!("{short}{c}");
+        if text_width(&format!("{longer}…"), size) > width {
+            break;
+        }
+        short = longer;
+    }
+    format!("{}…", short.trim_end())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,5 +292,11 @@ mod tests {
     fn longer_text_is_wider() {
         assert!(text_width("WavLM Large", 7.0) > text_width("CLIP", 7.0));
         assert_eq!(text_width("", 7.0), 0.0);
+        assert_eq!(within("CLIP", 7.0, 50.0), "CLIP");
+        let short = within("WavLM Large of LAION", 7.0, 50.0);
+        assert!(
+            short.ends_with('…') && text_width(&short, 7.0) <= 50.0,
+            "{short}"
+        );
     }
 }

@@ -6,14 +6,14 @@ use super::bars::clips_note;
 use super::canvas::{Anchor, Canvas, GRID, INK, LABEL, ONE_COLUMN, TITLE, TWO_COLUMNS, text_width};
 use super::heat::{ROW, colour_bar};
 use super::scale::{diverging, sequential, text_on};
-use super::{Figure, by_modality_order, encoder_title, modality_ink, widest};
+use super::{Figure, by_modality_order, counted, encoder_title, modality_ink, widest};
 use crate::analysis::Analysis;
 use crate::analysis::importance::GroupReliance;
 
 /// Importance by true emotion, relative to the mean over all clips.
-pub fn by_emotion(found: &Analysis) -> Figure {
+pub fn by_emotion(found: &Analysis) -> Option<Figure> {
     let caption = format!(
-        "Mean gate weight on clips that show the emotion (alone or blended), relative to the mean over all clips: blue above, orange below. {}",
+        "Mean gate weight on clips that show the emotion (alone or blended; in brackets how many), relative to the mean over all clips: blue above, orange below. {}",
         clips_note(found)
     );
     relative(
@@ -26,9 +26,13 @@ pub fn by_emotion(found: &Analysis) -> Figure {
 }
 
 /// Importance by true emotion set.
-pub fn by_set(found: &Analysis) -> Figure {
+pub fn by_set(found: &Analysis) -> Option<Figure> {
+    // Without blends a set is an emotion, which has its own figure.
+    if found.accuracy.blends == 0 && found.by_set.iter().all(|set| !set.group.contains('-')) {
+        return None;
+    }
     let caption = format!(
-        "Mean gate weight on clips with exactly this set of emotions, relative to the mean over all clips: blue above, orange below. {}",
+        "Mean gate weight on clips with exactly this set of emotions (in brackets how many), relative to the mean over all clips: blue above, orange below. {}",
         clips_note(found)
     );
     relative(
@@ -45,8 +49,8 @@ fn relative(
     groups: &[GroupReliance],
     name: &str,
     title: &str,
-    caption: String,
-) -> Figure {
+    mut caption: String,
+) -> Option<Figure> {
     let order = by_modality_order(found);
     let titles: Vec<String> = order
         .iter()
@@ -54,13 +58,19 @@ fn relative(
         .collect();
     let left = widest(&titles, LABEL) + 10.0;
     let groups: Vec<&GroupReliance> = groups.iter().filter(|group| group.clips > 0).collect();
+    if groups.len() < 2 {
+        return None;
+    }
     let whole = if groups.len() > 8 {
         TWO_COLUMNS
     } else {
         ONE_COLUMN
     };
     let width = ((whole - left - 4.0) / groups.len().max(1) as f64).min(30.0);
-    let names: Vec<String> = groups.iter().map(|group| group.group.clone()).collect();
+    let names: Vec<String> = groups
+        .iter()
+        .map(|group| format!("{} ({})", group.group, group.clips))
+        .collect();
     let turned = names.iter().any(|name| text_width(name, LABEL) > width);
     let top = if turned {
         widest(&names, LABEL) + 10.0
@@ -73,7 +83,19 @@ fn relative(
     let change = |group: &GroupReliance, m: usize| {
         group.encoders[m].importance / found.reliance[m].importance - 1.0
     };
-    let all = groups
+    // A mean over a few clips is mostly chance, and must not set the colours of all others.
+    let enough = |group: &&&GroupReliance| group.clips >= FEWEST_CLIPS;
+    let judged: Vec<&&GroupReliance> = match groups.iter().any(|group| group.clips >= FEWEST_CLIPS)
+    {
+        true => groups.iter().filter(enough).collect(),
+        false => groups.iter().collect(),
+    };
+    if judged.len() < groups.len() {
+        caption += &format!(
+            " The colours span the groups of {FEWEST_CLIPS} clips or more; smaller ones may lie beyond."
+        );
+    }
+    let all = judged
         .iter()
         .flat_map(|group| order.iter().map(|&m| change(group, m).abs()));
     let most = all.filter(|x| x.is_finite()).fold(0.01, f64::max);
@@ -120,8 +142,11 @@ fn relative(
         "Change of importance",
         |share| diverging(2.0 * share - 1.0),
     );
-    Figure::new(name, title, caption, canvas)
+    Some(Figure::new(name, title, caption, canvas))
 }
+
+/// Groups of fewer clips do not set the scale of colours.
+const FEWEST_CLIPS: usize = 5;
 
 /// The confusion matrix over emotion sets, as drawn in the challenge.
 pub fn confusion(found: &Analysis) -> Figure {
@@ -141,9 +166,11 @@ pub fn confusion(found: &Analysis) -> Figure {
             let share = count as f64 / total;
             let colour = sequential(share);
             canvas.cell([x, y], [cell - 0.5, cell - 0.5], &colour);
-            if count > 0 {
+            // A number needs its width.
+            let label = count.to_string();
+            if count > 0 && text_width(&label, 6.5) < cell {
                 let place = [x + cell / 2.0 - 0.25, y + cell / 2.0 + 2.3];
-                canvas.cell_text(place, &count.to_string(), 6.5, text_on(&colour));
+                canvas.cell_text(place, &label, 6.5, text_on(&colour));
             }
         }
         let middle = (i as f64 + 0.5) * cell;
@@ -173,9 +200,9 @@ pub fn confusion(found: &Analysis) -> Figure {
     let below = [label + side / 2.0, top + side + label - 4.0];
     canvas.text(below, "Predicted emotions", Anchor::Middle, TITLE, INK);
     let caption = format!(
-        "Clips by true (rows) and predicted (columns) set of emotions; colour is the share of the row. {} of {} sets are correct. {}",
+        "Clips by true (rows) and predicted (columns) set of emotions; colour is the share of the row. The set of {} of {} is correct. {}",
         found.accuracy.presence_correct,
-        found.accuracy.clips,
+        counted(found.accuracy.clips, "clip"),
         clips_note(found)
     );
     Figure::new("confusion", "Confusion over emotion sets", caption, canvas)

@@ -9,6 +9,9 @@ use crate::analysis::stability::mean_of;
 /// Height of a row.
 pub const ROW: f64 = 10.0;
 
+/// Width of a cell that holds a number.
+const NUMBER: f64 = 18.0;
+
 /// A horizontal colour bar with labelled ends.
 pub fn colour_bar(
     canvas: &mut Canvas,
@@ -55,27 +58,45 @@ pub fn by_fold(found: &Analysis) -> Figure {
         .collect();
     let left = widest(&titles, LABEL) + 10.0;
     let columns = found.by_model.len();
-    let width = ((ONE_COLUMN - left - 4.0) / columns as f64).min(40.0);
-    let top = 14.0;
+    // Numbers in the cells need some width.
+    let whole = match (ONE_COLUMN - left - 4.0) / (columns as f64) < NUMBER {
+        true => TWO_COLUMNS,
+        false => ONE_COLUMN,
+    };
+    let width = ((whole - left - 4.0) / columns as f64).min(40.0);
+    let names: Vec<String> = found
+        .by_model
+        .iter()
+        .map(|fold| fold.group.clone())
+        .collect();
+    let turned = widest(&names, LABEL) > width - 2.0;
+    let top = if turned {
+        widest(&names, LABEL) + 8.0
+    } else {
+        14.0
+    };
     let bottom = top + order.len() as f64 * ROW;
-    let mut canvas = Canvas::new(ONE_COLUMN, bottom + 30.0);
+    let mut canvas = Canvas::new(whole, bottom + 30.0);
     let values = found.by_model.iter().flat_map(|fold| fold.encoders.iter());
     let most = values.fold(0.0, |most: f64, encoder| most.max(encoder.importance));
     for (j, fold) in found.by_model.iter().enumerate() {
         let x = left + j as f64 * width;
-        canvas.text(
-            [x + width / 2.0, top - 4.0],
-            &fold.group,
-            Anchor::Middle,
-            LABEL,
-            INK,
-        );
+        let middle = x + width / 2.0;
+        match turned {
+            true => {
+                let place = [middle + 2.5, top - 3.0];
+                canvas.vertical_text(place, &fold.group, Anchor::Start, LABEL, INK);
+            }
+            false => canvas.text([middle, top - 4.0], &fold.group, Anchor::Middle, LABEL, INK),
+        }
         for (i, &m) in order.iter().enumerate() {
             let y = top + i as f64 * ROW;
             let colour = sequential(fold.encoders[m].importance / most);
             canvas.cell([x + 0.4, y + 0.4], [width - 0.8, ROW - 0.8], &colour);
-            let label = format!("{:.1}", 100.0 * fold.encoders[m].importance);
-            canvas.cell_text([x + width / 2.0, y + 7.4], &label, 6.5, text_on(&colour));
+            if width >= NUMBER {
+                let label = format!("{:.1}", 100.0 * fold.encoders[m].importance);
+                canvas.cell_text([x + width / 2.0, y + 7.4], &label, 6.5, text_on(&colour));
+            }
         }
     }
     for (i, (&m, title)) in order.iter().zip(&titles).enumerate() {
@@ -185,8 +206,12 @@ pub fn cka(found: &Analysis) -> Figure {
         sequential,
     );
     let caption = format!(
-        "Linear centred kernel alignment of the projected embeddings of each pair of encoders over the training clips, mean over {}. White lines separate modalities: video, audio and multimodal have the colours of the other figures.",
-        models(found)
+        "Linear centred kernel alignment of the projected embeddings of each pair of encoders over the training clips, {}.{}",
+        models(found),
+        match found.by_modality.len() {
+            1 => "",
+            _ => " White lines separate modalities, which have the colours of the other figures.",
+        }
     );
     Figure::new(
         "figure_7_cka",
@@ -198,8 +223,8 @@ pub fn cka(found: &Analysis) -> Figure {
 
 fn models(found: &Analysis) -> String {
     match found.run.models.len() {
-        1 => "one model".into(),
-        count => format!("{count} fold models"),
+        1 => "of one model".into(),
+        count => format!("mean over {count} fold models"),
     }
 }
 

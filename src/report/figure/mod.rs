@@ -6,17 +6,24 @@
 
 mod bars;
 pub mod canvas;
+pub mod curve;
 mod curves;
+pub mod fold_scores;
+pub mod forest;
 mod frame;
 mod groups;
 mod heat;
+mod learning;
 mod scale;
 mod scatter;
+pub mod search;
 mod violin;
 
 use std::path::Path;
 
 use crate::analysis::Analysis;
+use crate::artifact::history::EpochRecord;
+use crate::config::Gate;
 use crate::data::registry::{REGISTRY, find};
 use crate::encoders::Modality;
 use crate::error::Result;
@@ -72,25 +79,109 @@ impl Figure {
 
 /// All figures for which the analysis has data: those of the paper in its order, then the others.
 pub fn figures(found: &Analysis) -> Vec<Figure> {
-    let folds = found.by_model.len() > 1;
+    let weights = no_weights(found).is_none();
+    let selection = no_selection(found).is_none();
+    let folds = found.by_model.len() > 1 && weights;
+    let several = found.encoders.len() > 1;
     let drawn = [
         curves::top_k_curve(found),
-        Some(bars::importance(found)),
-        Some(bars::selection(found)),
+        weights.then(|| bars::importance(found)),
+        selection.then(|| bars::selection(found)),
         folds.then(|| heat::by_fold(found)),
-        Some(violin::distributions(found)),
-        Some(heat::cka(found)),
-        Some(heat::cka_clustered(found)),
-        Some(scatter::co_selection(found)),
-        Some(groups::by_emotion(found)),
-        Some(groups::by_set(found)),
+        weights.then(|| violin::distributions(found)),
+        several.then(|| heat::cka(found)),
+        (found.encoders.len() > 2).then(|| heat::cka_clustered(found)),
+        no_pairs(found)
+            .is_none()
+            .then(|| scatter::co_selection(found)),
+        weights.then(|| groups::by_emotion(found)).flatten(),
+        weights.then(|| groups::by_set(found)).flatten(),
         Some(scatter::calibration(found)),
         Some(groups::confusion(found)),
         bars::salience_error(found),
-        Some(curves::learning(found)),
+        curves::learning(found),
         (!found.removals.is_empty()).then(|| bars::removal(found)),
     ];
     drawn.into_iter().flatten().collect()
+}
+
+/// Why figures of the analysis are not drawn, one sentence each.
+pub fn left_out(found: &Analysis) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let Some(reason) = no_weights(found) {
+        reasons.push(format!(
+            "No figures of importance (3, 5, 6, by emotion): {reason}."
+        ));
+    } else if found
+        .by_emotion
+        .iter()
+        .filter(|group| group.clips > 0)
+        .count()
+        < 2
+    {
+        reasons.push("No importance by emotion: the clips show one emotion only.".to_owned());
+    }
+    if let Some(reason) = no_selection(found) {
+        reasons.push(format!("No figure of selection (4): {reason}."));
+    }
+    match (found.encoders.len(), no_pairs(found)) {
+        (1, _) => {
+            reasons.push("No figures of pairs of encoders (7, 8): there is one encoder.".to_owned())
+        }
+        (_, Some(reason)) => {
+            reasons.push(format!("No figure of joint selection (8): {reason}."));
+        }
+        _ => {}
+    }
+    if found.by_ratio.iter().all(|row| row.error.is_none()) {
+        reasons
+            .push("No figure of salience errors: no clip shows exactly two emotions.".to_owned());
+    }
+    reasons
+}
+
+/// Why the gate's weights say nothing.
+fn no_weights(found: &Analysis) -> Option<String> {
+    if found.encoders.len() == 1 {
+        return Some("there is one encoder".to_owned());
+    }
+    (found.run.config().model.gate == Gate::Uniform)
+        .then(|| "the gate gives every encoder the same weight".to_owned())
+}
+
+/// Why which encoders are kept says nothing.
+fn no_selection(found: &Analysis) -> Option<String> {
+    let encoders = found.encoders.len();
+    no_weights(found)
+        .or_else(|| (found.top_k >= encoders).then(|| format!("all {encoders} encoders are kept")))
+}
+
+/// Why which pairs are kept together says nothing.
+fn no_pairs(found: &Analysis) -> Option<String> {
+    no_selection(found).or_else(|| {
+        let pairs = found.co_selection.pairs.len();
+        (pairs < FEWEST_PAIRS).then(|| match pairs {
+            1 => "there is 1 pair of encoders".to_owned(),
+            _ => format!("there are {pairs} pairs of encoders"),
+        })
+    })
+}
+
+/// Fewer pairs show no trend.
+const FEWEST_PAIRS: usize = 6;
+
+/// How many of something, in words: `1 encoder`, `5 encoders`.
+fn counted(count: usize, one: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {one}s"),
+    }
+}
+
+/// Loss and accuracy over epochs of models, each with its history and the epoch whose weights are kept.
+/// `None` without an epoch.
+pub fn learning_curves(models: &[(&[EpochRecord], usize)]) -> Option<Figure> {
+    learning::curves(models)
 }
 
 /// The name of an encoder in the paper, or else its own name.

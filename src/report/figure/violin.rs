@@ -4,7 +4,7 @@ use super::bars::clips_note;
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, PAPER};
 use super::frame::Frame;
 use super::scale::range;
-use super::{Figure, encoder_title, modality_ink, modality_key, widest};
+use super::{Figure, counted, encoder_title, modality_ink, modality_key, widest};
 use crate::analysis::Analysis;
 use crate::analysis::importance::percentile;
 use crate::experiments::score::sample_std;
@@ -74,8 +74,12 @@ pub fn distributions(found: &Analysis) -> Figure {
         canvas.text([left - 4.0, middle + 2.5], title, Anchor::End, LABEL, INK);
     }
     let caption = format!(
-        "The most, the middle and the least important encoder of each modality. Shape: kernel density over {} clips, each scaled to the same height; dot: median; bar: middle half; dashed: equal weights for all encoders. {}",
-        found.observations.len(),
+        "{}. Shape: kernel density over {}, each scaled to the same height; dot: median; bar: middle half; dashed: equal weights for all encoders. {}",
+        match chosen.len() == found.encoders.len() {
+            true => "All encoders",
+            false => "The most, the middle and the least important encoder of each modality",
+        },
+        counted(found.observations.len(), "clip"),
         clips_note(found)
     );
     Figure::new(

@@ -7,7 +7,46 @@ use serde_json::Value;
 
 use super::plain;
 use crate::error::{Artifact, Error, Result};
+use crate::report::figure::Figure;
 use crate::report::figure::canvas::escaped;
+
+/// Figures drawn by this process.
+pub fn embedded(figures: &[Figure]) -> String {
+    if figures.is_empty() {
+        return String::new();
+    }
+    let figures = figures
+        .iter()
+        .map(|figure| element(&figure.name, &figure.svg(), &figure.title, &figure.caption));
+    format!(
+        "<div class=\"figures\">\n{}</div>\n",
+        figures.collect::<String>()
+    )
+}
+
+fn element(name: &str, svg: &str, title: &str, caption: &str) -> String {
+    let width = svg
+        .split("viewBox=\"0 0 ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
+    let (class, label) = match width.is_some_and(|width| width > 300.0) {
+        // A wide drawing scrolls on a narrow screen, where its text would be too small to read.
+        true => (
+            " class=\"wide\"",
+            format!(
+                " role=\"region\" tabindex=\"0\" aria-label=\"Figure: {}\"",
+                escaped(title)
+            ),
+        ),
+        false => ("", String::new()),
+    };
+    format!(
+        "<figure{class} id=\"{}\"><div class=\"drawing\"{label}>{svg}</div><figcaption><strong>{}</strong>{}</figcaption></figure>\n",
+        escaped(name),
+        escaped(title),
+        escaped(caption)
+    )
+}
 
 /// All figures that an analysis lists, with their captions.
 ///
@@ -40,20 +79,11 @@ pub fn figures(found: &Value, analysis: &Path) -> Result<String> {
                 found: "not a plain drawing".into(),
             });
         }
-        let wide = svg
-            .split("viewBox=\"0 0 ")
-            .nth(1)
-            .and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
-        let class = if wide.is_some_and(|width| width > 300.0) {
-            " class=\"wide\""
-        } else {
-            ""
-        };
-        html += &format!(
-            "<figure{class} id=\"{}\">{svg}<figcaption><strong>{}</strong>{}</figcaption></figure>\n",
-            escaped(&name),
-            escaped(&plain(&figure["title"])),
-            escaped(&plain(&figure["caption"]))
+        html += &element(
+            &name,
+            &svg,
+            &plain(&figure["title"]),
+            &plain(&figure["caption"]),
         );
     }
     Ok(html + "</div>\n")

@@ -4,142 +4,270 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::report::figure::canvas::escaped;
+use crate::report::reading::{Reading, for_readers};
+use crate::report::table::{Cell, DIGITS, Table};
 
-/// Decimals that are shown; sorting uses the full number.
-const DIGITS: usize = 4;
 /// Number of columns that fit a page in portrait format.
 const UPRIGHT: usize = 12;
+/// A table with more rows than this is folded where it is not what a section is about.
+const LONG: usize = 60;
 
-/// A CSV file.
-pub struct HtmlTable {
-    headings: Vec<String>,
-    rows: Vec<Vec<String>>,
+/// Headings of columns that their names do not tell.
+const HEADINGS: [(&str, &str); 11] = [
+    ("what", "Thresholds"),
+    ("verdict", "Beyond noise?"),
+    ("interval", "95 % interval"),
+    ("difference_interval", "Difference, 95 % interval"),
+    ("p_holm", "p (Holm)"),
+    ("pooled_average", "Average, pooled thresholds"),
+    ("presence_threshold", "t_p"),
+    ("salience_threshold", "t_s"),
+    ("paper_average", "Average, paper"),
+    ("paper_test_average", "Test average, paper"),
+    ("comparable_loss", "Loss, base weights"),
+];
+
+/// Reads a file; `None` if it does not exist.
+///
+/// # Errors
+/// [`Error::Csv`] if it is not a table.
+pub fn read(path: &Path) -> Result<Option<Table>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let fault = |error: csv::Error| Error::Csv {
+        path: path.to_owned(),
+        line: error.position().map(csv::Position::line),
+        column: None,
+        reason: "not a table of this program".into(),
+    };
+    let mut reader = csv::Reader::from_path(path).map_err(fault)?;
+    let names: Vec<String> = reader
+        .headers()
+        .map_err(fault)?
+        .iter()
+        .map(str::to_owned)
+        .collect();
+    let records: Vec<csv::StringRecord> = reader
+        .records()
+        .map(|record| record.map_err(fault))
+        .collect::<Result<_>>()?;
+    let numeric = |at: usize| {
+        records
+            .iter()
+            .all(|record| record[at].is_empty() || record[at].parse::<f64>().is_ok())
+    };
+    let kinds: Vec<Kind> = (0..names.len())
+        .map(|at| Kind::of(&names, at, numeric(at)))
+        .collect();
+    let shown = || {
+        kinds
+            .iter()
+            .enumerate()
+            .filter(|(_, kind)| **kind != Kind::Part)
+    };
+    let columns: Vec<(String, String)> = shown()
+        .map(|(at, kind)| {
+            let key = match kind {
+                Kind::Interval => names[at].trim_end_matches("_low"),
+                _ => names[at].as_str(),
+            };
+            (key.to_owned(), heading(key))
+        })
+        .collect();
+    let columns: Vec<(&str, &str)> = columns
+        .iter()
+        .map(|(a, b)| (a.as_str(), b.as_str()))
+        .collect();
+    let mut table = Table::new("", &columns);
+    for record in &records {
+        let cells =
+            shown().map(|(at, kind)| kind.cell(&record[at], record.get(at + 1), &names[at]));
+        table.row(cells.collect());
+    }
+    Ok(Some(table))
 }
 
-impl HtmlTable {
-    /// Reads a file; `None` if it does not exist.
-    ///
-    /// # Errors
-    /// [`Error::Csv`] if it is not a table.
-    pub fn read(path: &Path) -> Result<Option<Self>> {
-        if !path.is_file() {
-            return Ok(None);
+/// What a column of a file is in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Number,
+    /// With the standard deviation in the next column.
+    Spread,
+    /// Its lower end, with the upper one in the next column.
+    Interval,
+    /// Belongs to the column before.
+    Part,
+}
+
+impl Kind {
+    fn of(names: &[String], at: usize, numeric: bool) -> Self {
+        let name = names[at].as_str();
+        let next = names.get(at + 1).map_or("", String::as_str);
+        let before = at.checked_sub(1).map_or("", |at| names[at].as_str());
+        let end = |name: &str| name.strip_suffix("_low").map(|stem| format!("{stem}_high"));
+        if name == format!("{before}_std") || end(before).as_deref() == Some(name) {
+            Kind::Part
+        } else if end(name).as_deref() == Some(next) {
+            Kind::Interval
+        } else if next == format!("{name}_std") {
+            Kind::Spread
+        } else if numeric {
+            Kind::Number
+        } else {
+            Kind::Text
         }
-        let fault = |error: csv::Error| Error::Csv {
-            path: path.to_owned(),
-            line: error.position().map(csv::Position::line),
-            column: None,
-            reason: "not a table of this program".into(),
+    }
+
+    fn cell(self, text: &str, next: Option<&str>, name: &str) -> Cell {
+        let next = next.and_then(|next| next.parse::<f64>().ok());
+        let digits = if name.starts_with("p_") || name == "p" {
+            DIGITS + 1
+        } else {
+            DIGITS
         };
-        let mut reader = csv::Reader::from_path(path).map_err(fault)?;
-        let cells = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect();
-        let headings = cells(reader.headers().map_err(fault)?);
-        let rows = reader
-            .records()
-            .map(|record| Ok(cells(&record.map_err(fault)?)));
-        Ok(Some(Self {
-            headings,
-            rows: rows.collect::<Result<_>>()?,
-        }))
-    }
-
-    /// The values of a column.
-    pub fn column(&self, name: &str) -> Vec<&str> {
-        match self.headings.iter().position(|heading| heading == name) {
-            Some(at) => self.rows.iter().map(|row| row[at].as_str()).collect(),
-            None => Vec::new(),
+        match (self, text.parse::<f64>()) {
+            (Kind::Text, _) if text.is_empty() => Cell::Empty,
+            (Kind::Text, _) => Cell::text(text),
+            (_, Err(_)) => Cell::Empty,
+            (Kind::Spread, Ok(value)) => Cell::Spread(value, next, DIGITS),
+            (Kind::Interval, Ok(low)) => match next {
+                Some(high) => Cell::Interval(low, high, DIGITS),
+                None => Cell::Empty,
+            },
+            (_, Ok(_)) if text.parse::<u64>().is_ok() => Cell::Count(text.parse().unwrap_or(0)),
+            (_, Ok(value)) if name == "difference" => Cell::Difference(value, DIGITS),
+            (_, Ok(value)) => Cell::Number(value, digits),
         }
-    }
-
-    /// The HTML table. A column `NAME_std` is merged with the one before it; the column `mark` becomes
-    /// the attribute `data-error` of each row.
-    pub fn html(&self, caption: &str, mark: Option<&str>) -> String {
-        let joins =
-            |at: usize| at > 0 && self.headings[at] == format!("{}_std", self.headings[at - 1]);
-        let shown: Vec<usize> = (0..self.headings.len()).filter(|&at| !joins(at)).collect();
-        let numeric: Vec<bool> = (0..self.headings.len())
-            .map(|at| {
-                self.rows
-                    .iter()
-                    .all(|row| row[at].is_empty() || row[at].parse::<f64>().is_ok())
-            })
-            .collect();
-        let class = |at: usize| if numeric[at] { " class=\"number\"" } else { "" };
-        let caption = escaped(caption);
-        let wide = if shown.len() > UPRIGHT { " wide" } else { "" };
-        let mut html = format!(
-            "<div class=\"scroll{wide}\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\"><table><caption>{caption}</caption><thead><tr>"
-        );
-        for &at in &shown {
-            let heading = escaped(&heading(&self.headings[at]));
-            html += &format!(
-                "<th scope=\"col\"{}><button type=\"button\">{heading}</button></th>",
-                class(at)
-            );
-        }
-        html += "</tr></thead>\n<tbody>\n";
-        let mark = mark.and_then(|mark| self.headings.iter().position(|heading| heading == mark));
-        for row in &self.rows {
-            html += &mark.map_or("<tr>".into(), |at| {
-                format!("<tr data-error=\"{}\">", escaped(&row[at]))
-            });
-            for &at in &shown {
-                let std = self
-                    .headings
-                    .get(at + 1)
-                    .filter(|_| joins(at + 1))
-                    .map(|_| row[at + 1].as_str());
-                html += &cell(&row[at], std.unwrap_or(""), numeric[at]);
-            }
-            html += "</tr>\n";
-        }
-        html + "</tbody></table></div>\n"
     }
 }
 
-fn cell(text: &str, std: &str, numeric: bool) -> String {
-    match text.parse::<f64>() {
-        Ok(value) if numeric => {
-            let mut shown = short(text, value);
-            if let Ok(std) = std.parse::<f64>() {
-                shown += &format!(" ± {}", short("", std));
-            }
-            format!("<td class=\"number\" data-value=\"{value}\">{shown}</td>")
-        }
-        _ if numeric => "<td class=\"number\" data-value=\"\">–</td>".into(),
-        _ => format!("<td>{}</td>", escaped(text)),
-    }
-}
-
-fn short(text: &str, value: f64) -> String {
-    if !text.is_empty() && !text.contains(['.', 'e', 'E']) {
-        return escaped(text);
-    }
-    format!("{value:.DIGITS$}").replace('-', "−")
-}
-
-/// A column heading in words; metrics keep their names.
+/// A column's name in words; measures keep their names.
 fn heading(column: &str) -> String {
+    if let Some((_, heading)) = HEADINGS.iter().find(|(name, _)| *name == column) {
+        return (*heading).to_owned();
+    }
     let mut words = column.replace('_', " ");
     for measure in ["ACC_presence", "ACC_salience"] {
         let in_words = measure.to_lowercase().replace('_', " ");
         words = words.replace(&in_words, measure);
     }
-    words
+    let mut letters = words.chars();
+    match letters.next() {
+        // The names of classes and encoders stay as they are.
+        Some(first) if column.contains('_') && !words.starts_with("ACC") => {
+            first.to_uppercase().to_string() + letters.as_str()
+        }
+        _ => words,
+    }
+}
+
+/// A table as people read it, with its notes below.
+pub fn for_people(mut table: Table, caption: &str, reading: Reading) -> String {
+    table.reading = Some(reading);
+    let read = for_readers(&table);
+    let notes = read.notes.iter().map(|note| paragraph(note));
+    html(&read, caption, None) + &notes.collect::<String>()
+}
+
+/// A line below a table.
+pub fn paragraph(text: &str) -> String {
+    format!("<p class=\"note\">{}</p>\n", escaped(text))
+}
+
+/// A table that is folded where it is long.
+pub fn foldable(table: &Table, caption: &str) -> String {
+    let html = html(table, caption, None);
+    match table.rows().len() > LONG {
+        true => folded(caption, &html),
+        false => html,
+    }
+}
+
+/// Something that opens on a click.
+pub fn folded(summary: &str, html: &str) -> String {
+    format!(
+        "<details><summary>{}</summary>\n{html}</details>\n",
+        escaped(summary)
+    )
+}
+
+/// The HTML table. The column `mark` becomes the attribute `data-error` of each row.
+pub fn html(table: &Table, caption: &str, mark: Option<&str>) -> String {
+    let right = table.right_columns();
+    let class = |at: usize| if right[at] { " class=\"number\"" } else { "" };
+    let caption = escaped(caption);
+    let wide = if right.len() > UPRIGHT { " wide" } else { "" };
+    let mut html = format!(
+        "<div class=\"scroll{wide}\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\"><table><caption>{caption}</caption><thead><tr>"
+    );
+    for (at, heading) in table.headings().enumerate() {
+        html += &format!(
+            "<th scope=\"col\"{}><button type=\"button\">{}</button></th>",
+            class(at),
+            escaped(heading)
+        );
+    }
+    html += "</tr></thead>\n<tbody>\n";
+    let mark = mark.and_then(|mark| table.column(mark));
+    for row in table.rows() {
+        html += &mark.map_or("<tr>".into(), |at| {
+            format!("<tr data-error=\"{}\">", escaped(&row[at].shown()))
+        });
+        for (at, cell) in row.iter().enumerate() {
+            html += &self::cell(cell, right[at]);
+        }
+        html += "</tr>\n";
+    }
+    html + "</tbody></table></div>\n"
+}
+
+fn cell(cell: &Cell, number: bool) -> String {
+    let shown = match cell {
+        Cell::Text(text) => escaped(text),
+        number => escaped(&number.shown().replace('-', "−")),
+    };
+    match (number, cell.value()) {
+        (true, Some(value)) => {
+            format!("<td class=\"number\" data-value=\"{value:?}\">{shown}</td>")
+        }
+        (true, None) => format!("<td class=\"number\" data-value=\"\">{shown}</td>"),
+        _ => format!("<td>{shown}</td>"),
+    }
 }
 
 /// A table of names and values, with row headings.
 pub fn pairs(caption: &str, rows: &[(String, String)]) -> String {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|(name, value)| vec![name.clone(), value.clone()])
+        .collect();
+    named_rows(caption, &[], &rows)
+}
+
+/// A table whose rows have headings; with headings of columns where there are any.
+pub fn named_rows(caption: &str, headings: &[&str], rows: &[Vec<String>]) -> String {
     let caption = escaped(caption);
     let mut html = format!(
-        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\"><table><caption>{caption}</caption><tbody>\n"
+        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\"><table><caption>{caption}</caption>"
     );
-    for (name, value) in rows {
-        html += &format!(
-            "<tr><th scope=\"row\"><code>{}</code></th><td><code>{}</code></td></tr>\n",
-            escaped(name),
-            escaped(value)
-        );
+    if !headings.is_empty() {
+        let headings = headings
+            .iter()
+            .map(|text| format!("<th scope=\"col\">{}</th>", escaped(text)));
+        html += &format!("<thead><tr>{}</tr></thead>", headings.collect::<String>());
+    }
+    html += "<tbody>\n";
+    for row in rows {
+        let (name, values) = row
+            .split_first()
+            .map_or(("", &[][..]), |(name, values)| (name.as_str(), values));
+        html += &format!("<tr><th scope=\"row\"><code>{}</code></th>", escaped(name));
+        for value in values {
+            html += &format!("<td><code>{}</code></td>", escaped(value));
+        }
+        html += "</tr>\n";
     }
     html + "</tbody></table></div>\n"
 }
@@ -148,14 +276,18 @@ pub fn pairs(caption: &str, rows: &[(String, String)]) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn text_is_escaped_numbers_are_short_and_sorted_in_full() {
+    fn table(text: &str) -> Table {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
-        let text = "name,score,score_std,n\n<b>&,0.123456,0.01,3\n\"x\",,,12\n";
         std::fs::write(&path, text).unwrap();
-        let table = HtmlTable::read(&path).unwrap().unwrap();
-        let html = table.html("a < b", Some("name"));
+        assert!(read(&folder.path().join("b.csv")).unwrap().is_none());
+        read(&path).unwrap().unwrap()
+    }
+
+    #[test]
+    fn text_is_escaped_numbers_are_short_and_sorted_in_full() {
+        let table = table("name,score,score_std,n\n<b>&,0.123456,0.01,3\n\"x\",,,12\n");
+        let html = html(&table, "a < b", Some("name"));
         assert!(html.contains("<td>&lt;b&gt;&amp;</td>"), "{html}");
         assert!(html.contains("data-error=\"&lt;b&gt;&amp;\""), "{html}");
         assert!(
@@ -167,11 +299,30 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("<caption>a &lt; b</caption>") && !html.contains("score std"));
-        assert_eq!(table.column("n"), ["3", "12"]);
-        assert!(
-            HtmlTable::read(&folder.path().join("b.csv"))
-                .unwrap()
-                .is_none()
+    }
+
+    #[test]
+    fn the_ends_of_an_interval_are_one_cell() {
+        let table = table(
+            "model,difference,interval_low,interval_high,p_holm\na,-0.5,-0.75,0.25,0.000011\n",
         );
+        let html = html(&table, "t", None);
+        assert!(html.contains(">−0.7500 to 0.2500</td>"), "{html}");
+        assert!(
+            html.contains(">−0.5000</td>") && html.contains(">0.00001</td>"),
+            "{html}"
+        );
+        assert!(
+            html.contains("95 % interval") && html.contains("p (Holm)"),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn headings_are_words() {
+        assert_eq!(heading("val_acc_presence"), "Val ACC_presence");
+        assert_eq!(heading("acc_salience"), "ACC_salience");
+        assert_eq!(heading("hap-sad"), "hap-sad");
+        assert_eq!(heading("task_loss"), "Task loss");
     }
 }

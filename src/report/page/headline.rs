@@ -1,0 +1,326 @@
+//! What the page says first: the figure that the study is about, with its interval, beside the score of an
+//! answer that needs no model.
+
+use serde_json::Value;
+
+use super::stored::{Found, StoredRow, StoredStudy};
+use super::tables::paragraph;
+use crate::artifact::history::EpochRecord;
+use crate::config::Monitor;
+use crate::eval::statistics::Verdict;
+use crate::experiments::trivial::TrivialScores;
+use crate::report::figure::canvas::escaped;
+use crate::report::main_measure::Drawn;
+
+/// A figure with its name and what it is of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tile {
+    /// What it is.
+    pub name: String,
+    /// The figure.
+    pub value: String,
+    /// Of what, and how sure.
+    pub detail: String,
+}
+
+impl Tile {
+    pub fn new(
+        name: impl Into<String>,
+        value: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            value: value.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// Tiles side by side, the first one emphasised.
+pub fn html(tiles: &[Tile], emphasised: bool) -> String {
+    let tiles = tiles.iter().enumerate().map(|(i, tile)| {
+        let class = if emphasised && i == 0 {
+            " class=\"lead\""
+        } else {
+            ""
+        };
+        let detail = match tile.detail.as_str() {
+            "" => String::new(),
+            detail => format!("<dd class=\"detail\">{}</dd>", escaped(detail)),
+        };
+        format!(
+            "<div{class}><dt>{}</dt><dd>{}</dd>{detail}</div>",
+            escaped(&tile.name),
+            escaped(&tile.value)
+        )
+    });
+    format!("<dl class=\"tiles\">{}</dl>\n", tiles.collect::<String>())
+}
+
+/// How many of something, in words.
+pub fn counted(count: usize, one: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {one}s"),
+    }
+}
+
+/// The headline of a study.
+pub fn of_study(study: &StoredStudy) -> String {
+    let drawn = Drawn::of(study.main);
+    let Some(row) = study.leading() else {
+        return unfinished(study);
+    };
+    let mut tiles = Vec::new();
+    match row.main(study.main) {
+        None => {
+            let reason = row.failed.clone().unwrap_or_default();
+            tiles.push(Tile::new(
+                lead_name(study, row, &drawn),
+                "no result",
+                reason,
+            ));
+        }
+        Some(spread) => {
+            let value = match spread.std_folds {
+                Some(std) => format!("{} ± {}", drawn.value(spread.mean), drawn.plain(std)),
+                None => drawn.value(spread.mean),
+            };
+            tiles.push(Tile::new(lead_name(study, row, &drawn), value, over(row)));
+        }
+    }
+    tiles.extend(interval(row, &drawn));
+    match study.trivial() {
+        Some((answer, score)) => {
+            let compared = row.main(study.main).map(|spread| spread.mean - score);
+            let detail = match compared {
+                Some(gap) => format!("{answer}; difference {}", drawn.difference(gap)),
+                None => answer,
+            };
+            tiles.push(Tile::new("Without any model", drawn.value(score), detail));
+        }
+        None => tiles.push(Tile::new(
+            "Without any model",
+            "not stored",
+            "written by an earlier version; collect adds it",
+        )),
+    }
+    tiles.extend(compared(study, row, &drawn));
+    let mut html = html(&tiles, true);
+    if study.main == Monitor::Average {
+        html += &self::html(&accuracies(row), false);
+    }
+    let conclusions = study
+        .notes
+        .iter()
+        .filter_map(|note| note.strip_prefix("CONCLUSION: "));
+    for conclusion in conclusions.take(1) {
+        html += &format!(
+            "<p class=\"conclusion\">{}</p>\n",
+            escaped(&sentence(conclusion))
+        );
+    }
+    html
+}
+
+/// A sentence that begins with a capital letter.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
+fn lead_name(study: &StoredStudy, row: &StoredRow, drawn: &Drawn) -> String {
+    let measure = sentence(drawn.name);
+    match &study.found {
+        Some(Found::Search(search)) => {
+            format!("{measure}, the best of {}", search.rows.len())
+        }
+        Some(Found::One(_)) | None => measure,
+        _ => format!("{measure}, {}", row.name),
+    }
+}
+
+fn over(row: &StoredRow) -> String {
+    let folds = row.fold_count();
+    let mut text = format!("mean over {}", counted(folds, "fold"));
+    if row.seeds() > 1 {
+        text += &format!(" and {} seeds", row.seeds());
+    }
+    if folds > 1 {
+        text += " ± standard deviation over folds";
+    }
+    text
+}
+
+fn interval(row: &StoredRow, drawn: &Drawn) -> Option<Tile> {
+    let certainty = row.certainty.as_ref()?;
+    let interval = row.interval()?;
+    let intervals = &certainty.intervals;
+    let value = format!(
+        "{} to {}",
+        drawn.plain(interval.low),
+        drawn.value(interval.high)
+    );
+    let mut detail = format!(
+        "all held-out clips together ({}), bootstrap over {}",
+        drawn.value(interval.estimate),
+        intervals.unit.counted(intervals.actors)
+    );
+    if intervals.seeds == 1 {
+        detail += "; one seed, so training noise is not included";
+    }
+    Some(Tile::new("95 % interval", value, detail))
+}
+
+fn accuracies(row: &StoredRow) -> Vec<Tile> {
+    let Some(summary) = &row.summary else {
+        return Vec::new();
+    };
+    let percent = Drawn::of(Monitor::Presence);
+    let named = [
+        ("ACC_presence", &summary.acc_presence),
+        ("ACC_salience", &summary.acc_salience),
+    ];
+    let mut tiles: Vec<Tile> = named
+        .into_iter()
+        .filter_map(|(name, spread)| {
+            let spread = spread.as_ref()?;
+            let value = percent.value(spread.mean);
+            let value = match spread.std_folds {
+                Some(std) => format!("{value} ± {}", percent.plain(std)),
+                None => value,
+            };
+            Some(Tile::new(name, value, ""))
+        })
+        .collect();
+    if let Some(test) = row.test_average() {
+        let name = "Test average, trained on all clips";
+        tiles.push(Tile::new(name, percent.value(test), ""));
+    }
+    tiles
+}
+
+/// The comparison that the study is about.
+fn compared(study: &StoredStudy, row: &StoredRow, drawn: &Drawn) -> Option<Tile> {
+    let said = |row: &StoredRow| -> Option<(String, String)> {
+        let against = row.certainty.as_ref()?.against?.judged();
+        let verdict = match row.verdict()? {
+            Verdict::Better => "better beyond noise",
+            Verdict::Worse => "worse beyond noise",
+            Verdict::WithinNoise => "within noise",
+        };
+        let interval = against.interval.map_or(String::new(), |interval| {
+            format!(
+                ", 95 % interval {} to {}",
+                drawn.difference(interval.low),
+                drawn.difference(interval.high)
+            )
+        });
+        Some((
+            drawn.difference(against.estimate),
+            format!("{verdict}{interval}"),
+        ))
+    };
+    match &study.found {
+        Some(Found::Search(_)) => {
+            let (value, detail) = said(row)?;
+            Some(Tile::new(
+                "Over the reference",
+                value,
+                format!("{detail}; the best was chosen by these scores"),
+            ))
+        }
+        Some(Found::Rows(rows)) => {
+            let others = rows.iter().skip(1).filter(|row| !row.is_trivial());
+            let merit = |row: &StoredRow| row.main(study.main).map(|spread| spread.mean);
+            let higher = study.main.higher_is_better();
+            let best = others
+                .filter_map(|row| Some((row, merit(row)?)))
+                .reduce(|a, b| if (b.1 > a.1) == higher { b } else { a })?;
+            let (value, detail) = said(best.0)?;
+            Some(Tile::new(
+                "The best other row",
+                value,
+                format!("{}: {}, {detail}", best.0.name, drawn.value(best.1)),
+            ))
+        }
+        Some(Found::Paper(paper)) => {
+            let other = paper.models.get(1)?;
+            let (value, detail) = said(other)?;
+            Some(Tile::new(
+                format!("{} against it", other.name),
+                value,
+                detail,
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// Of a plan whose trials are not all done.
+fn unfinished(study: &StoredStudy) -> String {
+    let [done, all] = study.done;
+    let tiles = [Tile::new(
+        "Trials done",
+        format!("{done} of {all}"),
+        "of those planned so far",
+    )];
+    html(&tiles, true)
+        + &paragraph(
+            "The study is not complete, so there is no figure of it yet. The same command with --resume runs what is missing; collect writes the tables once all results are there.",
+        )
+}
+
+/// The headline of one trained model: its held-out fold, labelled as such.
+pub fn of_training(manifest: &Value, trivial: Option<&TrivialScores>, analysed: &Value) -> String {
+    let fold = manifest["fold"].as_u64();
+    let best: Option<EpochRecord> = serde_json::from_value(manifest["best"].clone())
+        .ok()
+        .flatten();
+    let main = trivial.map_or(Monitor::Average, |trivial| trivial.measure);
+    let drawn = Drawn::of(main);
+    let score = best.as_ref().and_then(|best| match main {
+        Monitor::Presence => best.acc_presence,
+        Monitor::Salience => best.acc_salience,
+        Monitor::Overlap => best.overlap,
+        Monitor::Kl => best.kl,
+        Monitor::Loss => best.val_loss,
+        Monitor::Auto | Monitor::Average => best.average,
+    });
+    let (Some(fold), Some(score)) = (fold, score) else {
+        let clips = manifest["clips"]["train"].as_u64().unwrap_or(0);
+        let tile = Tile::new(
+            "Held-out score",
+            "none",
+            format!("trained on all {clips} clips: cross-validate with cv for a score"),
+        );
+        return html(&[tile], true);
+    };
+    let clips = manifest["clips"]["validation"].as_u64().unwrap_or(0) as usize;
+    let name = format!("{}, fold {fold} alone", sentence(drawn.name));
+    let detail = format!(
+        "{} held out, with thresholds chosen on them; cv gives the score over all folds",
+        counted(clips, "clip")
+    );
+    let mut tiles = vec![Tile::new(name, drawn.value(score), detail)];
+    let ends = ["low", "high"].map(|end| analysed["interval"][end].as_f64());
+    tiles.push(match ends {
+        [Some(low), Some(high)] => Tile::new(
+            "95 % interval",
+            format!("{} to {}", drawn.plain(low), drawn.value(high)),
+            "of this fold's clips, bootstrap over actors; training noise is not included",
+        ),
+        _ => Tile::new("95 % interval", "not computed", "analyze adds it"),
+    });
+    if let Some(best) = trivial.and_then(TrivialScores::best) {
+        let answer = format!("always {}", best.answer);
+        tiles.push(Tile::new(
+            "Without any model",
+            drawn.value(best.score.mean),
+            answer,
+        ));
+    }
+    html(&tiles, true)
+}
