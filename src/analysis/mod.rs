@@ -13,6 +13,7 @@ pub mod main_score;
 pub mod observations;
 pub(crate) mod removal;
 pub mod run;
+pub(crate) mod run_decoding;
 pub(crate) mod salience_error;
 pub(crate) mod stability;
 pub(crate) mod top_k_curve;

@@ -36,6 +36,7 @@ mod onnx;
 mod plan_elsewhere;
 mod plans;
 mod resume;
+mod scored_by;
 mod serving;
 mod slurm;
 mod span;
