@@ -7,6 +7,7 @@ use super::observations::{Observations, decide, evaluation_clips, truth};
 use super::run::AnalysedRun;
 use crate::config::Monitor;
 use crate::data::dataset::Split;
+use crate::data::label::Blend;
 use crate::error::Result;
 use crate::eval::metrics::Accuracy;
 
@@ -25,6 +26,9 @@ pub struct Removal {
     pub moved: f64,
     /// Number of clips that have no other encoder; their predictions stay as they were.
     pub alone: usize,
+    /// The clips whose answer changes without it, as rows of the observations, with the other answer.
+    #[serde(skip)]
+    pub changed: Vec<(usize, Blend)>,
 }
 
 impl Removal {
@@ -56,6 +60,7 @@ pub fn removals(
             main: None,
             moved: 0.0,
             alone: 0,
+            changed: Vec::new(),
         };
         for (place, model) in run.models.iter().enumerate() {
             let clips = evaluation_clips(model, split)?;
@@ -80,6 +85,9 @@ pub fn removals(
             for (i, (&clip, decided)) in scored.iter().zip(&decided).enumerate() {
                 let truth = truth(split, clip)?;
                 score.count(&truth, decided, scores.aligned.row(i))?;
+                if *decided != observations.decided[rows[kept[i]]] {
+                    removal.changed.push((rows[kept[i]], decided.clone()));
+                }
                 let before = observations.aligned.row(rows[kept[i]]);
                 let gaps = before.iter().zip(scores.aligned.row(i));
                 removal.moved += 0.5 * gaps.map(|(a, b)| (a - b).abs()).sum::<f64>();

@@ -38,6 +38,7 @@ mod plans;
 mod resume;
 mod scored_by;
 mod serving;
+mod side_by_side;
 mod slurm;
 mod span;
 mod studies;

@@ -7,6 +7,7 @@
 mod bars;
 pub mod canvas;
 mod curves;
+pub mod differences;
 mod frame;
 mod groups;
 mod heat;
