@@ -131,7 +131,7 @@ mod tests {
                 Allowed::Between0And1 => (texts(&["0.001", "0.999"]), texts(&["0", "1"])),
                 Allowed::Switch => (texts(&["true", "false"]), texts(&["1", "yes"])),
                 Allowed::OneOf(words) => (texts(words), texts(&["none-of-these"])),
-                Allowed::Other(_) => (Vec::new(), texts(&["{}"])),
+                Allowed::Other(_) => (Vec::new(), texts(&["[[true]]"])),
             };
             for value in taken {
                 assert_eq!(refusal(name, &value), None, "{name}={value}");

@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(found[1].1, [None, Some(json!(2))]);
         let table = difference_table(&["a".into(), "b".into()], &found).markdown();
         assert!(
-            table.contains("| model.top_k | 4 | 8 | 22      |"),
+            table.contains("| model.top_k | 4   | 8   | 22      |"),
             "{table}"
         );
         assert!(differences(&[run(4, None), run(4, None)]).is_empty());

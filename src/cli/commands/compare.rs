@@ -15,7 +15,7 @@ use crate::report::figure::differences::differences;
 use crate::suggest::instead;
 use crate::{Error, Result};
 
-/// Compare finished runs, and predictions of anybody, on the same clips
+/// Compare finished runs and anybody's predictions, clip by clip
 ///
 /// One table with the measures of the task, paired differences from the first side with intervals over
 /// actors and Holm's p; the same by kind of clip and by emotion; and which clips flip.
