@@ -81,9 +81,8 @@ pub const TABLES: [(&str, &str); 6] = [
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::Config;
-    use super::super::key_table::KEYS;
     use super::*;
+    use crate::config::{Config, KEYS};
 
     /// What setting a key to a text of TOML says; `None` where it is taken.
     fn refusal(name: &str, value: &str) -> Option<String> {

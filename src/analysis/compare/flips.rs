@@ -82,8 +82,8 @@ fn answer(side: &Side, clip: usize) -> &Blend {
 
 #[cfg(test)]
 mod tests {
-    use super::super::side::Answers;
     use super::*;
+    use crate::analysis::compare::side::Answers;
     use crate::data::label::Classes;
 
     fn side(seeds: &[&[usize]]) -> Side {
