@@ -282,10 +282,11 @@ impl Table {
 
     /// The JSON form: title, rows as objects, notes.
     pub fn json(&self) -> Value {
+        let keys: Vec<Vec<String>> = (0..self.columns.len()).map(|c| self.keys(c)).collect();
         let rows = self.rows.iter().map(|row| {
             let mut object = Map::new();
-            for (column, cell) in row.iter().enumerate() {
-                object.extend(self.keys(column).into_iter().zip(cell.json()));
+            for (cell, keys) in row.iter().zip(&keys) {
+                object.extend(keys.iter().cloned().zip(cell.json()));
             }
             Value::Object(object)
         });
