@@ -37,8 +37,8 @@ impl Reading {
     pub fn in_order() -> Self {
         Self {
             order: None,
-            // Holm's decides.
-            hidden: vec!["p"],
+            // Holm's p decides; the others are of use to programs.
+            hidden: vec!["p", "pooled_average", "best_epoch"],
         }
     }
 }
