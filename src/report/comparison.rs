@@ -6,9 +6,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::cells::{seeds, without_result};
-use super::reading::Reading;
+use super::reading::write_markdown;
 use super::study::{StudyReport, StudyTables};
-use super::table::{Cell, Table, write_json, write_markdown};
+use super::table::{Cell, Reading, Table, write_json};
 use super::{cross_validation, final_model, main_measure, measures, significance};
 use crate::config::Monitor;
 use crate::error::Result;

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::figure::Figure;
 use super::figure::canvas::escaped;
-use super::reading::Reading;
+use super::table::Reading;
 use crate::analysis::run::{no_run, read_json, read_json_if_any};
 use crate::artifact::history::read_json_lines;
 use crate::config::Config;

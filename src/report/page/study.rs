@@ -16,7 +16,7 @@ use crate::report::figure::search::{self, Grid, Slice};
 use crate::report::key_importance::key_importance;
 use crate::report::lists::Lists;
 use crate::report::main_measure::Drawn;
-use crate::report::reading::Reading;
+use crate::report::table::Reading;
 
 /// Configurations that a figure shows; of more, the best.
 const MOST_ROWS: usize = 30;

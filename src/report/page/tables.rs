@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::report::figure::canvas::escaped;
-use crate::report::reading::{Reading, for_readers};
+use crate::report::reading::for_readers;
+use crate::report::table::Reading;
 use crate::report::table::{Cell, DIGITS, Table};
 
 /// Number of columns that fit a page in portrait format.
