@@ -60,7 +60,7 @@ def read_labels(y: Any, classes: Sequence[Any] | NDArray[Any] | None) -> Labels:
     values = np.asarray(y)
     if values.ndim == 2 and values.shape[1] > 1:
         if values.dtype.kind in "OSU":
-            return _of_collections([[name for name in row if name != ""] for row in values.tolist()], known)
+            return _of_collections(values.tolist(), known)
         return _of_matrix(values, known)
     return _of_column(y, known)
 
@@ -161,7 +161,8 @@ def _shares_of(place: int, row: Any) -> tuple[dict[Any, float], bool]:
     elif isinstance(row, (list, tuple)) and row and all(isinstance(one, (list, tuple)) for one in row):
         pairs = [tuple(one) for one in row]
     elif isinstance(row, (Set, list, tuple)):
-        names = list(row)
+        # In rectangular arrays of names "" stands for none.
+        names = [name for name in row if name != ""]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"y: row {place}: found {row!r}, expected at least one class, each once")
         return {name: 1.0 / len(names) for name in names}, False

@@ -13,8 +13,14 @@ from conftest import Run
 pytest.importorskip("pandas")
 
 # Small and quick; the command's keys and the estimator's parameters.
-SIZES = {"projection_dim": 8, "shared_dim": 16, "gate_hidden": 8, "head_hidden": 8, "top_k": 3}
-QUICK = {**SIZES, "max_epochs": 3, "lr": 0.003}
+SIZES: dict[str, Any] = {
+    "projection_dim": 8,
+    "shared_dim": 16,
+    "gate_hidden": 8,
+    "head_hidden": 8,
+    "top_k": 3,
+}
+QUICK: dict[str, Any] = {**SIZES, "max_epochs": 3, "lr": 0.003}
 
 # The files of a run that hold no paths, times or hashes of files.
 SAME = ("weights.safetensors", "last.safetensors", "history.csv", "history.jsonl")
