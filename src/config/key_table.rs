@@ -286,6 +286,12 @@ pub const KEYS: [Key; 54] = [
         "decides between folds that are equally balanced",
     ),
     ours(
+        "data.test_fold",
+        Allowed::Count,
+        "the fold of the training part that is the test split, in place of the folder's own",
+    )
+    .or("the folder's test split"),
+    ours(
         "data.actor_pattern",
         Allowed::Other("a regular expression with one capture group"),
         "finds the actor in a clip's name",

@@ -13,7 +13,7 @@ use crate::cli::output::console;
 use crate::cli::output::numbers::{PlainTable, share};
 use crate::predict::explain::decision;
 
-/// Explain one clip: scores, decoding steps, and what each encoder did
+/// Explain one clip: scores, decoding, and what each encoder did
 ///
 /// Shows the encoders by importance, and the answer without each of them. In a cross-validation the
 /// model that did not train on the clip scores it.
