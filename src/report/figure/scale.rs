@@ -16,7 +16,7 @@ impl Scale {
     pub fn new(mut from: [f64; 2], to: [f64; 2]) -> Self {
         let width = from[1] - from[0];
         let largest = from[0].abs().max(from[1].abs());
-        if !width.is_normal() || width <= ROUNDING * largest {
+        if !width.is_normal() || width.abs() <= ROUNDING * largest {
             let middle = if from[0].is_finite() { from[0] } else { 0.0 };
             from = [middle - 0.5, middle + 0.5];
         }
