@@ -10,7 +10,9 @@ pub struct Scale {
 impl Scale {
     /// Maps the values `from` to the positions `to`; an empty range is widened.
     pub fn new(mut from: [f64; 2], to: [f64; 2]) -> Self {
-        if !(from[1] - from[0]).is_normal() {
+        // Values that differ by rounding alone are one value.
+        let [width, size] = [from[1] - from[0], from[0].abs().max(from[1].abs())];
+        if !width.is_normal() || width <= 1e-9 * size {
             let middle = if from[0].is_finite() { from[0] } else { 0.0 };
             from = [middle - 0.5, middle + 0.5];
         }
@@ -137,6 +139,14 @@ mod tests {
     fn a_range_of_no_width_still_has_places() {
         let scale = Scale::new([2.0, 2.0], [0.0, 10.0]);
         assert_eq!(scale.at(2.0), 5.0);
+        let third = 100.0 / 3.0;
+        let scale = Scale::new([third, third + 1e-14], [0.0, 10.0]);
+        assert!((scale.at(third) - 5.0).abs() < 1e-6);
+        let (ticks, _) = scale.ticks(5);
+        assert!(
+            ticks.iter().all(|&x| (0.0..=10.0).contains(&scale.at(x))),
+            "{ticks:?}"
+        );
         assert_eq!(range([f64::NAN], false), [0.0, 1.0]);
     }
 
