@@ -64,7 +64,7 @@ impl Lists {
         if missing.is_empty() && all.len() == count {
             return format!("all {count}");
         }
-        if missing.len() <= NAMED && missing.len() < count {
+        if !missing.is_empty() && missing.len() <= NAMED && missing.len() < count {
             return format!("all but {}", missing.join(", "));
         }
         let named: Vec<&str> = list.values.iter().take(NAMED).map(String::as_str).collect();
