@@ -43,7 +43,7 @@ impl Key {
 }
 
 /// All keys, table by table.
-pub const KEYS: [Key; 54] = [
+pub const KEYS: [Key; 55] = [
     key(
         "model.projection_dim",
         SIZE,
