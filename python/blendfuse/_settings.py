@@ -28,6 +28,7 @@ WITHOUT_PARAMETER = frozenset(
         "data.classes",
         "data.folds",
         "data.fold_seed",
+        "data.test_fold",
         "data.actor_pattern",
         "data.normalise_labels",
     ]
