@@ -33,6 +33,31 @@ pub struct RowSource<'a> {
     pub cols: usize,
 }
 
+impl RowValues<'_> {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            RowValues::F16(values) => values.len(),
+            RowValues::F32(values) => values.len(),
+            RowValues::F64(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The type in numpy's notation: `f2`, `f4` or `f8`.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            RowValues::F16(_) => "f2",
+            RowValues::F32(_) => "f4",
+            RowValues::F64(_) => "f8",
+        }
+    }
+}
+
 impl RowSource<'_> {
     /// One value.
     #[inline(always)]

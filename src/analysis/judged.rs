@@ -8,7 +8,8 @@ use crate::data::dataset::Split;
 use crate::data::label::Blend;
 use crate::error::Result;
 use crate::eval::statistics::{
-    ActorScores, Difference, Grouping, Interval, Resampling, ScoredClip, intervals, main_difference,
+    ActorScores, Difference, Draws, Grouping, Interval, Resampling, ScoredClip, intervals,
+    main_difference,
 };
 
 /// Clips with their predictions, each once, collected one by one.
@@ -72,6 +73,8 @@ impl JudgedClips {
     /// As [`main_difference`].
     pub fn minus(&self, other: &Self, split: &Split) -> Result<Option<Difference>> {
         let [first, second] = [self.scores(split)?, other.scores(split)?];
-        main_difference(&first, &second, &Resampling::default())
+        let resampling = Resampling::default();
+        let draws = Draws::of([&first, &second], &resampling);
+        main_difference(&first, &second, &draws, resampling.level)
     }
 }

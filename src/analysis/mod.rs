@@ -3,8 +3,10 @@
 
 pub(crate) mod calibration;
 pub mod cka;
+pub(crate) mod clip_explanation;
 pub(crate) mod cluster;
 pub(crate) mod co_selection;
+pub mod compare;
 pub(crate) mod error_type;
 #[cfg(test)]
 mod fixture;
@@ -14,7 +16,9 @@ pub mod main_score;
 pub mod observations;
 pub(crate) mod removal;
 pub mod run;
+pub(crate) mod run_decoding;
 pub(crate) mod salience_error;
+pub(crate) mod settings;
 pub(crate) mod stability;
 pub(crate) mod top_k_curve;
 

@@ -41,7 +41,7 @@ pub struct Observations {
 ///
 /// # Errors
 /// As [`part::open`].
-pub fn open_training_split(data: &Path, model: &TrainedModel) -> Result<Split> {
+pub fn open_training_split(data: &Path, model: &TrainedModel) -> Result<Split<'static>> {
     let description = model.predictor.description();
     let classes = model.predictor.classes();
     let needs = Needs {

@@ -8,6 +8,7 @@ use super::observations::{Observations, decide, evaluation_clips, truth};
 use super::run::AnalysedRun;
 use crate::config::Monitor;
 use crate::data::dataset::Split;
+use crate::data::label::Blend;
 use crate::error::Result;
 use crate::eval::metrics::Accuracy;
 use crate::eval::statistics::Difference;
@@ -30,6 +31,9 @@ pub struct Removal {
     /// The main measure without it minus that with all encoders, on the same clips.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<Difference>,
+    /// The clips whose answer changes without it, as rows of the observations, with the other answer.
+    #[serde(skip)]
+    pub changed: Vec<(usize, Blend)>,
 }
 
 impl Removal {
@@ -69,6 +73,7 @@ pub fn removals(
             moved: 0.0,
             alone: 0,
             difference: None,
+            changed: Vec::new(),
         };
         for (place, model) in run.models.iter().enumerate() {
             let clips = evaluation_clips(model, split)?;
@@ -95,6 +100,9 @@ pub fn removals(
                 let truth = truth(split, clip)?;
                 score.count(&truth, decided, scores.aligned.row(i))?;
                 judged.add(clip, [&truth, decided], scores.aligned.row(i))?;
+                if *decided != observations.decided[rows[kept[i]]] {
+                    removal.changed.push((rows[kept[i]], decided.clone()));
+                }
                 let before = observations.aligned.row(rows[kept[i]]);
                 let gaps = before.iter().zip(scores.aligned.row(i));
                 removal.moved += 0.5 * gaps.map(|(a, b)| (a - b).abs()).sum::<f64>();

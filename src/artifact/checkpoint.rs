@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::path::Path;
+use std::sync::Arc;
 
 use safetensors::tensor::TensorInfo;
 use safetensors::{Dtype, SafeTensors};
@@ -15,13 +16,31 @@ use crate::error::{Artifact, Error, Result};
 use crate::kernels::map::FileMap;
 use crate::nn::Params;
 
-/// A weights file, mapped and checked for form. Tensors are decoded when they are asked for.
+/// A weights file, mapped or in memory, and checked for form. Tensors are decoded when they are asked for.
 #[derive(Debug)]
 pub struct Checkpoint {
     path: std::path::PathBuf,
     metadata: Option<String>,
-    file: FileMap,
+    file: Contents,
     tensors: HashMap<String, Stored>,
+}
+
+/// The bytes of a weights file.
+#[derive(Debug)]
+enum Contents {
+    Mapped(FileMap),
+    Memory(Arc<Vec<u8>>),
+}
+
+impl Deref for Contents {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Contents::Mapped(map) => map,
+            Contents::Memory(bytes) => bytes,
+        }
+    }
 }
 
 /// A tensor in the file.
@@ -75,6 +94,19 @@ impl Checkpoint {
             return Err(fault(None, format!("{found}; expected a safetensors file")));
         }
         let file = FileMap::new(opened).map_err(failed)?;
+        Self::of(path, Contents::Mapped(file))
+    }
+
+    /// The contents of a safetensors file; `label` is what messages call it.
+    ///
+    /// # Errors
+    /// [`Error::File`] as [`Checkpoint::read`].
+    pub fn of_bytes(label: &Path, bytes: Arc<Vec<u8>>) -> Result<Self> {
+        Self::of(label, Contents::Memory(bytes))
+    }
+
+    fn of(path: &Path, file: Contents) -> Result<Self> {
+        let fault = |key: Option<&str>, reason: String| file_error(path, key, reason);
         let damaged = |e| {
             let reason = match foreign::format(&file) {
                 Some(other) => format!("expected a safetensors file, found {other}"),

@@ -7,4 +7,5 @@ mod foreign;
 pub mod history;
 pub mod manifest;
 pub(crate) mod run_dir;
+pub(crate) mod stored_decoding;
 pub mod weights_file;

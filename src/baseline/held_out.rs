@@ -26,7 +26,11 @@ impl<'a> HeldOut<'a> {
     ///
     /// # Errors
     /// [`Error::Unlabelled`].
-    pub fn new(dataset: &'a Dataset, clips: &[usize], decode: &'a DecodeConfig) -> Result<Self> {
+    pub fn new(
+        dataset: &'a Dataset<'a>,
+        clips: &[usize],
+        decode: &'a DecodeConfig,
+    ) -> Result<Self> {
         let (split, classes) = (&dataset.train, &dataset.classes);
         let truth = |&clip: &usize| {
             let clip = &split.clips[clip];

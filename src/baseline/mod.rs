@@ -35,7 +35,7 @@ use crate::train::Stop;
 #[derive(Clone, Copy, Debug)]
 pub struct Baseline<'a> {
     /// The data.
-    pub dataset: &'a Dataset,
+    pub dataset: &'a Dataset<'a>,
     /// Which baseline.
     pub spec: &'a BaselineSpec,
     /// How long and how fast a classifier learns; `None`: chosen inside the training clips, without the

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::eval::metrics::Accuracy;
 use tempfile::TempDir;
 
-fn data(missing: f64) -> (TempDir, Dataset) {
+fn data(missing: f64) -> (TempDir, Dataset<'static>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data");
     let options = SynthOptions {

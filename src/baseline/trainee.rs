@@ -173,7 +173,7 @@ impl<'a> Gathered<'a> {
     /// # Errors
     /// As [`HeldOut::new`].
     pub fn new(
-        dataset: &'a Dataset,
+        dataset: &'a Dataset<'a>,
         clips: &[usize],
         input: &Input,
         decode: &'a DecodeConfig,

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use super::flags::common::quoted;
+use super::invocation;
 use super::output::console;
 use crate::train::Stop;
 
@@ -36,7 +37,7 @@ pub fn stop_on_signal() -> Stop {
 
 /// The command line that resumes the interrupted work.
 pub fn resume_command() -> String {
-    let args = std::env::args_os().skip(1);
+    let args = invocation::arguments().into_iter();
     let mut words: Vec<String> = args.map(|word| quoted(word.as_ref())).collect();
     if !words.iter().any(|word| word == "--resume") {
         words.push("--resume".into());

@@ -5,9 +5,13 @@ mod commands;
 mod flags;
 mod help;
 mod interrupt;
+mod invocation;
 mod output;
 mod study;
 
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -71,23 +75,39 @@ const LOST_PAGES: &str = "error: a feature file was truncated by another program
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
+    ExitCode::from(answered())
+}
+
+/// Runs the program with other arguments than the process's (without the program's name), where another program
+/// is the process; `program` is what starts it. A process does so once. Returns the exit code; usage errors and
+/// help end the process.
+pub fn main_of(program: PathBuf, arguments: Vec<OsString>) -> u8 {
+    invocation::set(program, arguments);
+    let code = answered();
+    // The end of a process that is not ours does not do it.
+    let _closed = std::io::stdout().flush();
+    code
+}
+
+/// Runs, reports what went wrong, and gives the exit code.
+fn answered() -> u8 {
     end_where_pages_are_lost(LOST_PAGES);
     // Our own bugs are reported in one line too; a backtrace is of no use to users.
     std::panic::set_hook(Box::new(|panic| {
         console::error(&format!("internal error, please report it: {panic}"));
     }));
     match std::panic::catch_unwind(run) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Ok(())) => 0,
         Ok(Err(error @ Error::Interrupted(_))) => {
             console::line(&error.to_string());
             console::line(&format!("resume with: {}", interrupt::resume_command()));
-            ExitCode::from(interrupt::EXIT_CODE)
+            interrupt::EXIT_CODE
         }
         Ok(Err(error)) => {
             console::error(&remedy::message(&error));
-            ExitCode::from(if error.is_input() { 2 } else { 1 })
+            if error.is_input() { 2 } else { 1 }
         }
-        Err(_) => ExitCode::from(1),
+        Err(_) => 1,
     }
 }
 
@@ -103,7 +123,8 @@ fn run() -> Result<()> {
         std::env::consts::ARCH
     );
     let program = program().long_version(long_version);
-    let matches = program.clone().try_get_matches();
+    let words = std::iter::once("blendfuse".into()).chain(invocation::arguments());
+    let matches = program.clone().try_get_matches_from(words);
     let matches = matches.unwrap_or_else(|error| usage::with_advice(error, &program).exit());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if cli.quiet {

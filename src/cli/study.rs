@@ -145,6 +145,9 @@ impl<S: StudyReport> FollowedStudy<S> {
         match output {
             Output::Silent => {}
             Output::Json => {
+                if let Some(rows) = study.rows(findings) {
+                    found.json["rows"] = rows;
+                }
                 found.json["incomplete"] = json!(incomplete);
                 found.json["out"] = json!(folder.path());
                 found.json["usable"] = json!(study.unusable(findings).is_none());

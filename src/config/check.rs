@@ -89,7 +89,7 @@ impl Config {
 }
 
 /// The largest size of a layer or batch.
-const LARGEST: usize = 1 << 20;
+const LARGEST: usize = super::key_table::LARGEST as usize;
 
 fn size(key: &str, value: usize) -> Result<()> {
     let allowed = "a whole number from 1 to 1048576";

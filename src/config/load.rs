@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use toml::de::{DeTable, DeValue};
 
 use super::Config;
-use super::overrides::parse_assignment;
+use super::overrides::{self, parse_assignment};
 use crate::error::{Error, Result};
 
 /// The largest configuration that is read, in bytes.
@@ -22,7 +22,11 @@ impl Config {
         let mut layers = Vec::new();
         let text = file.map(read).transpose()?;
         if let (Some(path), Some(text)) = (file, &text) {
-            layers.push(parse(path, text)?);
+            let layer = parse(path, text)?;
+            if let Some(error) = overrides::not_finite(&layer) {
+                return Err(locate(path, text, error, &[]));
+            }
+            layers.push(layer);
         }
         let from_file = layers.len();
         for assignment in assignments {

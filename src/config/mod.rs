@@ -2,10 +2,14 @@
 //! are defined here. What is `auto` follows from the training labels (`data::task`).
 
 mod check;
+mod key_table;
+mod keys;
 mod load;
 mod mixtures;
 pub(crate) mod overrides;
 
+pub use key_table::KEYS;
+pub use keys::{Allowed, Key, TABLES};
 pub use mixtures::{CHALLENGE_LEVELS, CHALLENGE_MAX_EMOTIONS, MaxEmotions, Proportions};
 
 use serde::{Deserialize, Serialize};

@@ -206,7 +206,27 @@ pub fn parse_assignment(text: &str) -> Result<Value> {
         key,
         parsed.unwrap_or_else(|| Value::String(value.to_owned())),
     );
-    Ok(table)
+    match not_finite(&table) {
+        Some(error) => Err(error),
+        None => Ok(table),
+    }
+}
+
+/// The error for the first number of a table that JSON cannot hold: as null, it would mean that the key has no
+/// value.
+pub(super) fn not_finite(table: &Value) -> Option<Error> {
+    let is_null = |value: &Value| value.is_null();
+    let holds = |value: &Value| {
+        is_null(value)
+            || value
+                .as_array()
+                .is_some_and(|list| list.iter().any(is_null))
+    };
+    let (field, _) = leaves(table).into_iter().find(|(_, value)| holds(value))?;
+    Some(config_error(
+        &field,
+        "found inf or nan, expected a finite number",
+    ))
 }
 
 #[cfg(test)]

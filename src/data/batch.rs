@@ -111,7 +111,7 @@ impl TargetStream {
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     /// Where they come from.
-    pub split: &'a Split,
+    pub split: &'a Split<'a>,
     /// Clips of the split, in batch order.
     pub clips: &'a [usize],
 }

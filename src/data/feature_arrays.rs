@@ -157,7 +157,7 @@ mod tests {
     use crate::formats::npz::write::npy_header;
 
     /// A file with arrays of zeros, or of names a, b, … where the type is text.
-    fn open(arrays: &[(&str, &str, &[usize])]) -> Result<Features> {
+    fn open(arrays: &[(&str, &str, &[usize])]) -> Result<Features<'static>> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.npz");
         let mut zip = ZipWriter::new(std::fs::File::create(&path).unwrap());

@@ -1,4 +1,5 @@
-//! One encoder's feature file: a matrix in the precision of the file, and the clip of each row.
+//! The features of one encoder: a matrix in the precision of its file, or of a caller's array, and the clip
+//! of each row.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -7,21 +8,22 @@ use super::feature_arrays::{ColumnLabels, FEATURES, FeatureArrays, wrong_shape};
 use super::filename::clip_key;
 use super::fingerprint::Fingerprint;
 use super::provenance::{self, Provenance};
-use super::scan::{BadRow, scan};
+use super::scan::{BadRow, scan_file, scan_rows};
 use crate::formats::npy::Values;
 use crate::formats::npz::Npz;
 use crate::formats::npz::stored::Stored;
-use crate::kernels::pack::StoredRows;
+use crate::kernels::pack::{RowSource, StoredRows};
 use crate::{Error, Result};
 
-/// Features of one encoder for one split, `(N, D)` row-major.
+/// Features of one encoder for one split, `(N, D)` row-major: of a file, or borrowed for `'m` from a caller's
+/// memory.
 ///
 /// Uncompressed little-endian floats in C order are memory-mapped, at any alignment; all others are read
-/// into memory. All access to the values is through [`Features::source`], which borrows either.
+/// into memory. All access to the values is through [`Features::source`], which borrows any of these.
 #[derive(Debug)]
-pub struct Features {
+pub struct Features<'m> {
     path: PathBuf,
-    stored: Stored,
+    matrix: Matrix<'m>,
     count: usize,
     cols: usize,
     names: Vec<String>,
@@ -33,7 +35,16 @@ pub struct Features {
     provenance: Option<Provenance>,
 }
 
-impl Features {
+/// Where the values are.
+#[derive(Debug)]
+enum Matrix<'m> {
+    /// In a file, or read from one.
+    File(Stored),
+    /// In a caller's memory.
+    Caller(RowSource<'m>),
+}
+
+impl Features<'static> {
     /// Reads the arrays `X (N, D)` or `(N, 1, D)` and `filenames (N)` of an `.npz`; other arrays are ignored.
     /// If it has neither, and only `arr_0` and `arr_1`, which `np.savez(file, X, names)` writes, the one with
     /// text is the names.
@@ -44,7 +55,7 @@ impl Features {
     /// # Errors
     /// [`Error::Read`] or [`Error::Npz`] if the file is unreadable or damaged, an array is missing, of
     /// another type or rank, empty, if the lengths differ, or if two rows name the same clip.
-    pub fn open(path: &Path) -> Result<Features> {
+    pub fn open(path: &Path) -> Result<Self> {
         Features::open_with(path, false)
     }
 
@@ -52,7 +63,7 @@ impl Features {
     ///
     /// # Errors
     /// As [`Features::open`].
-    pub fn open_with(path: &Path, hash: bool) -> Result<Features> {
+    pub fn open_with(path: &Path, hash: bool) -> Result<Self> {
         let mut npz = Npz::open(path)?;
         // Both headers before any element: a file refused here costs nothing.
         let FeatureArrays { features, names } = FeatureArrays::of(&mut npz)?;
@@ -81,11 +92,11 @@ impl Features {
         let provenance = read_provenance(&mut npz)?;
         let labels = ColumnLabels::of(&mut npz);
         let stored = Stored::open(&mut npz, &features)?;
-        let scan = scan(path, &stored, [rows, cols], hash)?
+        let scan = scan_file(path, &stored, [rows, cols], hash)?
             .map_err(|reason| npz.fault(Some(&features), reason))?;
         Ok(Features {
             path: path.to_path_buf(),
-            stored,
+            matrix: Matrix::File(stored),
             count: rows,
             cols,
             names,
@@ -99,10 +110,10 @@ impl Features {
     }
 
     /// An encoder without any row, for a missing file that is not needed.
-    pub(super) fn absent(path: &Path, cols: usize) -> Features {
+    pub(super) fn absent(path: &Path, cols: usize) -> Self {
         Features {
             path: path.to_path_buf(),
-            stored: Stored::Memory(Values::F32(Vec::new())),
+            matrix: Matrix::File(Stored::Memory(Values::F32(Vec::new()))),
             count: 0,
             cols,
             names: Vec::new(),
@@ -117,11 +128,33 @@ impl Features {
 
     /// The same without the clips' names, which are no longer needed when every clip has its row: with
     /// many encoders and clips they would take most of the memory of a data set.
-    pub(super) fn without_names(self) -> Features {
+    pub(super) fn without_names(self) -> Self {
         Features {
             names: Vec::new(),
             rows: HashMap::new(),
             ..self
+        }
+    }
+}
+
+impl<'m> Features<'m> {
+    /// Those of an array, which has no names and of which nothing is copied; `label` is what messages call
+    /// it. There is at least one column.
+    pub(super) fn in_memory(label: &str, rows: RowSource<'m>) -> Self {
+        let count = rows.values.len() / rows.cols;
+        let scan = scan_rows(rows.into(), count);
+        Features {
+            path: PathBuf::from(label),
+            matrix: Matrix::Caller(rows),
+            count,
+            cols: rows.cols,
+            names: Vec::new(),
+            rows: HashMap::new(),
+            bad_rows: scan.bad_rows,
+            zero_rows: scan.zero_rows,
+            labels: ColumnLabels::default(),
+            fingerprint: None,
+            provenance: None,
         }
     }
 
@@ -132,10 +165,12 @@ impl Features {
 
     /// Releases mapped pages until they are read again.
     pub(super) fn release(&self) {
-        self.stored.release();
+        if let Matrix::File(stored) = &self.matrix {
+            stored.release();
+        }
     }
 
-    /// The file.
+    /// The file, or what messages call an array in memory.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -157,7 +192,10 @@ impl Features {
 
     /// The precision of the values in NumPy's notation: `f2`, `f4` or `f8`.
     pub fn type_name(&self) -> &'static str {
-        self.stored.type_name()
+        match &self.matrix {
+            Matrix::File(stored) => stored.type_name(),
+            Matrix::Caller(rows) => rows.values.type_name(),
+        }
     }
 
     /// The row of a clip, with or without a media extension on either side.
@@ -167,15 +205,18 @@ impl Features {
 
     /// The matrix as the kernels take it.
     pub fn source(&self) -> StoredRows<'_> {
-        StoredRows {
-            values: self.stored.values(),
-            cols: self.cols,
+        match &self.matrix {
+            Matrix::File(stored) => StoredRows {
+                values: stored.values(),
+                cols: self.cols,
+            },
+            Matrix::Caller(rows) => (*rows).into(),
         }
     }
 
     /// Whether the values are memory-mapped.
     pub fn is_mapped(&self) -> bool {
-        matches!(self.stored, Stored::Mapped(_))
+        matches!(self.matrix, Matrix::File(Stored::Mapped(_)))
     }
 
     /// Size and hash of the file: those computed when it was opened, or computed now.
@@ -196,7 +237,7 @@ impl Features {
     /// [`Error::Npz`] if the file was written or truncated, [`Error::Read`] if its metadata cannot be
     /// read.
     pub fn check_unchanged(&self) -> Result<()> {
-        let Stored::Mapped(mapped) = &self.stored else {
+        let Matrix::File(Stored::Mapped(mapped)) = &self.matrix else {
             return Ok(());
         };
         match mapped.map.is_unchanged() {
@@ -245,7 +286,7 @@ impl Features {
 
     /// How the columns of another file of this encoder differ, if both files say what theirs are; `self` is
     /// that of the training split.
-    pub fn differing_column(&self, other: &Features) -> Option<String> {
+    pub fn differing_column(&self, other: &Features<'_>) -> Option<String> {
         self.labels.difference(&other.labels, self.path())
     }
 
@@ -364,7 +405,7 @@ mod tests {
         zip.finish().unwrap().rewind().unwrap();
     }
 
-    fn rows(features: &Features) -> Vec<f32> {
+    fn rows(features: &Features<'_>) -> Vec<f32> {
         let mut all = vec![0.0; 6];
         for (row, out) in all.chunks_mut(2).enumerate() {
             features.source().read(row, 0, out);

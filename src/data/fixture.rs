@@ -78,6 +78,6 @@ pub fn folder() -> TempDir {
 }
 
 /// [`folder`], opened.
-pub fn dataset() -> Dataset {
+pub fn dataset() -> Dataset<'static> {
     Dataset::open(folder().path(), None).unwrap()
 }

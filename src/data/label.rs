@@ -139,6 +139,23 @@ impl Blend {
     }
 }
 
+/// Slack of proportions that should sum to 1.
+pub(super) const PROPORTION_SLACK: f64 = 1e-3;
+
+/// Makes a soft label of proportions: they are not changed, unless their sum is off by more than rounding of
+/// `f64`; then they are divided by it. The error is a sum that is not 1 within [`PROPORTION_SLACK`].
+pub(super) fn settle_shares(shares: &mut [f64]) -> Result<(), f64> {
+    let sum: f64 = shares.iter().sum();
+    let off = (sum - 1.0).abs();
+    if off.is_nan() || off > PROPORTION_SLACK {
+        return Err(sum);
+    }
+    if off > 1e-9 {
+        shares.iter_mut().for_each(|share| *share /= sum);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

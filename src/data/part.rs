@@ -27,7 +27,7 @@ pub struct Needs<'a> {
 #[derive(Debug)]
 pub struct ScoredSplit {
     /// Its clips and features, encoders in the model's order.
-    pub split: Split,
+    pub split: Split<'static>,
     /// Feature files that the model does not know, by name; they were not read.
     pub unknown: Vec<String>,
 }

@@ -106,18 +106,9 @@ fn plain(name: &str) -> String {
 
 /// Sorts encoders (names of feature files) and gives each its modality.
 ///
-/// If `listing` (`encoders.toml`) exists, the encoders in it come first, in its order. All others follow:
-/// the paper's in the registry's order, then unknown ones by name.
-///
-/// # Errors
-/// [`Error::Read`] or [`Error::File`] if the listing is unreadable, malformed, or names an encoder
-/// twice or one that is not among `names`.
-pub fn arrange(mut names: Vec<String>, listing: &Path) -> Result<Vec<(String, Modality)>> {
-    let listed = if listing.exists() {
-        read_listing(listing, &names)?
-    } else {
-        Vec::new()
-    };
+/// Encoders that are listed come first, in the order of the list. All others follow: the paper's in the
+/// registry's order, then unknown ones by name.
+pub fn arrange(mut names: Vec<String>, listed: &[Listed]) -> Vec<(String, Modality)> {
     let place: HashMap<&str, usize> = listed
         .iter()
         .enumerate()
@@ -136,13 +127,13 @@ pub fn arrange(mut names: Vec<String>, listing: &Path) -> Result<Vec<(String, Mo
             .or_else(|| other_modality(name))
             .unwrap_or(Modality::Other)
     };
-    Ok(names
+    names
         .into_iter()
         .map(|name| {
             let modality = modality(&name);
             (name, modality)
         })
-        .collect())
+        .collect()
 }
 
 /// The form of `encoders.toml`.
@@ -150,20 +141,31 @@ pub fn arrange(mut names: Vec<String>, listing: &Path) -> Result<Vec<(String, Mo
 #[serde(deny_unknown_fields)]
 struct Listing {
     #[serde(default)]
-    encoder: Vec<Entry>,
+    encoder: Vec<Listed>,
 }
 
-#[derive(Deserialize)]
+/// An encoder whose place is told, and perhaps its modality.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
-    name: String,
-    modality: Option<Modality>,
+pub struct Listed {
+    /// As its feature file is called.
+    pub name: String,
+    /// `None`: that of the registry.
+    pub modality: Option<Modality>,
 }
 
 /// Longest listing that is read, in bytes.
 const MAX_LISTING: u64 = 1 << 20;
 
-fn read_listing(path: &Path, names: &[String]) -> Result<Vec<Entry>> {
+/// The encoders that `encoders.toml` lists; none if there is no such file.
+///
+/// # Errors
+/// [`Error::Read`] or [`Error::File`] if the listing is unreadable, malformed, or names an encoder
+/// twice or one that is not among `names`.
+pub fn read_listing(path: &Path, names: &[String]) -> Result<Vec<Listed>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
     let failed = |source| Error::Read {
         path: PathBuf::from(path),
         source,
@@ -265,7 +267,9 @@ mod tests {
         if let Some(text) = listing {
             std::fs::write(&path, text).unwrap();
         }
-        arrange(names.iter().map(|name| name.to_string()).collect(), &path)
+        let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+        let listed = read_listing(&path, &names)?;
+        Ok(arrange(names, &listed))
     }
 
     #[test]

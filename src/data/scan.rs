@@ -1,4 +1,4 @@
-//! One pass over a feature file: checksum, non-finite values and hash. All three are computed for each
+//! One pass over features: non-finite values and, of a file, checksum and hash. All three are computed for each
 //! row while it is in the cache.
 
 use std::path::Path;
@@ -15,7 +15,7 @@ const COLUMNS: usize = 1024;
 const HELD: usize = 16 << 20;
 
 /// The result of a scan.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Scan {
     /// Rows with non-finite values, ascending.
     pub(super) bad_rows: Vec<BadRow>,
@@ -41,7 +41,7 @@ pub(super) struct BadRow {
 ///
 /// # Errors
 /// [`crate::Error::Read`]; the inner result is the reason if a mapped member is damaged.
-pub(super) fn scan(
+pub(super) fn scan_file(
     path: &Path,
     stored: &Stored,
     [rows, cols]: [usize; 2],
@@ -51,12 +51,8 @@ pub(super) fn scan(
         values: stored.values(),
         cols,
     };
-    let (mut bad_rows, mut zero_rows) = (Vec::new(), Vec::new());
-    let mut look = |row: usize| match classify(source, row) {
-        RowKind::Zero => zero_rows.push(row as u32),
-        RowKind::Bad(bad) => bad_rows.push(bad),
-        RowKind::Sound => {}
-    };
+    let mut scan = Scan::default();
+    let mut look = |row: usize| scan.look(source, row);
     let fingerprint = match stored {
         Stored::Mapped(mapped) => match walk(mapped, rows, hash, &mut look) {
             Ok(fingerprint) => fingerprint,
@@ -68,10 +64,26 @@ pub(super) fn scan(
         }
     };
     Ok(Ok(Scan {
-        bad_rows,
-        zero_rows,
         fingerprint,
+        ..scan
     }))
+}
+
+/// Scans the first rows of a matrix in memory.
+pub(super) fn scan_rows(source: StoredRows<'_>, rows: usize) -> Scan {
+    let mut scan = Scan::default();
+    (0..rows).for_each(|row| scan.look(source, row));
+    scan
+}
+
+impl Scan {
+    fn look(&mut self, source: StoredRows<'_>, row: usize) {
+        match classify(source, row) {
+            RowKind::Zero => self.zero_rows.push(row as u32),
+            RowKind::Bad(bad) => self.bad_rows.push(bad),
+            RowKind::Sound => {}
+        }
+    }
 }
 
 /// Processes a mapped file from first to last byte, the values row by row.

@@ -157,6 +157,7 @@ mod tests {
                 ("a".into(), Blend::single(0)),
                 ("d".into(), Blend::single(0)),
             ],
+            folds: Vec::new(),
         };
         let predicted = [
             ("a.mov".to_owned(), Blend::single(0)),

@@ -68,6 +68,17 @@ impl Ranked {
         }
     }
 
+    /// How much of the row passes a presence threshold: the highest, the highest emotions, and whether
+    /// neutral does. Presence thresholds that leave the same decide alike.
+    pub(super) fn left(&self, thresholds: Thresholds) -> (usize, usize, bool) {
+        (
+            surviving(&self.top, thresholds).len(),
+            surviving(&self.emotions, thresholds).len(),
+            self.neutral
+                .is_some_and(|neutral| thresholds.keep(neutral.1)),
+        )
+    }
+
     /// Decides, and says which of the rules decided.
     pub(super) fn decide<'a>(
         &'a self,

@@ -9,7 +9,7 @@ use super::grid::Grid;
 use super::metrics::Accuracy;
 use super::objective::{Objective, divergence};
 use super::overlap::overlap_of_parts;
-use super::ranked::rank_rows;
+use super::ranked::{Ranked, rank_rows};
 use super::rules::{Rules, Thresholds};
 use crate::data::label::{Blend, Classes, Part};
 use crate::{Error, Result};
@@ -198,36 +198,70 @@ impl TaskSearcher<'_> {
         rows: ArrayView2<'_, f64>,
         truths: &[Blend],
     ) -> Result<Vec<Cell>> {
-        let Decoding { rules, mixtures } = self.decoding;
-        let ranked = rank_rows(rows, self.classes, mixtures.most())?;
+        let ranked = rank_rows(rows, self.classes, self.decoding.mixtures.most())?;
         let defined = salience_defined(truths);
-        let row_of_cells = |&presence: &f64| {
-            let mut parts: Vec<Part> = Vec::new();
-            let mut cell = |&salience: &f64| {
-                let thresholds = Thresholds { presence, salience };
-                let (mut accuracy, mut overlap) = (Accuracy::default(), 0.0);
-                for (row, truth) in ranked.iter().zip(truths) {
-                    row.decide(*rules, mixtures, thresholds)
-                        .decide_into(&mut parts);
-                    accuracy.count_parts(truth.parts(), &parts);
-                    if self.objective.is_of_overlap() {
-                        overlap += overlap_of_parts(truth.parts(), &parts);
+        let of_clips = |presences: &[f64]| {
+            let tallies = self.tallies(presences, &ranked, truths);
+            let pairs = presences.iter().flat_map(|&presence| {
+                let salience = self.grid.salience.iter();
+                salience.map(move |&salience| Thresholds { presence, salience })
+            });
+            let cell = |(thresholds, (accuracy, overlap)): (Thresholds, (Accuracy, f64))| Cell {
+                alpha: alignment.map(|alignment| alignment.alpha),
+                beta: alignment.map(|alignment| alignment.beta),
+                thresholds,
+                accuracy,
+                score: self
+                    .objective
+                    .score(&accuracy, overlap / truths.len() as f64, defined),
+            };
+            pairs.zip(tallies).map(cell).collect::<Vec<_>>()
+        };
+        // Each thread takes some neighbouring presence thresholds. An indexed parallel iterator collects in
+        // order: grid order survives any thread count.
+        let presences = &self.grid.presence;
+        let piece = presences.len().div_ceil(rayon::current_num_threads());
+        let cells: Vec<Vec<Cell>> = presences.par_chunks(piece.max(1)).map(of_clips).collect();
+        Ok(cells.into_iter().flatten().collect())
+    }
+
+    /// Counts, and sums of overlaps, of some presence thresholds with every salience threshold. A clip is
+    /// decided once for neighbouring presence thresholds that leave the same of it, which most do.
+    fn tallies(
+        &self,
+        presences: &[f64],
+        ranked: &[Ranked],
+        truths: &[Blend],
+    ) -> Vec<(Accuracy, f64)> {
+        let Decoding { rules, mixtures } = self.decoding;
+        let saliences = &self.grid.salience;
+        let mut tallies = vec![(Accuracy::default(), 0.0); presences.len() * saliences.len()];
+        let mut decided = vec![(Accuracy::default(), 0.0); saliences.len()];
+        let mut parts: Vec<Part> = Vec::new();
+        for (row, truth) in ranked.iter().zip(truths) {
+            let mut known = None;
+            for (&presence, tallies) in presences.iter().zip(tallies.chunks_mut(saliences.len())) {
+                let thresholds = |salience| Thresholds { presence, salience };
+                let left = row.left(thresholds(0.0));
+                if known != Some(left) {
+                    known = Some(left);
+                    for (&salience, (accuracy, overlap)) in saliences.iter().zip(&mut decided) {
+                        let trace = row.decide(*rules, mixtures, thresholds(salience));
+                        trace.decide_into(&mut parts);
+                        *accuracy = Accuracy::default();
+                        accuracy.count_parts(truth.parts(), &parts);
+                        if self.objective.is_of_overlap() {
+                            *overlap = overlap_of_parts(truth.parts(), &parts);
+                        }
                     }
                 }
-                let overlap = overlap / truths.len() as f64;
-                Cell {
-                    alpha: alignment.map(|alignment| alignment.alpha),
-                    beta: alignment.map(|alignment| alignment.beta),
-                    thresholds,
-                    accuracy,
-                    score: self.objective.score(&accuracy, overlap, defined),
+                for ((accuracy, overlap), of_clip) in tallies.iter_mut().zip(&decided) {
+                    accuracy.add_times(&of_clip.0, 1);
+                    *overlap += of_clip.1;
                 }
-            };
-            self.grid.salience.iter().map(&mut cell).collect::<Vec<_>>()
-        };
-        // An indexed parallel iterator collects in order: grid order survives any thread count.
-        let cells: Vec<Vec<Cell>> = self.grid.presence.par_iter().map(row_of_cells).collect();
-        Ok(cells.into_iter().flatten().collect())
+            }
+        }
+        tallies
     }
 
     /// `cells` is not empty: the grid was checked.

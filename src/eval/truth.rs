@@ -1,8 +1,10 @@
 //! Where the truth of predicted clips comes from: a metadata table, or the challenge's clip names.
 
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use super::filename;
+use crate::data::filename::clip_key;
 use crate::data::label::{Blend, CHALLENGE_CLASSES, Classes};
 use crate::data::metadata::{Metadata, Reading};
 use crate::{Error, Result};
@@ -12,9 +14,29 @@ use crate::{Error, Result};
 pub struct Truths {
     /// `(name, truth)`, in the order of their source.
     pub clips: Vec<(String, Blend)>,
+    /// The fold of each, where there is one; empty where the source has no folds.
+    pub folds: Vec<Option<usize>>,
 }
 
 impl Truths {
+    /// The folds that are predicted as a whole, if every clip with a label that is not (`missing`) is of
+    /// another fold or of none: the predictions of a model for the clips that it did not train on.
+    pub fn whole_folds(&self, missing: &[String]) -> Option<BTreeSet<usize>> {
+        if self.folds.len() != self.clips.len() {
+            return None;
+        }
+        let missing: HashSet<&str> = missing.iter().map(|name| clip_key(name)).collect();
+        let (mut predicted, mut others) = (BTreeSet::new(), BTreeSet::new());
+        for ((name, _), fold) in self.clips.iter().zip(&self.folds) {
+            match (missing.contains(clip_key(name)), fold) {
+                (false, None) => return None,
+                (false, Some(fold)) => predicted.insert(*fold),
+                (true, fold) => fold.is_some_and(|fold| others.insert(fold)),
+            };
+        }
+        (!predicted.is_empty() && predicted.is_disjoint(&others)).then_some(predicted)
+    }
+
     /// The truth that a metadata table holds for its labelled clips.
     ///
     /// # Errors
@@ -34,9 +56,9 @@ impl Truths {
     ) -> Result<Self> {
         let metadata = Metadata::read_against_with(path, classes, reading)?;
         let labelled = metadata.clips.into_iter();
-        let clips: Vec<_> = labelled
-            .filter_map(|clip| Some((clip.filename, clip.truth?)))
-            .collect();
+        let (clips, folds): (Vec<_>, Vec<_>) = labelled
+            .filter_map(|clip| Some(((clip.filename, clip.truth?), clip.fold)))
+            .unzip();
         if clips.is_empty() {
             return Err(Error::Csv {
                 path: path.to_owned(),
@@ -45,7 +67,7 @@ impl Truths {
                 reason: "has no labels to compare with; expected mix, emotion_1, … or one column per class".into(),
             });
         }
-        Ok(Self { clips })
+        Ok(Self { clips, folds })
     }
 
     /// The truth that the challenge's names tell.
@@ -57,8 +79,10 @@ impl Truths {
         classes: &Classes,
     ) -> Result<Self> {
         let truth = |name: &str| Ok((name.to_owned(), filename::truth(name, classes)?));
-        let clips = names.into_iter().map(truth).collect::<Result<_>>()?;
-        Ok(Self { clips })
+        Ok(Self {
+            clips: names.into_iter().map(truth).collect::<Result<_>>()?,
+            folds: Vec::new(),
+        })
     }
 
     /// From the metadata where there are some, otherwise from the names.
@@ -120,6 +144,23 @@ mod tests {
         let (_folder, path) = table("filename\na\n");
         let error = Truths::from_metadata(&path, &Classes::challenge()).unwrap_err();
         assert!(error.to_string().contains("no labels"), "{error}");
+    }
+
+    #[test]
+    fn whole_folds_are_told_from_gaps() {
+        let text = "filename,fold,mix,emotion_1\na.mov,0,0,sad\nb,0,0,sad\nc,1,0,sad\nd,,0,sad\n";
+        let (_folder, path) = table(text);
+        let truths = Truths::from_metadata(&path, &Classes::challenge()).unwrap();
+        let folds = |missing: &[&str]| {
+            let missing: Vec<String> = missing.iter().map(|name| name.to_string()).collect();
+            let folds = truths.whole_folds(&missing)?;
+            Some(folds.into_iter().collect::<Vec<_>>())
+        };
+        assert_eq!(folds(&["c", "d"]), Some(vec![0]));
+        assert_eq!(folds(&["d"]), Some(vec![0, 1]));
+        // One clip of fold 0 is not predicted; a clip of no fold is.
+        assert_eq!(folds(&["a", "c", "d"]), None);
+        assert_eq!(folds(&["c"]), None);
     }
 
     #[test]

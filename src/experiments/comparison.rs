@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::cross_validation::{Candidate, CrossValidation, Protocol};
 use super::retrain::{FinalTrials, Retrained};
 use super::score::Spread;
@@ -283,7 +285,22 @@ impl Comparison {
     /// As [`Candidate::summarise`].
     pub fn rows(&self, protocol: &Protocol, outcomes: &Outcomes) -> Result<Vec<Row>> {
         let row = |compared: &Compared| compared.row(protocol, outcomes);
-        self.compared.iter().map(row).collect()
+        self.compared.par_iter().map(row).collect()
+    }
+
+    /// The same without the scores of clips, for tables of many rows.
+    ///
+    /// # Errors
+    /// As [`Comparison::rows`].
+    pub fn rows_without_clips(&self, protocol: &Protocol, outcomes: &Outcomes) -> Result<Vec<Row>> {
+        let row = |compared: &Compared| {
+            let mut row = compared.row(protocol, outcomes)?;
+            if let Ok(result) = &mut row.result {
+                result.out_of_fold = Vec::new();
+            }
+            Ok(row)
+        };
+        self.compared.par_iter().map(row).collect()
     }
 }
 

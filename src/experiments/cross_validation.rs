@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::measures::MeasureSummary;
-use super::out_of_fold::{OutOfFold, pooled};
+use super::out_of_fold::{OutOfFold, actor_scores, pooled};
 use super::score::{Spread, median};
 use crate::artifact::description::ChosenThresholds;
 use crate::artifact::fault::{Fault, TrainingFault};
@@ -15,10 +15,11 @@ use crate::data::dataset::Dataset;
 use crate::data::folds::folds;
 use crate::error::{Error, Result};
 use crate::eval::metrics::Accuracy;
+use crate::eval::statistics::ActorScores;
 use crate::plan::data_folder::Opened;
 use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
-use crate::plan::result::TrialResult;
+use crate::plan::result::{TrialResult, TrialSummary};
 use crate::plan::trial::{Trial, TrialKind};
 use crate::predict::score::MeanLosses;
 
@@ -62,7 +63,7 @@ impl Candidate {
         ids: &[String],
         outcomes: &Outcomes,
     ) -> Result<std::result::Result<CrossValidation, String>> {
-        match outcomes.results(ids) {
+        match outcomes.read(ids)? {
             Ok(results) => CrossValidation::of(self, protocol, &results).map(Ok),
             Err(reason) => Ok(Err(reason)),
         }
@@ -124,8 +125,8 @@ impl Protocol {
 
 impl Protocol {
     /// The mean of the main measure over all folds and seeds, with the sign that makes higher better.
-    pub(super) fn merit(&self, results: &[&TrialResult]) -> Option<f64> {
-        let folds = FoldScore::of(results, self.main);
+    pub(super) fn merit(&self, results: &[&TrialSummary]) -> Option<f64> {
+        let folds = FoldScore::of(results.iter().copied(), self.main);
         let seeds: Vec<&[FoldScore]> = folds.chunks(self.folds.len().max(1)).collect();
         let mean = Summary::of(&seeds)?.of_main(self.main)?.mean;
         Some(match self.main.higher_is_better() {
@@ -166,8 +167,11 @@ pub struct FoldScore {
 }
 
 impl FoldScore {
-    fn of(results: &[&TrialResult], main: Monitor) -> Vec<Self> {
-        let score = |result: &&TrialResult| Self {
+    fn of<'a, S: 'a>(
+        results: impl IntoIterator<Item = &'a TrialResult<S>>,
+        main: Monitor,
+    ) -> Vec<Self> {
+        let score = |result: &TrialResult<S>| Self {
             id: result.id.clone(),
             seed: result.trial.seed,
             fold: result.trial.fold.unwrap_or_default(),
@@ -180,7 +184,7 @@ impl FoldScore {
             main: result.measure(main).filter(|_| main != Monitor::Average),
             unconverged: result.unconverged,
         };
-        results.iter().map(score).collect()
+        results.into_iter().map(score).collect()
     }
 }
 
@@ -217,8 +221,11 @@ pub struct CrossValidation {
     pub summary: Summary,
     /// The same for each seed.
     pub by_seed: Vec<(u64, Summary)>,
-    /// Scores of every clip by the models that did not train on it, one for each seed.
+    /// Scores of every clip by the models that did not train on it, one for each seed; empty where only
+    /// the table is wanted.
     pub out_of_fold: Vec<OutOfFold>,
+    /// What they score, by actor and seed.
+    pub scores: ActorScores,
     /// One setting of the thresholds, chosen on all out-of-fold scores of all seeds.
     pub pooled_thresholds: ChosenThresholds,
     /// The accuracy that it reaches on them.
@@ -234,11 +241,7 @@ pub struct CrossValidation {
 impl CrossValidation {
     /// Official counts over all clips and seeds, each clip decoded with its own fold's thresholds.
     pub fn accuracy(&self) -> Accuracy {
-        let pairs = self
-            .out_of_fold
-            .iter()
-            .flat_map(|seed| seed.truths.iter().zip(&seed.decided));
-        Accuracy::of(pairs)
+        self.scores.total()
     }
 
     /// The task loss over folds and seeds with these weights instead of the candidate's own.
@@ -300,7 +303,7 @@ impl CrossValidation {
     pub(super) fn of(
         candidate: &Candidate,
         protocol: &Protocol,
-        results: &[&TrialResult],
+        results: &[TrialResult],
     ) -> Result<Self> {
         let dataset = &candidate.data.dataset;
         let folds = FoldScore::of(results, protocol.main);
@@ -333,6 +336,7 @@ impl CrossValidation {
             summary: Summary::of(&seeds).ok_or_else(nothing)?,
             by_seed,
             measures: MeasureSummary::of(&out_of_fold, &dataset.classes)?,
+            scores: actor_scores(&out_of_fold, protocol.main, dataset)?,
             out_of_fold,
             pooled_thresholds,
             pooled_accuracy,

@@ -12,6 +12,7 @@ use crate::eval::distribution;
 use crate::eval::metrics::Accuracy;
 use crate::eval::overlap::overlap;
 use crate::eval::probabilities::ProbabilityTable;
+use crate::eval::statistics::{ActorScores, Grouping, ScoredClip};
 use crate::plan::result::TrialResult;
 use crate::plan::trial::TrialKind;
 use crate::predict::clip_scores::ScoreRows;
@@ -64,7 +65,7 @@ impl OutOfFold {
     ///
     /// # Errors
     /// [`Error::Data`] if a result does not fit the data set.
-    pub fn of(results: &[&TrialResult], dataset: &Dataset) -> Result<Self> {
+    pub fn of(results: &[TrialResult], dataset: &Dataset) -> Result<Self> {
         let mut parts = Vec::new();
         for result in results {
             let unfit = |what: &str| {
@@ -181,6 +182,27 @@ impl OutOfFold {
         let name = |&clip: &usize| dataset.train.clips[clip].filename.clone();
         self.clips.iter().map(name).collect()
     }
+}
+
+/// Official counts of the out-of-fold predictions of each seed, and their main measure, by actor and seed.
+///
+/// # Errors
+/// As [`ActorScores::judged_by`].
+pub fn actor_scores(seeds: &[OutOfFold], main: Monitor, dataset: &Dataset) -> Result<ActorScores> {
+    let grouping = Grouping::by_actor(&dataset.train.clips);
+    let seeds = seeds.iter().map(|seed| {
+        let values = seed.main_of_clips(main)?;
+        let shown = seed.truths.iter().zip(&seed.decided);
+        let clips = seed.clips.iter().zip(shown).zip(values);
+        Ok(clips.map(|((&clip, (truth, predicted)), main)| ScoredClip {
+            clip,
+            truth,
+            predicted,
+            main,
+        }))
+    });
+    let seeds = seeds.collect::<Result<Vec<_>>>()?;
+    ActorScores::judged_by(main, &grouping, seeds)
 }
 
 /// Chooses one setting of the thresholds and exponents on the out-of-fold scores of all seeds together, and

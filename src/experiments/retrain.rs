@@ -129,7 +129,7 @@ impl FinalTrials {
         outcomes: &Outcomes,
         with_ensemble: bool,
     ) -> Result<std::result::Result<Retrained, String>> {
-        let results = match outcomes.results(&self.ids) {
+        let results = match outcomes.read(&self.ids)? {
             Ok(results) => results,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -137,7 +137,8 @@ impl FinalTrials {
         let kind = &self.candidate.kind;
         let mut tests = Vec::new();
         for result in &results {
-            tests.extend(TestOutcome::of(kind, &[*result], thresholds, dataset)?);
+            let one = std::slice::from_ref(result);
+            tests.extend(TestOutcome::of(kind, one, thresholds, dataset)?);
         }
         let ensemble = match with_ensemble {
             true => ensemble(validated, outcomes)?,
@@ -145,7 +146,7 @@ impl FinalTrials {
         };
         Ok(Ok(Retrained {
             candidate: self.candidate.clone(),
-            results: results.into_iter().cloned().collect(),
+            results,
             tests,
             ensemble,
             notes: self.notes.clone(),
@@ -160,7 +161,7 @@ fn ensemble(validated: &CrossValidation, folds: &Outcomes) -> Result<Option<Ense
         .iter()
         .map(|score| score.id.clone())
         .collect();
-    let Ok(results) = folds.results(&ids) else {
+    let Ok(results) = folds.read(&ids)? else {
         return Ok(None);
     };
     let test = TestOutcome::of(

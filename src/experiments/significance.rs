@@ -1,12 +1,13 @@
 //! Intervals of a cross-validation's scores over actors, and a paired comparison with a reference.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::cross_validation::CrossValidation;
 use crate::error::Result;
 use crate::eval::statistics::{
-    ActorScores, Comparison, Difference, Grouping, Interval, Intervals, Resampling, ScoredClip,
-    Verdict, compare, holm, holm_levels, intervals, main_difference,
+    ActorScores, Comparison, Difference, Draws, Interval, Intervals, Resampling, Verdict,
+    compare_with, holm, holm_levels, intervals_with, main_difference,
 };
 
 /// The statistics of one configuration, over all out-of-fold predictions together, each clip decoded with
@@ -40,33 +41,11 @@ impl Significance {
     }
 }
 
-/// Official counts of a cross-validation's out-of-fold predictions, and its main measure, by actor and
-/// seed.
-///
-/// # Errors
-/// As [`ActorScores::judged_by`].
-pub fn actor_scores(result: &CrossValidation) -> Result<ActorScores> {
-    let grouping = Grouping::by_actor(&result.candidate.data.dataset.train.clips);
-    let seeds = result.out_of_fold.iter().map(|seed| {
-        let values = seed.main_of_clips(result.main)?;
-        let shown = seed.truths.iter().zip(&seed.decided);
-        let clips = seed.clips.iter().zip(shown).zip(values);
-        Ok(clips.map(|((&clip, (truth, predicted)), main)| ScoredClip {
-            clip,
-            truth,
-            predicted,
-            main,
-        }))
-    });
-    let seeds = seeds.collect::<Result<Vec<_>>>()?;
-    ActorScores::judged_by(result.main, &grouping, seeds)
-}
-
 /// The statistics of each configuration, compared with the one at index `reference`, or with the first
 /// that has a result if that one has none. All must have been validated on the same clips.
 ///
 /// # Errors
-/// As [`actor_scores`], [`intervals`] and [`compare`].
+/// As [`intervals_with`] and [`compare_with`].
 pub fn significances(
     results: &[Option<&CrossValidation>],
     reference: usize,
@@ -74,32 +53,49 @@ pub fn significances(
 ) -> Result<Vec<Option<Significance>>> {
     let scores = results
         .iter()
-        .map(|result| result.map(actor_scores).transpose())
-        .collect::<Result<Vec<_>>>()?;
+        .map(|result| result.map(|found| found.scores.clone()));
+    significances_of(&scores.collect::<Vec<_>>(), reference, resampling)
+}
+
+/// The same from the scores of each configuration.
+///
+/// # Errors
+/// As [`intervals_with`] and [`compare_with`].
+pub fn significances_of(
+    scores: &[Option<ActorScores>],
+    reference: usize,
+    resampling: &Resampling,
+) -> Result<Vec<Option<Significance>>> {
     let there = |place: &usize| scores.get(*place).is_some_and(Option::is_some);
     let reference = std::iter::once(reference)
         .chain(0..scores.len())
         .find(there);
-    let mut significances = Vec::with_capacity(results.len());
-    for (place, of_one) in scores.iter().enumerate() {
+    // Drawn once for all rows.
+    let draws = Draws::of(scores.iter().flatten(), resampling);
+    let of_row = |(place, of_one): (usize, &Option<ActorScores>)| {
         let Some(of_one) = of_one else {
-            significances.push(None);
-            continue;
+            return Ok(None);
         };
         let other = reference.filter(|reference| *reference != place);
-        let against = match other.and_then(|reference| scores[reference].as_ref()) {
-            Some(reference) => Some(compare(of_one, reference, resampling)?),
-            None => None,
-        };
-        significances.push(Some(Significance {
-            intervals: intervals(of_one, resampling)?,
-            against,
+        let other = other.and_then(|reference| scores[reference].as_ref());
+        let against = other.map(|other| compare_with(of_one, other, &draws));
+        Ok(Some(Significance {
+            intervals: intervals_with(of_one, &draws)?,
+            against: against.transpose()?,
             adjusted_p: None,
             holm_interval: None,
-        }));
-    }
+        }))
+    };
+    let rows = scores.par_iter().enumerate().map(of_row);
+    let mut significances = rows.collect::<Result<Vec<_>>>()?;
     if let Some(reference) = reference.and_then(|reference| scores[reference].as_ref()) {
-        adjust(&mut significances, &scores, reference, resampling)?;
+        adjust(
+            &mut significances,
+            scores,
+            reference,
+            &draws,
+            resampling.level,
+        )?;
     }
     Ok(significances)
 }
@@ -109,7 +105,8 @@ fn adjust(
     significances: &mut [Option<Significance>],
     scores: &[Option<ActorScores>],
     reference: &ActorScores,
-    resampling: &Resampling,
+    draws: &Draws,
+    level: f64,
 ) -> Result<()> {
     let both = significances.iter_mut().zip(scores);
     let mut compared: Vec<(&mut Significance, &ActorScores)> = both
@@ -121,21 +118,16 @@ fn adjust(
         .filter_map(|(significance, _)| Some(significance.against?.test.p))
         .collect();
     let several = p.len() > 1;
-    let levels = holm_levels(&p, resampling.level);
-    for ((significance, scores), (adjusted, level)) in
-        compared.iter_mut().zip(holm(&p).into_iter().zip(levels))
-    {
+    let adjusted: Vec<(f64, f64)> = holm(&p).into_iter().zip(holm_levels(&p, level)).collect();
+    let rows = compared.par_iter_mut().zip(adjusted);
+    rows.try_for_each(|((significance, scores), (adjusted, level))| {
         significance.adjusted_p = Some(adjusted);
         if several {
-            let resampling = Resampling {
-                level,
-                ..*resampling
-            };
-            let difference = main_difference(scores, reference, &resampling)?;
+            let difference = main_difference(scores, reference, draws, level)?;
             significance.holm_interval = difference.and_then(|difference| difference.interval);
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl TestOutcome {
     /// [`Error::Data`] for a result that does not fit the data set; as [`Dataset::test_truths`].
     pub fn of(
         kind: &TrialKind,
-        results: &[&TrialResult],
+        results: &[TrialResult],
         thresholds: ChosenThresholds,
         dataset: &Dataset,
     ) -> Result<Option<Self>> {

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct Opened {
     /// The data.
-    pub dataset: Dataset,
+    pub dataset: Dataset<'static>,
     /// Hashes of its files.
     pub inputs: Vec<InputFile>,
     /// One hash over all of them.

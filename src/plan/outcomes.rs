@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::result::TrialResult;
+use super::result::{TrialResult, TrialSummary};
+use super::store::trial_files::TrialFiles;
 use crate::error::{Error, Result};
 
 /// How the reason begins where a trial has no result because it was not run.
 pub const NOT_FINISHED: &str = "not finished, ";
 
-/// Results by trial name, and the reasons why other trials have none.
+/// Results by trial name, and the reasons why other trials have none. The scores of clips stay in the
+/// files until they are needed.
 #[derive(Debug, Default)]
 pub struct Outcomes {
-    results: BTreeMap<String, TrialResult>,
+    results: BTreeMap<String, TrialSummary>,
+    /// Where the scores are.
+    files: Option<TrialFiles>,
     failures: BTreeMap<String, String>,
     /// Trials that were not run, each with what is known about it.
     unfinished: BTreeMap<String, String>,
@@ -29,11 +33,18 @@ impl Outcomes {
     }
 
     /// The result of a trial that ended well.
-    pub fn get(&self, id: &str) -> Option<&TrialResult> {
+    pub fn get(&self, id: &str) -> Option<&TrialSummary> {
         self.results.get(id)
     }
 
-    pub(crate) fn succeeded(&mut self, id: &str, result: TrialResult) {
+    /// Names the files that hold the results.
+    pub(crate) fn are_in(&mut self, files: &TrialFiles) {
+        if self.files.as_ref() != Some(files) {
+            self.files = Some(files.clone());
+        }
+    }
+
+    pub(crate) fn succeeded(&mut self, id: &str, result: TrialSummary) {
         self.unfinished.remove(id);
         self.results.insert(id.to_owned(), result);
     }
@@ -58,7 +69,7 @@ impl Outcomes {
     /// # Errors
     /// Why the first failed trial among them has no result; if trials were not run, how many of the
     /// given ones have results.
-    pub fn results(&self, ids: &[String]) -> std::result::Result<Vec<&TrialResult>, String> {
+    pub fn results(&self, ids: &[String]) -> std::result::Result<Vec<&TrialSummary>, String> {
         let result = |id: &String| {
             self.results
                 .get(id)
@@ -72,6 +83,24 @@ impl Outcomes {
                 })
         };
         ids.iter().map(result).collect()
+    }
+
+    /// The results of the given trials with the scores of their clips, read from their files.
+    ///
+    /// # Errors
+    /// As [`TrialResult::read`]; [`Error::Data`] for a result that is no longer there. Inside, as
+    /// [`Outcomes::results`].
+    pub fn read(&self, ids: &[String]) -> Result<std::result::Result<Vec<TrialResult>, String>> {
+        if let Err(reason) = self.results(ids) {
+            return Ok(Err(reason));
+        }
+        let read = |id: &String| {
+            let files = self.files.as_ref();
+            let found = files.map(|files| TrialResult::read(&files.result(id), id));
+            let gone = || Error::Data(format!("trial {id}: its result is no longer there"));
+            found.transpose()?.flatten().ok_or_else(gone)
+        };
+        ids.iter().map(read).collect::<Result<_>>().map(Ok)
     }
 
     /// `Ok` if every trial has a result; otherwise all failures as one error.

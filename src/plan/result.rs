@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::trial::Trial;
@@ -17,9 +18,9 @@ use crate::eval::objective::Objective;
 use crate::predict::clip_scores::ClipScores;
 use crate::predict::score::MeanLosses;
 
-/// The result of one trial.
+/// The result of one trial; `S` are the scores of clips.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrialResult {
+pub struct TrialResult<S = ClipScores> {
     /// Version of the file's format.
     pub format_version: u32,
     /// The trial's name, which is also the file's.
@@ -54,9 +55,9 @@ pub struct TrialResult {
     /// Classes in the order of every row of scores.
     pub classes: Vec<String>,
     /// Scores of the held-out clips.
-    pub held_out: Option<ClipScores>,
+    pub held_out: Option<S>,
     /// Scores of the test clips, if there is a test split. None of its labels was read.
-    pub test: Option<ClipScores>,
+    pub test: Option<S>,
     /// All epochs of the fusion model; empty for a baseline.
     pub history: Vec<EpochRecord>,
     /// All epochs of a baseline; absent otherwise.
@@ -72,7 +73,11 @@ pub struct TrialResult {
     pub warnings: Vec<String>,
 }
 
-impl TrialResult {
+/// The result of a trial without the scores of its clips and the history of its epochs, which are by far
+/// the most of it: what a plan of many trials keeps of each.
+pub type TrialSummary = TrialResult<IgnoredAny>;
+
+impl<S> TrialResult<S> {
     /// How the trial's scores become emotions.
     pub fn decoder(&self) -> Decoder {
         self.thresholds.decoder(&self.trial.kind.decode())
@@ -102,6 +107,37 @@ impl TrialResult {
         Some(format!("{} {value:.4}", measure.name()))
     }
 
+    /// The same without scores and history.
+    pub fn into_summary(self) -> TrialSummary {
+        TrialResult {
+            format_version: self.format_version,
+            id: self.id,
+            program: self.program,
+            kernel: self.kernel,
+            data: self.data,
+            trial: self.trial,
+            parameters: self.parameters,
+            epochs: self.epochs,
+            best_epoch: self.best_epoch,
+            stopped: self.stopped,
+            losses: self.losses,
+            kl: self.kl,
+            overlap: self.overlap,
+            thresholds: self.thresholds,
+            accuracy: self.accuracy,
+            classes: self.classes,
+            held_out: None,
+            test: None,
+            history: Vec::new(),
+            baseline_history: Vec::new(),
+            fault: self.fault,
+            unconverged: self.unconverged,
+            warnings: self.warnings,
+        }
+    }
+}
+
+impl TrialResult {
     /// Writes the file atomically.
     ///
     /// # Errors
@@ -118,28 +154,41 @@ impl TrialResult {
     /// # Errors
     /// [`Error::Read`]; [`Error::File`] if the file is not the result of this trial.
     pub fn read(path: &Path, id: &str) -> Result<Option<Self>> {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => {
-                return Err(Error::Read {
-                    path: path.to_owned(),
-                    source,
-                });
-            }
-        };
-        let fault = |reason: String| Error::File {
-            path: path.to_owned(),
-            key: None,
-            reason: format!("{reason}; remove the file to run the trial again"),
-        };
-        let result: Self = serde_json::from_slice(&bytes)
-            .map_err(|error| fault(format!("not a result of a trial ({error})")))?;
-        if result.id != id {
-            return Err(fault(format!("contains the result of trial {}", result.id)));
-        }
-        Ok(Some(result))
+        read(path, id)
     }
+
+    /// Reads a result without scores and history.
+    ///
+    /// # Errors
+    /// As [`TrialResult::read`].
+    pub fn read_summary(path: &Path, id: &str) -> Result<Option<TrialSummary>> {
+        let found: Option<TrialSummary> = read(path, id)?;
+        Ok(found.map(TrialResult::into_summary))
+    }
+}
+
+fn read<S: DeserializeOwned>(path: &Path, id: &str) -> Result<Option<TrialResult<S>>> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            return Err(Error::Read {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    let fault = |reason: String| Error::File {
+        path: path.to_owned(),
+        key: None,
+        reason: format!("{reason}; remove the file to run the trial again"),
+    };
+    let result: TrialResult<S> = serde_json::from_slice(&bytes)
+        .map_err(|error| fault(format!("not a result of a trial ({error})")))?;
+    if result.id != id {
+        return Err(fault(format!("contains the result of trial {}", result.id)));
+    }
+    Ok(Some(result))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::eval::decoder::Decoder;
 
 /// The status of an encoder on a clip.
-fn status(missing: bool, dropped: bool, kept: f64) -> &'static str {
+pub(crate) fn status(missing: bool, dropped: bool, kept: f64) -> &'static str {
     match (dropped, missing, kept > 0.0) {
         (true, ..) => "dropped",
         (_, true, _) => "missing",

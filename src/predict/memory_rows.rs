@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ndarray::ArrayView2;
 
 use super::score::Source;
-use crate::encoders::Encoder;
+use crate::encoders::{Encoder, Presence};
 use crate::error::{Error, Result};
 use crate::kernels::pack::{RowSource, RowValues, StoredRows};
 
@@ -90,6 +90,11 @@ impl<'a> MemoryRows<'a> {
     /// Number of clips.
     pub(crate) fn clips(&self) -> usize {
         self.clips
+    }
+
+    /// Which encoders each clip has.
+    pub(crate) fn presence(&self) -> Presence {
+        Presence::from_columns(self.encoders.iter().map(|encoder| encoder.present.clone()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A trained model, loaded from its file.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
 
@@ -11,6 +12,7 @@ use crate::artifact::description::Description;
 use crate::data::dataset::Split;
 use crate::data::label::{Blend, Classes};
 use crate::data::standardise::ColumnStats;
+use crate::encoders::Presence;
 use crate::error::{Artifact, Error, Result};
 use crate::model::FusionNet;
 use crate::suggest::path_instead;
@@ -51,7 +53,18 @@ impl Predictor {
                 found: "contains no weights.safetensors".into(),
             });
         }
-        let file = Checkpoint::read(&path)?;
+        Self::of(&Checkpoint::read(&path)?)
+    }
+
+    /// Loads a model from the contents of its weights file.
+    ///
+    /// # Errors
+    /// [`Error::Unrecognised`], [`Error::File`] as [`Predictor::load`].
+    pub fn from_bytes(weights: Arc<Vec<u8>>) -> Result<Self> {
+        Self::of(&Checkpoint::of_bytes(Path::new("weights"), weights)?)
+    }
+
+    fn of(file: &Checkpoint) -> Result<Self> {
         let description = file.description()?;
         let (encoders, classes) = (&description.encoders, description.classes.len());
         let shapes_only = FusionNet::shapes_only(&description.config, encoders, classes)?;
@@ -222,6 +235,21 @@ impl Predictor {
         let embeddings = embed(&self.net, split, clips, self.stats.as_deref())?;
         split.check_unchanged()?;
         Ok(embeddings)
+    }
+
+    /// As [`Predictor::embeddings`], of clips whose features are in memory as [`Predictor::score_rows`] takes
+    /// them; and which encoders each clip has.
+    ///
+    /// # Errors
+    /// As [`Predictor::score_rows`].
+    pub fn embed_rows(
+        &self,
+        features: &[(&str, ArrayView2<'_, f32>)],
+    ) -> Result<(Vec<Array2<f32>>, Presence)> {
+        let rows = MemoryRows::new(&self.description.encoders, features)?;
+        let clips: Vec<usize> = (0..rows.clips()).collect();
+        let embeddings = embed(&self.net, &rows, &clips, self.stats.as_deref())?;
+        Ok((embeddings, rows.presence()))
     }
 
     fn check_fit(&self, split: &Split) -> Result<()> {

@@ -54,7 +54,7 @@ pub(crate) trait Source {
     fn name(&self, clip: usize) -> String;
 }
 
-impl Source for Split {
+impl Source for Split<'_> {
     fn matrix(&self, encoder: usize) -> StoredRows<'_> {
         self.source(encoder)
     }
@@ -169,24 +169,24 @@ impl Scoring<'_> {
     }
 }
 
-/// The projected embeddings h_m of clips of a split in evaluation mode: for each encoder `(N, P)`; the
+/// The projected embeddings h_m of clips in evaluation mode: for each encoder `(N, P)`; the
 /// rows of clips that it lacks are 0.
 ///
 /// # Errors
-/// [`Error::Shape`] if the network does not fit the split.
-pub fn embed(
+/// [`Error::Shape`] if the network does not fit the source.
+pub(crate) fn embed(
     net: &FusionNet<f32>,
-    split: &Split,
+    source: &impl Source,
     clips: &[usize],
     stats: Option<&[ColumnStats]>,
 ) -> Result<Vec<Array2<f32>>> {
-    let encoders = split.encoders();
+    let encoders = net.encoders().len();
     let width = net.config().model.projection_dim;
     let mut embeddings = vec![Array2::zeros((clips.len(), width)); encoders];
     let mut inference = net.inference();
     for (i, chunk) in clips.chunks(BATCH).enumerate() {
-        let rows = stored_rows(split, encoders, chunk, &[]);
-        let joined = inference.project(&batch_rows(split, &rows, stats))?;
+        let rows = stored_rows(source, encoders, chunk, &[]);
+        let joined = inference.project(&batch_rows(source, &rows, stats))?;
         for (m, embedding) in embeddings.iter_mut().enumerate() {
             for r in 0..chunk.len() {
                 let mut row = embedding.row_mut(i * BATCH + r);

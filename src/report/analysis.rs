@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
+use super::clip_cells;
 use super::figure::{encoder_title, figures, left_out};
 use super::main_measure::{self, Drawn};
 use super::table::{Cell, Table, write_json};
@@ -323,9 +324,13 @@ fn clips(found: &Analysis) -> Table {
         ("truth", "Truth"),
         ("decision", "Prediction"),
         ("error", "Error"),
+        ("steps", "Steps of decoding"),
+        ("encoders", "Encoders that counted most"),
+        ("without", "Answer without"),
     ];
     let mut table = Table::new("Clips", &columns);
     let seen = &found.observations;
+    let explained = clip_cells::ExplainedClips::of(found);
     for row in 0..seen.len() {
         let (truth, decided) = (&seen.truths[row], &seen.decided[row]);
         table.row(vec![
@@ -334,6 +339,9 @@ fn clips(found: &Analysis) -> Table {
             Cell::Text(decision(truth, &found.classes)),
             Cell::Text(decision(decided, &found.classes)),
             Cell::text(ErrorType::of(truth, decided).name()),
+            Cell::Text(explained.steps(row)),
+            Cell::Text(explained.encoders(row)),
+            Cell::Text(explained.without(row)),
         ]);
     }
     table

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value, json};
 
 use super::cells::{seeds, without_result};
-use super::reading::Reading;
+use super::reading::write_markdown;
 use super::study::{StudyReport, StudyTables};
-use super::table::{Cell, Table, write_json, write_markdown};
+use super::table::{Cell, Reading, Table, write_json};
 use super::{cross_validation, final_model, main_measure, measures, significance};
 use crate::config::Monitor;
 use crate::error::Result;
@@ -235,7 +236,11 @@ pub fn note_unchanged(table: &mut Table, names: &[String]) {
 
 /// The rows' cross-validations in full, as JSON.
 pub fn json(rows: &[Row]) -> Value {
-    let rows = rows.iter().map(|row| match &row.result {
+    Value::Array(rows.iter().map(row_json).collect())
+}
+
+fn row_json(row: &Row) -> Value {
+    match &row.result {
         Ok(found) => {
             let mut value = cross_validation::json(found, row.significance.as_ref());
             value["changes"] = json!(row.entry.changes);
@@ -252,8 +257,40 @@ pub fn json(rows: &[Row]) -> Value {
             "paper": row.entry.paper,
             "failed": reason,
         }),
-    });
-    Value::Array(rows.collect())
+    }
+}
+
+/// The JSON of a study with its rows, each of which is made only when it is written: those of a long
+/// search would fill the memory.
+struct WithRows<'a> {
+    json: &'a Map<String, Value>,
+    rows: &'a [Row],
+}
+
+impl Serialize for WithRows<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        const ROWS: &str = "rows";
+        // In alphabetical order, as the other maps.
+        let (before, after): (Vec<_>, Vec<_>) =
+            self.json.iter().partition(|(key, _)| key.as_str() < ROWS);
+        let mut map = to.serialize_map(None)?;
+        for (key, value) in before {
+            map.serialize_entry(key, value)?;
+        }
+        map.serialize_entry(ROWS, &Rows(self.rows))?;
+        for (key, value) in after {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+struct Rows<'a>(&'a [Row]);
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(row_json))
+    }
 }
 
 /// A cell with the changes of a configuration, or the name of a baseline.
@@ -266,7 +303,7 @@ pub(super) fn changes(entry: &Entry) -> String {
 }
 
 /// Writes STEM.csv, measures.csv, tables.md and STEM.json into a folder and returns their paths. The
-/// first of the tables is STEM.csv.
+/// first of the tables is STEM.csv; the JSON gets the rows where it does not have them.
 ///
 /// # Errors
 /// [`crate::Error::Write`].
@@ -283,7 +320,14 @@ pub fn write(stem: &str, found: &StudyTables, rows: &[Row], folder: &Path) -> Re
     let measures = measures::write_rows(rows, folder)?;
     write_markdown(&markdown, &found.tables.iter().collect::<Vec<_>>())?;
     // Last: its presence marks the folder as complete.
-    write_json(&json, &found.json)?;
+    match found
+        .json
+        .as_object()
+        .filter(|known| !known.contains_key("rows"))
+    {
+        Some(known) => write_json(&json, &WithRows { json: known, rows })?,
+        None => write_json(&json, &found.json)?,
+    }
     Ok(vec![csv, measures, markdown, json])
 }
 

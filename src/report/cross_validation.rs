@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::reading::write_markdown;
 use super::study::{StudyReport, StudyTables};
-use super::table::{Cell, Table, write_json, write_markdown};
+use super::table::{Cell, Table, write_json};
 use super::{final_model, main_measure, measures, significance};
 use crate::artifact::description::ChosenThresholds;
 use crate::config::Monitor;

@@ -49,7 +49,7 @@ impl Lists {
             short += &self.in_words(&list);
             from = list.place.end;
         }
-        short + &text[from..]
+        joined(&(short + &text[from..]))
     }
 
     fn in_words(&self, list: &List) -> String {
@@ -64,7 +64,7 @@ impl Lists {
         if missing.is_empty() && all.len() == count {
             return format!("all {count}");
         }
-        if missing.len() <= NAMED && missing.len() < count {
+        if (1..=NAMED).contains(&missing.len()) && missing.len() < count {
             return format!("all but {}", missing.join(", "));
         }
         let named: Vec<&str> = list.values.iter().take(NAMED).map(String::as_str).collect();
@@ -73,6 +73,23 @@ impl Lists {
             false => named.join(", "),
         }
     }
+}
+
+/// A text with long `MODEL:a+b+c+d` in a few words, as baselines on many encoders are named.
+fn joined(text: &str) -> String {
+    let words = text.split_inclusive([' ', ';', ',', '"']);
+    let brief = |word: &str| {
+        let (inside, end) = match word.char_indices().next_back() {
+            Some((at, last)) if [' ', ';', ',', '"'].contains(&last) => word.split_at(at),
+            _ => (word, ""),
+        };
+        let parts: Vec<&str> = inside.split('+').collect();
+        match inside.len() > SHORT && parts.len() > NAMED && inside.contains(':') {
+            true => format!("{}+{}+… ({}){end}", parts[0], parts[1], parts.len()),
+            false => word.to_owned(),
+        }
+    };
+    words.map(brief).collect()
 }
 
 fn lists(text: &str) -> Vec<List> {
@@ -159,6 +176,22 @@ mod tests {
         assert_eq!(brief[2], "data.encoders=all but clip, dinov2, openface");
         // Short enough to stay.
         assert_eq!(brief[3], texts[3]);
+    }
+
+    #[test]
+    fn baselines_on_many_encoders_are_named_by_the_first() {
+        let lists = Lists::default();
+        let long =
+            "better: \"logistic:clip+openface2+internvl35_8b+wavlm_large+hicmae\"; forest:clip";
+        let brief = lists.brief(long);
+        assert_eq!(
+            brief,
+            "better: \"logistic:clip+openface2+… (5)\"; forest:clip"
+        );
+        assert_eq!(
+            lists.brief("mlp-512:imagebind+wavlm_large"),
+            "mlp-512:imagebind+wavlm_large"
+        );
     }
 
     #[test]

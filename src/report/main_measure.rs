@@ -133,14 +133,19 @@ impl Drawn {
         format!("{:.digits$}", self.scale * value)
     }
 
+    /// A difference with its sign.
+    pub(super) fn signed(&self, value: f64) -> String {
+        let (digits, _) = self.value;
+        format!("{:+.digits$}", self.scale * value).replace('-', "−")
+    }
+
     /// A difference with its sign and its unit.
     pub(super) fn difference(&self, value: f64) -> String {
-        let (digits, _) = self.value;
         let unit = match self.scale {
             100.0 => " points",
             _ => "",
         };
-        format!("{:+.digits$}{unit}", self.scale * value).replace('-', "−")
+        format!("{}{unit}", self.signed(value))
     }
 }
 

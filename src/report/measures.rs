@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::main_measure;
-use super::reading::Reading;
-use super::table::{Cell, Table, write_json};
+use super::table::{Cell, Reading, Table, write_json};
 use crate::data::label::Classes;
 use crate::error::Result;
 use crate::eval::measures::{MEASURES, Measure, MeasureValues};

@@ -3,7 +3,11 @@
 
 pub mod analysis;
 mod cells;
+mod clip_cells;
+pub mod compare;
 pub mod comparison;
+#[cfg(feature = "cli")]
+pub mod configuration;
 pub mod cross_validation;
 #[cfg(feature = "cli")]
 pub mod event_file;

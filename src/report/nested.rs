@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cells::without_result;
-use super::reading::Reading;
-use super::table::{Cell, Table};
+use super::table::{Cell, Reading, Table};
 use super::{comparison, main_measure, significance};
 use crate::experiments::sweep::nested::{ChosenWithout, Nested};
 

@@ -2,19 +2,12 @@
 //! that is the same in every row, nothing too long for a cell. CSV and JSON have everything.
 
 use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
 
 use super::lists::Lists;
-use super::table::{Cell, Table};
+use super::table::{Cell, Reading, Table};
 use crate::config::{Config, Monitor};
-
-/// How a table of several configurations is read.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reading {
-    /// The column whose best value comes first, and whether higher is better; `None`: as they are.
-    pub order: Option<(&'static str, bool)>,
-    /// Columns that readers need not see.
-    pub hidden: Vec<&'static str>,
-}
 
 impl Reading {
     /// By the column of a main measure, best first.
@@ -37,10 +30,27 @@ impl Reading {
     pub fn in_order() -> Self {
         Self {
             order: None,
-            // Holm's decides.
-            hidden: vec!["p"],
+            // Holm's p decides; the others are of use to programs.
+            hidden: vec!["p", "pooled_average", "best_epoch"],
         }
     }
+}
+
+impl Table {
+    /// The Markdown table as people read it, with aligned columns, so that it is readable as plain text
+    /// too.
+    pub fn markdown(&self) -> String {
+        for_readers(self).as_markdown()
+    }
+}
+
+/// Writes tables to a Markdown file.
+///
+/// # Errors
+/// [`crate::Error::Write`].
+pub fn write_markdown(path: &Path, tables: &[&Table]) -> crate::Result<()> {
+    let texts: Vec<String> = tables.iter().map(|table| table.markdown()).collect();
+    crate::files::atomic_file::write(path, |out| out.write_all(texts.join("\n").as_bytes()))
 }
 
 /// Columns that are shown though they are the same in every row: what a table is about.

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::reading::Reading;
+use super::reading::write_markdown;
 use super::study::{StudyReport, StudyTables};
-use super::table::{Cell, Table, write_json, write_markdown};
+use super::table::{Cell, Reading, Table, write_json};
 use super::{cells, comparison, final_model, main_measure, significance};
 use crate::error::Result;
 use crate::experiments::comparison::Row;

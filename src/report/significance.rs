@@ -35,7 +35,12 @@ pub fn columns(main: Monitor) -> [(&'static str, &'static str); 6] {
 
 /// The cells of one row.
 pub fn cells(row: &Row) -> [Cell; 6] {
-    let Some(significance) = &row.significance else {
+    cells_of(row.significance.as_ref())
+}
+
+/// The same of statistics alone.
+pub(super) fn cells_of(significance: Option<&Significance>) -> [Cell; 6] {
+    let Some(significance) = significance else {
         return std::array::from_fn(|_| Cell::Empty);
     };
     let main = ends(main_interval(&significance.intervals));
@@ -72,7 +77,8 @@ fn main_interval(intervals: &Intervals) -> Option<&Interval> {
     intervals.main.as_ref().or(intervals.average.as_ref())
 }
 
-fn ends(interval: Option<&Interval>) -> Cell {
+/// The ends of an interval.
+pub(super) fn ends(interval: Option<&Interval>) -> Cell {
     interval.map_or(Cell::Empty, |interval| {
         Cell::Interval(interval.low, interval.high, DIGITS)
     })
@@ -134,7 +140,7 @@ pub fn notes<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<String> {
 }
 
 /// One sentence: what follows from the comparisons with the reference.
-fn conclusion(reference: &str, better: &[&str], worse: &[&str], noise: usize) -> String {
+pub(super) fn conclusion(reference: &str, better: &[&str], worse: &[&str], noise: usize) -> String {
     let list = |names: &[&str]| match names.len().saturating_sub(MOST_NAMED) {
         0 | 1 => names.join("; "),
         more => format!("{}; and {more} more", names[..MOST_NAMED].join("; ")),
@@ -163,7 +169,7 @@ fn conclusion(reference: &str, better: &[&str], worse: &[&str], noise: usize) ->
 }
 
 /// What was resampled, and what that does not include.
-fn basis(significance: &Significance) -> String {
+pub(super) fn basis(significance: &Significance) -> String {
     let intervals = &significance.intervals;
     let mut text = format!(
         "Intervals and differences are over all held-out clips together, by bootstrap over {}",

@@ -14,7 +14,7 @@ use crate::plan::PlanFolder;
 pub struct StudyTables {
     /// Tables in the order in which they are read.
     pub tables: Vec<Table>,
-    /// Everything.
+    /// Everything, but for what [`StudyReport::rows`] gives.
     pub json: Value,
 }
 
@@ -37,6 +37,11 @@ pub trait StudyReport: Study {
         tables: &StudyTables,
         folder: &PlanFolder,
     ) -> Result<Vec<PathBuf>>;
+
+    /// The rows of the study in full, where the JSON of its tables leaves them out because they may be many.
+    fn rows(&self, _findings: &Self::Findings) -> Option<Value> {
+        None
+    }
 
     /// What to know of the trials that were added so far, such as rows that the data do not allow.
     fn notes(&self, _state: &Self::State) -> Vec<String> {

@@ -51,7 +51,7 @@ pub fn table(found: &Swept, search: Search) -> Table {
     table
 }
 
-/// Everything as JSON.
+/// Everything but the rows as JSON.
 pub fn json(found: &Swept, table: &Table) -> Value {
     let points = found.tried.iter().map(|tried| {
         let point = tried.point.iter();
@@ -70,7 +70,6 @@ pub fn json(found: &Swept, table: &Table) -> Value {
         "table": table.json(),
         "best": best,
         "points": points,
-        "rows": comparison::json(&found.rows),
         "same": found.same,
     })
 }
@@ -107,6 +106,10 @@ impl StudyReport for Sweep {
         Ok(tables(found, self.search))
     }
 
+    fn rows(&self, found: &Swept) -> Option<Value> {
+        Some(comparison::json(&found.rows))
+    }
+
     fn write(&self, swept: &Swept, found: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
         comparison::write("sweep", found, &swept.rows, to.path())
     }
@@ -123,6 +126,10 @@ impl StudyReport for Tune {
 
     fn tables(&self, found: &Swept) -> std::result::Result<StudyTables, String> {
         Ok(tables(found, self.search))
+    }
+
+    fn rows(&self, found: &Swept) -> Option<Value> {
+        Some(comparison::json(&found.rows))
     }
 
     /// Writes the chosen configuration too, unless a trial failed: then another might have won.

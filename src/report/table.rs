@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde_json::{Map, Number, Value};
 
-use super::reading::{Reading, for_readers};
 use crate::error::Result;
 use crate::experiments::score::Spread;
 
@@ -123,6 +122,15 @@ fn fixed(x: f64, digits: usize) -> String {
     }
 }
 
+/// How a table of several configurations is read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The column whose best value comes first, and whether higher is better; `None`: as they are.
+    pub order: Option<(&'static str, bool)>,
+    /// Columns that readers need not see.
+    pub hidden: Vec<&'static str>,
+}
+
 /// A table with a title, named columns and notes below.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
@@ -204,13 +212,8 @@ impl Table {
             .collect()
     }
 
-    /// The Markdown table as people read it, with aligned columns, so that it is readable as plain text
-    /// too.
-    pub fn markdown(&self) -> String {
-        for_readers(self).as_markdown()
-    }
-
-    fn as_markdown(&self) -> String {
+    /// The Markdown table as it is, with aligned columns, so that it is readable as plain text too.
+    pub(super) fn as_markdown(&self) -> String {
         let shown: Vec<Vec<String>> = self
             .rows
             .iter()
@@ -282,10 +285,11 @@ impl Table {
 
     /// The JSON form: title, rows as objects, notes.
     pub fn json(&self) -> Value {
+        let keys: Vec<Vec<String>> = (0..self.columns.len()).map(|c| self.keys(c)).collect();
         let rows = self.rows.iter().map(|row| {
             let mut object = Map::new();
-            for (column, cell) in row.iter().enumerate() {
-                object.extend(self.keys(column).into_iter().zip(cell.json()));
+            for (cell, keys) in row.iter().zip(&keys) {
+                object.extend(keys.iter().cloned().zip(cell.json()));
             }
             Value::Object(object)
         });
@@ -303,15 +307,6 @@ impl Table {
     pub fn write_csv(&self, path: &Path) -> Result<()> {
         crate::files::atomic_file::write(path, |out| self.csv(out))
     }
-}
-
-/// Writes tables to a Markdown file.
-///
-/// # Errors
-/// [`crate::Error::Write`].
-pub fn write_markdown(path: &Path, tables: &[&Table]) -> Result<()> {
-    let texts: Vec<String> = tables.iter().map(|table| table.markdown()).collect();
-    crate::files::atomic_file::write(path, |out| out.write_all(texts.join("\n").as_bytes()))
 }
 
 /// Writes a JSON file, indented.

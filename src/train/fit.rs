@@ -26,6 +26,9 @@ use crate::predict::decoding::unsearched;
 /// need not do.
 const SECONDS_BETWEEN_HISTORIES: f64 = 2.0;
 
+/// Why a run ended whose options say to finish when stopped.
+const STOPPED: &str = "stopped on request";
+
 /// Why a run ended early.
 fn no_improvement(config: &Config) -> String {
     format!(
@@ -68,7 +71,10 @@ impl Run<'_> {
             if self.reached_max_steps(&progress) {
                 break format!("reached {} steps", progress.steps);
             }
-            let losses = self.train_epoch(&files, &mut progress, observer)?;
+            let losses = match self.train_epoch(&files, &mut progress, observer)? {
+                Some(losses) => losses,
+                None => break STOPPED.to_owned(),
+            };
             let verdict = self.judge_epoch(&files, &mut progress, &losses, observer)?;
             if self.reached_max_steps(&progress) {
                 break format!("reached {} steps", progress.steps);
@@ -110,15 +116,16 @@ impl Run<'_> {
         most.is_some_and(|most| progress.steps >= most)
     }
 
-    /// Trains for an epoch, or what is left of it; gives its mean losses.
+    /// Trains for an epoch, or what is left of it; gives its mean losses, or none if the run is to end before.
     fn train_epoch(
         &mut self,
         files: &Files,
         progress: &mut Progress,
         observer: &mut dyn Observer,
-    ) -> Result<StepLosses> {
+    ) -> Result<Option<StepLosses>> {
         let losses = match self.epoch(progress, observer)? {
-            EpochEnd::Done(losses) => losses,
+            EpochEnd::Done(losses) => Some(losses),
+            EpochEnd::Stopped if self.options.finish_when_stopped => None,
             EpochEnd::Stopped => return Err(self.interrupted(files, progress)),
             EpochEnd::NotFinite { what, began, batch } => {
                 return Err(self.not_finite(files, progress, what, &began, Some(batch)));
@@ -128,7 +135,7 @@ impl Run<'_> {
         if let Some(name) = self.net.params.first_not_finite() {
             return Err(self.not_finite(files, progress, "weight", name, None));
         }
-        progress.epoch += 1;
+        progress.epoch += usize::from(losses.is_some());
         Ok(losses)
     }
 

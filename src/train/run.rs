@@ -45,8 +45,10 @@ pub struct Options {
     /// Folder of spans that other runs may share, with `train.inputs = "span"`; `None`: one of the run's own,
     /// removed at its end.
     pub shared_spans: Option<PathBuf>,
-    /// Checked between steps: when a stop is requested, the run saves its state and ends.
+    /// Checked between steps: when a stop is requested, the run saves its state and ends with an error.
     pub stop: Stop,
+    /// When a stop is requested, end as after the last epoch instead, with the best weights so far.
+    pub finish_when_stopped: bool,
     /// Hashes of the data set's files, if known; `None`: the files are read and hashed.
     pub inputs: Option<Vec<InputFile>>,
 }
@@ -83,7 +85,7 @@ pub struct Outcome {
 /// A run that is ready to start: all of the user's input has been checked.
 #[derive(Debug)]
 pub struct Run<'a> {
-    pub(super) dataset: &'a Dataset,
+    pub(super) dataset: &'a Dataset<'a>,
     pub(super) config: Config,
     pub(super) options: Options,
     // Over columns, or over coordinates once the span is there; until then it has no weights.
@@ -103,7 +105,7 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// [`Error::Config`], or an error that names the fold, file or tensor at fault.
-    pub fn prepare(dataset: &'a Dataset, config: &Config, options: Options) -> Result<Self> {
+    pub fn prepare(dataset: &'a Dataset<'a>, config: &Config, options: Options) -> Result<Self> {
         config.check()?;
         let task = dataset.task();
         let config = &task.resolve(config);

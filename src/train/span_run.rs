@@ -22,9 +22,9 @@ use crate::nn::safetensors::{OutgoingTensor, outgoing};
 /// The clips as the network takes them.
 #[derive(Clone, Copy)]
 pub(super) struct RunInputs<'a> {
-    pub(super) train: &'a Split,
+    pub(super) train: &'a Split<'a>,
     /// Where the domain adversary's target rows may come from.
-    pub(super) test: Option<&'a Split>,
+    pub(super) test: Option<&'a Split<'a>>,
     /// The standardisation that is yet to be done.
     pub(super) stats: Option<&'a [ColumnStats]>,
 }

@@ -17,7 +17,11 @@ pub(super) struct Target {
 
 impl Target {
     /// The split that the rows come from, of the two.
-    pub(super) fn split<'a>(&self, train: &'a Split, test: Option<&'a Split>) -> &'a Split {
+    pub(super) fn split<'a>(
+        &self,
+        train: &'a Split<'a>,
+        test: Option<&'a Split<'a>>,
+    ) -> &'a Split<'a> {
         test.filter(|_| self.from_test).unwrap_or(train)
     }
 }

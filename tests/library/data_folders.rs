@@ -10,7 +10,7 @@ use blendfuse::data::dataset::Dataset;
 use blendfuse::data::{folds, metadata};
 use blendfuse::testing::data::standardise;
 
-fn folder(name: &str) -> Option<Dataset> {
+fn folder(name: &str) -> Option<Dataset<'static>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../shared/data")
         .join(name);

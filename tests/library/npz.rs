@@ -37,7 +37,7 @@ fn collection(name: &str, manifest: &str) -> Option<(PathBuf, Value)> {
 const OBJECT_NAMES: [&str; 2] = ["names_object.npz", "bad_object_filenames.npz"];
 
 /// Opens a feature file and requires every value of it to be finite, as training does.
-fn usable(path: &Path) -> blendfuse::Result<Features> {
+fn usable(path: &Path) -> blendfuse::Result<Features<'static>> {
     let features = Features::open(path)?;
     features.check_finite(0..features.rows() as u32)?;
     Ok(features)
@@ -189,7 +189,7 @@ fn good_file() -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-fn open_bytes(bytes: &[u8]) -> blendfuse::Result<Features> {
+fn open_bytes(bytes: &[u8]) -> blendfuse::Result<Features<'static>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.npz");
     std::fs::write(&path, bytes).unwrap();

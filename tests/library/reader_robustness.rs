@@ -61,6 +61,7 @@ fn read_all(path: &Path) {
     for error in [
         Predictions::read(path, &classes).err(),
         ProbabilityTable::read_csv(path).err(),
+        ProbabilityTable::read_npz(path).err(),
     ]
     .into_iter()
     .flatten()

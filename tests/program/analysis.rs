@@ -87,6 +87,10 @@ fn a_single_model_is_evaluated_on_its_fold_and_logged() {
     place.ok(&["analyze", "run", "data", "--out", "found"]);
     let clips = fs::read_to_string(place.path("found/clips.csv")).unwrap();
     assert!(clips.lines().skip(1).all(|line| line.contains(",fold 0,")));
+    // What `explain` tells of one clip, of every clip.
+    let header = "filename,model,truth,decision,error,steps,encoders,without\n";
+    assert!(clips.starts_with(header), "{clips}");
+    assert!(clips.lines().skip(1).all(|line| line.contains("t_p ")));
     let nothing = place.run(&["analyze", "data", "data"]);
     assert_eq!(nothing.code, 2);
     assert!(

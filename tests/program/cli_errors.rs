@@ -154,7 +154,7 @@ fn a_run_that_is_not_there() {
         let error = place.refused(command);
         assert_eq!(
             error,
-            "nowhere: expected the folder of train, cv, ablate or repro; no such folder"
+            "nowhere: expected the folder of train or of a plan (cv, sweep, tune, ablate, baseline, repro); no such folder"
         );
     }
 }

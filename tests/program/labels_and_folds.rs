@@ -253,12 +253,12 @@ fn votes_percentages_and_flags_are_divided_by_their_sum_on_request() {
         let cv = ["cv", "data", "--out", "cv", "--normalise-labels"];
         let found = place.json(&[&cv[..], SMALL, QUICK].concat());
         assert!(found["measures"]["all_clips"]["values"]["kl_divergence"].is_number());
-        let evaluate = [
-            "evaluate",
-            "cv/out_of_fold.csv",
-            "--metadata",
-            "data/train_metadata.csv",
-        ];
+        // The run's own files are read as the run read its labels; others on request.
+        let truth = ["--metadata", "data/train_metadata.csv"];
+        let own = place.json(&[&["evaluate", "cv/out_of_fold.csv"][..], &truth].concat());
+        assert!(own["measures"]["values"]["exact_set"].is_number());
+        fs::copy(place.path("cv/out_of_fold.csv"), place.path("scores.csv")).unwrap();
+        let evaluate = [&["evaluate", "scores.csv"][..], &truth].concat();
         let message = place.refused(&evaluate);
         assert!(message.contains("--normalise-labels"), "{message}");
         let scored = place.json(&[&evaluate[..], &["--normalise-labels"]].concat());

@@ -11,7 +11,7 @@ use crate::command::{Place, SMALL};
 struct Served {
     place: Place,
     model: Predictor,
-    split: Split,
+    split: Split<'static>,
     rows: Vec<(String, Array2<f32>)>,
 }
 

@@ -310,7 +310,8 @@ fn nothing_unsafe_outside_the_kernels() {
             ));
         }
     }
-    for path in layered_files() {
+    let python = rust_files(&root().join("python/native"));
+    for path in layered_files().into_iter().chain(python) {
         let tokens = tokens(&read(&path));
         let unsafe_lines = tokens.iter().filter(|token| token.text == "unsafe");
         found.extend(unsafe_lines.map(|token| format!("{}: unsafe", place(&path, token.line))));

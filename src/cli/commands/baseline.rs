@@ -126,7 +126,7 @@ pub struct BaselineArgs {
     recipe: Option<RecipeChoice>,
     #[command(flatten)]
     values: RecipeArgs,
-    /// Keep the weights of fusion models, which analyze needs; otherwise none are kept
+    /// Keep every fusion model's weights, which analyze needs; otherwise none are kept
     #[arg(long)]
     keep_weights: bool,
 }

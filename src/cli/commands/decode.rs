@@ -6,15 +6,15 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::evaluate::{truths, unnormalised};
+use crate::analysis::run_decoding::RunDecoding;
 use crate::cli::flags::common::{Overwrite, Threads, quoted};
 use crate::cli::flags::data::LabelArgs;
 use crate::cli::flags::decoding::{RulesArgs, ThresholdArgs};
+use crate::cli::flags::scored_by::{self, ScoredBy};
 use crate::cli::output::console;
 use crate::cli::output::numbers::{counted, threshold};
 use crate::cli::output::score;
 use crate::cli::output::score::Score;
-use crate::config::DecodeConfig;
-use crate::data::label::Classes;
 use crate::eval::align::{Alignment, USUAL_ALPHA};
 use crate::eval::decode::Decoding;
 use crate::eval::evaluation::labelled;
@@ -29,23 +29,28 @@ use crate::{Error, Result};
 /// Decode probabilities into emotions
 ///
 /// Uses the paper's or the challenge's rules. Reads one distribution per clip
-/// (filename,CLASS,CLASS,…) or the output of predict --probs.
+/// (filename,CLASS,CLASS,…) or the probabilities that predict and cv write.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 --search tries a grid of thresholds on the same file and takes the one with the
 best mean of ACC_presence and ACC_salience; a threshold given by flag is fixed.
 Search on validation clips only: scores on the clips that the thresholds were
-chosen on are optimistically biased.
+chosen on are optimistically biased. Without --search and thresholds, those of
+the run are used: what --run names, an .npz of predict says, or the folder of
+the file is.
 
 Examples:
   blendfuse decode probs.csv --presence-threshold 0.2 \\
       --salience-threshold 0.06 --out p.json
+  blendfuse decode probs.csv --run runs/fold0 --out p.json
   blendfuse decode probs.csv --rules challenge --search
   blendfuse decode probs.csv --search --metadata DATA/train_metadata.csv \\
       --out p.zip")]
 pub struct Decode {
-    /// Probabilities, .csv
+    /// Probabilities, .csv or .npz
     probs: PathBuf,
+    #[command(flatten)]
+    scored_by: ScoredBy,
     #[command(flatten)]
     rules: RulesArgs,
     #[command(flatten)]
@@ -87,17 +92,16 @@ impl Decode {
         if let Some(path) = &self.out {
             self.overwrite.check("--out", path, &["json", "zip"])?;
         }
-        let given = (
-            self.thresholds.presence_threshold,
-            self.thresholds.salience_threshold,
-        );
-        if !self.search && (given.0.is_none() || given.1.is_none()) {
+        let mut table = ProbabilityTable::read(&self.probs)?;
+        let run = self.scored_by.find(&self.probs, &table)?;
+        let given = &self.thresholds;
+        let complete = given.presence_threshold.is_some() && given.salience_threshold.is_some();
+        if !self.search && !complete && run.is_none() {
             return Err(Error::Data(
-                "give --presence-threshold and --salience-threshold, or --search to choose them"
+                "give --presence-threshold and --salience-threshold, --run for those of a run, or --search to choose them"
                     .into(),
             ));
         }
-        let mut table = ProbabilityTable::read_csv(&self.probs)?;
         if let Some(warning) = unnormalised(&table) {
             console::warning(&warning);
         }
@@ -107,34 +111,41 @@ impl Decode {
                 beta: self.beta.unwrap_or(1.0),
             })?;
         }
-        let classes = self.rules.classes(&table.classes)?;
-        let config = self.rules.config();
-        let search = if self.search {
-            Some(self.search(&table, &classes, &config)?)
-        } else {
-            None
+        let search = match self.search {
+            true => Some(self.search(&table, run.as_ref())?),
+            false => None,
         };
-        let best = search.as_ref().map(|search| search.best.thresholds);
-        let thresholds = best.unwrap_or_else(|| self.thresholds.or(0.0, 0.0));
-        let decoding = Decoding::of(&config);
-        let decoded = decoding.decode_rows(table.aligned.view(), &classes, thresholds)?;
+        let found = search.as_ref().map(|search| search.best.thresholds);
+        let chosen = match found {
+            Some(best) => ThresholdArgs {
+                presence_threshold: Some(best.presence),
+                salience_threshold: Some(best.salience),
+            },
+            None => ThresholdArgs { ..*given },
+        };
+        let decoded = scored_by::decode(&table, &self.rules, &chosen, run.as_ref())?;
         if let Some(path) = &self.out {
-            let clips = table.filenames.iter().cloned().zip(decoded).collect();
-            Predictions { clips }.write(path, &classes)?;
+            let clips = table.filenames.iter().cloned().zip(decoded.emotions);
+            let clips = clips.collect();
+            Predictions { clips }.write(path, &decoded.classes)?;
         }
+        let thresholds = found.or(decoded.thresholds);
         if self.json {
-            console::print_json(&self.report(&table, thresholds, search.as_ref()))
-        } else {
-            console::print(&self.text(&table, thresholds, search.as_ref()))
+            let mut report = self.report(&table, thresholds, search.as_ref());
+            if let Some(run) = run {
+                report["run"] = json!(run.source());
+            }
+            return console::print_json(&report);
         }
+        if run.is_some() && found.is_none() {
+            console::note(&format!("decoded with {}", decoded.how));
+        }
+        console::print(&self.text(&table, thresholds, search.as_ref()))
     }
 
-    fn search(
-        &self,
-        table: &ProbabilityTable,
-        classes: &Classes,
-        config: &DecodeConfig,
-    ) -> Result<Search> {
+    fn search(&self, table: &ProbabilityTable, run: Option<&RunDecoding>) -> Result<Search> {
+        let classes = &scored_by::classes(table, &self.rules, run)?;
+        let config = &self.rules.config(run.map(|run| &run.rules));
         let names = table.filenames.iter().map(String::as_str);
         let truths = truths(self.metadata.as_deref(), self.labels, names, classes)?;
         let (rows, truths) = labelled(table, &truths);
@@ -166,15 +177,19 @@ impl Decode {
     fn report(
         &self,
         table: &ProbabilityTable,
-        thresholds: Thresholds,
+        thresholds: Option<Thresholds>,
         search: Option<&Search>,
     ) -> Value {
         let mut report = match search.map(|search| json!(Score::from(&search.best.accuracy))) {
             Some(Value::Object(map)) => map,
             _ => Map::new(),
         };
-        report.insert("presence_threshold".into(), json!(thresholds.presence));
-        report.insert("salience_threshold".into(), json!(thresholds.salience));
+        for (name, value) in [
+            ("presence_threshold", thresholds.map(|t| t.presence)),
+            ("salience_threshold", thresholds.map(|t| t.salience)),
+        ] {
+            report.insert(name.into(), json!(value));
+        }
         report.insert("decoded_clips".into(), json!(table.filenames.len()));
         report.insert("out".into(), json!(self.out));
         if let Some(search) = search {
@@ -188,11 +203,11 @@ impl Decode {
     fn text(
         &self,
         table: &ProbabilityTable,
-        thresholds: Thresholds,
+        thresholds: Option<Thresholds>,
         search: Option<&Search>,
     ) -> String {
         let mut text = String::new();
-        if let Some(search) = search {
+        if let (Some(search), Some(thresholds)) = (search, thresholds) {
             text += &format!(
                 "best of {}: --presence-threshold {} --salience-threshold {}\n",
                 counted(search.cells.len(), "pair"),
@@ -209,11 +224,16 @@ impl Decode {
             }
         }
         if let Some(path) = &self.out {
+            let thresholds = thresholds.map_or_else(
+                || "those of each clip's fold".to_owned(),
+                |Thresholds { presence, salience }| {
+                    let [presence, salience] = [presence, salience].map(threshold);
+                    format!("presence {presence}, salience {salience}")
+                },
+            );
             text += &format!(
-                "{} decoded; thresholds: presence {}, salience {}\nwrote {}\n",
+                "{} decoded; thresholds: {thresholds}\nwrote {}\n",
                 counted(table.filenames.len(), "clip"),
-                threshold(thresholds.presence),
-                threshold(thresholds.salience),
                 quoted(path)
             );
         }

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 
+use crate::cli::invocation;
 use crate::cli::output::console;
 use crate::{Error, Result};
 
@@ -77,7 +78,7 @@ fn candidates() -> Vec<PathBuf> {
         return vec![python];
     }
     let python = format!("python{EXE_SUFFIX}");
-    let beside = std::env::current_exe()
+    let beside = invocation::program()
         .ok()
         .map(|program| program.with_file_name(&python));
     let folder = if cfg!(windows) { "Scripts" } else { "bin" };

@@ -34,7 +34,7 @@ Examples:
 pub struct Inspect {
     /// Data folder: train_metadata.csv, features/train/NAME.npz, … (docs/formats.md)
     data: PathBuf,
-    /// Plot missing clips and shift of every encoder
+    /// Plot the missing clips and the shift of every encoder
     #[arg(long, value_name = "FILE.svg")]
     figure: Option<PathBuf>,
     #[command(flatten)]

@@ -6,11 +6,14 @@ mod analyze;
 mod baseline;
 mod bench;
 mod collect;
+mod compare;
 mod completions;
+mod config;
 mod cv;
 mod decode;
 mod demo;
 mod evaluate;
+mod explain;
 mod export;
 mod extract;
 mod folds;
@@ -59,6 +62,9 @@ pub enum Command {
     Report(report::Report),
     Evaluate(evaluate::Evaluate),
     Decode(decode::Decode),
+    Compare(compare::Compare),
+    Explain(explain::Explain),
+    Config(config::Config),
     Synth(synth::Synth),
     Vectors(vectors::Vectors),
     Bench(bench::Bench),
@@ -93,6 +99,9 @@ impl Command {
             Command::Report(command) => command.run(),
             Command::Evaluate(command) => command.run(),
             Command::Decode(command) => command.run(),
+            Command::Compare(command) => command.run(),
+            Command::Explain(command) => command.run(),
+            Command::Config(command) => command.run(),
             Command::Synth(command) => command.run(),
             Command::Vectors(command) => command.run(),
             Command::Bench(command) => command.run(),

@@ -12,6 +12,7 @@ use super::repro::Repro;
 use super::sweep::{Sweep, Tune};
 use crate::cli::flags::common::quoted;
 use crate::cli::flags::plan::PlanArgs;
+use crate::cli::invocation;
 use crate::cli::output::console;
 use crate::cli::output::numbers::{bytes, counted};
 use crate::cli::study::FollowedStudy;
@@ -176,7 +177,7 @@ fn list<S: StudyReport>(plan: &PlanArgs, study: S, print: bool) -> Result<()> {
 
 /// The command line that runs a trial. The kernel is part of a trial's name, so it is named too.
 fn work(folder: &Path, plan: &PlanDescription, trial: &ListedTrial) -> String {
-    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("blendfuse"));
+    let program = invocation::program().unwrap_or_else(|_| PathBuf::from("blendfuse"));
     format!(
         "env BLENDFUSE_KERNEL={} {} work {} {}",
         plan.kernel,

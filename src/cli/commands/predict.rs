@@ -7,6 +7,7 @@ use ndarray::Array2;
 use serde_json::json;
 
 use crate::artifact::manifest::Manifest;
+use crate::artifact::stored_decoding::StoredDecoding;
 use crate::cli::flags::common::{Overwrite, Threads, quoted};
 use crate::cli::flags::decoding::ThresholdArgs;
 use crate::cli::output::console;
@@ -73,11 +74,21 @@ pub struct Predict {
 
 /// A split of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum SplitArg {
+pub enum SplitArg {
     /// train_metadata.csv and features/train
     Train,
     /// test_metadata.csv and features/test
     Test,
+}
+
+impl SplitArg {
+    /// As files name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            SplitArg::Train => "train",
+            SplitArg::Test => "test",
+        }
+    }
 }
 
 impl Predict {
@@ -188,7 +199,13 @@ impl Predict {
             predictions.write(path, &classes)?;
         }
         if let (Some(path), Some(columns)) = (npz, table) {
-            columns.table(classes)?.write_npz(path)?;
+            let decoding = StoredDecoding::of(description).with_thresholds(decoder.thresholds);
+            let decoding = serde_json::to_string(&decoding).map_err(|error| Error::Write {
+                path: path.clone(),
+                source: error.into(),
+            })?;
+            let table = columns.table(classes)?;
+            table.write_npz_with(path, Some(&decoding))?;
         }
         [csv, explained]
             .into_iter()
@@ -225,10 +242,7 @@ impl Predict {
     }
 
     fn open(&self, model: &Predictor) -> Result<(&'static str, ScoredSplit)> {
-        let name = match self.split {
-            SplitArg::Train => "train",
-            SplitArg::Test => "test",
-        };
+        let name = self.split.name();
         let needs = Needs {
             encoders: &model.description().encoders,
             dropped: &self.drop,

@@ -37,7 +37,7 @@ pub struct Report {
     /// Also write the figures of the study into this folder, as SVG
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
-    /// With --figures: also as PNG, at 300 dpi, with this machine's fonts
+    /// Also write each figure of --figures as PNG, at 300 dpi, with this machine's fonts
     #[arg(long, requires = "figures")]
     png: bool,
     #[command(flatten)]

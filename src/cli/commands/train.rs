@@ -164,6 +164,7 @@ impl Train {
             resume: self.resume,
             shared_spans: None,
             stop: interrupt::stop_on_signal(),
+            finish_when_stopped: false,
             inputs: None,
         };
         let run = Run::prepare(&dataset, &config, options)?;

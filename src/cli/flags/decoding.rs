@@ -43,35 +43,46 @@ impl ValueEnum for NeutralRule {
 /// Rules, but no thresholds.
 #[derive(Args, Debug)]
 pub struct RulesArgs {
-    /// Decoding rules: the paper's, or those of the challenge's baseline code
-    #[arg(long, value_enum, default_value = "paper")]
-    rules: DecodeRules,
+    /// Decoding rules: the paper's, or those of the challenge's baseline code [default: paper, or
+    /// those of the run]
+    #[arg(long, value_enum)]
+    rules: Option<DecodeRules>,
     /// Paper's rules: what to do if neutral passes the presence threshold together with other
-    /// emotions but is not the highest
-    #[arg(long, value_enum, default_value = "drop")]
-    neutral: NeutralRule,
-    /// The class that counts as neutral [default: neu, if there is such a class]
+    /// emotions but is not the highest [default: drop, or that of the run]
+    #[arg(long, value_enum)]
+    neutral: Option<NeutralRule>,
+    /// The class that counts as neutral [default: neu, if there is such a class, or that of the run]
     #[arg(long, value_name = "CLASS")]
     neutral_class: Option<String>,
-    /// The most emotions of a clip
-    #[arg(long, value_name = "N", default_value = "2", value_parser = at_least_one)]
-    max_emotions: NonZeroUsize,
+    /// The most emotions of a clip [default: 2, or those of the run]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    max_emotions: Option<NonZeroUsize>,
     /// The proportions of blends in percent, of each number of emotions; numbers without any, or
-    /// `continuous`: shares that follow the scores
-    #[arg(long, value_name = "LIST", default_value = "50/50,70/30", value_parser = proportions)]
-    proportions: Proportions,
+    /// `continuous`: shares that follow the scores [default: 50/50,70/30, or those of the run]
+    #[arg(long, value_name = "LIST", value_parser = proportions)]
+    proportions: Option<Proportions>,
 }
 
 impl RulesArgs {
-    /// The same as a configuration; its thresholds are open.
-    pub fn config(&self) -> DecodeConfig {
-        DecodeConfig {
-            rules: self.rules,
-            neutral: self.neutral,
+    /// The same as a configuration: what is not given as `run` has it, or else as the challenge; its
+    /// thresholds are open.
+    pub fn config(&self, run: Option<&DecodeConfig>) -> DecodeConfig {
+        let base = run.cloned().unwrap_or_else(|| DecodeConfig {
             beta: Some(1.0),
-            max_emotions: MaxEmotions::AtMost(self.max_emotions.get()),
-            proportions: self.proportions.clone(),
+            max_emotions: MaxEmotions::CHALLENGE,
+            proportions: Proportions::challenge(),
             ..DecodeConfig::default()
+        });
+        let most = self.max_emotions;
+        DecodeConfig {
+            rules: self.rules.unwrap_or(base.rules),
+            neutral: self.neutral.unwrap_or(base.neutral),
+            alpha: None,
+            presence_threshold: None,
+            salience_threshold: None,
+            beta: base.beta,
+            max_emotions: most.map_or(base.max_emotions, |most| MaxEmotions::AtMost(most.get())),
+            proportions: self.proportions.clone().unwrap_or(base.proportions),
         }
     }
 

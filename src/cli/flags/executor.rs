@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::common::{at_least_one, whole_number};
+use crate::cli::invocation;
 use crate::plan::slurm::{Series, Slurm, check_idle};
 use crate::{Error, Result};
 
@@ -122,7 +123,7 @@ impl ExecutorArgs {
 /// # Errors
 /// [`Error::Read`] where the system does not tell.
 pub fn this_program() -> Result<PathBuf> {
-    std::env::current_exe().map_err(|source| Error::Read {
+    invocation::program().map_err(|source| Error::Read {
         path: PathBuf::from("the program itself"),
         source,
     })

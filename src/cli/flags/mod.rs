@@ -8,3 +8,4 @@ pub mod encoder_output;
 pub mod executor;
 pub mod keys;
 pub mod plan;
+pub mod scored_by;

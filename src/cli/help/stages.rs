@@ -26,10 +26,13 @@ const STAGES: [(&str, &[&str]); 6] = [
     (
         "Use and explain a model",
         &[
-            "predict", "decode", "evaluate", "analyze", "report", "export",
+            "predict", "decode", "evaluate", "compare", "explain", "analyze", "report", "export",
         ],
     ),
-    ("Program and machine", &["bench", "completions", "man"]),
+    (
+        "Program and machine",
+        &["config", "bench", "completions", "man"],
+    ),
 ];
 
 /// Orders the commands by stage, and lists them by stage in the help.

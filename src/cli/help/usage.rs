@@ -3,6 +3,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
 
+use crate::cli::invocation;
 use crate::config::Config;
 use crate::suggest::nearest;
 
@@ -45,7 +46,7 @@ pub fn with_advice(mut error: Error, program: &Command) -> Error {
 
 /// Whether the command that was called has `--set`.
 fn takes_settings(program: &Command) -> bool {
-    let mut words = std::env::args_os().skip(1);
+    let mut words = invocation::arguments().into_iter();
     let command = words.find_map(|word| program.find_subcommand(word));
     command.is_some_and(|command| {
         let mut flags = command.get_arguments();

@@ -1,6 +1,7 @@
 //! What commands print, and the progress they show.
 
 pub mod console;
+pub mod evaluation;
 pub mod event_log;
 pub mod inspection;
 pub mod new_folds;

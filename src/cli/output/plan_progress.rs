@@ -9,7 +9,7 @@ use super::console;
 use super::numbers::{counted, duration};
 use super::progress::target;
 use crate::plan::planned::Planned;
-use crate::plan::result::TrialResult;
+use crate::plan::result::TrialSummary;
 use crate::plan::run::observer::{Begins, PlanObserver, Progress};
 
 /// Shows the progress of a plan.
@@ -127,7 +127,7 @@ impl PlanObserver for PlanProgress {
         self.show();
     }
 
-    fn finished(&mut self, planned: &Planned, result: &TrialResult, progress: &Progress) {
+    fn finished(&mut self, planned: &Planned, result: &TrialSummary, progress: &Progress) {
         let what = result
             .headline()
             .unwrap_or_else(|| counted(result.epochs, "epoch"));

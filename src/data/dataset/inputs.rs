@@ -9,7 +9,7 @@ use crate::Result;
 use crate::data::features::Features;
 use crate::data::fingerprint::{Fingerprint, InputFile};
 
-impl Dataset {
+impl Dataset<'_> {
     /// Every file that was read with its hash, sorted by path, to record the inputs of a run. Of the test
     /// metadata only the clips' names count, because nothing else was read. Folds that were made and
     /// labels that were normalised are entries of their own.

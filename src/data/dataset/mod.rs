@@ -1,4 +1,4 @@
-//! A data folder: its encoders, its classes, and the row of each clip in each file.
+//! A data set, of a folder or of arrays: its encoders, its classes, and the row of each clip.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::metadata::actors::{self, ActorSource};
 use super::metadata::{Clip, Metadata, NewFolds, Reading, by_clip, of_neutral};
 use super::near_names::unlike;
 use super::provenance::{self, Provenance};
-use super::registry::arrange;
+use super::registry::{arrange, read_listing};
 use super::task::Task;
 use crate::config::DataConfig;
 use crate::encoders::{Encoder, Modality, Presence};
@@ -22,25 +22,27 @@ use crate::{Error, Result};
 
 mod folder;
 mod inputs;
+mod memory;
 mod warnings;
 
 pub(super) use folder::{check_data_folder, check_untrained, feature_files, missing_features};
 use folder::{check_test_files, select};
+pub use memory::{EncoderRows, Folds, LabelledRows};
 pub(super) use warnings::of_features as feature_warnings;
 
-/// An open data folder.
+/// An open data folder, or a data set of arrays that are borrowed for `'m`.
 #[derive(Debug)]
-pub struct Dataset {
-    /// The folder.
+pub struct Dataset<'m> {
+    /// The folder, or what messages call the arrays.
     pub path: PathBuf,
     /// Encoders in the order of everything that is indexed by encoder.
     pub encoders: Vec<Encoder>,
     /// Classes in the order of every target.
     pub classes: Classes,
     /// The training split; every clip is labelled.
-    pub train: Split,
-    /// The test split without its labels, if the folder has one.
-    pub test: Option<Split>,
+    pub train: Split<'m>,
+    /// The test split without its labels, if there is one.
+    pub test: Option<Split<'m>>,
     /// The fold of the training metadata that is the test split (`data.test_fold`).
     pub test_fold: Option<usize>,
     /// Folds that were made, because the metadata have none and the configuration asks for them.
@@ -53,7 +55,7 @@ pub struct Dataset {
 
 /// One split of a data set: clips, and for each encoder the row of each clip.
 #[derive(Debug)]
-pub struct Split {
+pub struct Split<'m> {
     /// Clips in the order of the metadata.
     pub clips: Vec<Clip>,
     /// Where their actors come from.
@@ -61,19 +63,19 @@ pub struct Split {
     metadata: PathBuf,
     /// What to know of its table and its feature files, one line each.
     warnings: Vec<String>,
-    features: Vec<Features>,
+    features: Vec<Features<'m>>,
     rows: Vec<Vec<Option<u32>>>,
 }
 
 /// One feature file, joined with the clips.
 struct Loaded {
-    features: Features,
+    features: Features<'static>,
     rows: Vec<Option<u32>>,
     warnings: Vec<String>,
 }
 
-impl Dataset {
-    fn splits(&self) -> impl Iterator<Item = &Split> {
+impl<'m> Dataset<'m> {
+    fn splits(&self) -> impl Iterator<Item = &Split<'m>> {
         [Some(&self.train), self.test.as_ref()]
             .into_iter()
             .flatten()
@@ -173,6 +175,27 @@ impl Dataset {
             .collect()
     }
 
+    /// The same data set with the named class as its neutral one, if a name is given.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a name that is not one of the classes.
+    fn with_neutral(mut self, name: Option<&String>) -> Result<Self> {
+        let Some(name) = name else {
+            return Ok(self);
+        };
+        let classes = self.classes.clone();
+        self.classes = classes.with_neutral_named(name).ok_or_else(|| {
+            let names = self.classes.names().iter().map(String::as_str);
+            Error::Config {
+                field: "data.neutral".into(),
+                reason: format!("there is no class {name:?}{}", instead(name, names)),
+            }
+        })?;
+        Ok(self)
+    }
+}
+
+impl Dataset<'static> {
     /// Opens a folder with `train_metadata.csv`, `features/train/NAME.npz` and, optionally,
     /// `test_metadata.csv`, `features/test/NAME.npz` and `encoders.toml`; with `subset`, only the
     /// encoders named. Of the test metadata only the clips' names are read: training must not depend on
@@ -182,7 +205,7 @@ impl Dataset {
     /// An error that names the file, clip or encoder: anything missing or malformed, an encoder
     /// of the training split that the test split lacks or has with another width, a clip that no
     /// encoder has, NaN or infinite features in a row that is used.
-    pub fn open(path: &Path, subset: Option<&[String]>) -> Result<Dataset> {
+    pub fn open(path: &Path, subset: Option<&[String]>) -> Result<Self> {
         let config = DataConfig {
             encoders: subset.map(<[String]>::to_vec),
             ..DataConfig::default()
@@ -195,22 +218,11 @@ impl Dataset {
     ///
     /// # Errors
     /// As [`Dataset::open`]; [`Error::Config`] for a neutral class that is not one of the classes.
-    pub fn open_configured(path: &Path, config: &DataConfig) -> Result<Dataset> {
-        let mut dataset = Dataset::load(path, config, true)?;
-        if let Some(name) = &config.neutral {
-            let classes = dataset.classes.clone();
-            dataset.classes = classes.with_neutral_named(name).ok_or_else(|| {
-                let names = dataset.classes.names().iter().map(String::as_str);
-                Error::Config {
-                    field: "data.neutral".into(),
-                    reason: format!("there is no class {name:?}{}", instead(name, names)),
-                }
-            })?;
-        }
-        Ok(dataset)
+    pub fn open_configured(path: &Path, config: &DataConfig) -> Result<Self> {
+        Dataset::load(path, config, true)?.with_neutral(config.neutral.as_ref())
     }
 
-    fn load(path: &Path, config: &DataConfig, hash: bool) -> Result<Dataset> {
+    fn load(path: &Path, config: &DataConfig, hash: bool) -> Result<Self> {
         let table = path.join("train_metadata.csv");
         check_data_folder(path)?;
         let reading = Reading::of(config)?;
@@ -226,7 +238,9 @@ impl Dataset {
         };
 
         let folder = path.join("features").join("train");
-        let names = arrange(feature_files(&folder)?, &path.join("encoders.toml"))?;
+        let names = feature_files(&folder)?;
+        let listed = read_listing(&path.join("encoders.toml"), &names)?;
+        let names = arrange(names, &listed);
         let names = select(names, config.encoders.as_deref(), &folder)?;
         let classes = train.classes.clone();
         let files = |part: &str| -> Vec<PathBuf> {
@@ -274,23 +288,18 @@ impl Dataset {
     }
 }
 
-impl Split {
+impl Split<'static> {
     /// Reads the feature files and joins them with the clips by name.
-    fn load(metadata: Metadata, files: &[PathBuf], hash: bool) -> Result<Split> {
+    fn load(metadata: Metadata, files: &[PathBuf], hash: bool) -> Result<Self> {
         Split::load_with(metadata, files, |file| Features::open_with(file, hash))
-    }
-
-    /// The feature file of each encoder, in the network's order.
-    pub(crate) fn files(&self) -> impl Iterator<Item = &Features> {
-        self.features.iter()
     }
 
     /// As [`Split::load`], each encoder read by `open`.
     pub(super) fn load_with<F: Sync>(
         metadata: Metadata,
         files: &[F],
-        open: impl Fn(&F) -> Result<Features> + Sync,
-    ) -> Result<Split> {
+        open: impl Fn(&F) -> Result<Features<'static>> + Sync,
+    ) -> Result<Self> {
         let clips = metadata.clips;
         let loaded: Vec<Result<Loaded>> = files
             .par_iter()
@@ -351,6 +360,13 @@ impl Split {
         split.clips = clips;
         Ok(split)
     }
+}
+
+impl<'m> Split<'m> {
+    /// The features of each encoder, in the network's order.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Features<'m>> {
+        self.features.iter()
+    }
 
     /// What to know of its table and its feature files, one line each.
     pub fn warnings(&self) -> &[String] {
@@ -362,7 +378,7 @@ impl Split {
     ///
     /// # Errors
     /// As [`Features::open`]; [`Error::Npz`] for a file with other columns.
-    pub fn with_features(&self, files: &[(PathBuf, usize)]) -> Result<Split> {
+    pub fn with_features(&self, files: &[(PathBuf, usize)]) -> Result<Split<'static>> {
         let mut split = Split {
             clips: self.clips.clone(),
             actors: self.actors.clone(),
@@ -419,8 +435,8 @@ impl Split {
         self.clips.is_empty()
     }
 
-    /// An encoder's feature file.
-    pub fn features(&self, encoder: usize) -> &Features {
+    /// An encoder's features.
+    pub fn features(&self, encoder: usize) -> &Features<'m> {
         &self.features[encoder]
     }
 
@@ -457,7 +473,7 @@ impl Split {
     }
 }
 
-fn same_widths(train: &Split, test: &Split) -> Result<()> {
+fn same_widths(train: &Split<'_>, test: &Split<'_>) -> Result<()> {
     for (train, test) in train.features.iter().zip(&test.features) {
         if let Some(reason) = train.differing_column(test) {
             return Err(Error::Npz {
@@ -483,7 +499,7 @@ fn same_widths(train: &Split, test: &Split) -> Result<()> {
 }
 
 /// Refuses a test split whose features were made otherwise than those of the training split.
-fn same_provenance(train: &Split, test: &Split) -> Result<()> {
+fn same_provenance(train: &Split<'_>, test: &Split<'_>) -> Result<()> {
     for (train, test) in train.features.iter().zip(&test.features) {
         let (Some(expected), Some(found)) = (train.provenance(), test.provenance()) else {
             continue;

@@ -57,7 +57,7 @@ fn clips_in_words(count: usize) -> String {
     format!("{count} clip{}", if count == 1 { "" } else { "s" })
 }
 
-impl Split {
+impl Split<'_> {
     /// Warnings of clips of different folds whose features are equal, one line for each encoder that has
     /// such clips.
     pub fn equal_rows_across_folds(&self) -> Vec<String> {

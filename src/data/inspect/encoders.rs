@@ -14,7 +14,7 @@ use crate::data::features::Features;
 use crate::data::metadata::Clip;
 use crate::data::near_names::unlike;
 use crate::data::provenance::Provenance;
-use crate::data::registry::arrange;
+use crate::data::registry::{arrange, read_listing};
 use crate::data::standardise::ColumnStats;
 use crate::encoders::Modality;
 use crate::error::{Error, Result};
@@ -57,12 +57,9 @@ impl Inspection {
         let Some(names) = self.note(feature_files(&folders[0])) else {
             return;
         };
-        let listing = path.join("encoders.toml");
-        let arranged = match self.note(arrange(names.clone(), &listing)) {
-            Some(arranged) => arranged,
-            // If the folder's own listing is invalid, the built-in order is used.
-            None => arrange(names, &listing.join("none")).unwrap_or_default(),
-        };
+        // If the folder's own listing is invalid, the built-in order is used.
+        let listed = self.note(read_listing(&path.join("encoders.toml"), &names));
+        let arranged = arrange(names, &listed.unwrap_or_default());
         let file = |(name, _): &(String, Modality)| folders[1].join(format!("{name}.npz"));
         if has_test && folders[1].is_dir() {
             let known: Vec<_> = arranged.iter().map(file).collect();
@@ -233,7 +230,7 @@ impl Actors {
 
 /// A feature file with its values.
 struct Open {
-    features: Features,
+    features: Features<'static>,
     /// The indices of the clips that it has, and their rows; all rows if no clips are known.
     clips: Vec<usize>,
     used: Vec<u32>,

@@ -40,8 +40,17 @@ impl NewFolds {
                     .to_owned();
             return Err(table.fault(Some(clip.line), Some("fold"), reason));
         }
-        let folds = assign(clips, classes.len(), *self)
-            .map_err(|reason| table.fault(None, None, format!("{reason} (actors {actors})")))?;
+        self.give(clips, classes.len())
+            .map_err(|reason| table.fault(None, None, format!("{reason} (actors {actors})")))
+    }
+
+    /// Gives each clip its fold; the reason if there are too few actors.
+    pub(in crate::data) fn give(
+        &self,
+        clips: &mut [Clip],
+        classes: usize,
+    ) -> std::result::Result<(), String> {
+        let folds = assign(clips, classes, *self)?;
         for (clip, fold) in clips.iter_mut().zip(folds) {
             clip.fold = Some(fold);
         }

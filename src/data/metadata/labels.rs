@@ -3,7 +3,7 @@
 use super::hints;
 use super::hints::NORMALISE;
 use crate::Result;
-use crate::data::label::Classes;
+use crate::data::label::{Classes, PROPORTION_SLACK, settle_shares};
 use crate::formats::csv::table::{CsvRow, CsvTable};
 use crate::suggest::meant;
 
@@ -12,9 +12,6 @@ const RESERVED: [&str; 4] = ["filename", "fold", "actor", "split"];
 
 /// Columns with the one emotion of each clip, where there is no `emotion_1`.
 const ONE_EMOTION: [&str; 2] = ["emotion", "label"];
-
-/// Slack of proportions that should sum to 1.
-const PROPORTION_SLACK: f64 = 1e-3;
 
 /// Slack of saliences that should sum to 100: rounding to two digits, as in 33.33 and 66.66.
 const SALIENCE_SLACK: f64 = 0.011;
@@ -347,19 +344,16 @@ fn proportions_of(
         };
         target[class] = share;
     }
-    let sum: f64 = target.iter().sum();
-    let off = (sum - 1.0).abs();
-    if off.is_nan() || off > PROPORTION_SLACK {
-        let reason = format!(
-            "the proportions of the classes sum to {sum}; expected 1 (within 1e-3){NORMALISE}{}",
-            hints::suspect(table, columns)
-        );
-        return Err(table.fault(Some(row.line), None, reason));
+    match settle_shares(&mut target) {
+        Ok(()) => Ok(Some(target)),
+        Err(sum) => {
+            let reason = format!(
+                "the proportions of the classes sum to {sum}; expected 1 (within 1e-3){NORMALISE}{}",
+                hints::suspect(table, columns)
+            );
+            Err(table.fault(Some(row.line), None, reason))
+        }
     }
-    if off > 1e-9 {
-        target.iter_mut().for_each(|share| *share /= sum);
-    }
-    Ok(Some(target))
 }
 
 /// A finite number; `None` for an empty cell.

@@ -8,15 +8,13 @@
 //! narrow by √((n − 1)/n) and by the normal instead of Student's quantile, so percentiles further out
 //! are taken, α′ = Φ(−√(n/(n − 1)) t_{α, n−1}).
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::actors::Tally;
 use super::normal::{normal_cdf, student_quantile};
-use super::{ActorScores, Resampling, Unit};
+use super::{ActorScores, Draws, Resampling, Unit};
 use crate::config::Monitor;
 use crate::error::Result;
-use crate::rng::{Purpose, Stream};
 
 /// An estimate with a confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,12 +62,21 @@ pub struct Intervals {
 /// # Errors
 /// As [`Resampling::check`].
 pub fn intervals(scores: &ActorScores, resampling: &Resampling) -> Result<Intervals> {
+    intervals_with(scores, &Draws::of([scores], resampling))
+}
+
+/// The same with draws that other intervals on the same clips may use too.
+///
+/// # Errors
+/// As [`Resampling::check`].
+pub fn intervals_with(scores: &ActorScores, draws: &Draws) -> Result<Intervals> {
+    let resampling = draws.resampling();
     resampling.check()?;
-    let samples = samples([scores], resampling);
+    let samples = samples([scores], draws);
     let of = |measure: Measure| {
         let estimate = measure(&scores.sum())?;
         let drawn = samples.iter().filter_map(|[sample]| measure(sample));
-        interval(estimate, drawn, scores, resampling)
+        interval(estimate, drawn, scores.actors(), resampling.level)
     };
     let [presence, salience, average] = ACCURACIES.map(of);
     Ok(Intervals {
@@ -113,68 +120,45 @@ pub(super) fn measure(main: Monitor) -> Measure {
 /// there are blends: ACC_salience has no value for them.
 pub(super) fn samples<const N: usize>(
     configurations: [&ActorScores; N],
-    resampling: &Resampling,
+    draws: &Draws,
 ) -> Vec<[Tally; N]> {
-    let actors = configurations[0].actors();
-    let most_seeds = configurations.iter().map(|c| c.seeds()).max().unwrap_or(1);
     let has_blends = configurations[0].total().blends > 0;
-    let draw = |sample: usize| {
-        let mut times = vec![0usize; actors];
-        let mut stream = Stream::new(resampling.seed, Purpose::Bootstrap, 0, sample);
-        for _ in 0..actors {
-            times[stream.below(actors)] += 1;
-        }
-        let mut stream = Stream::new(resampling.seed, Purpose::Bootstrap, 1, sample);
-        // The k-th draw is a place in [0, 1), so that equally many seeds draw the same ones.
-        let seeds: Vec<f64> = (0..most_seeds).map(|_| stream.uniform()).collect();
-        let total = configurations.map(|scores| {
-            let mut sum = Tally::default();
-            for place in &seeds[..scores.seeds()] {
-                let seed = (place * scores.seeds() as f64) as usize;
-                let counts = scores.seed(seed.min(scores.seeds() - 1));
-                for (actor, &times) in counts.iter().zip(&times) {
-                    sum.add_times(actor, times);
-                }
-            }
-            sum
-        });
-        (!has_blends || total[0].accuracy.blends > 0).then_some(total)
-    };
-    // Collected in order, so that the number of threads changes nothing.
-    let samples: Vec<_> = (0..resampling.resamples)
-        .into_par_iter()
-        .map(draw)
-        .collect();
-    samples.into_iter().flatten().collect()
+    let of_each = configurations.map(|scores| draws.samples(scores));
+    let sample = |sample: usize| std::array::from_fn(|place| of_each[place][sample]);
+    let samples = (0..of_each[0].len()).map(sample);
+    samples
+        .filter(|total: &[Tally; N]| !has_blends || total[0].accuracy.blends > 0)
+        .collect()
 }
 
-/// The expanded percentile interval; none with fewer than two actors or samples.
+/// The expanded percentile interval over so many actors; none with fewer than two actors or samples.
 pub(super) fn interval(
     estimate: f64,
     drawn: impl Iterator<Item = f64>,
-    scores: &ActorScores,
-    resampling: &Resampling,
+    actors: usize,
+    level: f64,
 ) -> Option<Interval> {
-    let n = scores.actors();
     let mut drawn: Vec<f64> = drawn.collect();
-    if n < 2 || drawn.len() < 2 {
+    if actors < 2 || drawn.len() < 2 {
         return None;
     }
-    drawn.sort_unstable_by(f64::total_cmp);
-    let tail = 0.5 * (1.0 - resampling.level);
-    let wider = (n as f64 / (n - 1) as f64).sqrt() * student_quantile(tail, n - 1);
+    let n = actors as f64;
+    let tail = 0.5 * (1.0 - level);
+    let wider = (n / (n - 1.0)).sqrt() * student_quantile(tail, actors - 1);
     let tail = normal_cdf(wider);
     Some(Interval {
         estimate,
-        low: percentile(&drawn, tail),
-        high: percentile(&drawn, 1.0 - tail),
+        low: percentile(&mut drawn, tail),
+        high: percentile(&mut drawn, 1.0 - tail),
     })
 }
 
-/// Quantile of sorted values, linear between neighbours.
-fn percentile(sorted: &[f64], p: f64) -> f64 {
-    let place = p * (sorted.len() - 1) as f64;
+/// Quantile of values in any order, which it changes; linear between neighbours.
+fn percentile(values: &mut [f64], p: f64) -> f64 {
+    let place = p * (values.len() - 1) as f64;
     let below = place.floor() as usize;
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (place - place.floor()) * (sorted[above] - sorted[below])
+    // Two of thousands are needed, so sorting them all would take longer.
+    let (_, &mut low, above) = values.select_nth_unstable_by(below, f64::total_cmp);
+    let high = above.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
+    low + (place - place.floor()) * (high - low)
 }

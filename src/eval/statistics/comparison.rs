@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::actors::Tally;
 use super::bootstrap::{ACCURACIES, Measure, interval, measure, samples};
-use super::permutation::{SignFlip, sign_flip_test};
-use super::{ActorScores, Interval, Resampling, Unit};
+use super::permutation::{SignFlip, sign_flip_test_with};
+use super::{ActorScores, Draws, Interval, Resampling, Unit};
 use crate::config::Monitor;
 use crate::error::{Error, Result};
 
@@ -92,6 +92,19 @@ pub fn compare(
     second: &ActorScores,
     resampling: &Resampling,
 ) -> Result<Comparison> {
+    compare_with(first, second, &Draws::of([first, second], resampling))
+}
+
+/// The same with draws for both, which other comparisons on the same clips may use too.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_with(
+    first: &ActorScores,
+    second: &ActorScores,
+    draws: &Draws,
+) -> Result<Comparison> {
+    let resampling = draws.resampling();
     resampling.check()?;
     if !first.same_clips(second) {
         return Err(Error::Data(
@@ -103,8 +116,8 @@ pub fn compare(
             "statistics: two configurations can be compared by the same main measure only".into(),
         ));
     }
-    let samples = samples([first, second], resampling);
-    let of = |measure| difference(measure, [first, second], &samples, resampling);
+    let samples = samples([first, second], draws);
+    let of = |measure| difference(measure, [first, second], &samples, resampling.level);
     let [presence, salience, average] = ACCURACIES.map(of);
     let main = match first.main() {
         Monitor::Average => None,
@@ -118,7 +131,7 @@ pub fn compare(
         salience,
         average: average.ok_or_else(|| Error::Data("statistics: no labelled clips".into()))?,
         main,
-        test: sign_flip_test(&differences(first, second), resampling),
+        test: sign_flip_test_with(&differences(first, second), draws),
         unit: first.unit(),
         actors: first.actors(),
         seeds: [first.seeds(), second.seeds()],
@@ -126,26 +139,32 @@ pub fn compare(
     })
 }
 
-/// The difference of two configurations in their main measure alone, as [`compare`] gives it.
+/// The difference of two configurations in their main measure alone, as [`compare`] gives it, with an
+/// interval of another confidence.
 ///
 /// # Errors
 /// As [`Resampling::check`].
 pub fn main_difference(
     first: &ActorScores,
     second: &ActorScores,
-    resampling: &Resampling,
+    draws: &Draws,
+    level: f64,
 ) -> Result<Option<Difference>> {
+    let resampling = Resampling {
+        level,
+        ..*draws.resampling()
+    };
     resampling.check()?;
-    let samples = samples([first, second], resampling);
+    let samples = samples([first, second], draws);
     let measure = measure(first.main());
-    Ok(difference(measure, [first, second], &samples, resampling))
+    Ok(difference(measure, [first, second], &samples, level))
 }
 
 fn difference(
     measure: Measure,
     [first, second]: [&ActorScores; 2],
     samples: &[[Tally; 2]],
-    resampling: &Resampling,
+    level: f64,
 ) -> Option<Difference> {
     let estimate = measure(&first.sum())? - measure(&second.sum())?;
     let drawn = samples
@@ -153,7 +172,7 @@ fn difference(
         .filter_map(|[first, second]| Some(measure(first)? - measure(second)?));
     Some(Difference {
         estimate,
-        interval: interval(estimate, drawn, first, resampling),
+        interval: interval(estimate, drawn, first.actors(), level),
     })
 }
 

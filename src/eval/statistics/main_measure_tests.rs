@@ -59,7 +59,8 @@ fn a_measure_of_clips_decides_where_the_emotions_are_equal() {
         assert_eq!(found.verdict(), expected);
         // All twelve actors differ in one direction: 2 of the 4,096 exchanges are as far from 0.
         assert_eq!(found.test.p, 2.0 / 4096.0);
-        let alone = main_difference(&first, &second, &Resampling::default()).unwrap();
+        let draws = Draws::of([&first, &second], &Resampling::default());
+        let alone = main_difference(&first, &second, &draws, 0.95).unwrap();
         assert_eq!(alone, Some(difference));
         let sentence = found.sentence("first", "second");
         let name = match main {

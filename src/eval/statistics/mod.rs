@@ -13,14 +13,17 @@ mod actors;
 mod bootstrap;
 mod comparison;
 pub mod correlation;
+mod draws;
 mod normal;
 mod permutation;
 
 pub use actors::{ActorScores, Grouping, ScoredClip, Unit};
-pub use bootstrap::{Interval, Intervals, intervals};
+pub use bootstrap::{Interval, Intervals, intervals, intervals_with};
 pub use comparison::{
-    Comparison, Difference, MainDifference, Verdict, compare, holm, holm_levels, main_difference,
+    Comparison, Difference, MainDifference, Verdict, compare, compare_with, holm, holm_levels,
+    main_difference,
 };
+pub use draws::Draws;
 pub use permutation::{Method, SignFlip, sign_flip_test};
 
 use serde::{Deserialize, Serialize};

@@ -5,12 +5,9 @@
 //! p-value is the share of exchanges whose difference is at least as far from 0 as the real one
 //! (Fisher's paired randomisation test; Noreen 1989; over clusters: Winkler et al. 2015).
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::rng::{Purpose, Stream};
-
-use super::Resampling;
+use super::{Draws, Resampling};
 
 /// How many exchanges were looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +42,15 @@ pub struct SignFlip {
 /// (1 + b)/(1 + m) with b of m random exchanges as extreme (Phipson and Smyth 2010), the same for any
 /// number of threads.
 pub fn sign_flip_test(differences: &[i128], resampling: &Resampling) -> SignFlip {
+    let draws = Draws::for_actors(differences.len(), 1, resampling);
+    sign_flip_test_with(differences, &draws)
+}
+
+/// The same with draws for as many actors, or more.
+pub(super) fn sign_flip_test_with(differences: &[i128], draws: &Draws) -> SignFlip {
     let differences: Vec<i128> = differences.iter().copied().filter(|d| *d != 0).collect();
     let observed = differences.iter().sum::<i128>().abs();
+    let resampling = draws.resampling();
     if differences.len() <= resampling.exact_up_to {
         let exchanges = 1u64 << differences.len();
         let extreme = enumerate(&differences, observed);
@@ -55,18 +59,7 @@ pub fn sign_flip_test(differences: &[i128], resampling: &Resampling) -> SignFlip
             method: Method::Exact { exchanges },
         };
     }
-    let exchanged = |n: usize| {
-        let mut stream = Stream::new(resampling.seed, Purpose::Permutation, 0, n);
-        let sum: i128 = differences
-            .iter()
-            .map(|&d| if stream.below(2) == 0 { d } else { -d })
-            .sum();
-        u64::from(sum.abs() >= observed)
-    };
-    let extreme: u64 = (0..resampling.exchanges)
-        .into_par_iter()
-        .map(exchanged)
-        .sum();
+    let extreme = draws.extreme(&differences, observed);
     let exchanges = resampling.exchanges as u64;
     SignFlip {
         p: (1 + extreme) as f64 / (1 + exchanges) as f64,

@@ -238,7 +238,7 @@ impl Estimated<'_> {
                 let seeds = 0..setup.protocol.seeds_of(&entry.candidate.kind).len();
                 let by_seed =
                     seeds.flat_map(|seed| of_folds.iter().filter_map(move |f| f.get(seed)));
-                let results: Vec<&TrialResult> = by_seed.collect();
+                let results: Vec<TrialResult> = by_seed.cloned().collect();
                 Ok(CrossValidation::of(
                     &entry.candidate,
                     &setup.protocol,

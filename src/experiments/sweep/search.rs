@@ -310,7 +310,10 @@ impl Searching {
     /// # Errors
     /// As [`Comparison::rows`] and [`compare_rows`].
     pub(super) fn conclude(&self, setup: &Setup, outcomes: &Outcomes) -> Result<Swept> {
-        let mut rows = self.comparison.rows(&setup.protocol, outcomes)?;
+        let rows = self
+            .comparison
+            .rows_without_clips(&setup.protocol, outcomes);
+        let mut rows = rows?;
         let best = best(&rows);
         compare_rows(&mut rows, self.reference(setup))?;
         Ok(Swept {

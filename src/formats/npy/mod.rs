@@ -56,11 +56,7 @@ impl Values {
 
     /// The type's name as numpy spells it: `f2`, `f4` or `f8`.
     pub fn type_name(&self) -> &'static str {
-        match self {
-            Values::F16(_) => "f2",
-            Values::F32(_) => "f4",
-            Values::F64(_) => "f8",
-        }
+        self.as_rows().type_name()
     }
 }
 

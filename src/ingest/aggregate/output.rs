@@ -21,7 +21,7 @@ const STATISTICS: &str = "statistics";
 
 /// A file whose rows are kept.
 pub(super) struct Existing {
-    features: Features,
+    features: Features<'static>,
     precision: Precision,
     frame_size: usize,
 }

@@ -1,11 +1,13 @@
 //! A plan in progress: its trials, their outcomes so far, and which have no result yet.
 
+use rayon::prelude::*;
+
 use super::memory::{self, Demand};
 use super::observer::{Begins, PlanObserver};
 use crate::error::Result;
 use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::{Plan, Planned};
-use crate::plan::result::TrialResult;
+use crate::plan::result::TrialSummary;
 use crate::plan::store::list::ListedTrial;
 use crate::plan::store::plan_folder::PlanFolder;
 use crate::plan::store::spec::TrialSpec;
@@ -88,7 +90,7 @@ impl LivePlan {
     pub(crate) fn succeeded(
         &mut self,
         id: &str,
-        result: TrialResult,
+        result: TrialSummary,
         observer: &mut dyn PlanObserver,
     ) {
         self.warn(&result, observer);
@@ -100,7 +102,7 @@ impl LivePlan {
         self.outcomes.failed(id, reason);
     }
 
-    fn warn(&mut self, result: &TrialResult, observer: &mut dyn PlanObserver) {
+    fn warn(&mut self, result: &TrialSummary, observer: &mut dyn PlanObserver) {
         for warning in &result.warnings {
             if !self.warned.contains(warning) {
                 observer.warning(warning);
@@ -116,14 +118,18 @@ impl LivePlan {
         observer: &mut dyn PlanObserver,
     ) -> Result<Added> {
         folder.list(&self.plan)?;
+        self.outcomes.are_in(folder.files());
         let mut added = Added::default();
         let mut without_weights = 0;
-        for index in self.looked_up..self.plan.trials().len() {
+        let new = &self.plan.trials()[self.looked_up..];
+        let results = new.par_iter().map(|planned| folder.read(&planned.id));
+        let results = results.collect::<Result<Vec<_>>>()?;
+        for (index, result) in (self.looked_up..).zip(results) {
             let Planned {
                 id, keep_weights, ..
             } = &self.plan.trials()[index];
             added.trials += 1;
-            let Some(result) = folder.read(id)? else {
+            let Some(result) = result else {
                 continue;
             };
             folder.tidy(id, *keep_weights)?;

@@ -1,7 +1,7 @@
 //! The observer of a plan and its events.
 
 use crate::plan::planned::Planned;
-use crate::plan::result::TrialResult;
+use crate::plan::result::TrialSummary;
 
 /// Observes a plan. The library prints nothing; its callers do.
 pub trait PlanObserver {
@@ -12,7 +12,7 @@ pub trait PlanObserver {
     /// A running trial finished an epoch.
     fn epoch(&mut self, _planned: &Planned, _epoch: usize) {}
     /// A trial succeeded.
-    fn finished(&mut self, _planned: &Planned, _result: &TrialResult, _progress: &Progress) {}
+    fn finished(&mut self, _planned: &Planned, _result: &TrialSummary, _progress: &Progress) {}
     /// A trial failed; the others continue.
     fn failed(&mut self, _planned: &Planned, _reason: &str, _progress: &Progress) {}
     /// Something the user should know before reading the results; each text once.

@@ -232,7 +232,8 @@ impl Follower<'_, '_> {
         let failure = match result {
             Ok(result) => {
                 let observer = &mut *self.driver.observer;
-                self.driver.live.succeeded(&planned.id, *result, observer);
+                let result = result.into_summary();
+                self.driver.live.succeeded(&planned.id, result, observer);
                 None
             }
             Err(error) => {

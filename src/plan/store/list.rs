@@ -79,14 +79,18 @@ pub fn listed(folder: &Path) -> Result<Vec<ListedTrial>> {
 pub(crate) struct List {
     trials: Vec<ListedTrial>,
     ids: BTreeSet<String>,
+    /// How many trials of the plan were looked at.
+    seen: usize,
     /// How many of them are in the file; `None` before it is written for the first time.
     written: Option<usize>,
 }
 
 impl List {
-    /// Adds the trials that are not in it yet.
+    /// Adds the trials that are not in it yet. A plan only grows, so that those that it had are known.
     pub(crate) fn add(&mut self, plan: &Plan) {
-        for planned in plan.trials() {
+        let known = self.seen.min(plan.trials().len());
+        self.seen = plan.trials().len();
+        for planned in &plan.trials()[known..] {
             if self.ids.insert(planned.id.clone()) {
                 self.trials.push(ListedTrial::of(planned));
             }
@@ -101,6 +105,7 @@ impl List {
         let before = self.trials.clone();
         let ids = &self.ids;
         self.trials.retain(|known| ids.contains(&known.id));
+        self.seen = 0;
         self.add(plan);
         if self.trials != before {
             self.written = None;

@@ -19,7 +19,7 @@ use crate::files::folder_lock;
 use crate::files::folder_lock::FolderLock;
 use crate::kernels::micro::kernel_name;
 use crate::plan::planned::Plan;
-use crate::plan::result::TrialResult;
+use crate::plan::result::{TrialResult, TrialSummary};
 use crate::plan::trial::FORMAT_VERSION;
 use crate::train::run::PROGRAM;
 
@@ -215,12 +215,12 @@ impl PlanFolder {
         description.write(&self.path)
     }
 
-    /// The result of a trial, if it has one.
+    /// The result of a trial without its scores, if it has one.
     ///
     /// # Errors
-    /// As [`TrialResult::read`].
-    pub(crate) fn read(&self, id: &str) -> Result<Option<TrialResult>> {
-        TrialResult::read(&self.files.result(id), id)
+    /// As [`TrialResult::read_summary`].
+    pub(crate) fn read(&self, id: &str) -> Result<Option<TrialSummary>> {
+        TrialResult::read_summary(&self.files.result(id), id)
     }
 
     /// Removes the spans that the trials shared.

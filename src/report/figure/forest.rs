@@ -1,6 +1,8 @@
 //! Estimates with their intervals, one row each: differences from a reference, or scores side by side.
 
-use super::canvas::{Anchor, Canvas, INK, Ink, LABEL, MUTED, ONE_COLUMN, text_width, within};
+use super::canvas::{
+    Anchor, Canvas, INK, Ink, LABEL, MUTED, ONE_COLUMN, PAPER, text_width, within,
+};
 use super::frame::{Frame, signed};
 use super::scale::range;
 use super::{Figure, modality_ink};
@@ -90,13 +92,16 @@ impl Forest<'_> {
         let numbers = format!("{mark}{}", self.numbers(row));
         let room = EDGES[1] - EDGES[0] - text_width(&numbers, LABEL) - 6.0;
         let line = top + 8.0;
-        canvas.text(
-            [EDGES[0], line],
-            &within(&row.name, LABEL, room),
-            Anchor::Start,
-            LABEL,
-            INK,
-        );
+        let name = within(&row.name, LABEL, room);
+        // No line of the grid runs through the text.
+        for (text, from) in [
+            (&name, EDGES[0]),
+            (&numbers, EDGES[1] - text_width(&numbers, LABEL)),
+        ] {
+            let width = text_width(text, LABEL);
+            canvas.bar([from - 1.0, top + 0.5], [width + 2.0, 9.5], PAPER);
+        }
+        canvas.text([EDGES[0], line], &name, Anchor::Start, LABEL, INK);
         canvas.text([EDGES[1], line], &numbers, Anchor::End, LABEL, ink);
         let middle = top + 13.5;
         if let Some(ends) = row.ends {

@@ -1,5 +1,8 @@
 //! Scales from values to positions and colours.
 
+/// Values that are nearer to each other than this, as a share of them, count as equal.
+const ROUNDING: f64 = 1e-9;
+
 /// A linear scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
@@ -8,9 +11,12 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// Maps the values `from` to the positions `to`; an empty range is widened.
+    /// Maps the values `from` to the positions `to`; an empty range, or one that only rounding opened, is
+    /// widened.
     pub fn new(mut from: [f64; 2], to: [f64; 2]) -> Self {
-        if !(from[1] - from[0]).is_normal() {
+        let width = from[1] - from[0];
+        let largest = from[0].abs().max(from[1].abs());
+        if !width.is_normal() || width.abs() <= ROUNDING * largest {
             let middle = if from[0].is_finite() { from[0] } else { 0.0 };
             from = [middle - 0.5, middle + 0.5];
         }
@@ -137,6 +143,9 @@ mod tests {
     fn a_range_of_no_width_still_has_places() {
         let scale = Scale::new([2.0, 2.0], [0.0, 10.0]);
         assert_eq!(scale.at(2.0), 5.0);
+        let rounded = Scale::new([0.1 + 0.2, 0.3], [0.0, 10.0]);
+        assert!((rounded.at(0.3) - 5.0).abs() < 1e-6);
+        assert!(rounded.ticks(5).0.len() > 2);
         assert_eq!(range([f64::NAN], false), [0.0, 1.0]);
     }
 

@@ -116,59 +116,41 @@ pub struct Slice<'a> {
     pub points: Vec<(f64, f64)>,
 }
 
-/// Height and width of a panel of [`slices`].
-const PANEL: [f64; 2] = [ONE_COLUMN, 112.0];
-
-/// The scores of all configurations against each of several numeric keys, one panel below the other.
-pub fn slices(main: Monitor, slices: &[Slice<'_>]) -> Option<Figure> {
-    let drawn = Drawn::of(main);
-    let all = slices.iter().flat_map(|slice| &slice.points);
-    let y = range(all.map(|(_, score)| drawn.scale * score), false);
-    let [width, height] = PANEL;
-    let mut canvas = Canvas::new(width, slices.len() as f64 * height);
-    let mut panels = 0;
-    for slice in slices {
-        let values: Vec<f64> = slice.points.iter().map(|(value, _)| *value).collect();
-        if values.len() < 2 {
-            continue;
-        }
-        let log = is_logarithmic(&values);
-        let on_axis = |x: f64| if log { x.ln() } else { x };
-        let top = panels as f64 * height + 8.0;
-        let x = range(values.iter().map(|&x| on_axis(x)), false);
-        let frame = Frame::new([36.0, width - 10.0, top, top + 74.0], x, y);
-        let ticks = ticks(&values, log);
-        let ticks = apart(ticks, |x| frame.x.at(x));
-        let title = match log {
-            true => format!("{} (logarithmic)", slice.key),
-            false => slice.key.to_owned(),
-        };
-        frame.x_ticks(&mut canvas, &title, &ticks);
-        frame.y_axis(&mut canvas, drawn.axis, 4);
-        let best = slice
-            .points
-            .iter()
-            .copied()
-            .reduce(|a, b| if better(main, b.1, a.1) { b } else { a });
-        for &(value, score) in &slice.points {
-            let place = frame.at(on_axis(value), drawn.scale * score);
-            canvas.dot(place, 2.0, modality_ink(Modality::Video), 0.65);
-        }
-        if let Some((value, score)) = best {
-            let place = frame.at(on_axis(value), drawn.scale * score);
-            canvas.ring(place, 4.2, INK, 0.9);
-        }
-        panels += 1;
-    }
-    if panels == 0 {
+/// The scores of all configurations against a numeric key; `None` with fewer than two.
+pub fn slice(main: Monitor, slice: &Slice<'_>) -> Option<Figure> {
+    let values: Vec<f64> = slice.points.iter().map(|(value, _)| *value).collect();
+    if values.len() < 2 {
         return None;
     }
-    canvas.height = panels as f64 * height;
-    let caption = "Each dot is a configuration, with its mean over folds; ringed: the best. The other keys differ from dot to dot as well.";
+    let drawn = Drawn::of(main);
+    let y = range(
+        slice.points.iter().map(|(_, score)| drawn.scale * score),
+        false,
+    );
+    let log = is_logarithmic(&values);
+    let on_axis = |x: f64| if log { x.ln() } else { x };
+    let x = range(values.iter().map(|&x| on_axis(x)), false);
+    let mut canvas = Canvas::new(ONE_COLUMN, 132.0);
+    let frame = Frame::new([36.0, ONE_COLUMN - 10.0, 10.0, 100.0], x, y);
+    let ticks = apart(ticks(&values, log), |x| frame.x.at(x));
+    let title = match log {
+        true => format!("{} (logarithmic)", slice.key),
+        false => slice.key.to_owned(),
+    };
+    frame.x_ticks(&mut canvas, &title, &ticks);
+    frame.y_axis(&mut canvas, drawn.axis, 4);
+    let place = |(value, score): (f64, f64)| frame.at(on_axis(value), drawn.scale * score);
+    for &point in &slice.points {
+        canvas.dot(place(point), 2.0, modality_ink(Modality::Video), 0.65);
+    }
+    let points = slice.points.iter().copied();
+    if let Some(best) = points.reduce(|a, b| if better(main, b.1, a.1) { b } else { a }) {
+        canvas.ring(place(best), 4.2, INK, 0.9);
+    }
     Some(Figure::new(
-        "search_values",
-        "The score against each key",
-        caption.into(),
+        &format!("search_{}", slice.key.replace('.', "_")),
+        &format!("The score against {}", slice.key),
+        "Each dot is a configuration, with its mean over folds; ringed: the best. The other keys differ from dot to dot as well.".into(),
         canvas,
     ))
 }

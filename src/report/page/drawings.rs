@@ -48,14 +48,17 @@ fn element(name: &str, svg: &str, title: &str, caption: &str) -> String {
     )
 }
 
-/// All figures that an analysis lists, with their captions.
+/// The figures that an analysis lists, with their captions, without those that the page has already.
 ///
 /// # Errors
 /// [`Error::Read`]; [`Error::File`] for a drawing with active content.
-pub fn figures(found: &Value, analysis: &Path) -> Result<String> {
+pub fn figures(found: &Value, analysis: &Path, drawn: &[Figure]) -> Result<String> {
     let mut html = "<div class=\"figures\">\n".to_owned();
     for figure in found["figures"].as_array().into_iter().flatten() {
         let name = plain(&figure["name"]);
+        if drawn.iter().any(|drawn| drawn.name == name) {
+            continue;
+        }
         let path = analysis.join(format!("{name}.svg"));
         let svg = std::fs::read_to_string(&path).map_err(|source| Error::Read {
             path: path.clone(),

@@ -10,6 +10,7 @@ use crate::config::Monitor;
 use crate::eval::statistics::Verdict;
 use crate::experiments::trivial::TrivialScores;
 use crate::report::figure::canvas::escaped;
+use crate::report::lists::Lists;
 use crate::report::main_measure::Drawn;
 
 /// A figure with its name and what it is of.
@@ -87,7 +88,15 @@ pub fn of_study(study: &StoredStudy) -> String {
                 Some(std) => format!("{} ± {}", drawn.value(spread.mean), drawn.plain(std)),
                 None => drawn.value(spread.mean),
             };
-            tiles.push(Tile::new(lead_name(study, row, &drawn), value, over(row)));
+            let detail = match &study.found {
+                Some(Found::Search(_)) => format!(
+                    "{}: {}; chosen by these scores, so optimistically biased",
+                    brief(study, &row.name),
+                    over(row)
+                ),
+                _ => over(row),
+            };
+            tiles.push(Tile::new(lead_name(study, row, &drawn), value, detail));
         }
     }
     tiles.extend(interval(row, &drawn));
@@ -118,10 +127,29 @@ pub fn of_study(study: &StoredStudy) -> String {
     for conclusion in conclusions.take(1) {
         html += &format!(
             "<p class=\"conclusion\">{}</p>\n",
-            escaped(&sentence(conclusion))
+            escaped(&sentence(&conclusion_of(study, conclusion)))
         );
     }
     html
+}
+
+/// A conclusion in few words: the name of a reference with many keys says nothing here.
+fn conclusion_of(study: &StoredStudy, text: &str) -> String {
+    let long = study.rows().iter().filter(|row| row.name.len() > LONG_NAME);
+    let text = long.fold(text.to_owned(), |text, row| {
+        text.replace(&format!("\"{}\"", row.name), "the reference")
+    });
+    brief(study, &text)
+}
+
+/// Longer names of references are left out of sentences.
+const LONG_NAME: usize = 60;
+
+/// A text with the long lists of the study's rows in few words.
+fn brief(study: &StoredStudy, text: &str) -> String {
+    let mut lists = Lists::default();
+    study.rows().iter().for_each(|row| lists.see(&row.name));
+    lists.brief(text)
 }
 
 /// A sentence that begins with a capital letter.
@@ -214,7 +242,7 @@ fn compared(study: &StoredStudy, row: &StoredRow, drawn: &Drawn) -> Option<Tile>
         let interval = against.interval.map_or(String::new(), |interval| {
             format!(
                 ", 95 % interval {} to {}",
-                drawn.difference(interval.low),
+                drawn.signed(interval.low),
                 drawn.difference(interval.high)
             )
         });
@@ -226,11 +254,7 @@ fn compared(study: &StoredStudy, row: &StoredRow, drawn: &Drawn) -> Option<Tile>
     match &study.found {
         Some(Found::Search(_)) => {
             let (value, detail) = said(row)?;
-            Some(Tile::new(
-                "Over the reference",
-                value,
-                format!("{detail}; the best was chosen by these scores"),
-            ))
+            Some(Tile::new("Over the reference", value, detail))
         }
         Some(Found::Rows(rows)) => {
             let others = rows.iter().skip(1).filter(|row| !row.is_trivial());
@@ -243,7 +267,11 @@ fn compared(study: &StoredStudy, row: &StoredRow, drawn: &Drawn) -> Option<Tile>
             Some(Tile::new(
                 "The best other row",
                 value,
-                format!("{}: {}, {detail}", best.0.name, drawn.value(best.1)),
+                format!(
+                    "{}: {}, {detail}",
+                    brief(study, &best.0.name),
+                    drawn.value(best.1)
+                ),
             ))
         }
         Some(Found::Paper(paper)) => {

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::figure::Figure;
 use super::figure::canvas::escaped;
+use super::table::Reading;
 use crate::analysis::run::{no_run, read_json, read_json_if_any};
 use crate::artifact::history::read_json_lines;
 use crate::config::Config;
@@ -24,7 +25,7 @@ use crate::plan::store::trial_files::TrialFiles;
 use headline::Tile;
 use stored::StoredStudy;
 use study::StudyFigures;
-use tables::{foldable, pairs, paragraph};
+use tables::{pairs, paragraph};
 
 /// Tables of the analysis that are short enough for a page.
 const ANALYSIS: [&str; 8] = [
@@ -136,7 +137,7 @@ fn sections(stored: &Stored, run: &Path, analysis: &Path) -> Result<Vec<Section>
         sections.push(("searched", "What was searched", settings::searched(study)));
     }
     if let Some(found) = &stored.found {
-        let mut figures = drawings::figures(found, analysis)?;
+        let mut figures = drawings::figures(found, analysis, &stored.drawn.figures)?;
         for note in texts(&found["left_out"]) {
             figures += &paragraph(&note);
         }
@@ -157,6 +158,9 @@ fn sections(stored: &Stored, run: &Path, analysis: &Path) -> Result<Vec<Section>
     if let Some(config) = config {
         let html = settings::configuration(&config, stored.study.as_ref());
         sections.push(("configuration", "Configuration", html));
+    }
+    if let (Some(study), None) = (&stored.study, of_manifest) {
+        sections.push(("data", "Data", settings::data(study)));
     }
     if let Some(manifest) = of_manifest {
         sections.push(("data", "Data", data(manifest)));
@@ -312,7 +316,11 @@ fn results(stored: &Stored, run: &Path) -> Result<String> {
         Some(study) => html += &study::tables(study, run)?,
         None => {
             if let Some(table) = tables::read(&run.join("history.csv"))? {
-                html += &foldable(&table, "Every epoch");
+                let reading = Reading {
+                    order: None,
+                    hidden: Vec::new(),
+                };
+                html += &tables::for_people(table, "Every epoch", reading);
             }
         }
     }

@@ -82,6 +82,37 @@ fn options(study: &StoredStudy) -> String {
     pairs("Options of the command", &rows)
 }
 
+/// The data and the program of a plan that kept no model.
+pub fn data(study: &StoredStudy) -> String {
+    let plan = &study.plan;
+    let mut rows = vec![
+        (
+            "data folder".to_owned(),
+            plan.data_folder.display().to_string(),
+        ),
+        ("digest of its files".to_owned(), plan.settings.data.clone()),
+    ];
+    if let Some(row) = study.leading() {
+        let seeds = row.seeds();
+        let clips: usize = row.folds.iter().map(|score| score.accuracy.clips).sum();
+        rows.push(("held-out clips".to_owned(), (clips / seeds).to_string()));
+        rows.push(("folds".to_owned(), row.fold_count().to_string()));
+        if let Some(certainty) = &row.certainty {
+            let intervals = &certainty.intervals;
+            rows.push((
+                "drawn as a whole".to_owned(),
+                intervals.unit.counted(intervals.actors),
+            ));
+        }
+    }
+    if !study.classes().is_empty() {
+        rows.push(("classes".to_owned(), study.classes().join(", ")));
+    }
+    rows.push(("program".to_owned(), plan.program.clone()));
+    rows.push(("kernel".to_owned(), plan.kernel.clone()));
+    pairs("Data and program", &rows)
+}
+
 /// What a search tried; empty for other studies.
 pub fn searched(study: &StoredStudy) -> String {
     let Some(Found::Search(search)) = &study.found else {
@@ -94,9 +125,9 @@ pub fn searched(study: &StoredStudy) -> String {
             format!("{count} configurations by TPE (tree-structured Parzen estimator)")
         }
         _ if study.plan.command == Sweep::NAME || options["grid"] == true => {
-            "every combination of the values".to_owned()
+            "Every combination of the values".to_owned()
         }
-        _ => "configurations by TPE (tree-structured Parzen estimator)".to_owned(),
+        _ => "Configurations by TPE (tree-structured Parzen estimator)".to_owned(),
     };
     let mut html = paragraph(&format!(
         "{how}; {} with a result, {} and {} each.",

@@ -242,6 +242,11 @@ impl StoredStudy {
         Ok(names.map(str::to_owned).collect())
     }
 
+    /// The names of the classes, where they are stored.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
     /// Whether the paper's scores may stand beside these.
     pub fn beside_the_paper(&self) -> bool {
         is_comparable(&self.classes, self.main)

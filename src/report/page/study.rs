@@ -16,7 +16,7 @@ use crate::report::figure::search::{self, Grid, Slice};
 use crate::report::key_importance::key_importance;
 use crate::report::lists::Lists;
 use crate::report::main_measure::Drawn;
-use crate::report::reading::Reading;
+use crate::report::table::Reading;
 
 /// Configurations that a figure shows; of more, the best.
 const MOST_ROWS: usize = 30;
@@ -323,18 +323,15 @@ fn slices(
     keys: &[String],
     points: &[Vec<(String, Value)>],
     scores: &[Option<f64>],
-) -> Option<Figure> {
-    let slices: Vec<Slice<'_>> = keys
-        .iter()
-        .filter_map(|key| {
-            let of_one = |(point, score): (&Vec<(String, Value)>, &Option<f64>)| {
-                Some((number(point, key)?.0, (*score)?))
-            };
-            let points: Vec<(f64, f64)> = points.iter().zip(scores).filter_map(of_one).collect();
-            (points.len() > 1).then_some(Slice { key, points })
-        })
-        .collect();
-    search::slices(study.main, &slices)
+) -> Vec<Figure> {
+    let of_key = |key: &String| {
+        let of_one = |(point, score): (&Vec<(String, Value)>, &Option<f64>)| {
+            Some((number(point, key)?.0, (*score)?))
+        };
+        let points: Vec<(f64, f64)> = points.iter().zip(scores).filter_map(of_one).collect();
+        search::slice(study.main, &Slice { key, points })
+    };
+    keys.iter().filter_map(of_key).collect()
 }
 
 /// The values of a key in words, in order.

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::report::figure::canvas::escaped;
-use crate::report::reading::{Reading, for_readers};
+use crate::report::reading::for_readers;
+use crate::report::table::Reading;
 use crate::report::table::{Cell, DIGITS, Table};
 
 /// Number of columns that fit a page in portrait format.
@@ -25,6 +26,32 @@ const HEADINGS: [(&str, &str); 11] = [
     ("paper_average", "Average, paper"),
     ("paper_test_average", "Test average, paper"),
     ("comparable_loss", "Loss, base weights"),
+];
+
+/// Columns whose names are single words.
+const WORDS: [&str; 22] = [
+    "average",
+    "blends",
+    "changes",
+    "clips",
+    "configuration",
+    "difference",
+    "encoder",
+    "epoch",
+    "epochs",
+    "fold",
+    "folds",
+    "importance",
+    "loss",
+    "mean",
+    "measure",
+    "model",
+    "overlap",
+    "seed",
+    "seeds",
+    "steps",
+    "temperature",
+    "trial",
 ];
 
 /// Reads a file; `None` if it does not exist.
@@ -154,9 +181,10 @@ fn heading(column: &str) -> String {
         words = words.replace(&in_words, measure);
     }
     let mut letters = words.chars();
+    let is_word = column.contains('_') || WORDS.contains(&column);
     match letters.next() {
         // The names of classes and encoders stay as they are.
-        Some(first) if column.contains('_') && !words.starts_with("ACC") => {
+        Some(first) if is_word && !words.starts_with("ACC") => {
             first.to_uppercase().to_string() + letters.as_str()
         }
         _ => words,
@@ -322,7 +350,8 @@ mod tests {
     fn headings_are_words() {
         assert_eq!(heading("val_acc_presence"), "Val ACC_presence");
         assert_eq!(heading("acc_salience"), "ACC_salience");
-        assert_eq!(heading("hap-sad"), "hap-sad");
+        assert_eq!(heading("hap"), "hap");
+        assert_eq!(heading("average"), "Average");
         assert_eq!(heading("task_loss"), "Task loss");
     }
 }

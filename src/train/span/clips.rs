@@ -14,7 +14,7 @@ const VERSION: u32 = 1;
 /// The clips of a run and their standardisation.
 #[derive(Clone, Debug)]
 pub(in crate::train) struct SpanClips<'a> {
-    dataset: &'a Dataset,
+    dataset: &'a Dataset<'a>,
     stats: Option<&'a [ColumnStats]>,
     groups: Vec<Group<'a>>,
 }
@@ -22,7 +22,7 @@ pub(in crate::train) struct SpanClips<'a> {
 /// Clips of one split.
 #[derive(Clone, Debug)]
 pub(super) struct Group<'a> {
-    split: &'a Split,
+    split: &'a Split<'a>,
     clips: Vec<usize>,
     /// Whether their rows are part of the span; otherwise they only have coordinates.
     spans: bool,
@@ -34,7 +34,7 @@ impl<'a> SpanClips<'a> {
     /// The rows of `train` span; so do the domain adversary's target rows, because they reach the loss:
     /// those of the test split or of `validation`, as `target_from_test` says.
     pub(in crate::train) fn new(
-        dataset: &'a Dataset,
+        dataset: &'a Dataset<'a>,
         stats: Option<&'a [ColumnStats]>,
         [train, validation]: [&[usize]; 2],
         target_from_test: Option<bool>,
@@ -64,7 +64,7 @@ impl<'a> SpanClips<'a> {
         }
     }
 
-    pub(super) fn dataset(&self) -> &'a Dataset {
+    pub(super) fn dataset(&self) -> &'a Dataset<'a> {
         self.dataset
     }
 

@@ -47,9 +47,9 @@ pub(super) struct Span {
     /// One per encoder, its coordinates in place of its columns.
     pub(super) encoders: Vec<Encoder>,
     /// The training split with coordinates.
-    pub(super) train: Split,
+    pub(super) train: Split<'static>,
     /// The test split with coordinates, where it is the domain adversary's target.
-    pub(super) test: Option<Split>,
+    pub(super) test: Option<Split<'static>>,
 }
 
 /// Where spans are, and what tells them apart beside their clips.
@@ -97,7 +97,7 @@ impl Span {
             let widths = encoders.iter().map(|encoder| encoder.width);
             let with = split.with_features(&paths.zip(widths).collect::<Vec<_>>())?;
             clips.check_complete(&with, part == folder::TEST)?;
-            Ok::<Split, Error>(with)
+            Ok::<Split<'static>, Error>(with)
         };
         let of_test = clips.groups().iter().any(|group| group.of_test);
         let test = clips.dataset().test.as_ref().filter(|_| of_test);

@@ -1,6 +1,8 @@
 //! Tests of reading and writing probability tables.
 
 use super::*;
+use crate::formats::npz::write;
+use crate::formats::npz::write::Precision;
 use ndarray::array;
 
 fn read(text: &str) -> Result<ProbabilityTable> {
@@ -151,4 +153,114 @@ fn lines_are_counted_as_they_stand_in_the_file() {
         let expected = format!("p.csv, line {line}");
         assert!(message.contains(&expected), "{text:?}: {message}");
     }
+}
+
+#[test]
+fn an_npz_reads_back_bit_for_bit_with_the_challenges_classes_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.NPZ");
+    let one = ProbabilityTable {
+        presence: None,
+        salience: None,
+        ..heads()
+    };
+    for table in [heads(), one] {
+        table.write_npz(&path).unwrap();
+        assert_eq!(ProbabilityTable::read(&path).unwrap(), table);
+        assert_eq!(decoding_in(&path).unwrap(), None);
+    }
+    let other = ProbabilityTable {
+        classes: Classes::new(["sad", "ang"]),
+        ..heads()
+    };
+    other.write_npz_with(&path, Some("{}")).unwrap();
+    let read = ProbabilityTable::read(&path).unwrap();
+    assert_eq!(read.classes, Classes::new(["ang", "sad"]));
+    assert_eq!(read.aligned.column(0), other.aligned.column(1));
+    assert_eq!(
+        read.presence.unwrap().column(1),
+        other.presence.unwrap().column(0)
+    );
+    assert_eq!(decoding_in(&path).unwrap().as_deref(), Some("{}"));
+}
+
+#[test]
+fn an_npz_that_is_no_table_is_refused_with_its_array() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.npz");
+    let refused = |names: &[&str], classes: &[&str], arrays: &[(&str, [usize; 2], f64)]| {
+        write::write(&path, |npz| {
+            npz.names("filenames", names)?;
+            npz.names("classes", classes)?;
+            arrays.iter().try_for_each(|(name, shape, value)| {
+                npz.rows(name, Precision::F64, *shape, |_, row| row.fill(*value))
+            })
+        })
+        .unwrap();
+        let error = ProbabilityTable::read_npz(&path).unwrap_err();
+        assert!(error.is_input(), "{error}");
+        error.to_string()
+    };
+    for (names, classes, arrays, reason) in [
+        (&["a"][..], &["x", "y"][..], &[][..], "aligned: missing"),
+        (
+            &["a"],
+            &["x", "y"],
+            &[("aligned", [2, 2], 0.5)],
+            "has the shape [2, 2]; expected [1, 2]",
+        ),
+        (
+            &["a"],
+            &["x", "y"],
+            &[("aligned", [1, 2], -0.5)],
+            "row 0 (`a`): found -0.5",
+        ),
+        (
+            &["a", "a.mov"],
+            &["x"],
+            &[("aligned", [2, 1], 0.5)],
+            "`a` is listed twice",
+        ),
+        (
+            &["a"],
+            &["x", "x"],
+            &[("aligned", [1, 2], 0.5)],
+            "`x` is listed twice",
+        ),
+        (
+            &[],
+            &["x"],
+            &[("aligned", [0, 1], 0.5)],
+            "contains no names",
+        ),
+        (
+            &["a"],
+            &["x"],
+            &[("aligned", [1, 1], 0.5), ("presence", [1, 1], 0.5)],
+            "salience: missing",
+        ),
+        (&["a"], &["x"], &[("X", [1, 1], 0.5)], "is a feature file"),
+    ] {
+        let message = refused(names, classes, arrays);
+        assert!(message.contains(reason), "{message}");
+    }
+}
+
+#[test]
+fn explanations_are_read_once_per_clip() {
+    let header = "filename,encoder,modality,status,importance,kept_weight,decision,presence_b,presence_a,salience_b,salience_a,aligned_b,aligned_a,steps";
+    let row = |clip: &str, encoder: &str, p: &str| {
+        format!("{clip},{encoder},face,kept,0.5,0.5,a 100,{p},0.25,0.5,0.5,0.5,0.5,steps")
+    };
+    let text = [
+        header.to_owned(),
+        row("x", "clip", "0.75"),
+        row("x", "wavlm", "0.75"),
+        row("y", "clip", "0.125"),
+        row("y", "wavlm", "0.125"),
+    ];
+    let table = read(&text.join("\n")).unwrap();
+    assert_eq!(table.filenames, ["x", "y"]);
+    assert_eq!(table.classes.names(), ["b", "a"]);
+    assert_eq!(table.presence.unwrap(), array![[0.75, 0.25], [0.125, 0.25]]);
 }

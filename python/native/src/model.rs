@@ -1,0 +1,109 @@
+//! A trained model.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use blendfuse::analysis::cka::pairwise_cka;
+use blendfuse::predict::Predictor;
+use numpy::ndarray::ArrayView2;
+use numpy::{IntoPyArray, PyArray2, PyReadonlyArray2};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::faults::exception;
+use crate::threads::pool;
+
+/// Features (N, D) in single precision by the name of their encoder.
+type Rows<'py> = Vec<(String, PyReadonlyArray2<'py, f32>)>;
+
+/// Presence, salience and aligned scores (N, C), gate weights before and after selection (N, M).
+type Scores<'py> = [Bound<'py, PyArray2<f64>>; 5];
+
+/// A trained model in memory; scores from any number of threads.
+#[pyclass(frozen)]
+pub struct Model {
+    predictor: Predictor,
+}
+
+impl Model {
+    pub fn of(predictor: Predictor) -> Self {
+        Self { predictor }
+    }
+}
+
+fn views<'a>(features: &'a Rows<'_>) -> Vec<(&'a str, ArrayView2<'a, f32>)> {
+    let view = |(name, rows): &'a (String, PyReadonlyArray2<'_, f32>)| (&**name, rows.as_array());
+    features.iter().map(view).collect()
+}
+
+#[pymethods]
+impl Model {
+    /// The model of a run's folder or of a weights file.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let predictor = py.detach(|| Predictor::load(&path)).map_err(exception)?;
+        Ok(Self { predictor })
+    }
+
+    /// The model of a weights file's contents.
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, weights: Vec<u8>) -> PyResult<Self> {
+        let predictor = py.detach(|| Predictor::from_bytes(Arc::new(weights)));
+        let predictor = predictor.map_err(exception)?;
+        Ok(Self { predictor })
+    }
+
+    /// What the weights file says about itself, as JSON.
+    fn description(&self) -> PyResult<String> {
+        serde_json::to_string(self.predictor.description())
+            .map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// The scores of clips.
+    fn score<'py>(
+        &self,
+        py: Python<'py>,
+        features: Rows<'py>,
+        threads: Option<usize>,
+    ) -> PyResult<Scores<'py>> {
+        let (views, pool) = (views(&features), pool(threads)?);
+        let scores = py.detach(|| pool.install(|| self.predictor.score_rows(&views)));
+        let scores = scores.map_err(exception)?;
+        let arrays = [
+            scores.presence,
+            scores.salience,
+            scores.aligned,
+            scores.gate_weights,
+            scores.selected_weights,
+        ];
+        Ok(arrays.map(|array| array.into_pyarray(py)))
+    }
+
+    /// The emotions that aligned scores (N, C) are decoded to: for each clip places in the classes, with saliences
+    /// in percent.
+    fn decode(&self, aligned: PyReadonlyArray2<'_, f64>) -> PyResult<Vec<Vec<(usize, f64)>>> {
+        let decoder = self.predictor.description().decoder();
+        let blends = decoder.decode(aligned.as_array(), &self.predictor.classes());
+        let parts = |blend: &blendfuse::data::label::Blend| {
+            let parts = blend.parts().iter();
+            parts.map(|part| (part.class, part.salience)).collect()
+        };
+        Ok(blends.map_err(exception)?.iter().map(parts).collect())
+    }
+
+    /// Linear CKA of the encoders' embeddings (M, M), NaN where it is undefined.
+    fn similarity<'py>(
+        &self,
+        py: Python<'py>,
+        features: Rows<'py>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let (views, pool) = (views(&features), pool(threads)?);
+        let compared = || {
+            let (embeddings, presence) = self.predictor.embed_rows(&views)?;
+            pairwise_cka(&embeddings, &presence)
+        };
+        let found = py.detach(|| pool.install(compared));
+        Ok(found.map_err(exception)?.into_pyarray(py))
+    }
+}

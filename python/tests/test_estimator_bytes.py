@@ -1,0 +1,147 @@
+"""What `fit` trains from arrays is, byte for byte, what the command trains from the folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import blendfuse
+import pytest
+from conftest import Run
+
+pytest.importorskip("pandas")
+
+# Small and quick; the command's keys and the estimator's parameters.
+SIZES: dict[str, Any] = {
+    "projection_dim": 8,
+    "shared_dim": 16,
+    "gate_hidden": 8,
+    "head_hidden": 8,
+    "top_k": 3,
+}
+QUICK: dict[str, Any] = {**SIZES, "max_epochs": 3, "lr": 0.003}
+
+# The files of a run that hold no paths, times or hashes of files.
+SAME = ("weights.safetensors", "last.safetensors", "history.csv", "history.jsonl")
+
+
+def key_of(parameter: str) -> str:
+    table = "model" if parameter in SIZES or parameter in ("gate", "heads") else "train"
+    return f"{table}.{parameter}"
+
+
+def command_run(run: Run, data: Path, out: Path, fold: int | None, *more: str, **settings: Any) -> Path:
+    keys = [f"{key_of(name)}={value}" for name, value in settings.items()] + list(more)
+    where = [] if fold is None else ["--fold", str(fold)]
+    assignments = [part for key in keys for part in ("--set", key)]
+    run("train", data, "--out", out, "--seed", "3", *where, *assignments)
+    return out
+
+
+def estimator(data: blendfuse.Data, **settings: Any) -> blendfuse.FusionClassifier:
+    return blendfuse.FusionClassifier(
+        modalities=data.modalities, random_state=3, **{"monitor": "auto", **settings}
+    )
+
+
+def assert_same_files(model: blendfuse.FusionClassifier, folder: Path, saved: Path) -> None:
+    model.save(saved)
+    for name in SAME:
+        assert (saved / name).read_bytes() == (folder / name).read_bytes(), name
+
+
+def with_folds(data: blendfuse.Data) -> dict[str, Any]:
+    groups = None if None in data.groups else data.groups
+    return {"folds": data.folds, "groups": groups}
+
+
+@pytest.fixture(scope="module")
+def read(data: Path) -> blendfuse.Data:
+    return blendfuse.read_data(data)
+
+
+@pytest.mark.parametrize("fold", [0, 1, 2, 3, 4])
+def test_every_fold_with_missing_encoders(
+    run: Run, data: Path, read: blendfuse.Data, tmp_path: Path, fold: int
+) -> None:
+    folder = command_run(run, data, tmp_path / "command", fold, **QUICK)
+    model = estimator(read, fold=fold, **QUICK)
+    model.fit(read.X, read.to_frame(), **with_folds(read))
+    assert_same_files(model, folder, tmp_path / "python")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    "settings", [{"gate": "uniform"}, {"heads": "single"}, {"projection_inputs": "span"}]
+)
+def test_other_settings(
+    run: Run, data: Path, read: blendfuse.Data, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    of_command = {
+        ("inputs" if name == "projection_inputs" else name): value for name, value in settings.items()
+    }
+    folder = command_run(run, data, tmp_path / "command", 1, **QUICK, **of_command)
+    model = estimator(read, fold=1, n_jobs=1, **QUICK, **settings)
+    model.fit(read.X, read.to_frame(), **with_folds(read))
+    assert_same_files(model, folder, tmp_path / "python")
+
+
+def test_all_clips_without_a_validation_fold(
+    run: Run, data: Path, read: blendfuse.Data, tmp_path: Path
+) -> None:
+    folder = command_run(run, data, tmp_path / "command", None, **QUICK)
+    model = estimator(read, **QUICK).fit(read.X, read.to_frame())
+    assert_same_files(model, folder, tmp_path / "python")
+    assert model.n_iter_ == 3
+
+
+def test_domain_adaptation_with_either_target(
+    run: Run, data: Path, read: blendfuse.Data, tmp_path: Path
+) -> None:
+    folder = command_run(run, data, tmp_path / "test", 0, "uda.enabled=true", **QUICK)
+    model = estimator(read, fold=0, **QUICK)
+    model.fit(read.X, read.to_frame(), X_target=read.X_test, **with_folds(read))
+    assert_same_files(model, folder, tmp_path / "python_test")
+    more = ("uda.enabled=true", "uda.target=validation")
+    folder = command_run(run, data, tmp_path / "validation", 0, *more, **QUICK)
+    model = estimator(read, fold=0, uda_target="validation", **QUICK)
+    model.fit(read.X, read.to_frame(), **with_folds(read))
+    assert_same_files(model, folder, tmp_path / "python_validation")
+
+
+def test_the_command_reads_what_was_saved_and_the_other_way_round(
+    run: Run, data: Path, read: blendfuse.Data, tmp_path: Path
+) -> None:
+    model = estimator(read, fold=0, **QUICK)
+    model.fit(read.X, read.to_frame(), **with_folds(read))
+    model.save(tmp_path / "run")
+    table = tmp_path / "probs.npz"
+    out = tmp_path / "predictions.json"
+    run("predict", tmp_path / "run", data, "--split", "test", "--out", out, "--probs", table)
+    written = blendfuse.read_probabilities(table)
+    assert read.X_test is not None
+    assert model.predict_proba(read.X_test).tolist() == written.aligned.tolist()
+    predictions = blendfuse.read_predictions(out)
+    shown = model.predict_sets(read.X_test)
+    assert [set(predictions[name]) for name in read.test_filenames] == shown
+    folder = command_run(run, data, tmp_path / "command", 0, **QUICK)
+    loaded = blendfuse.FusionClassifier.load(folder)
+    assert loaded.predict_proba(read.X_test).tolist() == written.aligned.tolist()
+    assert loaded.get_params()["top_k"] == 3 and loaded.get_params()["random_state"] == 3
+
+
+def test_a_saved_run_says_what_a_run_of_the_command_says(
+    run: Run, data: Path, read: blendfuse.Data, tmp_path: Path
+) -> None:
+    folder = command_run(run, data, tmp_path / "command", 0, **QUICK)
+    model = estimator(read, fold=0, **QUICK).fit(read.X, read.to_frame(), **with_folds(read))
+    model.save(tmp_path / "python")
+    ours, theirs = (
+        json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+        for place in (tmp_path / "python", folder)
+    )
+    # Arrays have no files.
+    for key in ("inputs", "provenance", "environment"):
+        ours.pop(key, None), theirs.pop(key, None)
+    assert ours == theirs
