@@ -99,8 +99,11 @@ fn notes(found: &Compared, table: &mut Table) {
     );
     let name = &reference.side.name;
     table.notes.push(format!(
-        "Difference: the side minus \"{name}\" on the same clips; p: permutation test, exchanging the two actor by actor; Holm: adjusted for the {} comparisons of this table.",
-        found.sides.len() - 1
+        "Difference: the side minus \"{name}\" on the same clips; p: permutation test, exchanging the two actor by actor; Holm: adjusted for the {} of this table.",
+        match found.sides.len() - 1 {
+            1 => "1 comparison".to_owned(),
+            several => format!("{several} comparisons"),
+        }
     ));
     table
         .notes

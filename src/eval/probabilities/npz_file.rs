@@ -28,7 +28,7 @@ impl ProbabilityTable {
         self.write_npz_with(path, None)
     }
 
-    /// The same with a text that says how the scores become emotions, as [`decoding_in`] reads it.
+    /// The same with a text that says how the scores become emotions, as `predict` writes it.
     ///
     /// # Errors
     /// As [`ProbabilityTable::write_csv`].
