@@ -164,6 +164,26 @@ fn a_fold_as_test_split_is_neither_trained_nor_validated_on() {
     );
 }
 
+#[test]
+fn a_nested_search_does_not_train_on_a_fold_that_is_the_test_split() {
+    let place = Place::with_data(&[]);
+    let tune = [
+        "tune",
+        "data",
+        "--out",
+        "tune",
+        "--nested",
+        "--set",
+        "data.test_fold=1",
+    ];
+    let refused = place.refused(&tune);
+    assert!(
+        refused.contains("data.test_fold: a nested search"),
+        "{refused}"
+    );
+    assert!(!place.path("tune").exists());
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -71,9 +71,16 @@ impl NestedSearch {
     /// Adds the first configurations of every search.
     ///
     /// # Errors
-    /// As [`Setup::open`], for instance where fewer than three folds leave one to search with; as
+    /// [`Error::Config`] if a fold is the test split already; as [`Setup::open`], for instance where fewer than three folds leave one to search with; as
     /// [`Searching::start`].
     pub(super) fn start(options: &SearchPlan, setup: &Setup, plan: &mut Plan) -> Result<Self> {
+        // Each search has a test split of its own, beside which that fold would be trained on.
+        if setup.config.data.test_fold.is_some() {
+            return Err(Error::Config {
+                field: "data.test_fold".into(),
+                reason: "a nested search leaves out every fold in turn; take this key out of the configuration".into(),
+            });
+        }
         let folds = setup.protocol.folds.iter();
         let without = folds.map(|&fold| SearchWithout::start(fold, options, setup, plan));
         Ok(Self {
