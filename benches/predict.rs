@@ -28,7 +28,7 @@ fn check(workload: &Workload, clips: usize) {
         let pick = |row: &Option<usize>| row.map(|row| Pick { source: 0, row });
         let picks: Vec<_> = batch.rows.iter().map(pick).collect();
         let mut packed = PackedRows::zeros(clips, batch.features.cols);
-        gather_rows(&[batch.features], &picks, batch.standardise, &mut packed);
+        gather_rows(&[batch.features], &picks, batch.scaling, &mut packed);
         Arc::new(packed)
     });
     let inputs = Inputs::new(packed.collect(), Presence::complete());

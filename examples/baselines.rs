@@ -10,6 +10,7 @@
 use std::path::Path;
 
 use blendfuse::baseline::{Baseline, Recipe, named};
+use blendfuse::config::DataConfig;
 use blendfuse::data::dataset::Dataset;
 use blendfuse::data::folds::folds;
 use blendfuse::train::Stop;
@@ -39,6 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     dataset: &dataset,
                     spec: &spec,
                     recipe: Some(&recipe),
+                    data: &DataConfig::default(),
                     seed,
                     stop: &stop,
                 };

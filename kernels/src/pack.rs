@@ -191,13 +191,59 @@ pub struct Pick {
     pub row: usize,
 }
 
-/// Column-wise standardisation, `(x − mean) · inv_std`.
+/// Column-wise standardisation, `(x − mean) · inv_std`, and a bound on what comes out.
 #[derive(Clone, Copy, Debug)]
 pub struct Standardise<'a> {
     /// Mean of each column.
     pub mean: &'a [f32],
     /// 1 / standard deviation of each column; 0 where the column is constant.
     pub inv_std: &'a [f32],
+    /// Values beyond ±`bound` become ±`bound`; infinity leaves all as they are.
+    pub bound: f32,
+}
+
+/// How the rows of a batch are standardised.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum RowScaling<'a> {
+    /// They are not.
+    #[default]
+    None,
+    /// All alike.
+    Same(Standardise<'a>),
+    /// Each in its own way: one entry per row of the batch. That of a missing row is not read.
+    Each(&'a [Standardise<'a>]),
+}
+
+impl<'a> RowScaling<'a> {
+    /// That of a row of the batch.
+    #[inline(always)]
+    pub fn of(&self, row: usize) -> Option<Standardise<'a>> {
+        match self {
+            RowScaling::None => None,
+            RowScaling::Same(standardise) => Some(*standardise),
+            RowScaling::Each(rows) => Some(rows[row]),
+        }
+    }
+
+    /// # Panics
+    /// Unless there is one entry per row, each with one mean and deviation per column.
+    pub(crate) fn check(&self, rows: usize, cols: usize) {
+        let each: &[Standardise<'_>] = match self {
+            RowScaling::None => return,
+            RowScaling::Same(standardise) => std::slice::from_ref(standardise),
+            RowScaling::Each(each) => {
+                assert_eq!(each.len(), rows, "one standardisation per row");
+                each
+            }
+        };
+        for standardise in each {
+            assert_eq!(
+                (standardise.mean.len(), standardise.inv_std.len()),
+                (cols, cols),
+                "one mean and deviation per column"
+            );
+        }
+    }
 }
 
 /// Columns that one task gathers.
@@ -211,21 +257,16 @@ const COLS_PER_TASK: usize = 2048;
 pub fn gather_rows<'a, T: Real>(
     sources: &[impl Into<StoredRows<'a>> + Copy],
     picks: &[Option<Pick>],
-    standardise: Option<Standardise<'_>>,
+    scaling: RowScaling<'_>,
     out: &mut PackedRows<T>,
 ) {
     let (rows, cols) = (out.rows(), out.cols());
     assert_eq!(picks.len(), rows, "gather_rows: one pick per row");
-    if let Some(s) = standardise {
-        assert_eq!(
-            (s.mean.len(), s.inv_std.len()),
-            (cols, cols),
-            "gather_rows: one mean and deviation per column"
-        );
-    }
+    scaling.check(rows, cols);
     let picked: Vec<PickedRow<'_>> = picks
         .iter()
-        .map(|pick| {
+        .enumerate()
+        .map(|(n, pick)| {
             let pick = (*pick)?;
             let source: StoredRows<'_> = sources[pick.source].into();
             assert_eq!(
@@ -233,7 +274,11 @@ pub fn gather_rows<'a, T: Real>(
                 "gather_rows: columns of source {}",
                 pick.source
             );
-            Some((source, pick.row))
+            Some(StoredRow {
+                source,
+                row: pick.row,
+                standardise: scaling.of(n),
+            })
         })
         .collect();
     if cols == 0 {
@@ -248,7 +293,6 @@ pub fn gather_rows<'a, T: Real>(
                 kernel,
                 rows,
                 first_col: n * COLS_PER_TASK,
-                standardise,
                 out,
             });
         }
@@ -257,14 +301,21 @@ pub fn gather_rows<'a, T: Real>(
 }
 
 /// A stored row that a batch row takes; none where the encoder is missing.
-pub(crate) type PickedRow<'a> = Option<(StoredRows<'a>, usize)>;
+pub(crate) type PickedRow<'a> = Option<StoredRow<'a>>;
+
+/// A row of a matrix of stored features, and how it is standardised.
+#[derive(Clone, Copy)]
+pub(crate) struct StoredRow<'a> {
+    pub(crate) source: StoredRows<'a>,
+    pub(crate) row: usize,
+    pub(crate) standardise: Option<Standardise<'a>>,
+}
 
 /// Some columns of a block of up to 8 rows.
 pub(crate) struct Gather<'a, T> {
     pub(crate) kernel: Kernel,
     pub(crate) rows: &'a [PickedRow<'a>],
     pub(crate) first_col: usize,
-    pub(crate) standardise: Option<Standardise<'a>>,
     /// `[columns][8]`.
     pub(crate) out: &'a mut [[T; ROW_BLOCK]],
 }
@@ -285,10 +336,10 @@ impl<T: Real> SimdTask for Gather<'_, T> {
         for (n, out) in self.out.chunks_mut(STAGED).enumerate() {
             let first = self.first_col + n * STAGED;
             for (row, staged) in self.rows.iter().zip(&mut staged) {
-                let Some((source, row)) = row else { continue };
+                let Some(row) = row else { continue };
                 let staged = &mut staged[..out.len()];
-                source.read(*row, first, staged);
-                if let Some(s) = self.standardise {
+                row.source.read(row.row, first, staged);
+                if let Some(s) = row.standardise {
                     s.apply(first, staged);
                 }
             }
@@ -298,23 +349,26 @@ impl<T: Real> SimdTask for Gather<'_, T> {
 }
 
 impl<T: Real> Gather<'_, T> {
-    /// The usual case directly, without staging: eight rows of `f32`, all present. Returns how many
-    /// columns were done.
+    /// The usual case directly, without staging: eight rows of `f32`, all present and standardised alike
+    /// without a bound. Returns how many columns were done.
     #[inline(always)]
     fn run_whole(&mut self) -> usize {
         if self.rows.len() < ROW_BLOCK {
             return 0;
         }
         let columns = self.first_col..self.first_col + self.out.len();
+        let common = self.rows[0].and_then(|row| row.standardise);
+        if common.is_some_and(|s| s.bound < f32::INFINITY) {
+            return 0;
+        }
         let mut stored: [&[[u8; 4]]; ROW_BLOCK] = [&[]; ROW_BLOCK];
         for (stored, row) in stored.iter_mut().zip(self.rows) {
-            let bytes = row.and_then(|(source, row)| source.bytes(row, columns.clone()));
+            let alike = row.filter(|row| Standardise::are_one(row.standardise, common));
+            let bytes = alike.and_then(|row| row.source.bytes(row.row, columns.clone()));
             let Some(bytes) = bytes else { return 0 };
             *stored = bytes;
         }
-        let standardise = self
-            .standardise
-            .map(|s| (&s.mean[columns.clone()], &s.inv_std[columns.clone()]));
+        let standardise = common.map(|s| (&s.mean[columns.clone()], &s.inv_std[columns.clone()]));
         T::transpose8_f32_le(self.kernel, &stored, standardise, self.out)
     }
 }
@@ -322,10 +376,29 @@ impl<T: Real> Gather<'_, T> {
 impl Standardise<'_> {
     /// Standardises the values of columns `first ..` of a row.
     #[inline(always)]
-    pub(crate) fn apply(&self, first: usize, values: &mut [f32]) {
+    pub fn apply(&self, first: usize, values: &mut [f32]) {
         let (mean, inv_std) = (&self.mean[first..], &self.inv_std[first..]);
         for ((x, mean), inv_std) in values.iter_mut().zip(mean).zip(inv_std) {
             *x = (*x - mean) * inv_std;
+        }
+        if self.bound < f32::INFINITY {
+            values
+                .iter_mut()
+                .for_each(|x| *x = x.clamp(-self.bound, self.bound));
+        }
+    }
+
+    /// Whether two rows are standardised by the very same statistics; equal ones elsewhere may count as others.
+    #[inline(always)]
+    fn are_one(left: Option<Self>, right: Option<Self>) -> bool {
+        match (left, right) {
+            (None, None) => true,
+            (Some(left), Some(right)) => {
+                std::ptr::eq(left.mean, right.mean)
+                    && std::ptr::eq(left.inv_std, right.inv_std)
+                    && left.bound == right.bound
+            }
+            _ => false,
         }
     }
 }

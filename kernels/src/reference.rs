@@ -6,7 +6,7 @@ use crate::adam::AdamStep;
 use crate::epilogue::{Moments, NormaliseBackward, NormaliseForward};
 use crate::inference::Epilogue;
 use crate::layout::{PackedRows, Panels};
-use crate::pack::{Pick, RowSource, Standardise};
+use crate::pack::{Pick, RowScaling, RowSource};
 use crate::real::Real;
 use crate::view::{MatMut, MatRef};
 
@@ -80,7 +80,7 @@ pub fn linear_backward_weight<T: Real>(
 pub fn gather_rows<T: Real>(
     sources: &[RowSource<'_>],
     picks: &[Option<Pick>],
-    standardise: Option<Standardise<'_>>,
+    scaling: RowScaling<'_>,
     out: &mut PackedRows<T>,
 ) {
     for (r, pick) in picks.iter().enumerate() {
@@ -90,9 +90,17 @@ pub fn gather_rows<T: Real>(
                 None => T::zero(),
                 Some(pick) => {
                     let x = sources[pick.source].get(pick.row, c);
-                    T::of(f64::from(
-                        standardise.map_or(x, |s| (x - s.mean[c]) * s.inv_std[c]),
-                    ))
+                    T::of(f64::from(scaling.of(r).map_or(x, |s| {
+                        let x = (x - s.mean[c]) * s.inv_std[c];
+                        // Unlike `min` and `max`, this keeps NaN.
+                        if x > s.bound {
+                            s.bound
+                        } else if x < -s.bound {
+                            -s.bound
+                        } else {
+                            x
+                        }
+                    })))
                 }
             };
         }

@@ -22,6 +22,7 @@ class Request(TypedDict):
     targets: NDArray[np.float64]
     """Soft labels (N, C)."""
     groups: Sequence[str] | None
+    target_groups: Sequence[str] | None
     folds: Sequence[int | None] | None
     new_folds: int | None
     fold: int | None
@@ -37,14 +38,22 @@ class Model:
     @staticmethod
     def from_bytes(weights: bytes) -> Model: ...
     def description(self) -> str: ...
+    def is_per_actor(self) -> bool:
+        """Whether features are standardised per actor, whom `groups` of the other methods then names."""
     def score(
-        self, features: Sequence[tuple[str, NDArray[np.float32]]], threads: int | None
+        self,
+        features: Sequence[tuple[str, NDArray[np.float32]]],
+        groups: Sequence[str] | None,
+        threads: int | None,
     ) -> list[NDArray[np.float64]]:
         """Presence, salience and aligned scores (N, C); gate weights before and after selection (N, M)."""
     def decode(self, aligned: NDArray[np.float64]) -> list[list[tuple[int, float]]]:
         """Places in the classes, with saliences in percent."""
     def similarity(
-        self, features: Sequence[tuple[str, NDArray[np.float32]]], threads: int | None
+        self,
+        features: Sequence[tuple[str, NDArray[np.float32]]],
+        groups: Sequence[str] | None,
+        threads: int | None,
     ) -> NDArray[np.float64]:
         """Linear CKA (M, M) of the encoders' embeddings."""
 

@@ -73,8 +73,13 @@ class FusionParameters(BaseEstimator):  # type: ignore[misc, unused-ignore]
         Largest norm of the whole gradient; 0: no clipping.
     projection_inputs : {"columns", "span"}
         Whether the projections are trained on columns or on coordinates in the span of the training rows.
-    standardize : bool
-        Whether columns are standardised on the training rows.
+    standardize : {True, "actor", False}
+        What columns are standardised by: the training rows, or each actor's own clips, labels unread (`groups` of
+        `fit` and `predict` names the actors); False: not at all.
+    actor_shrinkage : float
+        k: n clips of an actor count (n - 1) / (n - 1 + k), the training rows the rest.
+    clip_values : float
+        Standardised values beyond ± this become ± this; 0: no bound.
     decode_rules : {"paper", "challenge"}
         From scores to emotions.
     alpha, beta : float, optional
@@ -140,7 +145,9 @@ class FusionParameters(BaseEstimator):  # type: ignore[misc, unused-ignore]
         min_lr: float = 0.0,
         clip_norm: float = 0.0,
         projection_inputs: str = "columns",
-        standardize: bool = True,
+        standardize: bool | str = True,
+        actor_shrinkage: float = 1.0,
+        clip_values: float = 0.0,
         decode_rules: str = "paper",
         alpha: float | None = None,
         beta: float | None = None,
@@ -196,6 +203,8 @@ class FusionParameters(BaseEstimator):  # type: ignore[misc, unused-ignore]
         self.clip_norm = clip_norm
         self.projection_inputs = projection_inputs
         self.standardize = standardize
+        self.actor_shrinkage = actor_shrinkage
+        self.clip_values = clip_values
         self.decode_rules = decode_rules
         self.alpha = alpha
         self.beta = beta

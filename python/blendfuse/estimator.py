@@ -86,6 +86,7 @@ class FusionClassifier(ClassifierMixin, FusionParameters):  # type: ignore[misc,
         groups: Any = None,
         folds: Any = None,
         X_target: Any = None,
+        groups_target: Any = None,
     ) -> FusionClassifier:
         """Trains on N clips.
 
@@ -101,11 +102,14 @@ class FusionClassifier(ClassifierMixin, FusionParameters):  # type: ignore[misc,
             list of pairs of classes and shares (of 1, or in percent); or proportions (N, C) whose rows sum to 1,
             as an array or a data frame.
         groups : array-like of shape (N,), optional
-            What must not be in training and validation at once, such as actors.
+            What must not be in training and validation at once, such as actors. With `standardize="actor"` also
+            whose statistics standardise a clip, and needed.
         folds : array-like of int of shape (N,), optional
             The fold of each clip, negative for none; the parameter `fold` says which one validates.
         X_target : like `X`, optional
             Unlabelled clips to adapt to, such as those to be predicted.
+        groups_target : array-like, optional
+            The groups of `X_target`; needed with `standardize="actor"`.
 
         Returns
         -------
@@ -129,6 +133,8 @@ class FusionClassifier(ClassifierMixin, FusionParameters):  # type: ignore[misc,
             )
         target = None if X_target is None else features_like(self, X_target, "X_target")
         request = self._request(features, labels, target)
+        if target is not None:
+            request["target_groups"] = self._named("groups_target", groups_target, target.shape[0])
         self._hold_out(request, count, groups, folds)
         with tempfile.TemporaryDirectory(prefix="blendfuse-") as folder:
             self._train(request, labels, Path(folder) / "run")
@@ -150,6 +156,7 @@ class FusionClassifier(ClassifierMixin, FusionParameters):  # type: ignore[misc,
             "classes": labels.names,
             "targets": labels.targets,
             "groups": None,
+            "target_groups": None,
             "folds": None,
             "new_folds": None,
             "fold": None,
@@ -177,7 +184,7 @@ class FusionClassifier(ClassifierMixin, FusionParameters):  # type: ignore[misc,
 
     def _hold_out(self, request: _native.Request, count: int, groups: Any, folds: Any) -> None:
         """Which clips validate."""
-        named = None if groups is None else [str(group) for group in one_for_each("groups", groups, count)]
+        named = self._named("groups", groups, count)
         request["groups"] = named
         if folds is not None:
             if self.fold is None:
@@ -209,6 +216,17 @@ class FusionClassifier(ClassifierMixin, FusionParameters):  # type: ignore[misc,
             )
         request["new_folds"], request["fold"] = parts, 0
 
+    def _named(self, argument: str, groups: Any, count: int) -> list[str] | None:
+        """The group of each clip, for `fit`."""
+        if groups is None:
+            if self.standardize == "actor":
+                raise ValueError(
+                    f'{argument}: standardize="actor" takes statistics of each actor\'s own clips; pass the '
+                    "actor of each clip"
+                )
+            return None
+        return [str(group) for group in one_for_each(argument, groups, count)]
+
     def _train(self, request: _native.Request, labels: Labels, folder: Path) -> None:
         progress = Progress(self.max_epochs, bool(self.verbose))
         try:
@@ -236,19 +254,19 @@ class FusionClassifier(ClassifierMixin, FusionParameters):  # type: ignore[misc,
         self.best_epoch_ = description["epoch"]
         self.n_iter_ = max(len(files.history()), description["epoch"])
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Any, *, groups: Any = None) -> NDArray[Any]:
         """The class with the highest score of each clip, (N,)."""
-        highest = np.argmax(self.predict_proba(X), axis=1)
+        highest = np.argmax(self.predict_proba(X, groups=groups), axis=1)
         classes: NDArray[Any] = self.classes_[highest]
         return classes
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+    def predict_proba(self, X: Any, *, groups: Any = None) -> NDArray[np.float64]:
         """The aligned scores f (eq. 14) of each clip, (N, C); each row sums to 1."""
-        return self._scores(X)[2]
+        return self._scores(X, groups)[2]
 
-    def predict_proportions(self, X: Any) -> NDArray[np.float64]:
+    def predict_proportions(self, X: Any, *, groups: Any = None) -> NDArray[np.float64]:
         """The proportions that each clip is decoded to, (N, C); each row sums to 1."""
-        aligned = self._scores(X)[2]
+        aligned = self._scores(X, groups)[2]
         shares: NDArray[np.float64] = np.zeros_like(aligned)
         for row, parts in enumerate(self._model.decode(aligned)):
             for place, salience in parts:
@@ -256,25 +274,25 @@ class FusionClassifier(ClassifierMixin, FusionParameters):  # type: ignore[misc,
         shares /= shares.sum(axis=1, keepdims=True)
         return shares
 
-    def predict_sets(self, X: Any) -> list[set[Any]]:
+    def predict_sets(self, X: Any, *, groups: Any = None) -> list[set[Any]]:
         """The set of classes that each clip is decoded to."""
-        decoded = self._decoded(self._scores(X)[2])
+        decoded = self._decoded(self._scores(X, groups)[2])
         return [{name for name, _ in parts} for parts in decoded]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> float:
         """How good predictions are, up to 1.
 
         One label per clip: the accuracy. Sets, shares and proportions: the overlap Σ_c min(d_c, q_c) of the labels
         and the decoded proportions, mean over clips.
         """
         if self._fitted()._form == "labels":
-            found = self.predict(X) == np.asarray(y)
+            found = self.predict(X, groups=groups) == np.asarray(y)
             return float(np.average(found, weights=sample_weight))
         labels = read_labels(y, self.classes_)
-        overlap = np.minimum(labels.targets, self.predict_proportions(X)).sum(axis=1)
+        overlap = np.minimum(labels.targets, self.predict_proportions(X, groups=groups)).sum(axis=1)
         return float(np.average(overlap, weights=sample_weight))
 
-    def explain(self, X: Any) -> pandas.DataFrame:
+    def explain(self, X: Any, *, groups: Any = None) -> pandas.DataFrame:
         """Which encoders counted how much: one row for each clip and encoder.
 
         Columns: `clip` (the row of X, or its label in a data frame), `encoder`, `modality`, `status` (`kept`,
@@ -282,7 +300,7 @@ class FusionClassifier(ClassifierMixin, FusionParameters):  # type: ignore[misc,
         """
         import pandas
 
-        scores = self._scores(X)
+        scores = self._scores(X, groups)
         described = json.loads(self._model.description())["encoders"]
         features, (clips, encoders) = features_like(self, X), scores[3].shape
         labels = X.index if hasattr(X, "index") and hasattr(X, "columns") else np.arange(clips)
@@ -323,20 +341,31 @@ class FusionClassifier(ClassifierMixin, FusionParameters):  # type: ignore[misc,
 
         return plot_history(self, ax)
 
-    def plot_cka(self, X: Any, ax: Axes | None = None) -> Axes:
+    def plot_cka(self, X: Any, ax: Axes | None = None, *, groups: Any = None) -> Axes:
         """The similarity of the encoders' embeddings of clips, with matplotlib."""
         from .plots import plot_cka
 
-        return plot_cka(self, X, ax)
+        return plot_cka(self, X, ax, groups=groups)
 
-    def similarity(self, X: Any) -> NDArray[np.float64]:
+    def similarity(self, X: Any, *, groups: Any = None) -> NDArray[np.float64]:
         """Linear CKA of the encoders' projected embeddings of these clips, (M, M); NaN where undefined."""
         given = self._given(X)
-        return self._model.similarity(given, self._threads())
+        return self._model.similarity(given, self._actors(groups, given), self._threads())
 
-    def _scores(self, X: Any) -> list[NDArray[np.float64]]:
+    def _scores(self, X: Any, groups: Any) -> list[NDArray[np.float64]]:
         given = self._given(X)
-        return self._model.score(given, self._threads())
+        return self._model.score(given, self._actors(groups, given), self._threads())
+
+    def _actors(self, groups: Any, given: list[tuple[str, NDArray[np.float32]]]) -> list[str] | None:
+        """The actor of each clip, where the model standardises per actor."""
+        if not self._model.is_per_actor():
+            return None
+        if groups is None:
+            raise ValueError(
+                "groups: the model standardises features per actor; pass the actor of each clip (their other "
+                "clips in X count too)"
+            )
+        return [str(group) for group in one_for_each("groups", groups, len(given[0][1]))]
 
     def _decoded(self, aligned: NDArray[np.float64]) -> list[list[tuple[Any, float]]]:
         """The classes of each clip with their saliences in percent."""

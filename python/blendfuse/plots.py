@@ -81,7 +81,7 @@ def plot_history(model: FusionClassifier, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def plot_cka(model: FusionClassifier, X: Any, ax: Axes | None = None) -> Axes:
+def plot_cka(model: FusionClassifier, X: Any, ax: Axes | None = None, *, groups: Any = None) -> Axes:
     """Linear CKA of the encoders' embeddings of the clips `X`, from 0 to 1; grey where it is undefined.
 
     Raises
@@ -93,7 +93,7 @@ def plot_cka(model: FusionClassifier, X: Any, ax: Axes | None = None) -> Axes:
     """
     from matplotlib.colors import LinearSegmentedColormap
 
-    similarity = model.similarity(X)
+    similarity = model.similarity(X, groups=groups)
     names = model.encoders_.tolist()
     axes = _axes(ax, (1.2 + 0.2 * len(names), 1.0 + 0.2 * len(names)))
     colours = LinearSegmentedColormap.from_list("blendfuse", list(SEQUENTIAL)).with_extremes(bad=UNDEFINED)

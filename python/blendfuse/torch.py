@@ -216,6 +216,10 @@ class FusionModel(nn.Module):
     `encoders` maps names to input widths, in order. With `standardise` the model takes features as
     their files hold them, and keeps the columns' statistics as `input.NAME.mean` and `.std`; without, it
     takes them as they are.
+
+    `expects` says what a model from a run expects. One that standardises per actor (`data.standardize="actor"`)
+    takes features that are standardised already: the module sees single clips, and not the others of their actor.
+    `bound` limits standardised values to ± it; infinity: not at all.
     """
 
     def __init__(
@@ -225,8 +229,11 @@ class FusionModel(nn.Module):
         config: Config | None = None,
         *,
         standardise: bool = False,
+        bound: float = float("inf"),
     ):
         super().__init__()
+        self.bound = bound
+        self.expects = "features as in their files" if standardise else "features as training took them"
         c, count = config or Config(), len(encoders)
         self.config = c
         self.names = list(encoders)
@@ -265,13 +272,28 @@ class FusionModel(nn.Module):
         """
         weights = load_weights(run_or_file, "torch")
         try:
-            config, standardise = Config.of(weights.config), weights.config["data"]["standardize"]
+            config, data = Config.of(weights.config), weights.config["data"]
+            standardise, bound = data["standardize"], data.get("clip_values", 0.0)
         except (KeyError, TypeError) as error:
             raise ValueError(f"{weights.path}: unreadable configuration: {error}") from error
         widths = {encoder.name: encoder.width for encoder in weights.encoders}
-        model = cls(widths, len(weights.classes), config, standardise=standardise)
+        per_actor = standardise == "actor"
+        model = cls(
+            widths,
+            len(weights.classes),
+            config,
+            standardise=standardise is True,
+            bound=bound if bound > 0 else float("inf"),
+        )
+        tensors = weights.tensors
+        if per_actor:
+            model.expects = (
+                "features standardised by each actor's own clips, with k = "
+                f"{data.get('actor_shrinkage', 1.0):g} (docs/new-people.md)"
+            )
+            tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("input.")}
         try:
-            model.load_state_dict(weights.tensors)
+            model.load_state_dict(tensors)
         except RuntimeError as error:
             raise ValueError(f"{weights.path}: {' '.join(str(error).split())}") from error
         model.alpha, model.beta = alignment(weights.thresholds)
@@ -454,6 +476,8 @@ class FusionModel(nn.Module):
         if name not in x:
             return self.fusion.linear.weight.new_zeros(rows, self.config.projection_dim)
         features = x[name] if self.input is None else self.input[name](x[name])
+        if self.bound < float("inf"):
+            features = features.clamp(-self.bound, self.bound)
         return cast(Tensor, self.encoders[name](features, present.get(name)))
 
 

@@ -43,7 +43,7 @@ pub fn choose(baseline: &Baseline<'_>, model: BaselineModel, train: &[usize]) ->
     let (left_out, inside) = (clips(left_out), clips(inside));
     let mut best = (f64::INFINITY, Recipe::default());
     if !inside.is_empty() {
-        let input = Input::fit(dataset, &baseline.spec.encoders(dataset)?, &inside);
+        let input = Input::fit(baseline, &baseline.spec.encoders(dataset)?, &inside)?;
         let decode = baseline.spec.decode(&dataset.task());
         let held_out = Gathered::new(dataset, &left_out, &input, &decode)?;
         for lr in LEARNING_RATES {
@@ -68,7 +68,7 @@ pub fn choose(baseline: &Baseline<'_>, model: BaselineModel, train: &[usize]) ->
 /// The lowest loss on the clips left out, and the epoch that has it.
 fn length(
     mut trainee: Trainee<'_>,
-    input: &Input,
+    input: &Input<'_>,
     inside: &[usize],
     held_out: &Gathered<'_>,
 ) -> Result<(f64, usize)> {

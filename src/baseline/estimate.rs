@@ -91,7 +91,7 @@ pub fn estimate(
         ..
     } = *baseline;
     let encoders = spec.encoders(dataset)?;
-    let input = Input::fit(dataset, &encoders, train);
+    let input = Input::fit(baseline, &encoders, train)?;
     let x = rows(&input, &dataset.train, train)?;
     let y = targets(&dataset.train, train, dataset.classes.len())?;
     let model = Model::fit(baseline, train, &x, &y)?;
@@ -128,8 +128,8 @@ pub fn estimate(
 }
 
 /// The features of clips, `(clips, columns)`.
-fn rows(input: &Input, split: &Split, clips: &[usize]) -> Result<Array2<f32>> {
-    let packed = input.gather(split, clips);
+fn rows(input: &Input<'_>, split: &Split, clips: &[usize]) -> Result<Array2<f32>> {
+    let packed = input.gather(split, clips)?;
     Array2::from_shape_vec((clips.len(), input.cols), packed.to_row_major())
         .map_err(|error| Error::Data(format!("features of a baseline: {error}")))
 }

@@ -2,56 +2,92 @@
 
 use std::sync::Arc;
 
+use super::Baseline;
 use crate::data::dataset::{Dataset, Split};
-use crate::data::standardise::ColumnStats;
+use crate::data::standardise::{ActorStats, ColumnStats, Standardisation};
+use crate::error::Result;
 use crate::kernels::layout::{PackedRows, ROW_BLOCK};
-use crate::kernels::pack::{Pick, gather_rows};
+use crate::kernels::pack::{Pick, RowScaling, Standardise, gather_rows};
 
-/// The chosen encoders with the standardisation of the training clips.
-pub struct Input {
-    /// Places in the data set, and column statistics, of each encoder.
-    encoders: Vec<(usize, ColumnStats)>,
+/// The chosen encoders with their standardisation.
+pub struct Input<'a> {
+    dataset: &'a Dataset<'a>,
+    /// Places in the data set.
+    encoders: Vec<usize>,
+    /// One entry per chosen encoder.
+    standardisation: Standardisation,
+    /// Of all clips of the training split.
+    actors: Option<ActorStats>,
     /// Columns of all of them together.
     pub cols: usize,
 }
 
-impl Input {
+impl<'a> Input<'a> {
     /// Column statistics over the training clips, each encoder's over those that it has.
-    pub fn fit(dataset: &Dataset, encoders: &[usize], train: &[usize]) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Data`](crate::Error::Data) where each actor has statistics of their own and actors are unknown.
+    pub fn fit(baseline: &Baseline<'a>, encoders: &[usize], train: &[usize]) -> Result<Self> {
+        let dataset = baseline.dataset;
         let split = &dataset.train;
         let stats = |&encoder: &usize| {
             let rows = split.rows(encoder);
             let rows: Vec<u32> = train.iter().filter_map(|&clip| rows[clip]).collect();
-            (encoder, ColumnStats::fit(split.source(encoder), &rows))
+            ColumnStats::fit(split.source(encoder), &rows)
         };
-        Self {
-            encoders: encoders.iter().map(stats).collect(),
+        let stats = encoders.iter().map(stats).collect();
+        let standardisation = Standardisation::of_training(baseline.data, stats);
+        let all: Vec<usize> = (0..split.len()).collect();
+        Ok(Self {
+            dataset,
+            encoders: encoders.to_vec(),
+            actors: standardisation.actors_of(split, &all, |n| encoders[n])?,
+            standardisation,
             cols: encoders.iter().map(|&e| dataset.encoders[e].width).sum(),
-        }
+        })
     }
 
     /// The clips' features `(clips, cols)`; the columns of an encoder that lacks a clip are 0, the mean
     /// of the training clips.
-    pub fn gather(&self, split: &Split, clips: &[usize]) -> Arc<PackedRows<f32>> {
-        let part = |(encoder, stats): &(usize, ColumnStats)| {
-            let source = split.source(*encoder);
-            let rows = split.rows(*encoder);
+    ///
+    /// # Errors
+    /// As [`Input::fit`].
+    pub fn gather(&self, split: &Split, clips: &[usize]) -> Result<Arc<PackedRows<f32>>> {
+        let of_test = match std::ptr::eq(split, &self.dataset.train) {
+            true => None,
+            false => self
+                .standardisation
+                .actors_of(split, clips, |n| self.encoders[n])?,
+        };
+        let actors = of_test.as_ref().or(self.actors.as_ref());
+        let scaling = self.standardisation.with(actors);
+        let part = |(n, &encoder): (usize, &usize)| {
+            let source = split.source(encoder);
+            let rows = split.rows(encoder);
             let pick = |&clip: &usize| {
                 let row = rows[clip]? as usize;
                 Some(Pick { source: 0, row })
             };
             let picks: Vec<Option<Pick>> = clips.iter().map(pick).collect();
             let mut out = PackedRows::zeros(clips.len(), source.cols);
-            gather_rows(&[source], &picks, Some(stats.as_kernel()), &mut out);
+            let each: Vec<Standardise<'_>>;
+            let scaling = match scaling.common(n) {
+                Some(common) => RowScaling::Same(common),
+                None => {
+                    each = clips.iter().map(|&clip| scaling.of(n, clip)).collect();
+                    RowScaling::Each(&each)
+                }
+            };
+            gather_rows(&[source], &picks, scaling, &mut out);
             out
         };
-        let mut parts: Vec<PackedRows<f32>> = self.encoders.iter().map(part).collect();
+        let mut parts: Vec<PackedRows<f32>> = self.encoders.iter().enumerate().map(part).collect();
         if parts.len() == 1
             && let Some(only) = parts.pop()
         {
-            return Arc::new(only);
+            return Ok(Arc::new(only));
         }
-        Arc::new(side_by_side(&parts, clips.len(), self.cols))
+        Ok(Arc::new(side_by_side(&parts, clips.len(), self.cols)))
     }
 }
 

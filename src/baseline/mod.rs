@@ -26,6 +26,7 @@ pub use outcome::{BaselineEpoch, BaselineOutcome};
 pub(crate) use spec::encoder_named;
 pub use spec::{BaselineModel, BaselineSpec, ClassifierSpec, Recipe, named};
 
+use crate::config::DataConfig;
 use crate::data::dataset::Dataset;
 use crate::data::folds::fold as split_fold;
 use crate::error::Result;
@@ -41,6 +42,9 @@ pub struct Baseline<'a> {
     /// How long and how fast a classifier learns; `None`: chosen inside the training clips, without the
     /// held-out fold.
     pub recipe: Option<&'a Recipe>,
+    /// How features are standardised. [`StandardiseBy::Nothing`](crate::config::StandardiseBy::Nothing) counts as
+    /// the training rows.
+    pub data: &'a DataConfig,
     /// Initial weights and the order of clips follow from it.
     pub seed: u64,
     /// Checked between steps: once set, training ends, and cannot be resumed.
@@ -110,6 +114,7 @@ pub fn run(
         dataset,
         spec,
         recipe: Some(&Recipe::default()),
+        data: &DataConfig::default(),
         seed,
         stop: &Stop::default(),
     };

@@ -36,6 +36,7 @@ fn validate(dataset: &Dataset, spec: &BaselineSpec, seed: u64) -> Result<Baselin
         dataset,
         spec,
         recipe: Some(&quick()),
+        data: &DataConfig::default(),
         seed,
         stop: &Stop::default(),
     };
@@ -229,6 +230,7 @@ fn retraining_uses_all_clips_and_the_last_epoch() {
         dataset: &dataset,
         spec: &spec,
         recipe: Some(&recipe),
+        data: &DataConfig::default(),
         seed: 0,
         stop: &Stop::default(),
     };
@@ -357,6 +359,7 @@ fn a_recipe_that_is_chosen_does_not_depend_on_the_held_out_fold() {
             dataset,
             spec: &linear,
             recipe: None,
+            data: &DataConfig::default(),
             seed: 0,
             stop: &Stop::default(),
         };

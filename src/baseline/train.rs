@@ -39,7 +39,7 @@ pub fn train(
         .or(baseline.recipe.copied());
     let recipe = recipe.unwrap_or_default();
     recipe.check()?;
-    let input = Input::fit(dataset, &encoders, train);
+    let input = Input::fit(baseline, &encoders, train)?;
     let mut trainee = Trainee::new(baseline, recipe, *model, input.cols);
     let decode = spec.decode(&dataset.task());
     let held_out = (!validation.is_empty())
@@ -82,13 +82,13 @@ pub fn train(
 /// What a classifier says of the test clips, if there are any.
 fn test_scores(
     classifier: &Classifier,
-    input: &Input,
+    input: &Input<'_>,
     test: Option<&Split>,
 ) -> Result<Option<ClipScores>> {
     let Some(test) = test else {
         return Ok(None);
     };
     let clips: Vec<usize> = (0..test.len()).collect();
-    let rows = scores(classifier, &batches(input, test, &clips), clips.len())?;
+    let rows = scores(classifier, &batches(input, test, &clips)?, clips.len())?;
     Ok(Some(named(test, &clips, rows)))
 }

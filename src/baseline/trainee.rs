@@ -52,7 +52,7 @@ impl<'a> Trainee<'a> {
     /// All epochs, and the best of them where clips are held out.
     pub(super) fn epochs(
         &mut self,
-        input: &Input,
+        input: &Input<'_>,
         train: &[usize],
         held_out: Option<&Gathered<'_>>,
         observer: &mut dyn FnMut(&BaselineEpoch),
@@ -124,7 +124,7 @@ impl<'a> Trainee<'a> {
     ///
     /// # Errors
     /// [`Error::NonFinite`]; [`Error::Interrupted`].
-    pub fn epoch(&mut self, input: &Input, train: &[usize], epoch: usize) -> Result<f64> {
+    pub fn epoch(&mut self, input: &Input<'_>, train: &[usize], epoch: usize) -> Result<f64> {
         let Baseline {
             dataset,
             spec,
@@ -139,7 +139,7 @@ impl<'a> Trainee<'a> {
             }
             let targets = targets(&dataset.train, clips, dataset.classes.len())?;
             let entropy: f64 = targets.rows().into_iter().map(entropy).sum();
-            let x = input.gather(&dataset.train, clips);
+            let x = input.gather(&dataset.train, clips)?;
             let targets = targets.mapv(|y| y as f32);
             let loss = self.classifier.step(&mut self.adam, x, targets)?;
             if !loss.is_finite() {
@@ -175,18 +175,25 @@ impl<'a> Gathered<'a> {
     pub fn new(
         dataset: &'a Dataset<'a>,
         clips: &[usize],
-        input: &Input,
+        input: &Input<'_>,
         decode: &'a DecodeConfig,
     ) -> Result<Self> {
         Ok(Self {
-            batches: batches(input, &dataset.train, clips),
+            batches: batches(input, &dataset.train, clips)?,
             labels: HeldOut::new(dataset, clips, decode)?,
         })
     }
 }
 
 /// Rows of a split's clips, in batches.
-pub(super) fn batches(input: &Input, split: &Split, clips: &[usize]) -> Vec<Arc<PackedRows<f32>>> {
+///
+/// # Errors
+/// As [`Input::gather`].
+pub(super) fn batches(
+    input: &Input<'_>,
+    split: &Split,
+    clips: &[usize],
+) -> Result<Vec<Arc<PackedRows<f32>>>> {
     let gather = |clips| input.gather(split, clips);
     clips.chunks(BATCH).map(gather).collect()
 }

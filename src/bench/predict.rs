@@ -13,7 +13,7 @@ use crate::encoders::Encoder;
 use crate::error::Result;
 use crate::eval::align::align;
 use crate::kernels::inference::BatchRows;
-use crate::kernels::pack::{RowSource, RowValues, Standardise};
+use crate::kernels::pack::{RowScaling, RowSource, RowValues, Standardise};
 use crate::kernels::peak::fma_peak_gflops;
 use crate::model::heads::{presence_probabilities, salience_probabilities};
 use crate::model::{FusionNet, Inference};
@@ -209,9 +209,10 @@ impl Features {
         BatchRows {
             features: RowSource { values, cols }.into(),
             rows,
-            standardise: Some(Standardise {
+            scaling: RowScaling::Same(Standardise {
                 mean: &self.mean,
                 inv_std: &self.inv_std,
+                bound: f32::INFINITY,
             }),
         }
     }

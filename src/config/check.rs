@@ -1,6 +1,6 @@
 //! Which values a configuration may hold.
 
-use super::{Config, MaxEmotions};
+use super::{Config, MaxEmotions, StandardiseBy};
 use crate::error::{Error, Result};
 
 impl Config {
@@ -57,6 +57,12 @@ impl Config {
         )?;
         fraction("decode.presence_threshold", self.decode.presence_threshold)?;
         fraction("decode.salience_threshold", self.decode.salience_threshold)?;
+        not_negative("data.actor_shrinkage", self.data.actor_shrinkage)?;
+        not_negative("data.clip_values", self.data.clip_values)?;
+        if self.data.clip_values > 0.0 && self.data.standardize == StandardiseBy::Nothing {
+            let reason = "is in standard deviations, and data.standardize is false; set it to true or \"actor\", or data.clip_values to 0";
+            return Err(config_error("data.clip_values", reason));
+        }
         let folds = self.data.folds.unwrap_or(2);
         let allowed = "a whole number from 2 to 1000";
         require("data.folds", (2..=1000).contains(&folds), folds, allowed)?;

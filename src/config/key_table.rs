@@ -43,7 +43,7 @@ impl Key {
 }
 
 /// All keys, table by table.
-pub const KEYS: [Key; 55] = [
+pub const KEYS: [Key; 57] = [
     key(
         "model.projection_dim",
         SIZE,
@@ -258,8 +258,18 @@ pub const KEYS: [Key; 55] = [
     ),
     ours(
         "data.standardize",
-        Allowed::Switch,
-        "whether columns are standardised on the training rows",
+        Allowed::Other("true, \"actor\" or false"),
+        "what columns are standardised by: the training rows, or each actor's own clips, labels unread; false: features as they are",
+    ),
+    ours(
+        "data.actor_shrinkage",
+        Allowed::NotNegative,
+        "k: with data.standardize=\"actor\", n clips of an actor count (n − 1) / (n − 1 + k), the training rows the rest",
+    ),
+    ours(
+        "data.clip_values",
+        Allowed::NotNegative,
+        "standardised values beyond ± this become ± this; 0: no bound",
     ),
     ours(
         "data.encoders",

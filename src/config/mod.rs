@@ -7,10 +7,12 @@ mod keys;
 mod load;
 mod mixtures;
 pub(crate) mod overrides;
+mod standardise;
 
 pub use key_table::KEYS;
 pub use keys::{Allowed, Key, TABLES};
 pub use mixtures::{CHALLENGE_LEVELS, CHALLENGE_MAX_EMOTIONS, MaxEmotions, Proportions};
+pub use standardise::StandardiseBy;
 
 use serde::{Deserialize, Serialize};
 
@@ -310,8 +312,18 @@ impl Default for TrainConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DataConfig {
-    /// Whether columns are standardised on the training rows.
-    pub standardize: bool,
+    /// What columns are standardised by.
+    pub standardize: StandardiseBy,
+    /// k: an actor's n clips count (n − 1) / (n − 1 + k) in the statistics that standardise them, the training
+    /// rows the rest. For features that are standardised per actor.
+    #[serde(
+        default = "standardise::usual_shrinkage",
+        skip_serializing_if = "standardise::is_usual_shrinkage"
+    )]
+    pub actor_shrinkage: f64,
+    /// Standardised values beyond ± this become ± this; 0: they are left as they are.
+    #[serde(skip_serializing_if = "is_no_bound")]
+    pub clip_values: f64,
     /// A subset of the encoders, kept in the order of the data set; none: all.
     pub encoders: Option<Vec<String>>,
     /// The classes in this order; none: those that the training metadata hold.
@@ -346,10 +358,26 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
+fn is_no_bound(value: &f64) -> bool {
+    *value == 0.0
+}
+
+impl DataConfig {
+    /// Largest standardised value; infinity without a bound.
+    pub fn bound(&self) -> f32 {
+        match self.clip_values > 0.0 {
+            true => self.clip_values as f32,
+            false => f32::INFINITY,
+        }
+    }
+}
+
 impl Default for DataConfig {
     fn default() -> Self {
         Self {
-            standardize: true,
+            standardize: StandardiseBy::Training,
+            actor_shrinkage: standardise::usual_shrinkage(),
+            clip_values: 0.0,
             encoders: None,
             classes: None,
             neutral: None,

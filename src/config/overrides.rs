@@ -53,6 +53,8 @@ impl Config {
         let fault = |e: serde_json::Error| config_error("configuration", e.to_string());
         let mut table = serde_json::to_value(self).map_err(fault)?;
         let data = &self.data;
+        table["data"]["actor_shrinkage"] = json!(data.actor_shrinkage);
+        table["data"]["clip_values"] = json!(data.clip_values);
         table["data"]["folds"] = json!(data.folds);
         table["data"]["fold_seed"] = json!(data.fold_seed);
         table["data"]["test_fold"] = json!(data.test_fold);

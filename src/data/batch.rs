@@ -6,10 +6,10 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::dataset::Split;
-use super::standardise::ColumnStats;
+use super::standardise::Scaling;
 use crate::encoders::Presence;
 use crate::kernels::layout::PackedRows;
-use crate::kernels::pack::{Pick, gather_rows};
+use crate::kernels::pack::{Pick, RowScaling, Standardise, gather_rows};
 use crate::kernels::real::Real;
 use crate::rng::{Purpose, Stream};
 
@@ -114,6 +114,8 @@ pub struct Rows<'a> {
     pub split: &'a Split<'a>,
     /// Clips of the split, in batch order.
     pub clips: &'a [usize],
+    /// How they are standardised; none: features as they are.
+    pub scaling: Option<Scaling<'a>>,
 }
 
 /// A batch, B rows: first those of the source, then those of the target domain, if any.
@@ -152,24 +154,21 @@ impl<T: Real> Batch<T> {
         Self::default()
     }
 
-    /// Fills the batch with the source's rows, followed by the target's, standardised by one
-    /// entry of `stats` per encoder (or as they are).
+    /// Fills the batch with the source's rows, followed by the target's, standardised as each says.
     ///
     /// # Panics
-    /// If a clip does not exist, the splits have different encoders, or `stats` is not one per
+    /// If a clip does not exist, the splits have different encoders, or statistics are not one per
     /// encoder.
-    pub fn gather(
-        &mut self,
-        source: Rows<'_>,
-        target: Option<Rows<'_>>,
-        stats: Option<&[ColumnStats]>,
-    ) {
+    pub fn gather(&mut self, source: Rows<'_>, target: Option<Rows<'_>>) {
         let encoders = source.split.encoders();
+        let parts: Vec<Rows<'_>> = [Some(source), target].into_iter().flatten().collect();
         assert!(
-            stats.is_none_or(|stats| stats.len() == encoders),
+            parts
+                .iter()
+                .filter_map(|part| part.scaling)
+                .all(|scaling| scaling.encoders() == encoders),
             "one entry of statistics per encoder"
         );
-        let parts: Vec<Rows<'_>> = [Some(source), target].into_iter().flatten().collect();
         self.source_len = source.clips.len();
         self.len = parts.iter().map(|part| part.clips.len()).sum();
         self.targets = soft_labels(source);
@@ -181,19 +180,46 @@ impl<T: Real> Batch<T> {
             .par_iter_mut()
             .enumerate()
             .map(|(encoder, features)| {
-                let stats = stats.map(|stats| stats[encoder].as_kernel());
                 let sources: Vec<_> = parts
                     .iter()
                     .map(|part| part.split.source(encoder))
                     .collect();
                 let picks: Vec<Option<Pick>> = picks(&parts, encoder).collect();
                 let cols = sources[0].cols;
-                gather_rows(&sources, &picks, stats, buffer(features, rows, cols));
+                let each = each_standardised(&parts, encoder);
+                let scaling = match common_to(&parts, encoder) {
+                    Some(common) => RowScaling::Same(common),
+                    None if each.len() == rows => RowScaling::Each(&each),
+                    None => RowScaling::None,
+                };
+                gather_rows(&sources, &picks, scaling, buffer(features, rows, cols));
                 picks.iter().map(Option::is_some).collect()
             })
             .collect();
         self.presence = Presence::from_columns(present);
     }
+}
+
+/// How all rows of a batch are standardised, if they are alike.
+fn common_to<'a>(parts: &[Rows<'a>], encoder: usize) -> Option<Standardise<'a>> {
+    // Both splits have the statistics of the same training rows.
+    let common = |part: &Rows<'a>| part.scaling?.common(encoder);
+    let first = common(parts.first()?)?;
+    parts
+        .iter()
+        .all(|part| common(part).is_some())
+        .then_some(first)
+}
+
+/// How each row of a batch is standardised; nothing where none is.
+fn each_standardised<'a>(parts: &[Rows<'a>], encoder: usize) -> Vec<Standardise<'a>> {
+    let of_part = |part: &Rows<'a>| {
+        let (clips, scaling) = (part.clips, part.scaling);
+        scaling
+            .into_iter()
+            .flat_map(move |scaling| clips.iter().map(move |&clip| scaling.of(encoder, clip)))
+    };
+    parts.iter().flat_map(of_part).collect()
 }
 
 /// The stored row of each batch row.
@@ -242,7 +268,9 @@ pub fn soft_labels<T: Real>(source: Rows<'_>) -> Option<Array2<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{fixture, standardise};
+    use crate::config::DataConfig;
+    use crate::data::fixture;
+    use crate::data::standardise::Standardisation;
 
     #[test]
     fn each_epoch_has_its_own_order_and_a_single_last_clip_is_dropped() {
@@ -290,12 +318,14 @@ mod tests {
         let source = Rows {
             split: train,
             clips: &[1, 4],
+            scaling: None,
         };
         let target = Rows {
             split: test,
             clips: &[1, 0, 0],
+            scaling: None,
         };
-        batch.gather(source, Some(target), None);
+        batch.gather(source, Some(target));
         assert_eq!((batch.len, batch.source_len), (5, 2));
         assert_eq!(batch.presence.column(0), None);
         let beta = [false, true, false, true, true];
@@ -318,14 +348,14 @@ mod tests {
         assert_eq!(targets.row(1).to_vec(), [0.0, 1.0, 0.0, 0.0]);
 
         let clips: Vec<usize> = (0..6).collect();
-        let stats = standardise::fit(train, &clips);
+        let standardise = Standardisation::fit(&DataConfig::default(), train, &clips).unwrap();
         batch.gather(
             Rows {
                 split: train,
                 clips: &clips,
+                scaling: Some(standardise.with(None)),
             },
             None,
-            Some(&stats),
         );
         for col in 0..2 {
             let sum: f64 = (0..6).map(|row| batch.features[1].get(row, col)).sum();
@@ -336,8 +366,8 @@ mod tests {
             Rows {
                 split: test,
                 clips: &[0],
+                scaling: None,
             },
-            None,
             None,
         );
         assert_eq!(batch.targets, None);
@@ -349,24 +379,25 @@ mod tests {
         let rows = |clips| Rows {
             split: &data.train,
             clips,
+            scaling: None,
         };
         let mut batch = Batch::<f32>::new();
-        batch.gather(rows(&[0, 2]), None, None);
+        batch.gather(rows(&[0, 2]), None);
         let place = Arc::as_ptr(&batch.features[0]);
-        batch.gather(rows(&[3, 4]), None, None);
+        batch.gather(rows(&[3, 4]), None);
         assert_eq!(Arc::as_ptr(&batch.features[0]), place);
         // A shorter batch and the next of full length take the same memory.
         let memory = batch.features[0].as_slice().as_ptr();
         for clips in [&[5][..], &[3, 4]] {
-            batch.gather(rows(clips), None, None);
+            batch.gather(rows(clips), None);
             assert_eq!(batch.features[0].as_slice().as_ptr(), memory);
             let mut fresh = Batch::<f32>::new();
-            fresh.gather(rows(clips), None, None);
+            fresh.gather(rows(clips), None);
             assert_eq!(batch.features, fresh.features);
         }
         let held = Arc::clone(&batch.features[0]);
         let before = (*held).clone();
-        batch.gather(rows(&[0, 5]), None, None);
+        batch.gather(rows(&[0, 5]), None);
         assert_eq!(*held, before);
         assert_ne!(*batch.features[0], before);
     }

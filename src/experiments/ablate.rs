@@ -8,7 +8,7 @@ use super::comparison::{Comparison, Entry, Row, compare_rows};
 use super::paper::table_2;
 use super::study::{Setup, Study};
 use crate::config::Config;
-use crate::config::{Gate, Heads, PresenceLoss};
+use crate::config::{Gate, Heads, PresenceLoss, StandardiseBy};
 use crate::error::Result;
 use crate::plan::data_folder::Opened;
 use crate::plan::outcomes::Outcomes;
@@ -127,7 +127,11 @@ fn more(base: &Config) -> [(&'static str, Change, Option<f64>); 5] {
         (adaptation.0, adaptation.1, None),
         (
             "without standardisation",
-            |config| config.data.standardize = false,
+            |config| {
+                config.data.standardize = StandardiseBy::Nothing;
+                // A bound is in standard deviations.
+                config.data.clip_values = 0.0;
+            },
             None,
         ),
         (

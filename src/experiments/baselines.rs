@@ -199,7 +199,7 @@ impl CompareBaselines {
                 for spec in named(name, &data.dataset)? {
                     match unanswerable(&spec, &data.dataset) {
                         Some(reason) => found.left_out.push(format!("{spec}: {reason}")),
-                        None => entries.push(self.entry(&spec, data)),
+                        None => entries.push(self.entry(&spec, config, data)),
                     }
                 }
                 entries
@@ -215,8 +215,8 @@ impl CompareBaselines {
         Ok(())
     }
 
-    fn entry(&self, spec: &BaselineSpec, data: &Arc<Opened>) -> Entry {
+    fn entry(&self, spec: &BaselineSpec, config: &Config, data: &Arc<Opened>) -> Entry {
         let recipe = (!self.chosen_recipe).then_some(&self.classifier.recipe);
-        Entry::baseline(spec.to_string(), spec, recipe, data, None)
+        Entry::baseline(spec.to_string(), spec, recipe, data, None).standardised_as(&config.data)
     }
 }

@@ -10,7 +10,7 @@ use super::retrain::{FinalTrials, Retrained};
 use super::score::Spread;
 use super::significance::{Significance, significances};
 use crate::baseline::{BaselineSpec, Recipe};
-use crate::config::{Config, LossConfig, Monitor};
+use crate::config::{Config, DataConfig, LossConfig, Monitor};
 use crate::error::Result;
 use crate::eval::statistics::Resampling;
 use crate::plan::data_folder::Opened;
@@ -74,6 +74,12 @@ impl Entry {
     ) -> Self {
         let kind = TrialKind::baseline(spec, recipe, &data.dataset.task());
         Self::new(name.into(), kind, data, paper)
+    }
+
+    /// The same with a baseline's features standardised as those of the fusion models.
+    pub fn standardised_as(mut self, fusion: &DataConfig) -> Self {
+        self.candidate.kind = self.candidate.kind.standardised_as(fusion);
+        self
     }
 
     fn new(name: String, kind: TrialKind, data: &Arc<Opened>, paper: Option<f64>) -> Self {

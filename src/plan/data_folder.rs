@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::config::DataConfig;
+use crate::config::{DataConfig, StandardiseBy};
 use crate::data::dataset::Dataset;
 use crate::data::fingerprint::{InputFile, digest};
 use crate::error::{Error, Result};
@@ -50,7 +50,9 @@ impl DataFolder {
     pub fn open(&self, config: &DataConfig) -> Result<Arc<Opened>> {
         // Standardisation does not affect how the data are opened.
         let selection = DataConfig {
-            standardize: true,
+            standardize: StandardiseBy::Training,
+            clip_values: 0.0,
+            actor_shrinkage: DataConfig::default().actor_shrinkage,
             ..config.clone()
         };
         let key = serde_json::to_string(&selection)

@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 
 use crate::baseline::{BaselineSpec, Recipe};
 use crate::config::Config;
-use crate::config::{DecodeConfig, DecodeRules, MaxEmotions, Proportions, TrainConfig};
+use crate::config::{
+    DataConfig, DecodeConfig, DecodeRules, MaxEmotions, Proportions, StandardiseBy, TrainConfig,
+};
 use crate::data::task::Task;
 use crate::error::{Error, Result};
 use crate::kernels::micro::kernel_name;
@@ -47,6 +49,9 @@ pub struct BaselineKind {
     /// How its scores become emotions; none: by the challenge's rules into the challenge's sets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decode: Option<DecodeConfig>,
+    /// How its features are standardised; none: by the training rows, without a bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataConfig>,
 }
 
 /// By the challenge's rules into the challenge's sets.
@@ -68,6 +73,29 @@ impl TrialKind {
             spec: spec.clone(),
             recipe: recipe.copied().filter(|_| spec.has_recipe()),
             decode: (decode != challenge()).then_some(decode),
+            data: None,
+        })
+    }
+
+    /// The same, a baseline's features standardised as the configuration of the fusion models says: per actor,
+    /// and within bounds. Features as they are suit no baseline, so those of the fusion models do not count.
+    pub fn standardised_as(self, fusion: &DataConfig) -> Self {
+        let TrialKind::Baseline(baseline) = self else {
+            return self;
+        };
+        let usual = DataConfig::default();
+        let wanted = match fusion.standardize {
+            StandardiseBy::Nothing => usual.clone(),
+            _ => DataConfig {
+                standardize: fusion.standardize,
+                actor_shrinkage: fusion.actor_shrinkage,
+                clip_values: fusion.clip_values,
+                ..usual.clone()
+            },
+        };
+        TrialKind::Baseline(BaselineKind {
+            data: (wanted != usual).then_some(wanted),
+            ..baseline
         })
     }
 

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView2};
 
 use super::memory_rows::MemoryRows;
-use super::score::{Scores, Scoring, embed};
+use super::score::{Scores, Scoring, Source, embed};
 use crate::artifact::checkpoint::Checkpoint;
 use crate::artifact::description::Description;
+use crate::config::StandardiseBy;
 use crate::data::dataset::Split;
 use crate::data::label::{Blend, Classes};
-use crate::data::standardise::ColumnStats;
+use crate::data::standardise::{
+    ActorClips, ActorStats, ColumnStats, EncoderRows, Scaling, Standardisation,
+};
 use crate::encoders::Presence;
 use crate::error::{Artifact, Error, Result};
 use crate::model::FusionNet;
@@ -23,7 +26,7 @@ use crate::suggest::path_instead;
 #[derive(Debug)]
 pub struct Predictor {
     net: FusionNet<f32>,
-    stats: Option<Vec<ColumnStats>>,
+    standardisation: Option<Standardisation>,
     description: Description,
 }
 
@@ -71,18 +74,20 @@ impl Predictor {
         file.check_fits(&shapes_only)?;
         let mut net = FusionNet::blank(&description.config, encoders, classes)?;
         file.load_into(&mut net.params)?;
-        let stats = if description.config.data.standardize {
+        let data = &description.config.data;
+        let standardisation = if data.standardize == StandardiseBy::Nothing {
+            None
+        } else {
             let stats = encoders.iter().map(|encoder| {
                 let (mean, std) = file.standardisation(&encoder.name, encoder.width)?;
                 Ok(ColumnStats::from_parts(mean, std))
             });
-            Some(stats.collect::<Result<_>>()?)
-        } else {
-            None
+            let stats = stats.collect::<Result<_>>()?;
+            Some(Standardisation::of_training(data, stats))
         };
         Ok(Self {
             net,
-            stats,
+            standardisation,
             description,
         })
     }
@@ -97,10 +102,16 @@ impl Predictor {
         &self.net
     }
 
-    /// Mean and standard deviation of each encoder's columns, for standardisation; `None` if the model takes
-    /// features as they are.
-    pub fn standardisation(&self) -> Option<&[ColumnStats]> {
-        self.stats.as_deref()
+    /// How features are standardised; `None` if the model takes them as they are.
+    pub fn standardisation(&self) -> Option<&Standardisation> {
+        self.standardisation.as_ref()
+    }
+
+    /// Whether the model standardises features per actor, so that what it says of a clip depends on the other
+    /// clips of the same person.
+    pub fn is_per_actor(&self) -> bool {
+        self.standardisation()
+            .is_some_and(Standardisation::is_per_actor)
     }
 
     /// For each encoder of the model, whether it is among these names.
@@ -144,7 +155,8 @@ impl Predictor {
     pub fn score(&self, split: &Split, clips: &[usize], drop: &[String]) -> Result<Scores> {
         let dropped = self.dropped(drop)?;
         self.check_fit(split)?;
-        let scores = self.scoring(&dropped).all(split, clips)?;
+        let actors = self.actors_of(split, clips)?;
+        let scores = self.scoring(&dropped, actors.as_ref()).all(split, clips)?;
         split.check_unchanged()?;
         Ok(scores)
     }
@@ -163,7 +175,8 @@ impl Predictor {
     ) -> Result<()> {
         let dropped = self.dropped(drop)?;
         self.check_fit(split)?;
-        let scoring = self.scoring(&dropped);
+        let actors = self.actors_of(split, clips)?;
+        let scoring = self.scoring(&dropped, actors.as_ref());
         scoring.in_batches(split, clips, |clips, scores, _| {
             // Before they are used.
             split.check_unchanged()?;
@@ -198,11 +211,73 @@ impl Predictor {
     ///
     /// # Errors
     /// [`Error::Data`] for an encoder that the model does not know or that is named twice, for another
-    /// width or other numbers of rows, no rows, an infinite value, or a clip without any encoder.
+    /// width or other numbers of rows, no rows, an infinite value, or a clip without any encoder; and for a
+    /// model that standardises per actor, which [`Predictor::score_rows_of`] tells whom clips show.
     pub fn score_rows(&self, features: &[(&str, ArrayView2<'_, f32>)]) -> Result<Scores> {
+        self.score_rows_of(features, None)
+    }
+
+    /// As [`Predictor::score_rows`], with the person that each clip shows, of whom statistics are taken over
+    /// the given rows alone; an empty name: unknown. Only a model that standardises per actor reads them.
+    ///
+    /// # Errors
+    /// As [`Predictor::score_rows`]; [`Error::Data`] for another number of names than clips.
+    pub fn score_rows_of(
+        &self,
+        features: &[(&str, ArrayView2<'_, f32>)],
+        actors: Option<&[String]>,
+    ) -> Result<Scores> {
         let rows = MemoryRows::new(&self.description.encoders, features)?;
         let clips: Vec<usize> = (0..rows.clips()).collect();
-        self.scoring(&[]).all(&rows, &clips)
+        let actors = self.actors_of_rows(&rows, &clips, actors)?;
+        self.scoring(&[], actors.as_ref()).all(&rows, &clips)
+    }
+
+    fn actors_of(&self, split: &Split, clips: &[usize]) -> Result<Option<ActorStats>> {
+        match self.standardisation() {
+            Some(rule) => rule.actors_of(split, clips, |encoder| encoder),
+            None => Ok(None),
+        }
+    }
+
+    fn actors_of_rows(
+        &self,
+        rows: &MemoryRows<'_>,
+        clips: &[usize],
+        actors: Option<&[String]>,
+    ) -> Result<Option<ActorStats>> {
+        let Some(actors) = actors else {
+            return match self.is_per_actor() {
+                false => Ok(None),
+                true => Err(Error::Data(
+                    "the model standardises features per actor (data.standardize=\"actor\"), and nothing says whom each clip shows; give the actors of the clips".into(),
+                )),
+            };
+        };
+        if actors.len() != clips.len() {
+            return Err(Error::Data(format!(
+                "found the actors of {} clips, expected {}, one per clip",
+                actors.len(),
+                clips.len()
+            )));
+        }
+        fn named(actor: &String) -> Option<&str> {
+            (!actor.is_empty()).then_some(actor.as_str())
+        }
+        let actors: Vec<Option<&str>> = actors.iter().map(named).collect();
+        let wanted = ActorClips {
+            actors: &actors,
+            wanted: clips,
+        };
+        let of_encoder = |encoder: usize| {
+            let row = |&clip: &usize| rows.row(encoder, clip).map(|row| row as u32);
+            EncoderRows {
+                source: rows.matrix(encoder),
+                rows: clips.iter().map(row).collect(),
+            }
+        };
+        let standardisation = self.standardisation();
+        Ok(standardisation.and_then(|rule| rule.actors(wanted, of_encoder)))
     }
 
     /// The emotions of clips, decoded from their scores with the rules and thresholds that are stored with
@@ -215,10 +290,14 @@ impl Predictor {
         decoder.decode(scores.aligned.view(), &self.classes())
     }
 
-    fn scoring<'a>(&'a self, dropped: &'a [bool]) -> Scoring<'a> {
+    fn scaling<'a>(&'a self, actors: Option<&'a ActorStats>) -> Option<Scaling<'a>> {
+        self.standardisation().map(|rule| rule.with(actors))
+    }
+
+    fn scoring<'a>(&'a self, dropped: &'a [bool], actors: Option<&'a ActorStats>) -> Scoring<'a> {
         Scoring {
             net: &self.net,
-            stats: self.stats.as_deref(),
+            scaling: self.scaling(actors),
             dropped,
             alignment: self.description.thresholds.alignment(),
         }
@@ -232,7 +311,8 @@ impl Predictor {
     /// feature file meanwhile.
     pub fn embeddings(&self, split: &Split, clips: &[usize]) -> Result<Vec<Array2<f32>>> {
         self.check_fit(split)?;
-        let embeddings = embed(&self.net, split, clips, self.stats.as_deref())?;
+        let actors = self.actors_of(split, clips)?;
+        let embeddings = embed(&self.net, split, clips, self.scaling(actors.as_ref()))?;
         split.check_unchanged()?;
         Ok(embeddings)
     }
@@ -241,14 +321,16 @@ impl Predictor {
     /// them; and which encoders each clip has.
     ///
     /// # Errors
-    /// As [`Predictor::score_rows`].
+    /// As [`Predictor::score_rows_of`].
     pub fn embed_rows(
         &self,
         features: &[(&str, ArrayView2<'_, f32>)],
+        actors: Option<&[String]>,
     ) -> Result<(Vec<Array2<f32>>, Presence)> {
         let rows = MemoryRows::new(&self.description.encoders, features)?;
         let clips: Vec<usize> = (0..rows.clips()).collect();
-        let embeddings = embed(&self.net, &rows, &clips, self.stats.as_deref())?;
+        let actors = self.actors_of_rows(&rows, &clips, actors)?;
+        let embeddings = embed(&self.net, &rows, &clips, self.scaling(actors.as_ref()))?;
         Ok((embeddings, rows.presence()))
     }
 

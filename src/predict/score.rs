@@ -1,16 +1,16 @@
 //! Scores clips with a network, batch by batch.
 
-use blendfuse_kernels::inference::BatchRows;
 use ndarray::{Array2, Axis, Slice};
 use serde::{Deserialize, Serialize};
 
 use crate::autograd::Tape;
 use crate::data::batch::{Rows, soft_labels};
 use crate::data::dataset::Split;
-use crate::data::standardise::ColumnStats;
+use crate::data::standardise::Scaling;
 use crate::error::{Error, Result};
 use crate::eval::align::{Alignment, align};
-use crate::kernels::pack::StoredRows;
+use crate::kernels::inference::BatchRows;
+use crate::kernels::pack::{RowScaling, Standardise, StoredRows};
 use crate::model::heads::{presence_probabilities, salience_probabilities};
 use crate::model::{Evaluation, FusionNet};
 
@@ -72,8 +72,8 @@ impl Source for Split<'_> {
 #[derive(Clone, Copy)]
 pub(crate) struct Scoring<'a> {
     pub(crate) net: &'a FusionNet<f32>,
-    /// The column statistics of each encoder, if features are standardised.
-    pub(crate) stats: Option<&'a [ColumnStats]>,
+    /// How features are standardised, if they are.
+    pub(crate) scaling: Option<Scaling<'a>>,
     /// Which encoders are left out of every clip; encoders beyond the end are not.
     pub(crate) dropped: &'a [bool],
     /// α and β of eq. 14.
@@ -101,7 +101,8 @@ impl Scoring<'_> {
         for chunk in clips.chunks(BATCH) {
             let rows = stored_rows(source, encoders, chunk, self.dropped);
             check_any_encoder(&rows, source, chunk)?;
-            let found = inference.run(&batch_rows(source, &rows, self.stats))?;
+            let each = standardised_rows(self.scaling, encoders, chunk);
+            let found = inference.run(&batch_rows(source, &rows, self.scaling, &each))?;
             check_finite(&found, source, chunk)?;
             let presence = presence_probabilities(found.presence_logits.view()).mapv(f64::from);
             let salience = salience_probabilities(found.salience_logits.view()).mapv(f64::from);
@@ -146,6 +147,7 @@ impl Scoring<'_> {
             let batch = Rows {
                 split,
                 clips: chunk,
+                scaling: None,
             };
             if let Some(targets) = soft_labels(batch) {
                 let mut tape = Tape::new();
@@ -178,7 +180,7 @@ pub(crate) fn embed(
     net: &FusionNet<f32>,
     source: &impl Source,
     clips: &[usize],
-    stats: Option<&[ColumnStats]>,
+    scaling: Option<Scaling<'_>>,
 ) -> Result<Vec<Array2<f32>>> {
     let encoders = net.encoders().len();
     let width = net.config().model.projection_dim;
@@ -186,7 +188,8 @@ pub(crate) fn embed(
     let mut inference = net.inference();
     for (i, chunk) in clips.chunks(BATCH).enumerate() {
         let rows = stored_rows(source, encoders, chunk, &[]);
-        let joined = inference.project(&batch_rows(source, &rows, stats))?;
+        let each = standardised_rows(scaling, encoders, chunk);
+        let joined = inference.project(&batch_rows(source, &rows, scaling, &each))?;
         for (m, embedding) in embeddings.iter_mut().enumerate() {
             for r in 0..chunk.len() {
                 let mut row = embedding.row_mut(i * BATCH + r);
@@ -199,16 +202,37 @@ pub(crate) fn embed(
     Ok(embeddings)
 }
 
-/// A batch in the network's input format.
+/// For each encoder how each clip is standardised; nothing where they are alike.
+fn standardised_rows<'a>(
+    scaling: Option<Scaling<'a>>,
+    encoders: usize,
+    clips: &[usize],
+) -> Vec<Vec<Standardise<'a>>> {
+    let each = |encoder: usize| match scaling {
+        Some(scaling) if scaling.common(encoder).is_none() => clips
+            .iter()
+            .map(|&clip| scaling.of(encoder, clip))
+            .collect(),
+        _ => Vec::new(),
+    };
+    (0..encoders).map(each).collect()
+}
+
+/// A batch in the network's input format; `each` as [`standardised_rows`] gives it.
 fn batch_rows<'a>(
     source: &'a impl Source,
     rows: &'a [Vec<Option<usize>>],
-    stats: Option<&'a [ColumnStats]>,
+    scaling: Option<Scaling<'a>>,
+    each: &'a [Vec<Standardise<'a>>],
 ) -> Vec<BatchRows<'a>> {
     let of_encoder = |(encoder, rows): (usize, &'a Vec<Option<usize>>)| BatchRows {
         features: source.matrix(encoder),
         rows,
-        standardise: stats.map(|stats| stats[encoder].as_kernel()),
+        scaling: match scaling.map(|scaling| scaling.common(encoder)) {
+            None => RowScaling::None,
+            Some(Some(common)) => RowScaling::Same(common),
+            Some(None) => RowScaling::Each(&each[encoder]),
+        },
     };
     rows.iter().enumerate().map(of_encoder).collect()
 }

@@ -97,15 +97,20 @@ impl Run<'_> {
             .map(|(target, clips)| Rows {
                 split: target.split(inputs.train, inputs.test),
                 clips,
+                scaling: match target.from_test {
+                    true => inputs.test_scaling,
+                    false => inputs.scaling,
+                },
             });
         let source = Rows {
             split: inputs.train,
             clips,
+            scaling: inputs.scaling,
         };
         // The batch before this one is still in use.
         progress.batches.swap(0, 1);
         let batch = &mut progress.batches[0];
-        batch.gather(source, target, inputs.stats);
+        batch.gather(source, target);
         let targets = batch.targets.take();
         Ok(StepBatch {
             inputs: Inputs::new(batch.features.clone(), batch.presence.clone()),

@@ -175,7 +175,7 @@ impl Run<'_> {
             return Ok(None);
         };
         let (inputs, classes) = (self.inputs(), &self.dataset.classes);
-        let validated = fold.validate(&self.net, inputs.train, classes, inputs.stats);
+        let validated = fold.validate(&self.net, inputs.train, classes, inputs.scaling);
         if matches!(validated, Err(Error::NonFinite { .. })) {
             return Err(self.not_finite(files, progress, "score", "validation", None));
         }

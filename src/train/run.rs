@@ -16,10 +16,10 @@ use crate::artifact::checkpoint::Checkpoint;
 use crate::artifact::history::EpochRecord;
 use crate::artifact::manifest::{ClipCounts, Manifest};
 use crate::config::{Config, Monitor, ProjectionInputs};
-use crate::data::dataset::Dataset;
+use crate::data::dataset::{Dataset, Split};
 use crate::data::fingerprint::InputFile;
 use crate::data::folds::{fold, shared_actors};
-use crate::data::standardise::{self, ColumnStats};
+use crate::data::standardise::{ActorStats, Standardisation};
 use crate::error::{Error, Result};
 use crate::model::FusionNet;
 use crate::nn::{Adam, AdamConfig};
@@ -96,7 +96,10 @@ pub struct Run<'a> {
     pub(super) train: Vec<usize>,
     pub(super) validation: Option<ValidationFold>,
     pub(super) target: Option<Target>,
-    pub(super) stats: Option<Vec<ColumnStats>>,
+    pub(super) standardisation: Option<Standardisation>,
+    // Of the clips that train and validate, and of the target's in the test split.
+    pub(super) actors: Option<ActorStats>,
+    pub(super) test_actors: Option<ActorStats>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -146,13 +149,23 @@ impl<'a> Run<'a> {
             weight_decay: config.train.weight_decay,
             ..AdamConfig::default()
         });
-        let stats = config
-            .data
-            .standardize
-            .then(|| standardise::fit(&dataset.train, &train));
-        if let Some(stats) = &stats {
-            warnings::of_constant_encoders(dataset, stats, &mut warnings);
+        let standardisation = Standardisation::fit(&config.data, &dataset.train, &train);
+        if let Some(standardisation) = &standardisation {
+            warnings::of_constant_encoders(dataset, standardisation.training(), &mut warnings);
         }
+        let actors_of = |split: &Split, clips: &[usize]| match &standardisation {
+            Some(rule) => rule.actors_of(split, clips, |encoder| encoder),
+            None => Ok(None),
+        };
+        let validated = validation.as_ref().map_or(&[][..], ValidationFold::clips);
+        let actors = actors_of(&dataset.train, &[&train[..], validated].concat())?;
+        let test_actors = match (&target, &dataset.test) {
+            (Some(target), Some(test)) if target.from_test => {
+                let clips: Vec<usize> = (0..test.len()).collect();
+                actors_of(test, &clips)?
+            }
+            _ => None,
+        };
         Ok(Self {
             dataset,
             config: config.clone(),
@@ -164,7 +177,9 @@ impl<'a> Run<'a> {
             train,
             validation,
             target,
-            stats,
+            standardisation,
+            actors,
+            test_actors,
             warnings,
         })
     }

@@ -13,7 +13,7 @@ use crate::artifact::weights_file::{json, save_tensors, save_weights, write};
 use crate::config::ProjectionInputs;
 use crate::data::dataset::Split;
 use crate::data::fingerprint::InputFile;
-use crate::data::standardise::ColumnStats;
+use crate::data::standardise::{Scaling, Standardisation};
 use crate::error::Result;
 use crate::model::FusionNet;
 use crate::nn::Params;
@@ -25,8 +25,10 @@ pub(super) struct RunInputs<'a> {
     pub(super) train: &'a Split<'a>,
     /// Where the domain adversary's target rows may come from.
     pub(super) test: Option<&'a Split<'a>>,
-    /// The standardisation that is yet to be done.
-    pub(super) stats: Option<&'a [ColumnStats]>,
+    /// The standardisation of the training split that is yet to be done.
+    pub(super) scaling: Option<Scaling<'a>>,
+    /// That of the test split.
+    pub(super) test_scaling: Option<Scaling<'a>>,
 }
 
 impl Run<'_> {
@@ -36,22 +38,37 @@ impl Run<'_> {
             Some(span) => RunInputs {
                 train: &span.train,
                 test: span.test.as_ref(),
-                stats: None,
+                scaling: None,
+                test_scaling: None,
             },
             None => RunInputs {
                 train: &self.dataset.train,
                 test: self.dataset.test.as_ref(),
-                stats: self.stats.as_deref(),
+                scaling: self.scaling(),
+                test_scaling: self.test_scaling(),
             },
         }
+    }
+
+    /// How columns of the training split are standardised.
+    fn scaling(&self) -> Option<Scaling<'_>> {
+        let standardisation = self.standardisation.as_ref()?;
+        Some(standardisation.with(self.actors.as_ref()))
+    }
+
+    /// How columns of the test split are standardised, where it is the domain adversary's target.
+    fn test_scaling(&self) -> Option<Scaling<'_>> {
+        let standardisation = self.standardisation.as_ref()?;
+        let known = !standardisation.is_per_actor() || self.test_actors.is_some();
+        known.then(|| standardisation.with(self.test_actors.as_ref()))
     }
 
     fn span_clips(&self) -> SpanClips<'_> {
         let validation = self.validation.as_ref();
         let validation = validation.map_or(&[][..], ValidationFold::clips);
         let target = self.target.as_ref().map(|target| target.from_test);
-        let stats = self.stats.as_deref();
-        SpanClips::new(self.dataset, stats, [&self.train, validation], target)
+        let scalings = [self.scaling(), self.test_scaling()];
+        SpanClips::new(self.dataset, scalings, [&self.train, validation], target)
     }
 
     /// Puts coordinates in place of columns, and a network over them in place of the one without
@@ -131,7 +148,8 @@ impl Run<'_> {
         path: &Path,
         description: &Description,
     ) -> Result<()> {
-        let stats = self.stats.iter().flatten();
+        let standardisation = self.standardisation.iter();
+        let stats = standardisation.flat_map(Standardisation::training);
         let stats: Vec<_> = stats.map(|stats| (stats.mean(), stats.std())).collect();
         let Some(span) = &self.span else {
             return save_weights(path, params, &stats, description);
@@ -167,6 +185,7 @@ mod tests {
     use crate::config::overrides::parse_assignment;
     use crate::data::dataset::Dataset;
     use crate::data::folds::fold;
+    use crate::data::standardise::ColumnStats;
     use crate::data::synth::{self, Preset, SynthOptions};
     use crate::train::run::Options;
     use crate::train::validation::Validation;
@@ -191,17 +210,23 @@ mod tests {
         let config = file.description().unwrap().config;
         let mut net = FusionNet::blank(&config, encoders, classes.len()).unwrap();
         file.load_into(&mut net.params).unwrap();
-        let stats: Vec<ColumnStats> = encoders
+        let stats = encoders
             .iter()
             .map(|encoder| {
                 let (mean, std) = file.standardisation(&encoder.name, encoder.width).unwrap();
                 ColumnStats::from_parts(mean, std)
             })
             .collect();
+        let standardisation = Standardisation::of_training(&config.data, stats);
         let clips = fold(&dataset.train, number).unwrap().validation;
         let fold = ValidationFold::new(dataset, clips).unwrap();
-        fold.validate(&net, &dataset.train, classes, Some(&stats))
-            .unwrap()
+        fold.validate(
+            &net,
+            &dataset.train,
+            classes,
+            Some(standardisation.with(None)),
+        )
+        .unwrap()
     }
 
     /// Weights that lie in the span begin a run as they are: a step of length 0 changes nothing.

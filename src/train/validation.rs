@@ -6,7 +6,7 @@ use crate::artifact::description::ChosenThresholds;
 use crate::config::Monitor;
 use crate::data::dataset::{Dataset, Split};
 use crate::data::label::{Blend, Classes};
-use crate::data::standardise::ColumnStats;
+use crate::data::standardise::Scaling;
 use crate::error::{Error, Result};
 use crate::eval::align::{USUAL_ALPHA, align};
 use crate::eval::distribution::Measures;
@@ -94,11 +94,11 @@ impl ValidationFold {
         net: &FusionNet<f32>,
         split: &Split,
         classes: &Classes,
-        stats: Option<&[ColumnStats]>,
+        scaling: Option<Scaling<'_>>,
     ) -> Result<Validation> {
         let scoring = Scoring {
             net,
-            stats,
+            scaling,
             dropped: &[],
             alignment: USUAL_ALPHA.into(),
         };

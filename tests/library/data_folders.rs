@@ -5,10 +5,11 @@
 
 use std::path::Path;
 
+use blendfuse::config::DataConfig;
 use blendfuse::data::batch::{Batch, Rows, epoch_order, training_batches};
 use blendfuse::data::dataset::Dataset;
 use blendfuse::data::{folds, metadata};
-use blendfuse::testing::data::standardise;
+use blendfuse::testing::data::standardise::Standardisation;
 
 fn folder(name: &str) -> Option<Dataset<'static>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -72,12 +73,14 @@ fn mixtures_of_emotions() {
         let fold = folds::fold(&data.train, fold).unwrap();
         assert_eq!(fold.train.len() + fold.validation.len(), 495);
         assert!(folds::shared_actors(&data.train, &fold).is_empty());
-        let stats = standardise::fit(&data.train, &fold.train);
+        let usual = DataConfig::default();
+        let rule = Standardisation::fit(&usual, &data.train, &fold.train).unwrap();
         let all = Rows {
             split: &data.train,
             clips: &fold.train,
+            scaling: Some(rule.with(None)),
         };
-        batch.gather(all, None, Some(&stats));
+        batch.gather(all, None);
         for input in &batch.features {
             for column in 0..input.cols() {
                 let values = || (0..input.rows()).map(|row| f64::from(input.get(row, column)));

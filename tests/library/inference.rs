@@ -8,7 +8,9 @@ use blendfuse::config::Config;
 use blendfuse::encoders::{Encoder, Modality, Presence};
 use blendfuse::kernels::inference::BatchRows;
 use blendfuse::kernels::layout::PackedRows;
-use blendfuse::kernels::pack::{Pick, RowSource, RowValues, Standardise, StoredRows, gather_rows};
+use blendfuse::kernels::pack::{
+    Pick, RowScaling, RowSource, RowValues, Standardise, StoredRows, gather_rows,
+};
 use blendfuse::model::{Evaluation, FusionNet, Inputs};
 use blendfuse::nn::Mode;
 use blendfuse::nn::params::WeightLayout;
@@ -69,6 +71,7 @@ impl Data {
         Standardise {
             mean: &self.mean[m],
             inv_std: &self.inv_std[m],
+            bound: f32::INFINITY,
         }
     }
 }
@@ -129,7 +132,7 @@ fn evaluate(net: &FusionNet<f32>, data: &Data, rows: &[Vec<Option<usize>>]) -> E
         .map(|(m, rows)| BatchRows {
             features: data.source(m),
             rows,
-            standardise: Some(data.standardise(m)),
+            scaling: RowScaling::Same(data.standardise(m)),
         })
         .collect();
     net.inference().run(&inputs).unwrap()
@@ -145,7 +148,7 @@ fn by_tape(net: &FusionNet<f32>, data: &Data, rows: &[Vec<Option<usize>>]) -> Ev
         gather_rows(
             &[data.source(m)],
             &picks,
-            Some(data.standardise(m)),
+            RowScaling::Same(data.standardise(m)),
             &mut packed,
         );
         Arc::new(packed)
@@ -238,7 +241,7 @@ fn what_does_not_fit_is_refused() {
     let input = |m: usize| BatchRows {
         features: data.source(m),
         rows: &rows,
-        standardise: None,
+        scaling: RowScaling::None,
     };
     let mut inference = net.inference();
     let message = inference.run(&[input(0)]).unwrap_err().to_string();

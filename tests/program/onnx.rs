@@ -177,7 +177,7 @@ fn the_file_says_what_it_takes_and_gives_and_folds_what_it_says() {
 
     // γ / √(var + ε) of the output, 1 / std of the column.
     let vector = |name: String| net.params.vector(net.params.find(&name).unwrap()).to_vec();
-    let stats = trained.standardisation().unwrap();
+    let stats = trained.standardisation().unwrap().training();
     for (m, encoder) in description.encoders.iter().enumerate() {
         let part = |part: &str| format!("encoders.{}.{part}", encoder.name);
         let weight = net.params.find(&part("linear.weight")).unwrap();

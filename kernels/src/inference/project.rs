@@ -7,7 +7,7 @@ use super::single::{one_row, single_rows};
 use super::task::{BAND, Projection, Task};
 use crate::layout::PackedRows;
 use crate::micro::{self, Accumulate, Kernel, Operands, Tile};
-use crate::pack::{Gather, PickedRow};
+use crate::pack::{Gather, PickedRow, StoredRow};
 use crate::parallel;
 use crate::shape::{DEPTH, PANEL, ROW_BLOCK};
 
@@ -28,13 +28,7 @@ pub fn project(layers: &[Projection<'_>], out: &mut PackedRows<f32>) {
         assert_eq!(layer.input.features.cols, width, "project: features");
         assert_eq!(layer.input.rows.len(), batch, "project: one entry per row");
         layer.epilogue.check(layer.weights);
-        if let Some(s) = layer.input.standardise {
-            assert_eq!(
-                (s.mean.len(), s.inv_std.len()),
-                (width, width),
-                "project: one mean and deviation per feature"
-            );
-        }
+        layer.input.scaling.check(batch, width);
     }
     if batch == 0 || outputs == 0 {
         return;
@@ -133,10 +127,15 @@ struct Scratch {
 /// Some rows through some outputs of a layer: pass by pass over the features, each gathered once.
 fn band(kernel: Kernel, scratch: &mut Scratch, task: Task<'_, '_>) {
     let (layer, panels) = (task.layer, task.panels());
-    let picked: Vec<PickedRow<'_>> = layer.input.rows[task.first_row..][..task.rows]
-        .iter()
-        .map(|row| row.map(|row| (layer.input.features, row)))
-        .collect();
+    let picked = |n: usize| {
+        Some(StoredRow {
+            source: layer.input.features,
+            row: layer.input.rows[n]?,
+            standardise: layer.input.scaling.of(n),
+        })
+    };
+    let rows = task.first_row..task.first_row + task.rows;
+    let picked: Vec<PickedRow<'_>> = rows.map(picked).collect();
     let mut outputs = task.out;
     if picked.iter().all(Option::is_none) {
         outputs
@@ -198,7 +197,6 @@ impl Passes<'_> {
                 kernel,
                 rows,
                 first_col: from,
-                standardise: layer.input.standardise,
                 out,
             });
         }
@@ -216,8 +214,8 @@ impl Passes<'_> {
             let mut portions = next.chunks(next.len().div_ceil(blocks).max(1));
             for (x, sums) in x.chunks(depth.len()).zip(sums) {
                 micro::prefetch::<false, f32>(portions.next().unwrap_or_default().as_flattened());
-                for (source, row) in upcoming.by_ref().take(rows_per_tile) {
-                    source.prefetch(*row, ahead.clone());
+                for row in upcoming.by_ref().take(rows_per_tile) {
+                    row.source.prefetch(row.row, ahead.clone());
                 }
                 let operands = Operands {
                     a: x,

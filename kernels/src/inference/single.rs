@@ -12,7 +12,7 @@ pub(super) fn single_rows(kernel: Kernel, layers: &[Projection<'_>]) -> Vec<Opti
     let single = |layer: &Projection<'_>| {
         let row = layer.input.rows[0]?;
         let mut x = vec![0.0; layer.weights.cols()];
-        let (features, standardise) = (layer.input.features, layer.input.standardise);
+        let (features, standardise) = (layer.input.features, layer.input.scaling.of(0));
         let x_out = &mut x[..];
         kernel.run(ReadRow {
             features,

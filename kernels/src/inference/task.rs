@@ -2,7 +2,7 @@
 
 use super::epilogue::Epilogue;
 use crate::layout::Panels;
-use crate::pack::{Standardise, StoredRows};
+use crate::pack::{RowScaling, StoredRows};
 use crate::shape::{PANEL, ROW_BLOCK};
 
 /// Rows that one task takes: their part of a pass (384 KiB) and their sums for 256 outputs (256 KiB)
@@ -17,7 +17,7 @@ pub struct BatchRows<'a> {
     /// The stored row of each row of the batch; `None` where it is missing.
     pub rows: &'a [Option<usize>],
     /// Standardisation of the features.
-    pub standardise: Option<Standardise<'a>>,
+    pub scaling: RowScaling<'a>,
 }
 
 /// A layer over stored features; missing rows have outputs of 0.

@@ -3,7 +3,7 @@
 
 use blendfuse_kernels::inference::{BatchRows, Epilogue, Projection, dense, project, scale_blocks};
 use blendfuse_kernels::layout::{PackedRows, Panels};
-use blendfuse_kernels::pack::{RowSource, RowValues, Standardise, StoredRows};
+use blendfuse_kernels::pack::{RowScaling, RowSource, RowValues, Standardise, StoredRows};
 use blendfuse_kernels::{MatRef, reference};
 
 use crate::inputs::{
@@ -90,15 +90,27 @@ fn check_project(batch: usize, widths: &[usize], outputs: &[usize]) {
         shift: &scale[m],
         relu: true,
     };
+    let standardise = |m: usize, bound: f32| Standardise {
+        mean: &mean[m],
+        inv_std: &mean[m],
+        bound,
+    };
+    // Every second row has a bound, in the first layer.
+    let bound = |m: usize, r: usize| match m == 0 && r % 2 == 1 {
+        true => 4.0,
+        false => f32::INFINITY,
+    };
+    let each: Vec<_> = (0..batch).map(|r| standardise(0, bound(0, r))).collect();
     let given: Vec<Projection<'_>> = (0..widths.len())
         .map(|m| Projection {
             input: BatchRows {
                 features: stored(&x[m], widths[m]),
                 rows: &rows[m],
-                standardise: (m != 1).then_some(Standardise {
-                    mean: &mean[m],
-                    inv_std: &mean[m],
-                }),
+                scaling: match m {
+                    0 => RowScaling::Each(&each),
+                    1 => RowScaling::None,
+                    _ => RowScaling::Same(standardise(m, f32::INFINITY)),
+                },
             },
             weights: &panels[m],
             epilogue: epilogue(m),
@@ -115,9 +127,9 @@ fn check_project(batch: usize, widths: &[usize], outputs: &[usize]) {
                 |row| {
                     let mut x = x[m][row * i..][..i].to_vec();
                     if m != 1 {
-                        x.iter_mut()
-                            .zip(&mean[m])
-                            .for_each(|(x, s)| *x = (*x - s) * s);
+                        x.iter_mut().zip(&mean[m]).for_each(|(x, s)| {
+                            *x = ((*x - s) * s).clamp(-bound(m, r), bound(m, r));
+                        });
                     }
                     let w = MatRef::row_major(&w[m], o, i);
                     reference::folded_layer(MatRef::row_major(&x, 1, i), w, epilogue(m))
@@ -156,7 +168,7 @@ fn a_row_has_the_same_bits_in_any_batch_and_with_any_number_of_threads() {
                 input: BatchRows {
                     features: stored(&x[m], widths[m]),
                     rows: &rows,
-                    standardise: None,
+                    scaling: RowScaling::None,
                 },
                 weights: &panels[m],
                 epilogue: Epilogue {

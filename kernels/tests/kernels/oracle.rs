@@ -3,7 +3,7 @@
 use blendfuse_kernels::adam::AdamStep;
 use blendfuse_kernels::epilogue::{Affine, NormaliseBackward, NormaliseForward};
 use blendfuse_kernels::layout::{PackedRows, Panels};
-use blendfuse_kernels::pack::{Pick, RowSource, RowValues, Standardise};
+use blendfuse_kernels::pack::{Pick, RowScaling, RowSource, RowValues, Standardise};
 use blendfuse_kernels::{MatMut, MatRef, reference};
 
 use crate::inputs::{assert_close, packed};
@@ -118,15 +118,20 @@ fn gathering_picks_standardises_and_leaves_gaps() {
     let standardise = Standardise {
         mean: &[1.0, 0.0],
         inv_std: &[2.0, 1.0],
+        bound: f32::INFINITY,
+    };
+    let bounded = Standardise {
+        bound: 1.5,
+        ..standardise
     };
     let mut out = PackedRows::<f32>::zeros(3, 2);
-    reference::gather_rows(
-        &[source],
-        &[pick(1), None, pick(0)],
-        Some(standardise),
-        &mut out,
-    );
+    let picks = [pick(1), None, pick(0)];
+    let same = RowScaling::Same(standardise);
+    reference::gather_rows(&[source], &picks, same, &mut out);
     assert_eq!(out.to_row_major(), [4.0, 4.0, 0.0, 0.0, 0.0, 2.0]);
+    let each = [standardise, standardise, bounded];
+    reference::gather_rows(&[source], &picks, RowScaling::Each(&each), &mut out);
+    assert_eq!(out.to_row_major(), [4.0, 4.0, 0.0, 0.0, 0.0, 1.5]);
 }
 
 /// From rest, with g = 1: m = 0.1, v = 0.001; lr 1 and both corrections make a step of 1.

@@ -2,7 +2,7 @@
 
 use blendfuse_kernels::layout::PackedRows;
 use blendfuse_kernels::pack::{
-    Pick, RowSource, RowValues, Standardise, StoredRows, StoredValues, gather_rows,
+    Pick, RowScaling, RowSource, RowValues, Standardise, StoredRows, StoredValues, gather_rows,
 };
 use blendfuse_kernels::{Real, reference};
 use half::f16;
@@ -43,10 +43,29 @@ fn check<T: Real>(batch: usize, cols: usize) {
     let standardise = Standardise {
         mean: &mean,
         inv_std: &inv_std,
+        bound: f32::INFINITY,
     };
-    for standardise in [None, Some(standardise)] {
+    let bounded = Standardise {
+        bound: 0.2,
+        ..standardise
+    };
+    let other = Standardise {
+        mean: &inv_std,
+        inv_std: &mean,
+        bound: f32::INFINITY,
+    };
+    // Rows that differ, and rows that are alike though each says so for itself.
+    let kinds = [standardise, other, bounded];
+    let each: Vec<_> = (0..batch).map(|row| kinds[row % 3]).collect();
+    for scaling in [
+        RowScaling::None,
+        RowScaling::Same(standardise),
+        RowScaling::Same(bounded),
+        RowScaling::Each(&each),
+        RowScaling::Each(&vec![other; batch]),
+    ] {
         let mut expected = PackedRows::<T>::zeros(batch, cols);
-        reference::gather_rows(&sources, &picks(batch), standardise, &mut expected);
+        reference::gather_rows(&sources, &picks(batch), scaling, &mut expected);
         // What a former batch left there must not shine through.
         let mut ours = PackedRows::<T>::zeros(batch, cols);
         for r in 0..batch {
@@ -55,7 +74,7 @@ fn check<T: Real>(batch: usize, cols: usize) {
                 ours.as_mut_slice()[at] = T::nan();
             }
         }
-        gather_rows(&sources, &picks(batch), standardise, &mut ours);
+        gather_rows(&sources, &picks(batch), scaling, &mut ours);
         assert_same_bits(ours.as_slice(), expected.as_slice());
         assert_row_padding_is_zero(&ours);
         // The same values as the bytes of a file, at an odd address.
@@ -71,7 +90,7 @@ fn check<T: Real>(batch: usize, cols: usize) {
         ]
         .map(|values| StoredRows { values, cols });
         let mut mapped = PackedRows::<T>::zeros(batch, cols);
-        gather_rows(&stored, &picks(batch), standardise, &mut mapped);
+        gather_rows(&stored, &picks(batch), scaling, &mut mapped);
         assert_same_bits(mapped.as_slice(), ours.as_slice());
     }
 }
@@ -103,12 +122,13 @@ fn constant_columns_become_zero_and_nan_stays() {
     let standardise = Standardise {
         mean: &[5.0, 0.0],
         inv_std: &[0.0, 1.0],
+        bound: 3.0,
     };
     let mut out = PackedRows::<f32>::zeros(1, 2);
     gather_rows(
         &[source],
         &[Some(Pick { source: 0, row: 0 })],
-        Some(standardise),
+        RowScaling::Same(standardise),
         &mut out,
     );
     assert_eq!(out.get(0, 0), 0.0);
@@ -126,7 +146,7 @@ fn refuses_a_row_beyond_the_source() {
     gather_rows(
         &[source],
         &[Some(Pick { source: 0, row: 1 })],
-        None,
+        RowScaling::None,
         &mut out,
     );
 }
@@ -142,7 +162,7 @@ fn refuses_a_source_of_another_width() {
     gather_rows(
         &[source],
         &[Some(Pick { source: 0, row: 0 })],
-        None,
+        RowScaling::None,
         &mut out,
     );
 }

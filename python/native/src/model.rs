@@ -59,15 +59,22 @@ impl Model {
             .map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
-    /// The scores of clips.
+    /// Whether the model standardises per actor.
+    fn is_per_actor(&self) -> bool {
+        self.predictor.is_per_actor()
+    }
+
+    /// The scores of clips; `groups` names the actor of each, for a model that standardises per actor.
     fn score<'py>(
         &self,
         py: Python<'py>,
         features: Rows<'py>,
+        groups: Option<Vec<String>>,
         threads: Option<usize>,
     ) -> PyResult<Scores<'py>> {
         let (views, pool) = (views(&features), pool(threads)?);
-        let scores = py.detach(|| pool.install(|| self.predictor.score_rows(&views)));
+        let scores =
+            py.detach(|| pool.install(|| self.predictor.score_rows_of(&views, groups.as_deref())));
         let scores = scores.map_err(exception)?;
         let arrays = [
             scores.presence,
@@ -96,11 +103,12 @@ impl Model {
         &self,
         py: Python<'py>,
         features: Rows<'py>,
+        groups: Option<Vec<String>>,
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let (views, pool) = (views(&features), pool(threads)?);
         let compared = || {
-            let (embeddings, presence) = self.predictor.embed_rows(&views)?;
+            let (embeddings, presence) = self.predictor.embed_rows(&views, groups.as_deref())?;
             pairwise_cka(&embeddings, &presence)
         };
         let found = py.detach(|| pool.install(compared));

@@ -35,6 +35,8 @@ pub struct Request<'py> {
     features: Vec<Named<'py>>,
     /// The same of unlabelled clips, for domain adaptation; None without.
     target_features: Option<Vec<Named<'py>>>,
+    /// The group of each unlabelled clip; None: unknown.
+    target_groups: Option<Vec<String>>,
     /// Encoders whose place is told, with their modality; None: the usual one.
     modalities: Vec<(String, Option<String>)>,
     /// Names of the classes.
@@ -152,6 +154,7 @@ pub fn train(
     let rows = LabelledRows {
         features: &features,
         test_features: target_features.as_deref(),
+        test_actors: request.target_groups.as_deref(),
         listed: &listed,
         classes: &classes,
         targets: request.targets.as_array(),

@@ -45,6 +45,8 @@ pub struct LabelledRows<'a, 'm> {
     pub features: &'a [EncoderRows<'m>],
     /// Features of the same encoders for unlabelled clips, the test split, if there are any.
     pub test_features: Option<&'a [EncoderRows<'m>]>,
+    /// The person that each clip of the test split shows, if known.
+    pub test_actors: Option<&'a [String]>,
     /// Encoders whose place among all, and perhaps modality, is told: they come first, in this order. All
     /// others follow as in a data folder, with the modalities of the registry.
     pub listed: &'a [(String, Option<Modality>)],
@@ -85,7 +87,7 @@ impl<'m> Dataset<'m> {
             });
         }
         let test = match rows.test_features {
-            Some(given) => Some(test_split(given, &arranged, &encoders)?),
+            Some(given) => Some(test_split(given, rows.test_actors, &arranged, &encoders)?),
             None => None,
         };
         let dataset = Dataset {
@@ -192,11 +194,16 @@ fn unlabelled(row: usize) -> Clip {
 /// The unlabelled split, whose encoders are those of the training split.
 fn test_split<'m>(
     given: &[EncoderRows<'m>],
+    actors: Option<&[String]>,
     arranged: &[(String, Modality)],
     encoders: &[Encoder],
 ) -> Result<Split<'m>> {
     let count = given.first().map_or(0, |first| rows_of(&first.rows));
-    let clips = (0..count).map(unlabelled).collect();
+    let clip = |row: usize| Clip {
+        actor: actors.and_then(|actors| actors.get(row)).cloned(),
+        ..unlabelled(row)
+    };
+    let clips = (0..count).map(clip).collect();
     let test = split(given, arranged, clips, "target")?;
     for (encoder, features) in encoders.iter().zip(test.files()) {
         if features.cols() != encoder.width {
@@ -333,6 +340,7 @@ mod tests {
         let rows = LabelledRows {
             features,
             test_features: test,
+            test_actors: None,
             listed: &[("b".into(), Some(Modality::Audio))],
             classes: &Classes::new(["joy", "awe"]),
             targets: targets.view(),

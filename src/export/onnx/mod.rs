@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::Result;
-use crate::config::{DecodeConfig, DecodeRules, NeutralRule};
+use crate::config::{DataConfig, DecodeConfig, DecodeRules, NeutralRule};
 use crate::eval::mixtures::Mixtures;
 use crate::predict::Predictor;
 
@@ -89,6 +89,9 @@ fn metadata(model: &Predictor) -> Vec<StringStringEntryProto> {
         ("missing", "a row of an input that contains NaN means that the encoder is missing for the clip; a clip without any encoder gets NaN".into()),
         ("top_k", config.model.top_k.min(encoders.len()).to_string()),
     ];
+    if model.is_per_actor() {
+        entries.push(("standardise_inputs", per_actor_in_words(&config.data)));
+    }
     if let Some(temperature) = model.net().temperature() {
         entries.push(("temperature", temperature.to_string()));
     }
@@ -97,6 +100,16 @@ fn metadata(model: &Predictor) -> Vec<StringStringEntryProto> {
         value: Some(value),
     };
     entries.into_iter().map(entry).collect()
+}
+
+/// How to standardise the inputs of a model that does so per actor.
+fn per_actor_in_words(config: &DataConfig) -> String {
+    let k = config.actor_shrinkage;
+    format!(
+        "Inputs are standardised before they are fed, column by column. n clips of the same actor that have the encoder, with mean m and population variance v, weigh w = (n - 1) / (n - 1 + {k}): \
+         x becomes (x - w m - (1 - w) m0) / sqrt(w v + (1 - w) v0), where m0 and v0 are the training rows' mean and variance (tensors of the weights file); columns that were constant in training become 0. \
+         n of 1, or an unknown actor: w = 0."
+    )
 }
 
 fn rules_name(config: &DecodeConfig) -> &'static str {

@@ -7,6 +7,7 @@
 use super::graph::{Graph, int, ints};
 use super::proto::data_type;
 use super::{ALIGNED, KEPT, OUTPUTS, PRESENCE, SALIENCE, WEIGHTS};
+use crate::data::standardise::Standardisation;
 use crate::eval::align::EPSILON;
 use crate::kernels::rowwise::RENORMALISE_EPS;
 use crate::model::Inference;
@@ -19,6 +20,8 @@ const ZERO: &str = "constants/zero";
 const ONE: &str = "constants/one";
 const NAN: &str = "constants/nan";
 const COLUMNS: &str = "constants/columns_axis";
+const LOW: &str = "constants/low";
+const HIGH: &str = "constants/high";
 
 /// Builds the graph of the whole network. `inference` is that of the model's network.
 ///
@@ -33,8 +36,14 @@ pub(super) fn build<'a>(model: &'a Predictor, inference: &'a Inference<'_>) -> R
                 encoder.name
             )));
         }
+        let form = match model.is_per_actor() {
+            false => "as in its feature file: not standardised",
+            true => {
+                "standardised by the clips of the same actor, shrunk towards the training statistics of the weights file as the metadata say"
+            }
+        };
         let doc = format!(
-            "Features of encoder {} ({}), one row per clip, as in its feature file: not standardised. A row that contains NaN means that the encoder is missing for the clip.",
+            "Features of encoder {} ({}), one row per clip, {form}. A row that contains NaN means that the encoder is missing for the clip.",
             encoder.name, encoder.modality
         );
         graph.input(&encoder.name, encoder.width, doc)?;
@@ -71,7 +80,8 @@ struct Joined {
 }
 
 /// All projections, eq. 1, with standardisation and batch norm folded into the weights. Only the mean is
-/// subtracted separately: folded into the bias, it would cost digits of columns far from 0.
+/// subtracted separately: folded into the bias, it would cost digits of columns far from 0. Bounds stand
+/// between the two, and what each actor's clips decide is left to the caller.
 fn join<'a>(
     graph: &mut Graph<'a>,
     model: &'a Predictor,
@@ -79,11 +89,21 @@ fn join<'a>(
 ) -> Result<Joined> {
     let (mut embeddings, mut lacking) = (Vec::new(), Vec::new());
     let encoders = &model.description().encoders;
+    let bound = match model.standardisation().map(Standardisation::bound) {
+        Some(bound) if bound < f32::INFINITY => {
+            graph.number(LOW, -bound)?;
+            graph.number(HIGH, bound)?;
+            Some([LOW, HIGH])
+        }
+        _ => None,
+    };
     for (m, (encoder, layer)) in encoders.iter().zip(inference.projections()).enumerate() {
         let input = encoder.name.as_str();
         let part = |part: &str| format!("encoders/{input}/{part}");
         let nan = graph.node("IsNaN", &part("is_nan"), &[input], vec![])?;
-        let stats = model.standardisation().map(|stats| &stats[m]);
+        let rule = model.standardisation();
+        let stats = rule.filter(|rule| !rule.is_per_actor());
+        let stats = stats.map(|rule| &rule.training()[m]);
         let centred = match stats {
             Some(stats) => {
                 let mean = graph.vector(&part("mean"), stats.mean())?;
@@ -91,12 +111,25 @@ fn join<'a>(
             }
             None => input.to_owned(),
         };
-        let known = graph.node("Where", &part("known"), &[&nan, ZERO, &centred], vec![])?;
+        let mut columns = stats.map(|stats| stats.as_kernel().inv_std.to_vec());
+        let bounded = match bound {
+            None => centred,
+            Some([low, high]) => {
+                let scaled = match columns.take() {
+                    None => centred,
+                    Some(columns) => {
+                        let scale = graph.vector(&part("scale"), &columns)?;
+                        graph.node("Mul", &part("scaled"), &[&centred, &scale], vec![])?
+                    }
+                };
+                graph.node("Clip", &part("bounded"), &[&scaled, low, high], vec![])?
+            }
+        };
+        let known = graph.node("Where", &part("known"), &[&nan, ZERO, &bounded], vec![])?;
         let as_float = int("to", data_type::FLOAT.into());
         let nan = graph.node("Cast", &part("nan"), &[&nan], vec![as_float])?;
         let over_columns = vec![ints("axes", &[1]), int("keepdims", 1)];
         lacking.push(graph.node("ReduceMax", &part("lacking"), &[&nan], over_columns)?);
-        let columns = stats.map(|stats| stats.as_kernel().inv_std.to_vec());
         embeddings.push(dense(graph, &part("linear"), &known, layer, columns, true)?);
     }
     let side_by_side = |graph: &mut Graph<'a>, name: &str, parts: &[String]| {

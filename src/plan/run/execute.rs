@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::artifact::description::ChosenThresholds;
 use crate::artifact::history::EpochRecord;
 use crate::baseline::{Baseline, BaselineEpoch};
-use crate::config::Config;
+use crate::config::{Config, DataConfig};
 use crate::data::dataset::Split;
 use crate::data::folds::fold;
 use crate::data::label::Blend;
@@ -81,10 +81,12 @@ fn baseline(
     let Opened {
         dataset, digest, ..
     } = &*planned.data;
+    let usual = DataConfig::default();
     let baseline = Baseline {
         dataset,
         spec: &kind.spec,
         recipe: kind.recipe.as_ref(),
+        data: kind.data.as_ref().unwrap_or(&usual),
         seed: planned.trial.seed,
         stop,
     };

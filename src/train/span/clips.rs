@@ -1,12 +1,11 @@
 //! What a span is determined by: the clips whose rows span it, and those that only have coordinates.
 
-use super::rows::EncoderRows;
+use super::rows::{EncoderRow, EncoderRows};
 use crate::data::dataset::{Dataset, Split};
 use crate::data::fingerprint::{Fingerprint, InputFile, digest};
-use crate::data::standardise::ColumnStats;
+use crate::data::standardise::Scaling;
 use crate::error::{Error, Result};
 use crate::kernels::micro::kernel_name;
-use crate::kernels::pack::StoredRows;
 
 /// Raised whenever the same clips would get other coordinates.
 const VERSION: u32 = 1;
@@ -15,7 +14,6 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug)]
 pub(in crate::train) struct SpanClips<'a> {
     dataset: &'a Dataset<'a>,
-    stats: Option<&'a [ColumnStats]>,
     groups: Vec<Group<'a>>,
 }
 
@@ -24,6 +22,8 @@ pub(in crate::train) struct SpanClips<'a> {
 pub(super) struct Group<'a> {
     split: &'a Split<'a>,
     clips: Vec<usize>,
+    /// How they are standardised.
+    scaling: Option<Scaling<'a>>,
     /// Whether their rows are part of the span; otherwise they only have coordinates.
     spans: bool,
     /// Whether the split is the test split.
@@ -32,16 +32,18 @@ pub(super) struct Group<'a> {
 
 impl<'a> SpanClips<'a> {
     /// The rows of `train` span; so do the domain adversary's target rows, because they reach the loss:
-    /// those of the test split or of `validation`, as `target_from_test` says.
+    /// those of the test split or of `validation`, as `target_from_test` says. `scalings` are those of the
+    /// training and of the test split.
     pub(in crate::train) fn new(
         dataset: &'a Dataset<'a>,
-        stats: Option<&'a [ColumnStats]>,
+        scalings: [Option<Scaling<'a>>; 2],
         [train, validation]: [&[usize]; 2],
         target_from_test: Option<bool>,
     ) -> Self {
         let group = |clips: &[usize], spans| Group {
             split: &dataset.train,
             clips: clips.to_vec(),
+            scaling: scalings[0],
             spans,
             of_test: false,
         };
@@ -53,15 +55,12 @@ impl<'a> SpanClips<'a> {
             groups.push(Group {
                 split: test,
                 clips: (0..test.len()).collect(),
+                scaling: scalings[1],
                 spans: true,
                 of_test: true,
             });
         }
-        Self {
-            dataset,
-            stats,
-            groups,
-        }
+        Self { dataset, groups }
     }
 
     pub(super) fn dataset(&self) -> &'a Dataset<'a> {
@@ -84,9 +83,8 @@ impl<'a> SpanClips<'a> {
         self.encoder_rows(encoder, group.rows(encoder).collect())
     }
 
-    fn encoder_rows(&self, encoder: usize, rows: Vec<(StoredRows<'a>, usize)>) -> EncoderRows<'a> {
-        let standardise = self.stats.map(|stats| stats[encoder].as_kernel());
-        EncoderRows::new(rows, self.dataset.encoders[encoder].width, standardise)
+    fn encoder_rows(&self, encoder: usize, rows: Vec<EncoderRow<'a>>) -> EncoderRows<'a> {
+        EncoderRows::new(rows, self.dataset.encoders[encoder].width)
     }
 
     /// Checks that a split with coordinates has the clips that the features have.
@@ -116,7 +114,8 @@ impl<'a> SpanClips<'a> {
     pub(super) fn key(&self, encoder: usize, program: &str, inputs: &[InputFile]) -> String {
         let mut all = Fingerprint::default();
         let kernel = kernel_name().unwrap_or("none");
-        let (name, standardised) = (&self.dataset.encoders[encoder].name, self.stats.is_some());
+        let standardised = self.groups[0].scaling.is_some();
+        let name = &self.dataset.encoders[encoder].name;
         let head = format!("span {VERSION}\n{program} {kernel}\n{name:?} {standardised}\n");
         all.update(head.as_bytes());
         for group in &self.groups {
@@ -126,6 +125,9 @@ impl<'a> SpanClips<'a> {
             // Without a file of its own, whatever the data consist of.
             let input = input.map_or_else(|| digest(inputs), |input| input.sha256.clone());
             all.update(format!("{input} {} {part}\n", group.spans).as_bytes());
+            if let Some(scaling) = group.scaling {
+                scaling.identify(encoder, &mut all);
+            }
             for &clip in &group.clips {
                 all.update(format!("{:?}\n", group.split.clips[clip].filename).as_bytes());
             }
@@ -145,9 +147,13 @@ impl<'a> Group<'a> {
         clips.filter_map(move |&clip| Some((clip, rows[clip]? as usize)))
     }
 
-    fn rows(&self, encoder: usize) -> impl Iterator<Item = (StoredRows<'a>, usize)> {
-        let source = self.split.source(encoder);
-        self.present(encoder).map(move |(_, row)| (source, row))
+    fn rows(&self, encoder: usize) -> impl Iterator<Item = EncoderRow<'a>> {
+        let (source, scaling) = (self.split.source(encoder), self.scaling);
+        self.present(encoder).map(move |(clip, row)| EncoderRow {
+            source,
+            row,
+            standardise: scaling.map(|scaling| scaling.of(encoder, clip)),
+        })
     }
 
     /// The names of the clips that an encoder has.

@@ -23,7 +23,7 @@ use std::path::Path;
 use basis::{Basis, TOLERANCE};
 pub(super) use clips::SpanClips;
 use folder::{EncoderFiles, Record};
-use rows::EncoderRows;
+use rows::{EncoderRow, EncoderRows};
 
 use super::stop::Stop;
 use crate::config::{Config, ProjectionInputs};
@@ -170,8 +170,13 @@ impl Span {
                         values,
                         cols: width,
                     };
-                    let rows = (0..weights.len() / width).map(|row| (source.into(), row));
-                    basis.to_span(&EncoderRows::new(rows.collect(), width, None), &spanning)
+                    let row = |row: usize| EncoderRow {
+                        source: source.into(),
+                        row,
+                        standardise: None,
+                    };
+                    let rows = (0..weights.len() / width).map(row).collect();
+                    basis.to_span(&EncoderRows::new(rows, width), &spanning)
                 };
                 // The basis is orthonormal as far as the Gram matrix in f32 tells, in its weakest directions to
                 // a tenth or so: one projection misses that part, and the next ones find it.

@@ -20,23 +20,22 @@ const STRIP: usize = 256;
 /// Some rows of an encoder, standardised as in a batch.
 #[derive(Clone, Debug)]
 pub(super) struct EncoderRows<'a> {
-    rows: Vec<(StoredRows<'a>, usize)>,
-    standardise: Option<Standardise<'a>>,
+    rows: Vec<EncoderRow<'a>>,
     cols: usize,
 }
 
+/// A row of a matrix, and how it is standardised.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EncoderRow<'a> {
+    pub(super) source: StoredRows<'a>,
+    pub(super) row: usize,
+    pub(super) standardise: Option<Standardise<'a>>,
+}
+
 impl<'a> EncoderRows<'a> {
-    /// The given rows `(matrix, row)` of matrices that all have `cols` columns.
-    pub(super) fn new(
-        rows: Vec<(StoredRows<'a>, usize)>,
-        cols: usize,
-        standardise: Option<Standardise<'a>>,
-    ) -> Self {
-        Self {
-            rows,
-            standardise,
-            cols,
-        }
+    /// The given rows of matrices that all have `cols` columns.
+    pub(super) fn new(rows: Vec<EncoderRow<'a>>, cols: usize) -> Self {
+        Self { rows, cols }
     }
 
     /// Number of rows.
@@ -53,7 +52,7 @@ impl<'a> EncoderRows<'a> {
     pub(super) fn select(&self, places: &[usize]) -> Self {
         Self {
             rows: places.iter().map(|&place| self.rows[place]).collect(),
-            ..*self
+            cols: self.cols,
         }
     }
 
@@ -71,14 +70,10 @@ impl<'a> EncoderRows<'a> {
             .zip(&self.rows)
             .for_each_init(
                 || vec![0.0_f32; width],
-                |values, (out, (source, row))| {
-                    source.read(*row, columns.start, values);
-                    if let Some(s) = &self.standardise {
-                        let (mean, inv_std) =
-                            (&s.mean[columns.clone()], &s.inv_std[columns.clone()]);
-                        for ((x, mean), inv_std) in values.iter_mut().zip(mean).zip(inv_std) {
-                            *x = (*x - mean) * inv_std;
-                        }
+                |values, (out, row)| {
+                    row.source.read(row.row, columns.start, values);
+                    if let Some(standardise) = &row.standardise {
+                        standardise.apply(columns.start, values);
                     }
                     for (out, &x) in out.iter_mut().zip(&*values) {
                         *out = T::of(f64::from(x));
@@ -182,13 +177,18 @@ mod tests {
             cols,
         }
         .into();
-        let standardise = Standardise {
+        let standardise = Some(Standardise {
             mean: &mean,
             inv_std: &inv_std,
-        };
+            bound: f32::INFINITY,
+        });
         let places = [4, 0, 2];
-        let all = (0..count).map(|row| (source, row)).collect();
-        let all = EncoderRows::new(all, cols, Some(standardise));
+        let row = |row: usize| EncoderRow {
+            source,
+            row,
+            standardise,
+        };
+        let all = EncoderRows::new((0..count).map(row).collect(), cols);
         let some = all.select(&places);
         let x = |row: usize, col: usize| f64::from((values[row * cols + col] - 0.25) * 2.0);
         let product = |a: usize, b: usize| (0..cols).map(|c| x(a, c) * x(b, c)).sum::<f64>();

@@ -7,7 +7,7 @@ use ndarray::Array2;
 
 use super::basis::{Basis, TOLERANCE};
 use super::rotation::cosine_transform;
-use super::rows::EncoderRows;
+use super::rows::{EncoderRow, EncoderRows};
 use crate::autograd::Tape;
 use crate::config::Config;
 use crate::encoders::{Encoder, Modality, Presence};
@@ -34,8 +34,12 @@ fn rows(values: &[f32], cols: usize) -> EncoderRows<'_> {
         cols,
     }
     .into();
-    let rows = (0..values.len() / cols).map(|row| (source, row));
-    EncoderRows::new(rows.collect(), cols, None)
+    let row = |row: usize| EncoderRow {
+        source,
+        row,
+        standardise: None,
+    };
+    EncoderRows::new((0..values.len() / cols).map(row).collect(), cols)
 }
 
 /// W x for every row x; W `(P, D)` row-major.

@@ -1,6 +1,13 @@
-//! Column statistics of the training rows, and standardisation with them.
+//! Column statistics of the training rows and of actors, and standardisation with them.
+
+mod actors;
+mod scaling;
 
 use rayon::prelude::*;
+
+pub use actors::ActorStats;
+pub(crate) use actors::{ActorClips, EncoderRows};
+pub use scaling::{Scaling, Standardisation};
 
 use super::dataset::Split;
 use crate::kernels::pack::{Standardise, StoredRows};
@@ -86,6 +93,7 @@ impl ColumnStats {
         Standardise {
             mean: &self.mean,
             inv_std: &self.inv_std,
+            bound: f32::INFINITY,
         }
     }
 }
