@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 use toml::de::{DeTable, DeValue};
 
-use super::Config;
 use super::overrides::{self, parse_assignment};
+use super::{Config, Profile};
 use crate::error::{Error, Result};
 
 /// The largest configuration that is read, in bytes.
@@ -16,10 +16,26 @@ impl Config {
     /// The defaults, a TOML file over them, `key=value` assignments over that, and the seed over all.
     ///
     /// # Errors
+    /// As [`Config::load_over`].
+    pub fn load(file: Option<&Path>, assignments: &[String], seed: Option<u64>) -> Result<Self> {
+        Self::load_over(None, file, assignments, seed)
+    }
+
+    /// As [`Config::load`], with the settings of a profile over the defaults and below the rest.
+    ///
+    /// # Errors
     /// [`Error::Read`]; [`Error::File`] with the line for a fault of the file;
     /// [`Error::Config`] for one of the assignments.
-    pub fn load(file: Option<&Path>, assignments: &[String], seed: Option<u64>) -> Result<Self> {
+    pub fn load_over(
+        profile: Option<Profile>,
+        file: Option<&Path>,
+        assignments: &[String],
+        seed: Option<u64>,
+    ) -> Result<Self> {
         let mut layers = Vec::new();
+        for setting in profile.map_or(&[][..], Profile::settings) {
+            layers.push(parse_assignment(setting)?);
+        }
         let text = file.map(read).transpose()?;
         if let (Some(path), Some(text)) = (file, &text) {
             let layer = parse(path, text)?;

@@ -7,11 +7,13 @@ mod keys;
 mod load;
 mod mixtures;
 pub(crate) mod overrides;
+mod profile;
 mod standardise;
 
 pub use key_table::KEYS;
 pub use keys::{Allowed, Key, TABLES};
 pub use mixtures::{CHALLENGE_LEVELS, CHALLENGE_MAX_EMOTIONS, MaxEmotions, Proportions};
+pub use profile::Profile;
 pub use standardise::StandardiseBy;
 
 use serde::{Deserialize, Serialize};

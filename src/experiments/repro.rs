@@ -8,7 +8,8 @@ use super::paper::{TABLE_5, table_1 as paper};
 use super::study::{Setup, Study};
 use super::table_1::{Entries, baselines};
 use crate::baseline::ClassifierSpec;
-use crate::config::Config;
+use crate::config::{Config, Profile};
+use crate::data::dataset::Split;
 use crate::error::Result;
 use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
@@ -55,7 +56,7 @@ impl Reproduce {
     }
 
     /// The models of Table I; the fusion model first.
-    fn models(&self, base: &Config, setup: &Setup) -> Entries {
+    fn models(&self, base: &Config, setup: &Setup) -> Result<Entries> {
         let of = |name: &str, config: &Config, paper| {
             let entry = Entry::fusion(name, config, base, &setup.data, paper);
             entry
@@ -83,8 +84,31 @@ impl Reproduce {
                 .extend(entries.map(|entry| entry.with_final_model(FinalModel::Model)));
             models.left_out = found.left_out;
         }
-        models
+        add_new_people(base, setup, &mut models)?;
+        Ok(models)
     }
+}
+
+/// Adds the model with the settings for new people, which is ours; without a model for the test split where
+/// nothing tells whom its clips show, as in the challenge's.
+fn add_new_people(base: &Config, setup: &Setup, models: &mut Entries) -> Result<()> {
+    let dataset = &setup.data.dataset;
+    if !dataset.train.can_standardise_per_actor() {
+        let reason = "the actors of the training clips are not known, or most have a single clip";
+        models.left_out.push(format!("{NEW_PEOPLE}: {reason}"));
+        return Ok(());
+    }
+    let config = Profile::NewPeople.over(base)?;
+    let entry = Entry::fusion(NEW_PEOPLE, &config, base, &setup.data, None).with_weights();
+    let test_is_known = dataset
+        .test
+        .as_ref()
+        .is_some_and(Split::can_standardise_per_actor);
+    models.entries.push(match test_is_known {
+        true => entry.with_final_model(FinalModel::ModelAndEnsemble),
+        false => entry,
+    });
+    Ok(())
 }
 
 /// A reproduction while it runs.
@@ -122,6 +146,9 @@ pub struct Reproduced {
 /// Names of the two fusion models of Table I.
 pub const MODELS: [&str; 2] = ["all encoders", "all encoders, with UDA"];
 
+/// Name of the fusion model with the settings of [`Profile::NewPeople`](crate::config::Profile::NewPeople).
+pub const NEW_PEOPLE: &str = "all encoders, standardised per actor (ours)";
+
 impl Study for Reproduce {
     const NAME: &'static str = "repro";
     type State = Reproducing;
@@ -130,7 +157,7 @@ impl Study for Reproduce {
     fn start(&self, setup: &Setup, plan: &mut Plan) -> Result<Reproducing> {
         self.classifier.recipe.check()?;
         let base = self.base(&setup.config);
-        let models = self.models(&base, setup);
+        let models = self.models(&base, setup)?;
         let (ablations, unchanged) = variants(&base, &setup.data);
         let kept = self.kept(setup.data.dataset.encoders.len());
         let of_kept = kept.iter().map(|&k| {

@@ -181,8 +181,8 @@ impl Run<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use crate::config::overrides::parse_assignment;
+    use crate::config::{Config, StandardiseBy};
     use crate::data::dataset::Dataset;
     use crate::data::folds::fold;
     use crate::data::standardise::ColumnStats;
@@ -220,13 +220,11 @@ mod tests {
         let standardisation = Standardisation::of_training(&config.data, stats);
         let clips = fold(&dataset.train, number).unwrap().validation;
         let fold = ValidationFold::new(dataset, clips).unwrap();
-        fold.validate(
-            &net,
-            &dataset.train,
-            classes,
-            Some(standardisation.with(None)),
-        )
-        .unwrap()
+        let actors = standardisation.actors_of(&dataset.train, fold.clips(), |encoder| encoder);
+        let actors = actors.unwrap();
+        let scaling = standardisation.with(actors.as_ref());
+        fold.validate(&net, &dataset.train, classes, Some(scaling))
+            .unwrap()
     }
 
     /// Weights that lie in the span begin a run as they are: a step of length 0 changes nothing.
@@ -271,9 +269,17 @@ mod tests {
         };
         synth::write(&data, &options, &|_| ()).unwrap();
         let dataset = Dataset::open(&data, None).unwrap();
-        for (number, uda) in [(0, false), (3, true)] {
+        for (number, uda, by) in [
+            (0, false, StandardiseBy::Training),
+            (3, true, StandardiseBy::Training),
+            (1, false, StandardiseBy::Actor),
+        ] {
             let mut config = config();
             config.uda.enabled = uda;
+            config.data.standardize = by;
+            if by == StandardiseBy::Actor {
+                config.data.clip_values = 2.0;
+            }
             let options = Options {
                 fold: Some(number),
                 ..Options::default()

@@ -34,6 +34,7 @@ mod manners;
 mod mapped_features;
 mod nested;
 mod onnx;
+mod per_actor;
 mod plan_elsewhere;
 mod plans;
 mod reports;

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::command::{Place, SMALL};
+use crate::small_data::scramble;
 
 const PARAMETERS: [&str; 4] = [
     "--param",
@@ -50,32 +51,6 @@ fn scores(plan: &Path, fold: u64) -> Vec<Value> {
     }
     found.sort_by_key(Value::to_string);
     found
-}
-
-/// Exchanges the labels of the clips of a fold among themselves: each gets that of the clip before it.
-fn scramble(table: &Path, fold: &str) {
-    let text = fs::read_to_string(table).unwrap();
-    let mut lines = text.lines();
-    let header: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let place = |name: &str| header.iter().position(|title| *title == name).unwrap();
-    let keeps = [place("filename"), place("fold")];
-    let mut rows: Vec<Vec<String>> = lines
-        .map(|line| line.split(',').map(str::to_owned).collect())
-        .collect();
-    let of_fold: Vec<usize> = (0..rows.len())
-        .filter(|&row| rows[row][keeps[1]] == fold)
-        .collect();
-    let before = rows.clone();
-    for (at, &row) in of_fold.iter().enumerate() {
-        let other = &before[of_fold[(at + of_fold.len() - 1) % of_fold.len()]];
-        for column in (0..header.len()).filter(|column| !keeps.contains(column)) {
-            rows[row][column] = other[column].clone();
-        }
-    }
-    assert_ne!(rows, before);
-    let rows = rows.iter().map(|row| row.join(","));
-    let lines: Vec<String> = std::iter::once(header.join(",")).chain(rows).collect();
-    fs::write(table, lines.join("\n") + "\n").unwrap();
 }
 
 #[test]

@@ -84,6 +84,7 @@ fn the_graph_gives_the_programs_scores_in_every_form() {
         &["model.gate=\"uniform\"", "loss.presence=\"bce\""],
         &["model.heads=\"single\"", "data.standardize=false"],
         &["uda.enabled=true", "model.temperature_learned=false"],
+        &["data.clip_values=0.5"],
     ] {
         let place = trained(settings);
         let model = exported(&place);

@@ -86,6 +86,10 @@ fn operate(node: &NodeProto, x: &[&Tensor]) -> Vec<Tensor> {
         "Sub" => x[0] - x[1],
         "Mul" => x[0] * x[1],
         "Div" => x[0] / x[1],
+        "Clip" => {
+            let (low, high) = (x[1].iter().next().unwrap(), x[2].iter().next().unwrap());
+            x[0].mapv(|x| if x.is_nan() { x } else { x.clamp(*low, *high) })
+        }
         "Equal" => (x[0] - x[1]).mapv(|x| f64::from(u8::from(x == 0.0))),
         "Where" => {
             let shape = (x[0] + x[1] + x[2]).raw_dim();

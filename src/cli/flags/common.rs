@@ -3,11 +3,12 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 
 use super::data::DataArgs;
 use super::keys::Parsed;
-use crate::config::Config;
+use crate::config::{Config, Profile};
 pub use crate::files::folder_lock::holds_anything;
 use crate::suggest::nearest_path;
 use crate::{Error, Result};
@@ -58,6 +59,10 @@ impl Threads {
 /// The sources of the configuration: defaults, then a file, then assignments, then the seed.
 #[derive(Args, Debug, Default)]
 pub struct ConfigArgs {
+    /// Settings to start from: new-people, for people whom training has not seen (docs/new-people.md);
+    /// --config and --set count over them
+    #[arg(long, value_name = "NAME")]
+    profile: Option<Profile>,
     /// Configuration file; keys not in it keep the paper's values (see docs/assumptions.md)
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
@@ -80,7 +85,17 @@ impl ConfigArgs {
     /// As [`Config::load`].
     pub fn load(&self) -> Result<Config> {
         let set = [&self.set[..], &self.data.assignments()].concat();
-        Config::load(self.config.as_deref(), &set, self.seed)
+        Config::load_over(self.profile, self.config.as_deref(), &set, self.seed)
+    }
+}
+
+impl ValueEnum for Profile {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
     }
 }
 

@@ -75,7 +75,8 @@ struct Loaded {
 }
 
 impl<'m> Dataset<'m> {
-    fn splits(&self) -> impl Iterator<Item = &Split<'m>> {
+    /// The training and, if there is one, the test split.
+    pub fn splits(&self) -> impl Iterator<Item = &Split<'m>> {
         [Some(&self.train), self.test.as_ref()]
             .into_iter()
             .flatten()
@@ -433,6 +434,15 @@ impl<'m> Split<'m> {
     /// Whether there are none; an open data set has at least one.
     pub fn is_empty(&self) -> bool {
         self.clips.is_empty()
+    }
+
+    /// Whether features can be standardised per actor: it is known whom clips show, most actors have more than
+    /// one clip, and the actors are not a guess that takes all clips for one.
+    pub fn can_standardise_per_actor(&self) -> bool {
+        let known = self.clips.iter().filter_map(|clip| clip.actor.as_deref());
+        let actors: HashSet<&str> = known.clone().collect();
+        let guessed_alike = self.actors == ActorSource::Names && actors.len() < 2;
+        !guessed_alike && !actors.is_empty() && known.count() >= 2 * actors.len()
     }
 
     /// An encoder's features.

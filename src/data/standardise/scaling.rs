@@ -178,3 +178,52 @@ impl<'a> Scaling<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::fixture;
+
+    fn rule(by: StandardiseBy) -> Standardisation {
+        let config = DataConfig {
+            standardize: by,
+            ..DataConfig::default()
+        };
+        let data = fixture::dataset();
+        Standardisation::fit(&config, &data.train, &[0, 1, 2, 3]).unwrap()
+    }
+
+    #[test]
+    fn actors_have_to_be_known_where_they_have_statistics_of_their_own() {
+        let mut split = fixture::dataset().train;
+        let mut said = |actor: Option<&str>, source: ActorSource| {
+            for clip in &mut split.clips {
+                clip.actor = actor.map(str::to_owned);
+            }
+            split.actors = source;
+            rule(StandardiseBy::Actor)
+                .actors_of(&split, &[0, 1], |encoder| encoder)
+                .map(|found| found.is_some())
+                .map_err(|error| error.to_string())
+        };
+        let error = said(None, ActorSource::Unknown).unwrap_err();
+        assert!(
+            error.ends_with("of these 6 clips nothing tells whom they show; add a column actor, or set data.actor_pattern"),
+            "{error}"
+        );
+        let error = said(Some("test"), ActorSource::Names).unwrap_err();
+        assert!(
+            error.contains("one actor, \"test\", which is a guess"),
+            "{error}"
+        );
+        assert_eq!(said(Some("test"), ActorSource::Column), Ok(true));
+        let of_training = rule(StandardiseBy::Training);
+        let split = fixture::dataset().train;
+        assert!(
+            of_training
+                .actors_of(&split, &[0], |encoder| encoder)
+                .unwrap()
+                .is_none()
+        );
+    }
+}

@@ -10,6 +10,7 @@ use super::parameter::Parameter;
 use super::search::{Search, SearchOptions, SearchPlan, Searching, check_values};
 use super::space::{self, SearchSpace};
 use crate::config::Config;
+use crate::data::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::experiments::study::{Setup, Study};
 use crate::plan::outcomes::Outcomes;
@@ -94,7 +95,7 @@ impl Study for Tune {
         check_values(&self.parameters, self.search, &setup.config)?;
         let space = match self.parameters.is_empty() {
             true => SearchSpace {
-                parameters: default_space(setup.data.dataset.encoders.len())?,
+                parameters: default_space(&setup.data.dataset)?,
                 weights_sum_to_one: true,
             },
             false => SearchSpace::of(self.parameters.clone()),
@@ -147,11 +148,17 @@ pub const CONFIGURATIONS: usize = 24;
 
 /// The default search space: top-k from 1 to all encoders, and ranges around the paper's Table IV for the
 /// rest, which are ours: the paper selects by cross-validation but prints its grid only for top-k. The
-/// weight of the salience loss is what that of the presence loss leaves of 1.
+/// weight of the salience loss is what that of the presence loss leaves of 1. Where the actors of all clips
+/// are known, what features are standardised by is part of it.
 ///
 /// # Errors
 /// None; the texts are fixed.
-pub fn default_space(encoders: usize) -> Result<Vec<Parameter>> {
+pub fn default_space(dataset: &Dataset) -> Result<Vec<Parameter>> {
+    let known = dataset.splits().all(Split::can_standardise_per_actor);
+    space_of(dataset.encoders.len(), known)
+}
+
+fn space_of(encoders: usize, actors_are_known: bool) -> Result<Vec<Parameter>> {
     // With one encoder there is nothing to select.
     let kept = (encoders > 1).then(|| format!("model.top_k=1..{encoders}"));
     let others = [
@@ -162,6 +169,7 @@ pub fn default_space(encoders: usize) -> Result<Vec<Parameter>> {
     ];
     kept.into_iter()
         .chain(others.map(str::to_owned))
+        .chain(actors_are_known.then(|| "data.standardize=true,actor".to_owned()))
         .map(|text| text.parse())
         .collect()
 }
@@ -214,11 +222,11 @@ mod tests {
     #[test]
     fn the_default_space_fits_any_number_of_encoders() {
         for encoders in [2, 3, 9, 36, 50] {
-            let space = default_space(encoders).unwrap();
+            let space = space_of(encoders, false).unwrap();
             assert_eq!(space[0].key, "model.top_k");
             assert_eq!(space[0].grid().unwrap().len(), encoders);
         }
-        let one = default_space(1).unwrap();
+        let one = space_of(1, false).unwrap();
         assert!(one.iter().all(|parameter| parameter.key != "model.top_k"));
     }
 }
