@@ -36,7 +36,7 @@ impl Profile {
     /// What it sets, as `key=value`.
     pub fn settings(self) -> &'static [&'static str] {
         match self {
-            Profile::NewPeople => &["data.standardize=\"actor\"", "data.clip_values=5"],
+            Profile::NewPeople => &["data.standardize=\"actor\"", "data.clip_values=8"],
         }
     }
 }

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use super::rows::Rows;
 use super::shift::{self, Sample, Shift};
-use super::telling;
 use super::{EncoderReport, FileReport, Inspection};
+use super::{far_columns, telling};
 use crate::data::dataset::{check_untrained, feature_files, feature_warnings, missing_features};
 use crate::data::features::Features;
 use crate::data::metadata::Clip;
@@ -34,6 +34,8 @@ struct Told {
     warnings: Vec<String>,
     /// The columns that tell the label of every clip.
     telling: Vec<String>,
+    /// What to say of columns that lie far off in held-out clips.
+    far: Option<String>,
     provenance: Option<Provenance>,
     /// Number of clips whose row equals one of a clip in another fold, and the first such pair.
     across_folds: Option<(usize, [String; 2])>,
@@ -176,6 +178,9 @@ impl Inspection {
             self.warnings.push(format!(
                 "encoder {name}: column {first} alone tells the label of every training clip{more}: if it is the label, leave it out"
             ));
+        }
+        if let Some(text) = &file.far {
+            self.warnings.push(format!("encoder {name}: {text}"));
         }
         if let Some((count, [a, b])) = &file.across_folds {
             self.warnings.push(format!(
@@ -324,6 +329,7 @@ impl Open {
             .map(|&column| column_name(&self, column));
         Told {
             telling: telling.collect(),
+            far: None,
             cols: self.features.cols(),
             dtype: self.features.type_name(),
             constant_columns,
@@ -393,8 +399,18 @@ fn look(train: Result<Open>, test: Option<Result<Open>>, actors: &Actors) -> Fil
         }
         Ok(test.told(rows, None))
     });
+    let far = far_columns::columns(&train.features, &train_rows.finite, &train.folds);
+    let far = far_columns::in_words(
+        &far,
+        |column| column_name(&train, column),
+        |row| train.features.names()[row as usize].clone(),
+    );
+    let train = Told {
+        far,
+        ..train.told(train_rows, constant)
+    };
     Files {
-        parts: [Some(Ok(train.told(train_rows, constant))), test],
+        parts: [Some(Ok(train)), test],
         shift,
         twins,
         differs,

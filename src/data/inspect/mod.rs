@@ -16,6 +16,7 @@ use crate::config::{Monitor, Proportions};
 use crate::encoders::Modality;
 
 mod encoders;
+mod far_columns;
 mod labels;
 mod rows;
 mod shift;
