@@ -146,7 +146,7 @@ class FusionParameters(BaseEstimator):  # type: ignore[misc, unused-ignore]
         clip_norm: float = 0.0,
         projection_inputs: str = "columns",
         standardize: bool | str = True,
-        actor_shrinkage: float = 1.0,
+        actor_shrinkage: float = 5.0,
         clip_values: float = 0.0,
         decode_rules: str = "paper",
         alpha: float | None = None,

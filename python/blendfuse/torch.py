@@ -289,7 +289,7 @@ class FusionModel(nn.Module):
         if per_actor:
             model.expects = (
                 "features standardised by each actor's own clips, with k = "
-                f"{data.get('actor_shrinkage', 1.0):g} (docs/new-people.md)"
+                f"{data.get('actor_shrinkage', 5.0):g} (docs/new-people.md)"
             )
             tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("input.")}
         try:

@@ -19,7 +19,7 @@ use crate::config::{Config, Monitor, ProjectionInputs};
 use crate::data::dataset::{Dataset, Split};
 use crate::data::fingerprint::InputFile;
 use crate::data::folds::{fold, shared_actors};
-use crate::data::standardise::{ActorStats, Standardisation};
+use crate::data::standardise::{ActorStats, Standardisation, warning_of_few_clips};
 use crate::error::{Error, Result};
 use crate::model::FusionNet;
 use crate::nn::{Adam, AdamConfig};
@@ -152,6 +152,9 @@ impl<'a> Run<'a> {
         let standardisation = Standardisation::fit(&config.data, &dataset.train, &train);
         if let Some(standardisation) = &standardisation {
             warnings::of_constant_encoders(dataset, standardisation.training(), &mut warnings);
+            if standardisation.is_per_actor() {
+                warnings.extend(warning_of_few_clips(&dataset.train));
+            }
         }
         let actors_of = |split: &Split, clips: &[usize]| match &standardisation {
             Some(rule) => rule.actors_of(split, clips, |encoder| encoder),

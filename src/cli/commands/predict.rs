@@ -16,6 +16,7 @@ use crate::data::label::Classes;
 use crate::data::metadata::Reading;
 use crate::data::part::{self, Needs, ScoredSplit};
 use crate::data::provenance::check_alike;
+use crate::data::standardise::warning_of_few_clips;
 use crate::eval::decoder::Decoder;
 use crate::eval::probabilities::ProbabilityTable;
 use crate::eval::submission::Predictions;
@@ -252,6 +253,11 @@ impl Predict {
         let part = part::open_with(&self.data, name, needs, &reading)?;
         for warning in part.split.warnings() {
             console::warning(warning);
+        }
+        if model.is_per_actor()
+            && let Some(warning) = warning_of_few_clips(&part.split)
+        {
+            console::warning(&warning);
         }
         let trained = Manifest::provenance_of(&self.run)?;
         let names = model.description().encoders.iter();

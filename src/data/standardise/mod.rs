@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 pub use actors::ActorStats;
 pub(crate) use actors::{ActorClips, EncoderRows};
+pub(crate) use scaling::warning_of_few_clips;
 pub use scaling::{Scaling, Standardisation};
 
 use super::dataset::Split;

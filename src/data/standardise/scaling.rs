@@ -1,6 +1,8 @@
 //! How the features of a split are standardised: by the training rows or by each actor's own clips, and within
 //! which bounds.
 
+use std::collections::BTreeMap;
+
 use super::actors::{ActorClips, ActorStats, EncoderRows};
 use super::{ColumnStats, fit};
 use crate::config::{DataConfig, StandardiseBy};
@@ -105,6 +107,45 @@ impl Standardisation {
             actors,
         }
     }
+}
+
+/// Persons with fewer clips are better off with the training statistics, measured in `docs/new-people.md`.
+const FEW: usize = 3;
+
+/// Says which actors have too few clips in a split for statistics of their own.
+pub fn warning_of_few_clips(split: &Split) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for actor in split.clips.iter().filter_map(|clip| clip.actor.as_deref()) {
+        *counts.entry(actor).or_default() += 1;
+    }
+    let few = counts.iter().filter(|(_, count)| **count < FEW);
+    let few: Vec<&str> = few.map(|(actor, _)| *actor).collect();
+    let unknown = split
+        .clips
+        .iter()
+        .filter(|clip| clip.actor.is_none())
+        .count();
+    let mut told = Vec::new();
+    if let Some(first) = few.first() {
+        told.push(format!(
+            "{} of {} actors have fewer than {FEW} clips, such as {first}",
+            few.len(),
+            counts.len()
+        ));
+    }
+    if unknown > 0 {
+        told.push(format!(
+            "of {unknown} of {} clips the actor is unknown",
+            split.len()
+        ));
+    }
+    (!told.is_empty()).then(|| {
+        format!(
+            "{}: {}; where an actor has few clips, standardising them by the training rows is at least as good (data.standardize)",
+            split.metadata_path().display(),
+            told.join(", and ")
+        )
+    })
 }
 
 /// Refuses clips of unknown actors; and clips that a guess takes for one person, such as `test_0001`.
@@ -217,6 +258,8 @@ mod tests {
             "{error}"
         );
         assert_eq!(said(Some("test"), ActorSource::Column), Ok(true));
+        let warned = warning_of_few_clips(&fixture::dataset().train);
+        assert!(warned.is_some_and(|text| text.contains("have fewer than 3 clips, such as")));
         let of_training = rule(StandardiseBy::Training);
         let split = fixture::dataset().train;
         assert!(
