@@ -110,6 +110,24 @@ def test_domain_adaptation_with_either_target(
     assert_same_files(model, folder, tmp_path / "python_validation")
 
 
+def test_standardised_by_each_actors_own_clips(
+    run: Run, data: Path, read: blendfuse.Data, tmp_path: Path
+) -> None:
+    keys = ("data.standardize=actor", "data.clip_values=3")
+    folder = command_run(run, data, tmp_path / "command", 0, *keys, **QUICK)
+    model = estimator(read, fold=0, standardize="actor", clip_values=3, **QUICK)
+    model.fit(read.X, read.to_frame(), **with_folds(read))
+    assert_same_files(model, folder, tmp_path / "python")
+    table = tmp_path / "probs.npz"
+    run("predict", folder, data, "--split", "train", "--probs", table)
+    written = blendfuse.read_probabilities(table)
+    found = model.predict_proba(read.X, groups=read.groups)
+    assert found.tolist() == written.aligned.tolist()
+    # Others of the same person count, and labels of rows do not: alone, a clip has other scores.
+    alone = model.predict_proba({name: x[:1] for name, x in read.X.items()}, groups=read.groups[:1])
+    assert abs(alone - found[:1]).max() > 1e-6
+
+
 def test_the_command_reads_what_was_saved_and_the_other_way_round(
     run: Run, data: Path, read: blendfuse.Data, tmp_path: Path
 ) -> None:

@@ -200,6 +200,24 @@ CASES: dict[str, tuple[Given, type[Exception], str]] = {
         ValueError,
         "random_state: found -1, expected a whole number of 0 or more, or None",
     ),
+    "actors that are not told": (
+        changed(parameters=put("standardize", "actor")),
+        ValueError,
+        'groups: standardize="actor" takes statistics of each actor\'s own clips; pass the actor of each clip',
+    ),
+    "actors of the target that are not told": (
+        changed(
+            parameters=put("standardize", "actor"),
+            fit=lambda old: {**old, "groups": ["p", "q"] * (N // 2), "X_target": good()["X"]},
+        ),
+        ValueError,
+        'groups_target: standardize="actor" takes statistics',
+    ),
+    "a bound without a unit": (
+        changed(parameters=lambda old: {**old, "standardize": False, "clip_values": 3.0}),
+        ValueError,
+        "clip_values: is in standard deviations",
+    ),
     "another target": (
         changed(fit=put("X_target", {"a": np.zeros((3, 3))})),
         ValueError,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from blendfuse import load_weights, read_probabilities
+from blendfuse import load_weights, read_data, read_probabilities
 from conftest import SIZES, Run, clips_of, train
 from safetensors.numpy import load_file, save_file
 
@@ -30,6 +30,7 @@ CASES = {
     "fixed_temperature": ("model.temperature_learned=false", "model.temperature=1.1"),
     "not_standardised": ("data.standardize=false",),
     "alpha": ("decode.alpha=2.5",),
+    "bounded": ("data.clip_values=0.5",),
     "dropouts": ("model.dropout_projection=0.1", "model.dropout_fusion=0.2", "model.dropout_heads=0"),
 }
 
@@ -64,6 +65,32 @@ def test_probabilities_are_the_programs(
     found = greatest_difference(run, trained, folder, tmp_path / "p.npz")
     record_property("difference", found)
     assert found <= TOLERANCE
+
+
+def test_a_model_that_standardises_per_actor_takes_standardised_features(
+    run: Run, complete: Path, tmp_path: Path
+) -> None:
+    settings = ("model.top_k=3", "data.standardize=actor", "data.actor_shrinkage=0", "data.clip_values=2")
+    folder = train(run, complete, tmp_path / "run", *settings)
+    table = tmp_path / "p.npz"
+    run("predict", folder, complete, "--split", "train", "--probs", table)
+    ours = read_probabilities(table)
+    read = read_data(complete)
+    model = FusionModel.from_run(folder)
+    assert model.expects.startswith("features standardised by each actor's own clips, with k = 0")
+    groups = np.array(read.groups)
+    x = {}
+    for name, values in read.X.items():
+        own = np.array(values, np.float64)
+        for actor in set(read.groups):
+            rows = own[groups == actor]
+            deviation = rows.std(axis=0)
+            own[groups == actor] = (rows - rows.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+        x[name] = torch.from_numpy(own.astype(np.float32))
+    with torch.inference_mode():
+        theirs = model.probabilities(model(x))[2].double().numpy()
+    assert ours.filenames == list(read.filenames)
+    assert np.abs(ours.aligned - theirs).max() <= 1e-4
 
 
 def test_a_dropped_encoder_is_one_that_is_not_given(
