@@ -8,7 +8,7 @@ use super::inner::groups;
 use super::input::Input;
 use super::logistic::Logistic;
 use super::{Baseline, BaselineModel, BaselineOutcome, BaselineSpec};
-use crate::data::dataset::{Dataset, Split};
+use crate::data::dataset::Split;
 use crate::error::{Error, Result};
 use crate::predict::clip_scores::ClipScores;
 use crate::predict::decoding::unsearched;
@@ -110,7 +110,7 @@ pub fn estimate(
         thresholds: unsearched(&decode),
         accuracy: None,
         held_out: None,
-        test: test_scores(dataset, scored)?,
+        test: test_scores(baseline, scored)?,
         history: Vec::new(),
         converged: model.converged(),
         warnings: filled_in(dataset, &encoders),
@@ -135,10 +135,10 @@ fn rows(input: &Input<'_>, split: &Split, clips: &[usize]) -> Result<Array2<f32>
 }
 
 fn test_scores(
-    dataset: &Dataset,
+    baseline: &Baseline<'_>,
     scored: impl Fn(&Split, &[usize]) -> Result<Array2<f64>>,
 ) -> Result<Option<ClipScores>> {
-    let Some(test) = &dataset.test else {
+    let Some(test) = baseline.dataset.scored_test(baseline.data.standardize) else {
         return Ok(None);
     };
     let clips: Vec<usize> = (0..test.len()).collect();

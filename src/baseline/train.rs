@@ -69,7 +69,11 @@ pub fn train(
             .unwrap_or_else(|| unsearched(&decode)),
         accuracy: record.and_then(|record| record.accuracy),
         held_out: rows.map(|rows| named(&dataset.train, validation, rows)),
-        test: test_scores(&classifier, &input, dataset.test.as_ref())?,
+        test: test_scores(
+            &classifier,
+            &input,
+            dataset.scored_test(baseline.data.standardize),
+        )?,
         converged: match chosen {
             Some(chosen) => Some(chosen.converged),
             None => converged(&history),

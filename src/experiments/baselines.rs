@@ -135,7 +135,7 @@ impl CompareBaselines {
         }
         for entry in &mut found.entries {
             entry.candidate.keep_weights = self.keep_weights;
-            if data.dataset.test.is_some() {
+            if data.dataset.scored_test(config.data.standardize).is_some() {
                 entry.final_model = FinalModel::Model;
             }
         }

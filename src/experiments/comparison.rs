@@ -11,7 +11,7 @@ use super::score::Spread;
 use super::significance::{Significance, significances};
 use crate::baseline::{BaselineSpec, Recipe};
 use crate::config::{Config, DataConfig, LossConfig, Monitor};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::eval::statistics::Resampling;
 use crate::plan::data_folder::Opened;
 use crate::plan::outcomes::Outcomes;
@@ -213,6 +213,20 @@ pub struct Comparison {
     compared: Vec<Compared>,
 }
 
+/// Refuses a model for the test split that standardises features per actor where nothing tells the actors of its
+/// clips.
+fn check_scored_test(candidate: &Candidate) -> Result<()> {
+    let dataset = &candidate.data.dataset;
+    let by = candidate.kind.standardised_by();
+    match &dataset.test {
+        Some(test) if dataset.scored_test(by).is_none() => Err(Error::Data(format!(
+            "{}: a model that standardises features per actor (data.standardize) cannot score these clips, because nothing but a guess tells whom they show or most actors have a single one; add a column actor, or leave out the model for the test split",
+            test.metadata_path().display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// An entry with its trials.
 #[derive(Debug)]
 struct Compared {
@@ -239,6 +253,7 @@ impl Comparison {
             if entry.final_model != FinalModel::None {
                 // Labels that cannot be read are refused now, not after hours of training.
                 entry.candidate.data.dataset.test_truths()?;
+                check_scored_test(&entry.candidate)?;
             }
             self.compared.push(Compared {
                 folds: entry.candidate.add_trials(protocol, plan)?,

@@ -8,8 +8,7 @@ use super::paper::{TABLE_5, table_1 as paper};
 use super::study::{Setup, Study};
 use super::table_1::{Entries, baselines};
 use crate::baseline::ClassifierSpec;
-use crate::config::{Config, Profile};
-use crate::data::dataset::Split;
+use crate::config::{Config, Profile, StandardiseBy};
 use crate::error::Result;
 use crate::plan::outcomes::Outcomes;
 use crate::plan::planned::Plan;
@@ -26,6 +25,10 @@ pub struct Reproduce {
     pub keep_weights: bool,
     /// Whether Table I's baselines are left out.
     pub no_baselines: bool,
+    /// Whether the model with the settings for new people is a row beside Table I's. Plans from before there was
+    /// one have none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new_people: bool,
     /// The classifier of Table I's baselines.
     #[serde(rename = "recipe")]
     pub classifier: ClassifierSpec,
@@ -84,7 +87,9 @@ impl Reproduce {
                 .extend(entries.map(|entry| entry.with_final_model(FinalModel::Model)));
             models.left_out = found.left_out;
         }
-        add_new_people(base, setup, &mut models)?;
+        if self.new_people {
+            add_new_people(base, setup, &mut models)?;
+        }
         Ok(models)
     }
 }
@@ -100,10 +105,7 @@ fn add_new_people(base: &Config, setup: &Setup, models: &mut Entries) -> Result<
     }
     let config = Profile::NewPeople.over(base)?;
     let entry = Entry::fusion(NEW_PEOPLE, &config, base, &setup.data, None).with_weights();
-    let test_is_known = dataset
-        .test
-        .as_ref()
-        .is_some_and(Split::can_standardise_per_actor);
+    let test_is_known = dataset.scored_test(StandardiseBy::Actor).is_some();
     models.entries.push(match test_is_known {
         true => entry.with_final_model(FinalModel::ModelAndEnsemble),
         false => entry,

@@ -122,6 +122,17 @@ impl TrialKind {
         }
     }
 
+    /// What features are standardised by.
+    pub fn standardised_by(&self) -> StandardiseBy {
+        match self {
+            TrialKind::Fusion(config) => config.data.standardize,
+            TrialKind::Baseline(baseline) => {
+                let data = baseline.data.as_ref();
+                data.map_or(StandardiseBy::Training, |data| data.standardize)
+            }
+        }
+    }
+
     /// The configuration, if the fusion model is trained.
     pub fn config(&self) -> Option<&Config> {
         match self {

@@ -164,6 +164,28 @@ fn clips_that_only_a_guess_takes_for_one_person_are_refused() {
     place.ok(&predict);
 }
 
+#[test]
+fn folds_are_compared_even_where_the_actors_of_the_test_split_are_hidden() {
+    let place = Place::with_data(&[]);
+    let cv = |more: &[&'static str]| {
+        let base = ["cv", "data", "--set", ACTOR, "--set", "train.max_epochs=1"];
+        [&base[..], SMALL, more].concat()
+    };
+    place.ok(&cv(&["--out", "folds"]));
+    let error = place.refused(&cv(&["--out", "final", "--retrain"]));
+    assert!(
+        error.contains("test_metadata.csv: a model that standardises features per actor (data.standardize) cannot score these clips"),
+        "{error}"
+    );
+    let rows = |out: &'static str, more: &[&'static str]| {
+        let base = ["repro", "data", "--out", out, "--quick", "--no-baselines"];
+        place.ok(&[&base[..], SMALL, more].concat());
+        fs::read_to_string(place.path(out).join("table_1.csv")).unwrap()
+    };
+    assert!(rows("repro", &[]).contains("standardised per actor (ours)"));
+    assert!(!rows("papers", &["--no-new-people"]).contains("per actor"));
+}
+
 /// Labels of clips that a model neither trains nor validates on change no byte of it.
 #[test]
 fn labels_reach_nothing_but_training_and_scoring() {

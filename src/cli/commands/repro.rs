@@ -47,6 +47,9 @@ pub struct ReproArgs {
     /// Leave Table I's baselines out
     #[arg(long)]
     no_baselines: bool,
+    /// Leave out our own row for people whom training has not seen: --profile new-people
+    #[arg(long)]
+    no_new_people: bool,
     #[command(flatten)]
     recipe: RecipeArgs,
 }
@@ -61,6 +64,7 @@ impl Repro {
             quick: self.options.quick,
             keep_weights: self.options.keep_weights,
             no_baselines: self.options.no_baselines,
+            new_people: !self.options.no_new_people,
             classifier: self.options.recipe.classifier()?,
         };
         Ok((self.plan, study))

@@ -14,7 +14,7 @@ use super::near_names::unlike;
 use super::provenance::{self, Provenance};
 use super::registry::{arrange, read_listing};
 use super::task::Task;
-use crate::config::DataConfig;
+use crate::config::{DataConfig, StandardiseBy};
 use crate::encoders::{Encoder, Modality, Presence};
 use crate::kernels::pack::StoredRows;
 use crate::suggest::instead;
@@ -80,6 +80,14 @@ impl<'m> Dataset<'m> {
         [Some(&self.train), self.test.as_ref()]
             .into_iter()
             .flatten()
+    }
+
+    /// The test split, if there is one and models can score it that standardise features in this way: per actor,
+    /// only where it is known whom its clips show.
+    pub fn scored_test(&self, by: StandardiseBy) -> Option<&Split<'m>> {
+        let test = self.test.as_ref()?;
+        let scored = by != StandardiseBy::Actor || test.can_standardise_per_actor();
+        scored.then_some(test)
     }
 
     /// What the labels of the training split ask of a model.

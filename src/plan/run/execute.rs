@@ -162,7 +162,7 @@ fn fusion(
     let outcome = Run::prepare(dataset, config, options)?.train(folder, observer)?;
     let manifest = outcome.manifest;
     let model = Predictor::load(folder)?;
-    let test = dataset.test.as_ref();
+    let test = dataset.scored_test(config.data.standardize);
     let test = test.map(|test| clip_scores(&model, test, &(0..test.len()).collect::<Vec<_>>()));
     let (mut held_out, mut accuracy) = (None, None);
     if let Some(number) = planned.trial.fold {
