@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::headline::counted;
+use super::leaves::{flatten, plain};
 use super::stored::{Found, StoredSearch, StoredStudy};
 use super::tables::{folded, named_rows, pairs, paragraph};
-use super::{flatten, plain};
 use crate::config::Config;
 use crate::experiments::sweep::parameter::{Parameter, ParameterValues};
 use crate::experiments::{Study, Sweep, Tune};

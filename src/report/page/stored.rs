@@ -76,10 +76,7 @@ impl StoredRow {
         let mut numbers: Vec<usize> = self.folds.iter().map(|score| score.fold).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        let mean = |fold: usize| {
-            let of_fold = self.folds.iter().filter(|score| score.fold == fold);
-            crate::experiments::score::mean(of_fold.filter_map(|score| of_one(score, main)))
-        };
+        let mean = |fold: usize| FoldScore::mean(&self.folds, fold, main);
         numbers.into_iter().filter_map(mean).collect()
     }
 
@@ -98,14 +95,6 @@ impl StoredRow {
     pub fn test_average(&self) -> Option<f64> {
         let runs = self.last["runs"].as_array()?.iter();
         crate::experiments::score::mean(runs.filter_map(|run| run["test"]["average"].as_f64()))
-    }
-}
-
-/// One fold's value of the main measure.
-pub fn of_one(score: &FoldScore, main: Monitor) -> Option<f64> {
-    match main {
-        Monitor::Average => Some(score.accuracy.average()),
-        _ => score.main,
     }
 }
 
