@@ -17,7 +17,7 @@ use crate::experiments::significance::Significance;
 use crate::experiments::trivial::{TRIVIAL, TrivialScores};
 use crate::experiments::{Ablate, CompareBaselines, CrossValidate, Reproduce, Study, Sweep, Tune};
 use crate::plan::store::description::PlanDescription;
-use crate::plan::store::list::listed;
+use crate::plan::store::list::{ListedTrial, listed};
 use crate::plan::store::trial_files::TrialFiles;
 
 /// One configuration with its cross-validation.
@@ -176,7 +176,7 @@ pub struct StoredStudy {
     pub found: Option<Found>,
     /// How many trials have a result, and how many there are so far.
     pub done: [usize; 2],
-    /// Whether any model's weights are there.
+    /// Whether there are weights of models that `analyze` would look at: those of the headline's folds.
     pub has_weights: bool,
     /// The notes of the main table.
     pub notes: Vec<String>,
@@ -205,7 +205,7 @@ impl StoredStudy {
         let mut study = Self {
             main: trivial.as_ref().map_or(decided, |trivial| trivial.measure),
             done: [done.count(), trials.len()],
-            has_weights: files.models().next().is_some(),
+            has_weights: has_weights(&files, &trials, found.as_ref()),
             classes: Vec::new(),
             plan,
             trivial,
@@ -276,6 +276,17 @@ impl StoredStudy {
             Some((format!("always {}", best.answer), best.score.mean))
         })
     }
+}
+
+/// Whether the weights of any fold of the configuration that `analyze` looks at are there: the best of a
+/// search, otherwise the first.
+fn has_weights(files: &TrialFiles, trials: &[ListedTrial], found: Option<&Found>) -> bool {
+    let mut folds = trials.iter().filter(|trial| trial.fold.is_some());
+    let label = match found {
+        Some(Found::Search(search)) => search.best().map(|row| row.name.as_str()),
+        _ => folds.clone().next().map(|trial| trial.label.as_str()),
+    };
+    folds.any(|trial| label == Some(&trial.label) && files.has_weights(&trial.id))
 }
 
 /// The files with the findings of each command.
