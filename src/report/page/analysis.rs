@@ -49,9 +49,14 @@ pub fn sections(found: &Value, analysis: &Path, drawn: &[Figure]) -> Result<Vec<
 fn models(found: &Value) -> String {
     let count = found["models"].as_array().map_or(0, Vec::len);
     let clips = found["accuracy"]["clips"].as_u64().unwrap_or(0);
-    let average = found["accuracy"]["average"].as_f64();
-    let score = average.map_or(String::new(), |average| {
-        format!(", average {:.2} %", 100.0 * average)
+    // Half of an accuracy is no average of two.
+    let (name, key) = match found["accuracy"]["acc_salience"].is_null() {
+        true => ("ACC_presence", "acc_presence"),
+        false => ("average", "average"),
+    };
+    let score = found["accuracy"][key].as_f64();
+    let score = score.map_or(String::new(), |score| {
+        format!(", {name} {:.2} %", 100.0 * score)
     });
     paragraph(&match count {
         0 | 1 => format!("Of one model, on {clips} clips{score}."),
