@@ -92,7 +92,7 @@ pub fn data(study: &StoredStudy) -> String {
         ),
         ("digest of its files".to_owned(), plan.settings.data.clone()),
     ];
-    if let Some(row) = study.leading() {
+    if let Some(row) = study.rows().iter().find(|row| row.summary.is_some()) {
         let seeds = row.seeds();
         let clips: usize = row.folds.iter().map(|score| score.accuracy.clips).sum();
         rows.push(("held-out clips".to_owned(), (clips / seeds).to_string()));

@@ -122,7 +122,36 @@ pub struct StoredSearch {
     /// Configurations without a row.
     #[serde(default)]
     pub same: Vec<String>,
+    /// The search repeated without each fold, if it was.
+    pub nested: Option<StoredNested>,
     table: Value,
+}
+
+/// The search repeated without each fold in turn.
+#[derive(Debug, Deserialize)]
+pub struct StoredNested {
+    /// The configuration that was given, then what the searches chose, each scored on clips that nothing of
+    /// it was chosen on.
+    pub rows: [StoredRow; 2],
+    #[serde(default)]
+    table: Value,
+}
+
+impl StoredNested {
+    /// The configuration that was given.
+    pub fn given(&self) -> &StoredRow {
+        &self.rows[0]
+    }
+
+    /// What the searches chose.
+    pub fn tuned(&self) -> &StoredRow {
+        &self.rows[1]
+    }
+
+    /// The notes of its table; none in the folders of earlier versions.
+    pub fn notes(&self) -> Vec<String> {
+        notes(&self.table)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -257,8 +286,20 @@ impl StoredStudy {
         }
     }
 
-    /// The row that the headline is about: the best of a search, otherwise the first.
+    /// The search that was repeated without each fold in turn, if this is one.
+    pub fn nested(&self) -> Option<&StoredNested> {
+        match &self.found {
+            Some(Found::Search(search)) => search.nested.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The row that the headline is about: of a search what its repetitions chose, where there are any,
+    /// or its best; otherwise the first.
     pub fn leading(&self) -> Option<&StoredRow> {
+        if let Some(nested) = self.nested() {
+            return Some(nested.tuned());
+        }
         match &self.found {
             Some(Found::Search(search)) => search.best().or(search.rows.first()),
             _ => self.rows().first(),

@@ -29,7 +29,10 @@ pub fn figures(study: &StoredStudy) -> StudyFigures {
         Some(Found::Rows(rows)) => drawn
             .figures
             .extend(differences(study, rows, first_name(rows))),
-        Some(Found::Search(search)) => searches::draw(study, search, &mut drawn),
+        Some(Found::Search(search)) => {
+            drawn.figures.extend(nested(study));
+            searches::draw(study, search, &mut drawn);
+        }
         Some(Found::Paper(paper)) => of_paper(study, paper, &mut drawn),
         None => {}
     }
@@ -62,6 +65,15 @@ fn fold_scores(study: &StoredStudy, row: &StoredRow) -> Option<Figure> {
         trivial: trivial.as_ref(),
     };
     drawn.figure()
+}
+
+/// The scores of a repeated search on the folds that it did not see.
+fn nested(study: &StoredStudy) -> Option<Figure> {
+    let mut figure = fold_scores(study, study.nested()?.tuned())?;
+    figure.name = "nested_fold_scores".to_owned();
+    figure.title =
+        "The search repeated without each fold: the score of its choice there".to_owned();
+    Some(figure)
 }
 
 fn of_paper(study: &StoredStudy, paper: &StoredPaper, drawn: &mut StudyFigures) {

@@ -4,9 +4,34 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::experiments::{Ablate, CompareBaselines, Study, Sweep, Tune};
+use crate::report::nested::{ESTIMATES, FOLDS};
 use crate::report::page::stored::StoredStudy;
 use crate::report::page::tables::{self, foldable, folded, for_people, paragraph, read};
 use crate::report::table::Reading;
+
+/// The tables of a search that was repeated without each fold, with how to read them.
+fn of_nested(study: &StoredStudy, run: &Path) -> Result<String> {
+    let Some(nested) = study.nested() else {
+        return Ok(String::new());
+    };
+    let mut html = String::new();
+    for (file, title) in [
+        (ESTIMATES, "Nothing chosen on the scored clips"),
+        (FOLDS, "Fold by fold: what was chosen without it"),
+    ] {
+        html += &match read(&run.join(file))? {
+            Some(table) => for_people(table, title, Reading::in_order()),
+            None => paragraph(&format!(
+                "The table {file} is not stored: the run is of an earlier version; collect writes it."
+            )),
+        };
+    }
+    let notes: String = nested.notes().iter().map(|note| paragraph(note)).collect();
+    Ok(match notes.is_empty() {
+        true => html,
+        false => html + &folded("How to read the estimate", &notes),
+    })
+}
 
 /// The tables of a plan, as people read them, and folded in full.
 ///
@@ -35,7 +60,7 @@ pub fn of_study(study: &StoredStudy, run: &Path) -> Result<String> {
             .hidden
             .extend(["paper_average", "paper_test_average"]);
     }
-    let mut html = String::new();
+    let mut html = of_nested(study, run)?;
     for (file, title) in main {
         let Some(table) = read(&run.join(file))? else {
             continue;
