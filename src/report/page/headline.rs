@@ -185,7 +185,7 @@ fn brief(study: &StoredStudy, text: &str) -> String {
 }
 
 /// A sentence that begins with a capital letter.
-fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string());
     first.unwrap_or_default() + letters.as_str()

@@ -3,6 +3,7 @@
 
 mod analysis;
 mod assumptions;
+mod comparison;
 mod drawings;
 mod headline;
 mod leaves;
@@ -25,6 +26,7 @@ use crate::error::Result;
 use crate::experiments::trivial::{TRIVIAL, TrivialScores};
 use crate::plan::store::list::listed;
 use crate::plan::store::trial_files::TrialFiles;
+pub use comparison::of_comparison;
 use headline::Tile;
 use leaves::{flatten, plain, texts};
 use shell::{Section, shell};
