@@ -342,7 +342,7 @@ fn unfinished(study: &StoredStudy) -> String {
     )];
     html(&tiles, true)
         + &paragraph(
-            "The study is not complete, so there is no figure of it yet. The same command with --resume runs what is missing; collect writes the tables once all results are there.",
+            "The study is not complete, so it has no score of its own yet. The same command with --resume runs what is missing; collect prints the tables of what is complete, and writes them once all results are there.",
         )
 }
 

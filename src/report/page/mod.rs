@@ -7,6 +7,7 @@ mod comparison;
 mod drawings;
 mod headline;
 mod leaves;
+mod partial;
 mod settings;
 mod shell;
 mod stored;
@@ -245,6 +246,7 @@ fn results(stored: &Stored, run: &Path) -> Result<String> {
         html += &paragraph(reason);
     }
     match &stored.study {
+        Some(study) if study.found.is_none() => html += &partial::results(study, run)?,
         Some(study) => html += &study::tables::of_study(study, run)?,
         None => {
             if let Some(table) = tables::read(&run.join("history.csv"))? {
