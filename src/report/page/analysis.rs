@@ -76,7 +76,6 @@ fn analysis_tables(found: &Value, analysis: &Path) -> Result<String> {
         if let Some(csv) = tables::read(&analysis.join(format!("{name}.csv")))?
             && !csv.rows().is_empty()
         {
-            html += &format!("<h3>{}</h3>\n", escaped(&plain(&table["title"])));
             html += &tables::html(&csv, &plain(&table["title"]), None);
             for note in texts(&table["notes"]) {
                 html += &paragraph(&note);

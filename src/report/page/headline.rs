@@ -165,16 +165,36 @@ fn optimistic(study: &StoredStudy, drawn: &Drawn) -> Option<Tile> {
     ))
 }
 
-/// A conclusion in few words: the name of a reference with many keys says nothing here.
+/// A conclusion in few words: names with many keys say nothing here, so they are counted.
 fn conclusion_of(study: &StoredStudy, text: &str) -> String {
-    let long = study.rows().iter().filter(|row| row.name.len() > LONG_NAME);
-    let text = long.fold(text.to_owned(), |text, row| {
+    let long = |row: &&StoredRow| row.name.len() > LONG_NAME;
+    let long = study.rows().iter().filter(long);
+    let text = long.clone().fold(text.to_owned(), |text, row| {
         text.replace(&format!("\"{}\"", row.name), "the reference")
     });
-    brief(study, &text)
+    if !long.clone().any(|row| text.contains(&row.name)) {
+        return brief(study, &text);
+    }
+    let compared: Vec<Verdict> = study.rows().iter().filter_map(StoredRow::verdict).collect();
+    let of = |wanted: Verdict| compared.iter().filter(|found| **found == wanted).count();
+    format!(
+        "of {} beside the reference, {} better beyond noise, {} worse and {} within noise",
+        counted(compared.len(), "configuration"),
+        are(of(Verdict::Better)),
+        are(of(Verdict::Worse)),
+        are(of(Verdict::WithinNoise))
+    ) + "."
 }
 
-/// Longer names of references are left out of sentences.
+fn are(count: usize) -> String {
+    match count {
+        0 => "none is".to_owned(),
+        1 => "1 is".to_owned(),
+        _ => format!("{count} are"),
+    }
+}
+
+/// Longer names are left out of sentences.
 const LONG_NAME: usize = 60;
 
 /// A text with the long lists of the study's rows in few words.
@@ -323,7 +343,7 @@ fn compared(study: &StoredStudy, row: &StoredRow, drawn: &Drawn) -> Option<Tile>
             let other = paper.models.get(1)?;
             let (value, detail) = said(other)?;
             Some(Tile::new(
-                format!("{} against it", other.name),
+                sentence(&format!("{} against it", other.name)),
                 value,
                 detail,
             ))

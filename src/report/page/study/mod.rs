@@ -1,6 +1,7 @@
 //! The figures and tables of a study, from its stored results.
 
 mod curves;
+mod final_models;
 mod forests;
 mod searches;
 pub mod tables;

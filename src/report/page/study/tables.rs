@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use super::final_models;
 use crate::error::Result;
 use crate::experiments::{Ablate, CompareBaselines, Study, Sweep, Tune};
 use crate::report::nested::{ESTIMATES, FOLDS};
-use crate::report::page::stored::StoredStudy;
-use crate::report::page::tables::{self, foldable, folded, for_people, paragraph, read};
+use crate::report::page::stored::{Found, StoredStudy};
+use crate::report::page::tables::{self, folded, for_people, paragraph, read};
 use crate::report::table::Reading;
 
 /// The tables of a search that was repeated without each fold, with how to read them.
@@ -71,6 +72,9 @@ pub fn of_study(study: &StoredStudy, run: &Path) -> Result<String> {
             html += &folded(&format!("Every column of {file}"), &whole);
         }
     }
+    if let Some(Found::One(row)) = &study.found {
+        html += &final_models::of(row);
+    }
     let notes = study
         .notes
         .iter()
@@ -86,7 +90,7 @@ pub fn of_study(study: &StoredStudy, run: &Path) -> Result<String> {
         if let Some(table) = read(&run.join(file))? {
             html += &match file {
                 "folds.csv" => for_people(table, title, Reading::in_order()),
-                _ => folded(title, &foldable(&table, title)),
+                _ => folded(title, &tables::html(&table, title, None)),
             };
         }
     }
