@@ -36,6 +36,8 @@ mod nested;
 mod onnx;
 mod plan_elsewhere;
 mod plans;
+mod report_figures;
+mod report_numbers;
 mod reports;
 mod resume;
 mod scored_by;
