@@ -102,11 +102,19 @@ impl AnalysedRun {
 
     fn open_plan(path: &Path) -> Result<Self> {
         let plan = PlanDescription::read(path)?;
-        let trials = listed(path)?;
         let files = TrialFiles::of(path);
-        let mut results = Vec::new();
-        for trial in &trials {
-            results.extend(TrialResult::read(&files.result(&trial.id), &trial.id)?);
+        let (mut trials, mut results) = (Vec::new(), Vec::new());
+        for trial in listed(path)? {
+            let result = TrialResult::read(&files.result(&trial.id), &trial.id)?;
+            // A search that is repeated without each fold has models of the same labels without these clips.
+            let config = &plan.settings.config;
+            if result
+                .as_ref()
+                .is_none_or(|result| result.trial.kind.has_test_split_of(config))
+            {
+                results.extend(result);
+                trials.push(trial);
+            }
         }
         let first = match plan.command.as_str() {
             Sweep::NAME | Tune::NAME => best_of(&trials, &results),

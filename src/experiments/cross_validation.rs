@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::measures::MeasureSummary;
 use super::out_of_fold::{OutOfFold, actor_scores, pooled};
-use super::score::{Spread, median};
+use super::score::{Spread, mean, median};
 use crate::artifact::description::ChosenThresholds;
 use crate::artifact::fault::{Fault, TrainingFault};
 use crate::config::{LossConfig, Monitor};
@@ -167,6 +167,20 @@ pub struct FoldScore {
 }
 
 impl FoldScore {
+    /// The value of the main measure, which is `main`; none where it is undefined.
+    pub fn value(&self, main: Monitor) -> Option<f64> {
+        match main {
+            Monitor::Average => Some(self.accuracy.average()),
+            _ => self.main,
+        }
+    }
+
+    /// The mean of the main measure over a fold's seeds; none where no seed has a value.
+    pub fn mean(scores: &[Self], fold: usize, main: Monitor) -> Option<f64> {
+        let of_fold = scores.iter().filter(|score| score.fold == fold);
+        mean(of_fold.filter_map(|score| score.value(main)))
+    }
+
     fn of<'a, S: 'a>(
         results: impl IntoIterator<Item = &'a TrialResult<S>>,
         main: Monitor,

@@ -141,6 +141,13 @@ impl TrialKind {
         }
     }
 
+    /// Whether its test split is that of a configuration. A search that is repeated without each fold in turn
+    /// has trials with the labels of the whole search whose test split is that fold.
+    pub fn has_test_split_of(&self, config: &Config) -> bool {
+        self.config()
+            .is_none_or(|own| own.data.test_fold == config.data.test_fold)
+    }
+
     /// Whether results differ between seeds, as they do not for trivial baselines and logistic regression.
     pub fn is_random(&self) -> bool {
         match self {

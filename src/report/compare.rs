@@ -14,17 +14,50 @@ use crate::eval::measures::MEASURES as ALL_MEASURES;
 use crate::eval::statistics::{Difference, Verdict};
 use crate::predict::explain::decision;
 
-/// How many clips that flip are listed for each side; JSON has them all.
-const LISTED: usize = 20;
+/// How many clips that flip are listed for each side where people read them in a terminal or in Markdown.
+pub const LISTED: usize = 20;
 
-/// All tables, in the order in which they are read.
-pub fn tables(found: &Compared) -> Vec<Table> {
-    let mut tables = vec![sides(found), differences(found)];
-    tables.push(parts(found, &found.by_kind, "By kind of clip", "Kind"));
-    tables.push(parts(found, &found.by_class, "By emotion shown", "Emotion"));
-    tables.push(flips(found));
-    tables.extend(flipped(found));
-    tables
+/// All tables.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CompareTables {
+    /// One row per side: its measures, and how it compares with the reference.
+    pub sides: Table,
+    /// The differences from the reference in every measure that has an interval.
+    pub differences: Table,
+    /// By kind of clip.
+    pub by_kind: Table,
+    /// By emotion shown.
+    pub by_class: Table,
+    /// How many clips flip.
+    pub flips: Table,
+    /// Which clips flip; none where none does.
+    pub flipped: Option<Table>,
+}
+
+impl CompareTables {
+    /// The tables, with at most `listed` clips that flip for each side.
+    pub fn of(found: &Compared, listed: usize) -> Self {
+        Self {
+            sides: sides(found),
+            differences: differences(found),
+            by_kind: parts(found, &found.by_kind, "By kind of clip", "Kind"),
+            by_class: parts(found, &found.by_class, "By emotion shown", "Emotion"),
+            flips: flips(found),
+            flipped: flipped(found, listed),
+        }
+    }
+
+    /// In the order in which they are read.
+    pub fn in_order(&self) -> Vec<&Table> {
+        let always = [
+            &self.sides,
+            &self.differences,
+            &self.by_kind,
+            &self.by_class,
+            &self.flips,
+        ];
+        always.into_iter().chain(&self.flipped).collect()
+    }
 }
 
 /// One row per side: its measures, and how it compares with the reference.
@@ -236,8 +269,8 @@ fn flips(found: &Compared) -> Table {
     table
 }
 
-/// The clips that flip, the first of each side.
-fn flipped(found: &Compared) -> Option<Table> {
+/// The clips that flip, the first `listed` of each side.
+fn flipped(found: &Compared, listed: usize) -> Option<Table> {
     let columns = [
         ("side", "Side"),
         ("clip", "Clip"),
@@ -251,7 +284,7 @@ fn flipped(found: &Compared) -> Option<Table> {
     for side in &found.sides {
         let Some(flips) = &side.flips else { continue };
         let name = &side.side.name;
-        for flip in flips.flips.iter().take(LISTED) {
+        for flip in flips.flips.iter().take(listed) {
             table.row(vec![
                 Cell::text(name),
                 Cell::text(&found.names[flip.clip]),
@@ -261,7 +294,7 @@ fn flipped(found: &Compared) -> Option<Table> {
                 Cell::text(if flip.gained { "side" } else { "reference" }),
             ]);
         }
-        let more = flips.flips.len().saturating_sub(LISTED);
+        let more = flips.flips.len().saturating_sub(listed);
         if more > 0 {
             table
                 .notes

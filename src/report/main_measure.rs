@@ -76,6 +76,8 @@ pub(super) struct Drawn {
     value: (usize, &'static str),
     /// What a value is multiplied by.
     pub(super) scale: f64,
+    /// The least and the greatest value that it can have, in the unit of the axis.
+    pub(super) limits: [f64; 2],
 }
 
 impl Drawn {
@@ -87,6 +89,7 @@ impl Drawn {
             unit: "percentage points",
             value: (2, " %"),
             scale: 100.0,
+            limits: [0.0, 100.0],
         };
         match main {
             Monitor::Presence => percent("ACC_presence", "ACC_presence (%)"),
@@ -97,6 +100,7 @@ impl Drawn {
                 unit: "1 is all",
                 value: (4, ""),
                 scale: 1.0,
+                limits: [0.0, 1.0],
             },
             Monitor::Kl => Self {
                 name: "KL divergence",
@@ -104,6 +108,7 @@ impl Drawn {
                 unit: "nats",
                 value: (4, ""),
                 scale: 1.0,
+                limits: [0.0, f64::INFINITY],
             },
             Monitor::Average | Monitor::Auto | Monitor::Loss => {
                 percent("average accuracy", "Average accuracy (%)")

@@ -1,14 +1,42 @@
-//! The table of a nested search.
+//! The tables of a nested search.
+
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::cells::without_result;
-use super::table::{Cell, Reading, Table};
+use super::main_measure::Drawn;
+use super::table::{Cell, DIGITS, Reading, Table};
 use super::{comparison, main_measure, significance};
+use crate::error::Result;
+use crate::experiments::comparison::Row;
+use crate::experiments::cross_validation::FoldScore;
 use crate::experiments::sweep::nested::{ChosenWithout, Nested};
 
+/// The file of the estimates.
+pub(super) const ESTIMATES: &str = "nested.csv";
+/// The file of what was chosen without each fold.
+pub(super) const FOLDS: &str = "nested_folds.csv";
+
+/// The estimates, then what was chosen without each fold.
+pub fn tables(found: &Nested) -> [Table; 2] {
+    [estimates(found), by_fold(found)]
+}
+
+/// Writes the tables into a folder and returns their paths.
+///
+/// # Errors
+/// [`crate::Error::Write`].
+pub fn write(found: &Nested, folder: &Path) -> Result<Vec<PathBuf>> {
+    let files = [ESTIMATES, FOLDS].map(|name| folder.join(name));
+    for (table, path) in tables(found).iter().zip(&files) {
+        table.write_csv(path)?;
+    }
+    Ok(files.into())
+}
+
 /// Two rows: the setup's own configuration, and what the searches chose.
-pub fn table(found: &Nested) -> Table {
+fn estimates(found: &Nested) -> Table {
     let main = main_measure::of_rows(&found.rows);
     let mut columns = vec![
         ("configuration", "Configuration"),
@@ -51,25 +79,56 @@ pub fn table(found: &Nested) -> Table {
     );
     main_measure::note(&mut table, main);
     table.notes.extend(significance::notes(&found.rows));
-    for ChosenWithout { fold, chosen } in &found.folds {
-        table.notes.push(match chosen {
-            Ok(name) => format!("Chosen without fold {fold}: {name}."),
-            Err(reason) => format!("NO CHOICE without fold {fold}: {reason}."),
-        });
-    }
     table
 }
 
-/// The rows, and the choice without each fold.
+/// One row per fold: what was chosen without it, and what both models score on it.
+fn by_fold(found: &Nested) -> Table {
+    let main = main_measure::of_rows(&found.rows);
+    let columns = [
+        ("fold", "Fold"),
+        ("chosen", "Chosen without it"),
+        ("tuned", "Tuned"),
+        ("not_tuned", "Not tuned"),
+        ("difference", "Difference"),
+    ];
+    let title = format!("Fold by fold: {}", Drawn::of(main).name);
+    let mut table = Table::new(title, &columns);
+    table.reading = Some(Reading::in_order());
+    let score = |row: Option<&Row>, fold: usize| {
+        let found = row?.result.as_ref().ok()?;
+        FoldScore::mean(&found.folds, fold, main)
+    };
+    for ChosenWithout { fold, chosen } in &found.folds {
+        let [not_tuned, tuned] = [0, 1].map(|row| score(found.rows.get(row), *fold));
+        let difference = tuned.zip(not_tuned).map(|(tuned, other)| tuned - other);
+        table.row(vec![
+            Cell::Count(*fold as u64),
+            chosen.as_ref().map_or(Cell::Empty, Cell::text),
+            Cell::number(tuned),
+            Cell::number(not_tuned),
+            difference.map_or(Cell::Empty, |x| Cell::Difference(x, DIGITS)),
+        ]);
+        if let Err(reason) = chosen {
+            table
+                .notes
+                .push(format!("NO CHOICE without fold {fold}: {reason}."));
+        }
+    }
+    table.notes.insert(
+        0,
+        "Scores are those of the fold's clips, the mean over seeds; the differences of single folds are of few clips, so the one of all clips together above decides."
+            .into(),
+    );
+    table
+}
+
+/// The rows in full, their table, and the choice without each fold with its scores.
 pub fn json(found: &Nested) -> Value {
-    let folds = found.folds.iter().map(|without| {
-        json!({
-            "fold": without.fold,
-            "chosen": without.chosen.as_ref().ok(),
-        })
-    });
+    let [estimates, by_fold] = tables(found).map(|table| table.json());
     json!({
         "rows": comparison::json(&found.rows),
-        "folds": folds.collect::<Vec<_>>(),
+        "table": estimates,
+        "folds": by_fold["rows"],
     })
 }

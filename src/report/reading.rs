@@ -86,7 +86,7 @@ pub fn for_readers(table: &Table) -> Table {
     }
     shorten(&mut table);
     split_assignments(&mut table);
-    drop_repeated_changes(&mut table);
+    put_changes_last(&mut table);
     mark_verdicts(&mut table);
     drop_constant(&mut table);
     table
@@ -181,8 +181,9 @@ pub fn assignments(name: &str) -> Option<Vec<(String, String)>> {
     Some(found)
 }
 
-/// The column with changes says nothing where it repeats the names.
-fn drop_repeated_changes(table: &mut Table) {
+/// The column with changes says nothing where it repeats the names; otherwise it follows the numbers, for
+/// which there would be no room beside two columns of names.
+fn put_changes_last(table: &mut Table) {
     let Some(column) = table.column("changes") else {
         return;
     };
@@ -191,7 +192,14 @@ fn drop_repeated_changes(table: &mut Table) {
         changes == row[0].shown() || ["none", "–", ""].contains(&changes.as_str())
     };
     if table.rows.iter().all(repeats) {
-        table.remove("changes");
+        return table.remove("changes");
+    }
+    let heading = table.columns.remove(column);
+    table.columns.push(heading);
+    for row in &mut table.rows {
+        let repeated = repeats(row);
+        let changes = row.remove(column);
+        row.push(if repeated { Cell::Empty } else { changes });
     }
 }
 
@@ -330,6 +338,29 @@ mod tests {
         let found = assignments("data.encoders=[\"a\", \"b\"], model.top_k=1").unwrap();
         assert_eq!(found[0].1, "[\"a\", \"b\"]");
         assert_eq!(found[1], ("model.top_k".into(), "1".into()));
+    }
+
+    #[test]
+    fn changes_that_are_not_the_names_follow_the_numbers() {
+        let mut table = table(&[
+            ("full model", 0.4, "reference"),
+            ("without gate", 0.2, "worse"),
+        ]);
+        table.rows[0][1] = Cell::text("none");
+        table.rows[1][1] = Cell::text("model.gate=\"uniform\"");
+        let read = for_readers(&table);
+        let headings: Vec<&str> = read.headings().collect();
+        assert_eq!(
+            headings,
+            [
+                "Configuration",
+                "Against the reference",
+                "Average",
+                "Changes"
+            ]
+        );
+        let changes = |row: usize| read.rows()[row][3].shown();
+        assert_eq!([changes(0), changes(1)], ["–", "model.gate=\"uniform\""]);
     }
 
     #[test]

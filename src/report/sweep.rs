@@ -83,7 +83,7 @@ fn tables(found: &Swept, search: Search) -> StudyTables {
     let mut tables = vec![table, measures::comparison(&found.rows)];
     if let Some(nested) = &found.nested {
         json["nested"] = nested::json(nested);
-        tables.push(nested::table(nested));
+        tables.extend(nested::tables(nested));
     }
     StudyTables { json, tables }
 }
@@ -134,7 +134,11 @@ impl StudyReport for Tune {
 
     /// Writes the chosen configuration too, unless a trial failed: then another might have won.
     fn write(&self, swept: &Swept, found: &StudyTables, to: &PlanFolder) -> Result<Vec<PathBuf>> {
-        let mut files = comparison::write("tune", found, &swept.rows, to.path())?;
+        let mut files = match &swept.nested {
+            Some(nested) => nested::write(nested, to.path())?,
+            None => Vec::new(),
+        };
+        files.extend(comparison::write("tune", found, &swept.rows, to.path())?);
         let Some(best) = swept.best.filter(|_| swept.is_complete()) else {
             return Ok(files);
         };

@@ -37,6 +37,8 @@ mod onnx;
 mod per_actor;
 mod plan_elsewhere;
 mod plans;
+mod report_figures;
+mod report_numbers;
 mod reports;
 mod resume;
 mod scored_by;

@@ -98,6 +98,31 @@ fn every_clip_is_scored_by_a_model_for_which_its_label_was_not_read() {
 }
 
 #[test]
+fn analyze_looks_at_the_models_of_the_whole_search() {
+    let place = Place::with_data(&[]);
+    let base = ["tune", "data", "--out", "tune", "--grid", "--nested"];
+    let quick = ["--set", "train.max_epochs=2", "--param", "model.top_k=1,3"];
+    place.ok(&[&base[..], &quick, SMALL].concat());
+    // Those of the repetitions on all of their clips are kept, but none that `analyze` looks at.
+    let message = place.refused(&["analyze", "tune", "data"]);
+    assert!(message.contains("none of the 5 fold models"), "{message}");
+    place.ok(&["report", "tune"]);
+    let html = fs::read_to_string(place.path("tune/report.html")).unwrap();
+    assert!(html.contains("with --keep-weights"));
+
+    let kept = ["tune", "data", "--out", "kept", "--grid", "--nested"];
+    let found = place.json(&[&kept[..], &["--keep-weights"], &quick, SMALL].concat());
+    place.ok(&["analyze", "kept", "data"]);
+    let analysed = fs::read(place.path("kept/analysis/analysis.json")).unwrap();
+    let analysed: Value = serde_json::from_slice(&analysed).unwrap();
+    assert_eq!(analysed["models"].as_array().unwrap().len(), 5);
+    let notes = analysed["notes"].as_array().unwrap();
+    let best = found["best"]["name"].as_str().unwrap();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].as_str().unwrap().contains(best), "{notes:?}");
+}
+
+#[test]
 fn a_fold_as_test_split_is_neither_trained_nor_validated_on() {
     let place = Place::with_data(&[]);
     let cv = [

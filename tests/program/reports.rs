@@ -1,16 +1,15 @@
 //! `report` of every kind of run: its own figure with interval beside the score of an answer that needs no
-//! model, the numbers those of the tables; and figures that are right or left out whatever the data are.
+//! model, the numbers those of the tables.
 
 use std::fs;
 
-use blendfuse::testing::formats::npz::write::{Precision, write};
 use serde_json::Value;
 
 use crate::command::{Place, SMALL};
-use crate::small_data::noise;
+use crate::report_numbers::{as_people_read, whole};
 
 /// Two epochs of a small model.
-fn run(place: &Place, command: &[&str], flags: &[&str]) -> String {
+pub fn run(place: &Place, command: &[&str], flags: &[&str]) -> String {
     let quick = ["--set", "train.max_epochs=2"];
     let args = [command, &quick, SMALL, flags].concat();
     let ran = place.run(&args);
@@ -19,12 +18,12 @@ fn run(place: &Place, command: &[&str], flags: &[&str]) -> String {
     ran.stdout
 }
 
-fn page(place: &Place, folder: &str) -> String {
+pub fn page(place: &Place, folder: &str) -> String {
     place.ok(&["report", folder]);
     fs::read_to_string(place.path(folder).join("report.html")).unwrap()
 }
 
-fn json(place: &Place, path: &str) -> Value {
+pub fn json(place: &Place, path: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(place.path(path)).unwrap()).unwrap()
 }
 
@@ -40,7 +39,7 @@ fn column(place: &Place, path: &str, name: &str) -> Vec<String> {
 }
 
 /// The text of the first tile, and of all.
-fn tiles(html: &str) -> (String, String) {
+pub fn tiles(html: &str) -> (String, String) {
     let from = html.find("<div class=\"lead\">").expect("no headline");
     let lead = &html[from..];
     let lead = &lead[..lead.find("</div>").unwrap()];
@@ -48,12 +47,12 @@ fn tiles(html: &str) -> (String, String) {
     (lead.to_owned(), all.to_owned())
 }
 
-fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
 #[track_caller]
-fn has(html: &str, parts: &[&str]) {
+pub fn has(html: &str, parts: &[&str]) {
     for part in parts {
         assert!(html.contains(part), "no {part:?} in the page");
     }
@@ -67,7 +66,7 @@ fn a_cross_validations_page_says_the_mean_over_folds_with_its_interval() {
     let summary = json(&place, "cv/summary.json");
     let mean = summary["summary"]["average"]["mean"].as_f64().unwrap();
     let (lead, all) = tiles(&html);
-    assert!(lead.contains(&percent(mean)[..4]), "{lead}");
+    assert!(lead.contains(&percent(mean)), "{lead}");
     assert!(lead.contains("mean over 5 folds"), "{lead}");
     let interval = &summary["certainty"]["intervals"]["average"];
     let high = percent(interval["high"].as_f64().unwrap());
@@ -92,11 +91,9 @@ fn a_cross_validations_page_says_the_mean_over_folds_with_its_interval() {
         let stored = answer["score"]["mean"].as_f64().unwrap();
         assert!((row - stored).abs() < 1e-12, "{row} {stored}");
     }
-    // Every number of the fold table, in full, and a figure of the folds.
-    for value in column(&place, "cv/folds.csv", "average") {
-        let value: f64 = value.parse().unwrap();
-        has(&html, &[&format!("data-value=\"{value:?}\"")]);
-    }
+    as_people_read(&place, &html, "Every fold", "cv/folds.csv");
+    as_people_read(&place, &html, "Cross-validation, summary", "cv/summary.csv");
+    whole(&place, &html, "All measures", "cv/measures.csv");
     has(
         &html,
         &[
@@ -136,7 +133,14 @@ fn a_sweeps_page_has_its_curve_and_its_table_best_first() {
         .collect();
     averages.sort_by(|a, b| b.total_cmp(a));
     let (lead, _) = tiles(&html);
-    assert!(lead.contains(&percent(averages[0])[..4]), "{lead}");
+    assert!(lead.contains(&percent(averages[0])), "{lead}");
+    as_people_read(&place, &html, "All configurations", "sweep/sweep.csv");
+    whole(
+        &place,
+        &html,
+        "All configurations: every column",
+        "sweep/sweep.csv",
+    );
     let places: Vec<usize> = averages
         .iter()
         .map(|value| {
@@ -195,6 +199,13 @@ fn a_sweep_that_keeps_weights_is_analysed_with_the_curve() {
     assert_eq!(html.matches("<figure id=\"figure_2_kept\"").count(), 1);
 }
 
+/// The table as people read it, and the whole of it.
+#[track_caller]
+fn both(place: &Place, html: &str, caption: &str, file: &str) {
+    as_people_read(place, html, caption, file);
+    whole(place, html, &format!("{caption}: every column"), file);
+}
+
 #[test]
 fn other_studies_have_their_own_headline_and_figures() {
     let place = Place::with_data(&["--test-labels"]);
@@ -205,8 +216,10 @@ fn other_studies_have_their_own_headline_and_figures() {
         "model.dropout=0.1,0.3,0.5",
     ];
     run(&place, &["sweep", "data", "--out", "grid"], &two);
+    let html = page(&place, "grid");
+    both(&place, &html, "All configurations", "grid/sweep.csv");
     has(
-        &page(&place, "grid"),
+        &html,
         &[
             "id=\"search_grid\"",
             "id=\"search_model_dropout\"",
@@ -218,8 +231,10 @@ fn other_studies_have_their_own_headline_and_figures() {
         &["tune", "data", "--out", "tune", "--tpe", "9"],
         &[],
     );
+    let html = page(&place, "tune");
+    both(&place, &html, "All configurations", "tune/tune.csv");
     has(
-        &page(&place, "tune"),
+        &html,
         &[
             "id=\"search_history\"",
             "id=\"search_importance\"",
@@ -228,8 +243,15 @@ fn other_studies_have_their_own_headline_and_figures() {
         ],
     );
     run(&place, &["ablate", "data", "--out", "ablate"], &[]);
+    let html = page(&place, "ablate");
+    both(
+        &place,
+        &html,
+        "The model without each of its parts",
+        "ablate/ablation.csv",
+    );
     has(
-        &page(&place, "ablate"),
+        &html,
         &["id=\"differences\"", "full model", "Average, paper"],
     );
     let few = [
@@ -241,8 +263,15 @@ fn other_studies_have_their_own_headline_and_figures() {
         "logistic:+",
     ];
     run(&place, &["baseline", "data", "--out", "baseline"], &few);
+    let html = page(&place, "baseline");
+    both(
+        &place,
+        &html,
+        "Baselines and the fusion model",
+        "baseline/baseline.csv",
+    );
     has(
-        &page(&place, "baseline"),
+        &html,
         &["id=\"differences\"", "The best other row", "trivial-blend"],
     );
     run(
@@ -259,9 +288,16 @@ fn other_studies_have_their_own_headline_and_figures() {
     );
     let html = page(&place, "repro");
     let (lead, _) = tiles(&html);
+    for (caption, file) in [
+        ("Table I: validation and test", "repro/table_1.csv"),
+        ("Table II: ablations", "repro/table_2.csv"),
+        ("Table V: encoders kept", "repro/table_5.csv"),
+    ] {
+        both(&place, &html, caption, file);
+    }
     let table = column(&place, "repro/table_1.csv", "val_average");
     let average: f64 = table[0].parse().unwrap();
-    assert!(lead.contains(&percent(average)[..4]), "{lead} {average}");
+    assert!(lead.contains(&percent(average)), "{lead} {average}");
     has(
         &html,
         &[
@@ -276,6 +312,7 @@ fn other_studies_have_their_own_headline_and_figures() {
         &[],
     );
     let html = page(&place, "train");
+    as_people_read(&place, &html, "Every epoch", "train/history.csv");
     has(
         &html,
         &[
@@ -300,247 +337,4 @@ fn a_plan_that_is_not_complete_has_a_page_that_says_so() {
     let html = page(&place, "cv");
     has(&html, &["0 of 5", "not complete"]);
     assert!(!html.contains("95 % interval"));
-}
-
-// Figures on any data
-
-/// A data folder with clips in three folds, each with its emotions.
-struct Data {
-    encoders: usize,
-    clips: usize,
-    classes: usize,
-    blends: bool,
-}
-
-impl Data {
-    fn write(&self, place: &Place) {
-        let name = |clip: usize| format!("A{:02}_c{clip:03}", clip % 7);
-        let class = |at: usize| format!("class{}", at % self.classes);
-        let mut table = String::from(
-            "filename,actor_id,fold,mix,emotion_1,emotion_2,emotion_1_salience,emotion_2_salience\n",
-        );
-        for clip in 0..self.clips {
-            let blend = self.blends && clip % 3 == 2;
-            table += &format!(
-                "{},{},{},{},{}",
-                name(clip),
-                clip % 7,
-                clip % 7 % 3,
-                u8::from(blend),
-                class(clip)
-            );
-            table += &match blend {
-                true if clip % 2 == 0 => format!(",{},70,30\n", class(clip + 1)),
-                true => format!(",{},50,50\n", class(clip + 1)),
-                false => ",,,\n".to_owned(),
-            };
-        }
-        fs::create_dir_all(place.path("data/features/train")).unwrap();
-        fs::write(place.path("data/train_metadata.csv"), table).unwrap();
-        let names: Vec<String> = (0..self.clips).map(name).collect();
-        for encoder in 0..self.encoders {
-            let path = place.path(&format!("data/features/train/enc{encoder:02}.npz"));
-            write(&path, |npz| {
-                npz.rows("X", Precision::F32, [self.clips, 4], |row, out| {
-                    for (column, out) in out.iter_mut().enumerate() {
-                        *out = noise(row + 50 * encoder, column);
-                    }
-                })?;
-                npz.names("filenames", &names)
-            })
-            .unwrap();
-        }
-    }
-}
-
-/// The attributes of every tag of a drawing.
-fn numbers(svg: &str, attribute: &str) -> Vec<f64> {
-    let begin = format!(" {attribute}=\"");
-    // The size of the whole has a unit.
-    let svg = &svg[svg.find('>').unwrap()..];
-    let parts = svg.split(&begin).skip(1);
-    parts
-        .map(|part| part[..part.find('"').unwrap()].parse().unwrap())
-        .collect()
-}
-
-/// A drawing has numbers only, inside of its frame, and texts that are right.
-#[track_caller]
-fn check_drawing(svg: &str, name: &str) {
-    for wrong in [
-        "NaN",
-        "inf",
-        "of 1 clips",
-        "over 1 clips",
-        " 1 encoders",
-        "1 folds",
-    ] {
-        assert!(!svg.contains(wrong), "{name}: {wrong} in {svg}");
-    }
-    let size: Vec<f64> = svg.split("viewBox=\"0 0 ").nth(1).unwrap()[..]
-        .split('"')
-        .next()
-        .unwrap()
-        .split(' ')
-        .map(|text| text.parse().unwrap())
-        .collect();
-    for (attributes, most) in [
-        (["x", "cx", "x1", "x2"], size[0]),
-        (["y", "cy", "y1", "y2"], size[1]),
-    ] {
-        for attribute in attributes {
-            for value in numbers(svg, attribute) {
-                assert!(
-                    (-1.0..=most + 1.0).contains(&value),
-                    "{name}: {attribute}={value} of {most}"
-                );
-            }
-        }
-    }
-    for width in numbers(svg, "width").iter().chain(&numbers(svg, "height")) {
-        assert!(*width >= 0.0, "{name}: a width of {width}");
-    }
-}
-
-/// Trains, analyses and reports; returns the names of the figures and the reasons for those left out.
-fn drawn(data: &Data, flags: &[&str]) -> (Vec<String>, Vec<String>) {
-    let place = Place::new();
-    data.write(&place);
-    run(&place, &["cv", "data", "--out", "cv"], flags);
-    place.ok(&["analyze", "cv", "data"]);
-    let found = json(&place, "cv/analysis/analysis.json");
-    let mut names = Vec::new();
-    for figure in found["figures"].as_array().unwrap() {
-        let name = figure["name"].as_str().unwrap().to_owned();
-        let path = place.path(&format!("cv/analysis/{name}.svg"));
-        check_drawing(&fs::read_to_string(path).unwrap(), &name);
-        names.push(name);
-    }
-    let html = page(&place, "cv");
-    for part in html.split("<svg").skip(1) {
-        let svg = &part[..part.find("</svg>").unwrap()];
-        check_drawing(svg, "the page");
-    }
-    let reasons: Vec<String> = found["left_out"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|reason| reason.as_str().unwrap().to_owned())
-        .collect();
-    for reason in &reasons {
-        let reason = reason.replace('\'', "&#39;");
-        assert!(html.contains(&reason), "{reason}");
-    }
-    (names, reasons)
-}
-
-fn of(encoders: usize, clips: usize, classes: usize, blends: bool) -> Data {
-    Data {
-        encoders,
-        clips,
-        classes,
-        blends,
-    }
-}
-
-#[test]
-fn one_encoder_has_no_figures_of_encoders() {
-    let (names, reasons) = drawn(&of(1, 42, 3, true), &[]);
-    for absent in [
-        "figure_3_importance",
-        "figure_4_selection",
-        "figure_7_cka",
-        "leave_one_out",
-    ] {
-        assert!(!names.iter().any(|name| name == absent), "{absent}");
-    }
-    assert!(
-        reasons
-            .iter()
-            .any(|reason| reason.contains("there is one encoder")),
-        "{reasons:?}"
-    );
-    assert!(names.iter().any(|name| name == "confusion"));
-}
-
-#[test]
-fn where_all_encoders_are_kept_no_figure_is_about_selection() {
-    for encoders in [2, 5] {
-        let (names, reasons) = drawn(&of(encoders, 42, 3, true), &["--set", "model.top_k=22"]);
-        assert!(!names.iter().any(|name| name == "figure_4_selection"));
-        assert!(!names.iter().any(|name| name == "figure_8_co_selection"));
-        assert!(names.iter().any(|name| name == "figure_3_importance"));
-        let kept = format!("all {encoders} encoders are kept");
-        assert!(
-            reasons.iter().any(|reason| reason.contains(&kept)),
-            "{reasons:?}"
-        );
-    }
-    let (names, _) = drawn(&of(5, 42, 3, true), &["--set", "model.top_k=2"]);
-    assert!(names.iter().any(|name| name == "figure_8_co_selection"));
-}
-
-#[test]
-fn thirty_six_encoders_are_drawn() {
-    let (names, reasons) = drawn(&of(36, 42, 6, true), &["--set", "model.top_k=22"]);
-    assert!(names.iter().any(|name| name == "figure_8_co_selection"));
-    assert_eq!(reasons, Vec::<String>::new());
-}
-
-#[test]
-fn two_classes_or_ten_with_blends_or_without_are_drawn() {
-    for (classes, blends) in [(2, false), (2, true), (10, false), (10, true)] {
-        let (names, reasons) = drawn(&of(3, 60, classes, blends), &["--set", "model.top_k=2"]);
-        let salience = names.iter().any(|name| name == "salience_error");
-        assert_eq!(salience, blends);
-        let said = reasons
-            .iter()
-            .any(|reason| reason.contains("no clip shows exactly two"));
-        assert_eq!(said, !blends, "{reasons:?}");
-        assert_eq!(
-            names.iter().any(|name| name == "importance_by_blend"),
-            blends
-        );
-    }
-}
-
-#[test]
-fn seven_clips_are_drawn() {
-    let (names, _) = drawn(&of(3, 7, 2, true), &["--set", "model.top_k=2"]);
-    assert!(names.iter().any(|name| name == "calibration"));
-}
-
-#[test]
-fn a_uniform_gate_has_no_figure_of_weights() {
-    let (names, reasons) = drawn(&of(3, 42, 3, true), &["--set", "model.gate=uniform"]);
-    assert!(
-        !names
-            .iter()
-            .any(|name| name.starts_with("figure_3") || name.starts_with("importance"))
-    );
-    assert!(
-        reasons
-            .iter()
-            .any(|reason| reason.contains("the same weight")),
-        "{reasons:?}"
-    );
-}
-
-#[test]
-fn one_class_alone_is_drawn_or_refused_in_words() {
-    let place = Place::new();
-    of(2, 21, 1, false).write(&place);
-    let args = [
-        &["cv", "data", "--out", "cv", "--set", "train.max_epochs=2"],
-        SMALL,
-    ]
-    .concat();
-    let ran = place.run(&args);
-    if ran.code == 2 {
-        assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
-        return;
-    }
-    place.ok(&["analyze", "cv", "data"]);
-    let html = page(&place, "cv");
-    assert!(!html.contains(">NaN<") && !html.contains("\"NaN\""));
 }

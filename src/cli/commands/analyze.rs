@@ -121,7 +121,7 @@ impl Analyze {
             accuracy.clips,
             share(accuracy.presence()),
             share(accuracy.salience()),
-            share(Some(accuracy.average())),
+            share(accuracy.defined_average()),
             quoted(&out),
             names(&files, &out),
             quoted(&self.run)

@@ -1,5 +1,6 @@
 //! `blendfuse compare`.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,7 +11,8 @@ use crate::cli::flags::data::LabelArgs;
 use crate::cli::output::console;
 use crate::eval::statistics::Resampling;
 use crate::report::Table;
-use crate::report::compare::{figure, json, tables};
+use crate::report::compare::{CompareTables, LISTED, figure, json};
+use crate::report::page::of_comparison;
 use crate::suggest::instead;
 use crate::{Error, Result};
 
@@ -28,6 +30,7 @@ must answer for the same clips. NAME=SIDE gives a side a name.
 Examples:
   blendfuse compare runs/cv_a runs/cv_b
   blendfuse compare ours=runs/cv theirs=theirs.csv --figure compare.svg
+  blendfuse compare runs/cv_a runs/cv_b --report compare.html
   blendfuse compare a.json b.json c.npz --data DATA --reference b.json
   blendfuse compare runs/a runs/b --markdown > compare.md")]
 pub struct Compare {
@@ -49,6 +52,9 @@ pub struct Compare {
     /// Plot the differences with their intervals
     #[arg(long, value_name = "FILE.svg")]
     figure: Option<PathBuf>,
+    /// Write everything as one self-contained HTML page, with all clips that flip
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// Print Markdown even on a terminal
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
@@ -71,6 +77,9 @@ impl Compare {
         if let Some(path) = &self.figure {
             self.overwrite.check("--figure", path, &["svg"])?;
         }
+        if let Some(path) = &self.report {
+            self.overwrite.check("--report", path, &["html"])?;
+        }
         let named = self.named()?;
         let reference = self.reference(&named)?;
         let source = LabelSource {
@@ -82,18 +91,24 @@ impl Compare {
         if let (Some(path), Some(figure)) = (&self.figure, figure(&found)) {
             figure.write(path)?;
         }
+        if let Some(path) = &self.report {
+            let html = of_comparison(&found);
+            crate::files::atomic_file::write(path, |file| file.write_all(html.as_bytes()))?;
+        }
         if self.json {
             let mut value = json(&found);
             value["figure"] = serde_json::json!(self.figure);
+            value["report"] = serde_json::json!(self.report);
             return console::print_json(&value);
         }
-        let tables = tables(&found);
+        let tables = CompareTables::of(&found, LISTED);
+        let tables = tables.in_order();
         if self.markdown {
-            let tables: Vec<String> = tables.iter().map(Table::markdown).collect();
+            let tables: Vec<String> = tables.into_iter().map(Table::markdown).collect();
             return console::print_raw(&tables.join("\n"));
         }
-        let mut text = console::tables(&tables.iter().collect::<Vec<_>>());
-        if let Some(path) = &self.figure {
+        let mut text = console::tables(&tables);
+        for path in self.figure.iter().chain(&self.report) {
             text += &format!("\nwrote {}\n", quoted(path));
         }
         console::print(&text)

@@ -79,6 +79,11 @@ impl TrialFiles {
         self.shard(id).join(format!("{id}.json"))
     }
 
+    /// Whether the weights of a trial's model are there.
+    pub fn has_weights(&self, id: &str) -> bool {
+        self.run(id).join(WEIGHTS).is_file()
+    }
+
     /// The event log of a trial.
     pub fn log(&self, id: &str) -> PathBuf {
         self.shard(id).join(format!("{id}.log.jsonl"))

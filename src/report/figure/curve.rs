@@ -2,7 +2,7 @@
 
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, text_width};
 use super::frame::Frame;
-use super::scale::range;
+use super::scale::{range, range_of_scores};
 use super::{Figure, modality_ink};
 use crate::config::Monitor;
 use crate::encoders::Modality;
@@ -113,7 +113,11 @@ impl Curve<'_> {
             ends.into_iter().chain(point.folds.iter().copied())
         });
         let all = shown.chain(levels.iter().map(|level| level.value));
-        let frame = Frame::new(EDGES, x, range(all.map(|y| drawn.scale * y), false));
+        let frame = Frame::new(
+            EDGES,
+            x,
+            range_of_scores(all.map(|y| drawn.scale * y), drawn.limits),
+        );
         let mut canvas = Canvas::new(ONE_COLUMN, 186.0);
         let ticks = self
             .points

@@ -3,7 +3,7 @@
 use super::canvas::{Anchor, Canvas, LABEL, MUTED, ONE_COLUMN};
 use super::curve::{Level, apart};
 use super::frame::Frame;
-use super::scale::range;
+use super::scale::range_of_scores;
 use super::{Figure, modality_ink};
 use crate::config::Monitor;
 use crate::encoders::Modality;
@@ -40,7 +40,7 @@ impl FoldScores<'_> {
         let scores = self.folds.iter().map(|(_, score)| *score);
         let levels = self.trivial.map(|level| level.value);
         let all = scores.chain(self.ends.into_iter().flatten()).chain(levels);
-        let y = range(all.map(|score| drawn.scale * score), false);
+        let y = range_of_scores(all.map(|score| drawn.scale * score), drawn.limits);
         let frame = Frame::new(EDGES, [-0.5, numbers.len() as f64 - 0.5], y);
         let mut canvas = Canvas::new(ONE_COLUMN, 156.0);
         let ticks = numbers.iter().enumerate();

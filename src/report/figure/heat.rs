@@ -210,7 +210,7 @@ pub fn cka(found: &Analysis) -> Figure {
         models(found),
         match found.by_modality.len() {
             1 => "",
-            _ => " White lines separate modalities, which have the colours of the other figures.",
+            _ => " Gaps separate modalities, which have the colours of the other figures.",
         }
     );
     Figure::new(

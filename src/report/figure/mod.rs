@@ -79,6 +79,9 @@ impl Figure {
 
 /// All figures for which the analysis has data: those of the paper in its order, then the others.
 pub fn figures(found: &Analysis) -> Vec<Figure> {
+    if nothing_to_learn(found).is_some() {
+        return Vec::new();
+    }
     let weights = no_weights(found).is_none();
     let selection = no_selection(found).is_none();
     let folds = found.by_model.len() > 1 && weights;
@@ -107,6 +110,9 @@ pub fn figures(found: &Analysis) -> Vec<Figure> {
 
 /// Why figures of the analysis are not drawn, one sentence each.
 pub fn left_out(found: &Analysis) -> Vec<String> {
+    if let Some(reason) = nothing_to_learn(found) {
+        return vec![format!("No figures of the models: {reason}.")];
+    }
     let mut reasons = Vec::new();
     if let Some(reason) = no_weights(found) {
         reasons.push(format!(
@@ -138,6 +144,16 @@ pub fn left_out(found: &Analysis) -> Vec<String> {
             .push("No figure of salience errors: no clip shows exactly two emotions.".to_owned());
     }
     reasons
+}
+
+/// Why the labels teach a model nothing.
+fn nothing_to_learn(found: &Analysis) -> Option<String> {
+    let [only] = found.classes.names() else {
+        return None;
+    };
+    Some(format!(
+        "{only} is the only class, so every answer is right and there is nothing to learn"
+    ))
 }
 
 /// Why the gate's weights say nothing.

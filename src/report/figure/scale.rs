@@ -65,6 +65,16 @@ pub fn range(values: impl IntoIterator<Item = f64>, with_zero: bool) -> [f64; 2]
     }
 }
 
+/// A range that contains all scores with a margin; where all are equal, of width 1 and not past the ends of
+/// what a score can be.
+pub fn range_of_scores(scores: impl IntoIterator<Item = f64>, limits: [f64; 2]) -> [f64; 2] {
+    let [low, high] = range(scores, false);
+    if high - low > ROUNDING * low.abs().max(high.abs()) {
+        return [low, high];
+    }
+    [(low - 0.5).max(limits[0]), (high + 0.5).min(limits[1])]
+}
+
 /// Blue on white: more is darker. `share` is in [0, 1]. Lightness decreases evenly, so that it works in
 /// greyscale and for colour-blind readers.
 pub fn sequential(share: f64) -> String {
@@ -147,6 +157,13 @@ mod tests {
         assert!((rounded.at(0.3) - 5.0).abs() < 1e-6);
         assert!(rounded.ticks(5).0.len() > 2);
         assert_eq!(range([f64::NAN], false), [0.0, 1.0]);
+        let limits = [0.0, 100.0];
+        assert_eq!(range_of_scores([100.0, 100.0], limits), [99.5, 100.0]);
+        assert_eq!(range_of_scores([0.0], limits), [0.0, 0.5]);
+        assert_eq!(
+            range_of_scores([40.0, 90.0], limits),
+            range([40.0, 90.0], false)
+        );
     }
 
     #[test]

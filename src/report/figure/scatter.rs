@@ -2,7 +2,7 @@
 
 use super::bars::clips_note;
 use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE, Turned};
-use super::frame::Frame;
+use super::frame::{Frame, signed};
 use super::scale::range;
 use super::{Figure, modality_ink};
 use crate::analysis::Analysis;
@@ -71,10 +71,8 @@ pub fn co_selection(found: &Analysis) -> Figure {
 
 /// A correlation with its interval.
 pub fn interval(value: &Interval) -> String {
-    format!(
-        "{:.2} [{:.2}, {:.2}]",
-        value.estimate, value.low, value.high
-    )
+    let [estimate, low, high] = [value.estimate, value.low, value.high].map(|x| signed(x, 2));
+    format!("{estimate} [{low}, {high}]")
 }
 
 /// Reliability of the presence probabilities.

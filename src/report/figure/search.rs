@@ -4,7 +4,7 @@ use super::canvas::{Anchor, Canvas, INK, LABEL, MUTED, ONE_COLUMN, TITLE, within
 use super::curve::{apart, is_logarithmic};
 use super::frame::Frame;
 use super::heat::colour_bar;
-use super::scale::{range, sequential, text_on};
+use super::scale::{range, range_of_scores, sequential, text_on};
 use super::{Figure, modality_ink, widest};
 use crate::config::Monitor;
 use crate::encoders::Modality;
@@ -31,7 +31,10 @@ pub fn history(main: Monitor, scores: &[Option<f64>]) -> Option<Figure> {
         return None;
     }
     let drawn = Drawn::of(main);
-    let y = range(there.iter().map(|(_, score)| drawn.scale * score), false);
+    let y = range_of_scores(
+        there.iter().map(|(_, score)| drawn.scale * score),
+        drawn.limits,
+    );
     let last = scores.len() as f64;
     let edges = [36.0, ONE_COLUMN - 10.0, 10.0, 134.0];
     let frame = Frame::new(edges, [0.5, last + 0.5], y);
@@ -123,9 +126,9 @@ pub fn slice(main: Monitor, slice: &Slice<'_>) -> Option<Figure> {
         return None;
     }
     let drawn = Drawn::of(main);
-    let y = range(
+    let y = range_of_scores(
         slice.points.iter().map(|(_, score)| drawn.scale * score),
-        false,
+        drawn.limits,
     );
     let log = is_logarithmic(&values);
     let on_axis = |x: f64| if log { x.ln() } else { x };

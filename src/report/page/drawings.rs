@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::plain;
+use super::leaves::plain;
 use crate::error::{Artifact, Error, Result};
 use crate::report::figure::Figure;
 use crate::report::figure::canvas::escaped;

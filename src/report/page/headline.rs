@@ -8,6 +8,7 @@ use super::tables::paragraph;
 use crate::artifact::history::EpochRecord;
 use crate::config::Monitor;
 use crate::eval::statistics::Verdict;
+use crate::experiments::score::Spread;
 use crate::experiments::trivial::TrivialScores;
 use crate::report::figure::canvas::escaped;
 use crate::report::lists::Lists;
@@ -84,18 +85,15 @@ pub fn of_study(study: &StoredStudy) -> String {
             ));
         }
         Some(spread) => {
-            let value = match spread.std_folds {
-                Some(std) => format!("{} ± {}", drawn.value(spread.mean), drawn.plain(std)),
-                None => drawn.value(spread.mean),
-            };
             let detail = match &study.found {
-                Some(Found::Search(_)) => format!(
-                    "{}: {}; chosen by these scores, so optimistically biased",
-                    brief(study, &row.name),
+                Some(Found::Search(search)) if search.nested.is_some() => format!(
+                    "the search repeated without each fold, its choice scored there: {}",
                     over(row)
                 ),
+                Some(Found::Search(_)) => chosen_by_its_score(study, row),
                 _ => over(row),
             };
+            let value = with_spread(spread, &drawn);
             tiles.push(Tile::new(lead_name(study, row, &drawn), value, detail));
         }
     }
@@ -116,12 +114,16 @@ pub fn of_study(study: &StoredStudy) -> String {
         )),
     }
     tiles.extend(compared(study, row, &drawn));
+    tiles.extend(optimistic(study, &drawn));
     let mut html = html(&tiles, true);
     if study.main == Monitor::Average {
         html += &self::html(&accuracies(row), false);
     }
-    let conclusions = study
-        .notes
+    let notes = match study.nested() {
+        Some(nested) => nested.notes(),
+        None => study.notes.clone(),
+    };
+    let conclusions = notes
         .iter()
         .filter_map(|note| note.strip_prefix("CONCLUSION: "));
     for conclusion in conclusions.take(1) {
@@ -133,16 +135,66 @@ pub fn of_study(study: &StoredStudy) -> String {
     html
 }
 
-/// A conclusion in few words: the name of a reference with many keys says nothing here.
-fn conclusion_of(study: &StoredStudy, text: &str) -> String {
-    let long = study.rows().iter().filter(|row| row.name.len() > LONG_NAME);
-    let text = long.fold(text.to_owned(), |text, row| {
-        text.replace(&format!("\"{}\"", row.name), "the reference")
-    });
-    brief(study, &text)
+fn with_spread(spread: &Spread, drawn: &Drawn) -> String {
+    let mean = drawn.value(spread.mean);
+    match spread.std_folds {
+        Some(std) => format!("{mean} ± {}", drawn.plain(std)),
+        None => mean,
+    }
 }
 
-/// Longer names of references are left out of sentences.
+fn chosen_by_its_score(study: &StoredStudy, row: &StoredRow) -> String {
+    format!(
+        "{}: {}; chosen by these scores, so optimistically biased",
+        brief(study, &row.name),
+        over(row)
+    )
+}
+
+/// The best score of a search whose headline is the honest one.
+fn optimistic(study: &StoredStudy, drawn: &Drawn) -> Option<Tile> {
+    study.nested()?;
+    let Some(Found::Search(search)) = &study.found else {
+        return None;
+    };
+    let best = search.best()?;
+    Some(Tile::new(
+        format!("Optimistic: the best of {}", search.rows.len()),
+        with_spread(best.main(study.main)?, drawn),
+        chosen_by_its_score(study, best),
+    ))
+}
+
+/// A conclusion in few words: names with many keys say nothing here, so they are counted.
+fn conclusion_of(study: &StoredStudy, text: &str) -> String {
+    let long = |row: &&StoredRow| row.name.len() > LONG_NAME;
+    let long = study.rows().iter().filter(long);
+    let text = long.clone().fold(text.to_owned(), |text, row| {
+        text.replace(&format!("\"{}\"", row.name), "the reference")
+    });
+    if !long.clone().any(|row| text.contains(&row.name)) {
+        return brief(study, &text);
+    }
+    let compared: Vec<Verdict> = study.rows().iter().filter_map(StoredRow::verdict).collect();
+    let of = |wanted: Verdict| compared.iter().filter(|found| **found == wanted).count();
+    format!(
+        "of {} beside the reference, {} better beyond noise, {} worse and {} within noise",
+        counted(compared.len(), "configuration"),
+        are(of(Verdict::Better)),
+        are(of(Verdict::Worse)),
+        are(of(Verdict::WithinNoise))
+    ) + "."
+}
+
+fn are(count: usize) -> String {
+    match count {
+        0 => "none is".to_owned(),
+        1 => "1 is".to_owned(),
+        _ => format!("{count} are"),
+    }
+}
+
+/// Longer names are left out of sentences.
 const LONG_NAME: usize = 60;
 
 /// A text with the long lists of the study's rows in few words.
@@ -153,7 +205,7 @@ fn brief(study: &StoredStudy, text: &str) -> String {
 }
 
 /// A sentence that begins with a capital letter.
-fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string());
     first.unwrap_or_default() + letters.as_str()
@@ -162,6 +214,9 @@ fn sentence(text: &str) -> String {
 fn lead_name(study: &StoredStudy, row: &StoredRow, drawn: &Drawn) -> String {
     let measure = sentence(drawn.name);
     match &study.found {
+        Some(Found::Search(search)) if search.nested.is_some() => {
+            format!("{measure}, tuned without the scored clips")
+        }
         Some(Found::Search(search)) => {
             format!("{measure}, the best of {}", search.rows.len())
         }
@@ -252,6 +307,16 @@ fn compared(study: &StoredStudy, row: &StoredRow, drawn: &Drawn) -> Option<Tile>
         ))
     };
     match &study.found {
+        Some(Found::Search(search)) if search.nested.is_some() => {
+            let given = search.nested.as_ref()?.given();
+            let (value, detail) = said(row)?;
+            let score = drawn.value(given.main(study.main)?.mean);
+            Some(Tile::new(
+                "Over the configuration given",
+                value,
+                format!("{} {score}: {detail}", given.name),
+            ))
+        }
         Some(Found::Search(_)) => {
             let (value, detail) = said(row)?;
             Some(Tile::new("Over the reference", value, detail))
@@ -278,7 +343,7 @@ fn compared(study: &StoredStudy, row: &StoredRow, drawn: &Drawn) -> Option<Tile>
             let other = paper.models.get(1)?;
             let (value, detail) = said(other)?;
             Some(Tile::new(
-                format!("{} against it", other.name),
+                sentence(&format!("{} against it", other.name)),
                 value,
                 detail,
             ))
@@ -297,7 +362,7 @@ fn unfinished(study: &StoredStudy) -> String {
     )];
     html(&tiles, true)
         + &paragraph(
-            "The study is not complete, so there is no figure of it yet. The same command with --resume runs what is missing; collect writes the tables once all results are there.",
+            "The study is not complete, so it has no score of its own yet. The same command with --resume runs what is missing; collect prints the tables of what is complete, and writes them once all results are there.",
         )
 }
 

@@ -1,9 +1,15 @@
 //! The report of a run: one self-contained HTML page. Its content security policy forbids every
 //! request.
 
+mod analysis;
+mod assumptions;
+mod comparison;
 mod drawings;
 mod headline;
+mod leaves;
+mod partial;
 mod settings;
+mod shell;
 mod stored;
 mod study;
 mod tables;
@@ -13,7 +19,6 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::figure::Figure;
-use super::figure::canvas::escaped;
 use super::table::Reading;
 use crate::analysis::run::{no_run, read_json, read_json_if_any};
 use crate::artifact::history::read_json_lines;
@@ -22,28 +27,13 @@ use crate::error::Result;
 use crate::experiments::trivial::{TRIVIAL, TrivialScores};
 use crate::plan::store::list::listed;
 use crate::plan::store::trial_files::TrialFiles;
+pub use comparison::of_comparison;
 use headline::Tile;
+use leaves::{flatten, plain, texts};
+use shell::{Section, shell};
 use stored::StoredStudy;
 use study::StudyFigures;
 use tables::{pairs, paragraph};
-
-/// Tables of the analysis that are short enough for a page.
-const ANALYSIS: [&str; 8] = [
-    "encoders",
-    "modalities",
-    "fold_agreement",
-    "kept",
-    "calibration",
-    "salience_error",
-    "classes",
-    "confusion",
-];
-
-/// What `analyze` adds to a page.
-const ANALYZE_ADDS: &str = "which encoders the models weight and keep, how well folds agree, how similar encoders are, what leaving one out costs, calibration, confusion, and every clip with its prediction";
-
-/// The page on what the paper leaves open.
-const ASSUMPTIONS: &str = include_str!("../../../docs/assumptions.md");
 
 /// What is known of a run from its folder.
 struct Stored {
@@ -127,9 +117,6 @@ pub fn page(run: &Path, analysis: &Path) -> Result<String> {
     Ok(shell(&name.to_string_lossy(), &sections))
 }
 
-/// A section: its anchor, title and content.
-type Section = (&'static str, &'static str, String);
-
 fn sections(stored: &Stored, run: &Path, analysis: &Path) -> Result<Vec<Section>> {
     let mut sections = vec![("summary", "Summary", summary(stored))];
     sections.push(("results", "Results", results(stored, run)?));
@@ -137,17 +124,8 @@ fn sections(stored: &Stored, run: &Path, analysis: &Path) -> Result<Vec<Section>
         sections.push(("searched", "What was searched", settings::searched(study)));
     }
     if let Some(found) = &stored.found {
-        let mut figures = drawings::figures(found, analysis, &stored.drawn.figures)?;
-        for note in texts(&found["left_out"]) {
-            figures += &paragraph(&note);
-        }
-        sections.push(("figures", "The models", models(found) + &figures));
-        sections.push((
-            "tables",
-            "Tables of the models",
-            analysis_tables(found, analysis)?,
-        ));
-        sections.push(("clips", "Clips", clips(analysis)?));
+        let of_models = analysis::sections(found, analysis, &stored.drawn.figures)?;
+        sections.extend(of_models);
     }
     let of_manifest = stored.manifest.as_ref();
     let config: Option<Config> = match (&stored.study, of_manifest) {
@@ -168,27 +146,8 @@ fn sections(stored: &Stored, run: &Path, analysis: &Path) -> Result<Vec<Section>
         flatten("", &manifest["environment"], &mut rows);
         sections.push(("environment", "Environment", pairs("Environment", &rows)));
     }
-    let assumptions = tables::folded("What the paper leaves open", &markdown(ASSUMPTIONS));
-    sections.push(("assumptions", "Assumptions", assumptions));
+    sections.push(("assumptions", "Assumptions", assumptions::folded()));
     Ok(sections)
-}
-
-fn shell(title: &str, sections: &[Section]) -> String {
-    let links = sections
-        .iter()
-        .map(|(id, title, _)| format!("<li><a href=\"#{id}\">{title}</a></li>"));
-    let bodies = sections.iter().map(|(id, title, html)| {
-        format!("<section id=\"{id}\" aria-labelledby=\"{id}-heading\"><h2 id=\"{id}-heading\">{title}</h2>\n{html}</section>\n")
-    });
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n<link rel=\"icon\" href=\"data:,\">\n<title>{title}: blendfuse report</title>\n<style>\n{css}</style></head>\n<body><a class=\"skip\" href=\"#content\">Skip to the content</a>\n<header><h1>blendfuse report: {title}</h1><nav aria-label=\"Sections\"><ul>{links}</ul></nav></header>\n<main id=\"content\">\n{bodies}</main>\n<footer><p class=\"note\">Made by blendfuse {version}. The page needs no network.</p></footer>\n<script>\n{js}</script></body></html>\n",
-        title = escaped(title),
-        css = include_str!("page.css"),
-        js = include_str!("page.js"),
-        links = links.collect::<String>(),
-        bodies = bodies.collect::<String>(),
-        version = env!("CARGO_PKG_VERSION"),
-    )
 }
 
 /// The manifest of the first model of a plan whose run folder exists.
@@ -201,12 +160,6 @@ fn first_manifest(run: &Path) -> Result<Option<Value>> {
         }
     }
     Ok(None)
-}
-
-/// The texts of a list.
-fn texts(list: &Value) -> Vec<String> {
-    let texts = list.as_array().into_iter().flatten();
-    texts.map(plain).collect()
 }
 
 fn summary(stored: &Stored) -> String {
@@ -234,7 +187,7 @@ fn summary(stored: &Stored) -> String {
         html += &paragraph(note);
     }
     if stored.found.is_none() {
-        html += &what_analyze_adds(stored);
+        html += &analysis::what_it_adds(stored.study.as_ref());
     }
     html
 }
@@ -275,26 +228,6 @@ fn about(stored: &Stored) -> Vec<Tile> {
     tiles
 }
 
-fn what_analyze_adds(stored: &Stored) -> String {
-    let has_weights = stored.study.as_ref().is_none_or(|study| study.has_weights);
-    match (has_weights, stored.study.as_ref()) {
-        (true, _) => format!(
-            "<p class=\"note\"><code>blendfuse analyze RUN DATA</code> adds {ANALYZE_ADDS}; then write the report again.</p>\n"
-        ),
-        (false, Some(study)) if study.found.is_some() => {
-            let flag = match study.plan.command.as_str() {
-                "cv" => "without --drop-weights",
-                _ => "with --keep-weights",
-            };
-            format!(
-                "<p class=\"note\"><code>blendfuse analyze</code> would add {ANALYZE_ADDS}. It needs the models' weights, which were not kept: run <code>{}</code> {flag} into another folder.</p>\n",
-                escaped(&study.plan.command)
-            )
-        }
-        _ => String::new(),
-    }
-}
-
 /// A number with digits in groups of three.
 fn grouped(digits: &str) -> String {
     let mut shown = String::new();
@@ -313,7 +246,8 @@ fn results(stored: &Stored, run: &Path) -> Result<String> {
         html += &paragraph(reason);
     }
     match &stored.study {
-        Some(study) => html += &study::tables(study, run)?,
+        Some(study) if study.found.is_none() => html += &partial::results(study, run)?,
+        Some(study) => html += &study::tables::of_study(study, run)?,
         None => {
             if let Some(table) = tables::read(&run.join("history.csv"))? {
                 let reading = Reading {
@@ -325,60 +259,6 @@ fn results(stored: &Stored, run: &Path) -> Result<String> {
         }
     }
     Ok(html)
-}
-
-/// Which models the figures and tables are of.
-fn models(found: &Value) -> String {
-    let count = found["models"].as_array().map_or(0, Vec::len);
-    let clips = found["accuracy"]["clips"].as_u64().unwrap_or(0);
-    let average = found["accuracy"]["average"].as_f64();
-    let score = average.map_or(String::new(), |average| {
-        format!(", average {:.2} %", 100.0 * average)
-    });
-    paragraph(&match count {
-        0 | 1 => format!("Of one model, on {clips} clips{score}."),
-        _ => format!(
-            "Of {count} models: every one of {clips} clips by the model that did not train on it, all clips in one count, thresholds of each fold{score}."
-        ),
-    })
-}
-
-fn analysis_tables(found: &Value, analysis: &Path) -> Result<String> {
-    let mut html = String::new();
-    for table in found["tables"].as_array().into_iter().flatten() {
-        let name = plain(&table["name"]);
-        if !ANALYSIS.contains(&name.as_str()) {
-            continue;
-        }
-        if let Some(csv) = tables::read(&analysis.join(format!("{name}.csv")))?
-            && !csv.rows().is_empty()
-        {
-            html += &format!("<h3>{}</h3>\n", escaped(&plain(&table["title"])));
-            html += &tables::html(&csv, &plain(&table["title"]), None);
-            for note in texts(&table["notes"]) {
-                html += &paragraph(&note);
-            }
-        }
-    }
-    Ok(html)
-}
-
-fn clips(analysis: &Path) -> Result<String> {
-    let Some(table) = tables::read(&analysis.join("clips.csv"))? else {
-        return Ok(String::new());
-    };
-    let mut kinds = table.texts("error");
-    kinds.sort_unstable();
-    kinds.dedup();
-    let options = kinds.iter().map(|kind| {
-        let kind = escaped(kind);
-        format!("<option value=\"{kind}\">{kind}</option>")
-    });
-    Ok(format!(
-        "<div class=\"search\" role=\"search\"><label for=\"clip-name\">File name contains<input id=\"clip-name\" type=\"search\" autocomplete=\"off\"></label><label for=\"clip-error\">Error<select id=\"clip-error\"><option value=\"\">all</option>{}</select></label></div>\n<p id=\"clip-count\" role=\"status\"></p>\n{}",
-        options.collect::<String>(),
-        tables::html(&table, "Clips", Some("error"))
-    ))
 }
 
 fn data(manifest: &Value) -> String {
@@ -406,70 +286,6 @@ fn data(manifest: &Value) -> String {
     let files: Vec<Vec<String>> = files.collect();
     html += &tables::named_rows("Input files", &["File", "Bytes", "SHA-256"], &files);
     html
-}
-
-/// Every leaf of a JSON value with its dotted key; a list becomes one cell.
-fn flatten(key: &str, value: &Value, rows: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(map) => {
-            for (name, value) in map {
-                let key = if key.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{key}.{name}")
-                };
-                flatten(&key, value, rows);
-            }
-        }
-        Value::Array(values) => {
-            rows.push((
-                key.to_owned(),
-                values.iter().map(plain).collect::<Vec<_>>().join(", "),
-            ));
-        }
-        Value::Null => rows.push((key.to_owned(), "–".into())),
-        leaf => rows.push((key.to_owned(), plain(leaf))),
-    }
-}
-
-fn plain(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// Renders our own documentation; headings are moved one level below the section's.
-fn markdown(text: &str) -> String {
-    use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
-    let lower = |level: HeadingLevel| match level {
-        HeadingLevel::H1 | HeadingLevel::H2 => HeadingLevel::H3,
-        _ => HeadingLevel::H4,
-    };
-    let events = Parser::new_ext(text, Options::ENABLE_TABLES).filter_map(|event| match event {
-        Event::Start(Tag::Heading { level, .. }) => Some(Event::Start(Tag::Heading {
-            level: lower(level),
-            id: None,
-            classes: Vec::new(),
-            attrs: Vec::new(),
-        })),
-        Event::End(TagEnd::Heading(level)) => Some(Event::End(TagEnd::Heading(lower(level)))),
-        // Links to other files would be broken here.
-        Event::Start(Tag::Link { .. }) | Event::End(TagEnd::Link) => None,
-        other => Some(other),
-    });
-    let mut html = String::new();
-    html::push_html(&mut html, events);
-    let mut parts = html.split("<table>");
-    let mut found = parts.next().unwrap_or_default().to_owned();
-    // Each scrollable region needs a unique name.
-    for (before, part) in parts.enumerate() {
-        found += &format!(
-            "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Assumptions, table {}\"><table>",
-            before + 1
-        );
-        found += part;
-    }
-    found.replace("</table>", "</table></div>")
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::headline::counted;
+use super::leaves::{flatten, plain};
 use super::stored::{Found, StoredSearch, StoredStudy};
 use super::tables::{folded, named_rows, pairs, paragraph};
-use super::{flatten, plain};
 use crate::config::Config;
 use crate::experiments::sweep::parameter::{Parameter, ParameterValues};
 use crate::experiments::{Study, Sweep, Tune};
@@ -92,7 +92,7 @@ pub fn data(study: &StoredStudy) -> String {
         ),
         ("digest of its files".to_owned(), plan.settings.data.clone()),
     ];
-    if let Some(row) = study.leading() {
+    if let Some(row) = study.rows().iter().find(|row| row.summary.is_some()) {
         let seeds = row.seeds();
         let clips: usize = row.folds.iter().map(|score| score.accuracy.clips).sum();
         rows.push(("held-out clips".to_owned(), (clips / seeds).to_string()));

@@ -17,7 +17,7 @@ use crate::experiments::significance::Significance;
 use crate::experiments::trivial::{TRIVIAL, TrivialScores};
 use crate::experiments::{Ablate, CompareBaselines, CrossValidate, Reproduce, Study, Sweep, Tune};
 use crate::plan::store::description::PlanDescription;
-use crate::plan::store::list::listed;
+use crate::plan::store::list::{ListedTrial, listed};
 use crate::plan::store::trial_files::TrialFiles;
 
 /// One configuration with its cross-validation.
@@ -76,10 +76,7 @@ impl StoredRow {
         let mut numbers: Vec<usize> = self.folds.iter().map(|score| score.fold).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        let mean = |fold: usize| {
-            let of_fold = self.folds.iter().filter(|score| score.fold == fold);
-            crate::experiments::score::mean(of_fold.filter_map(|score| of_one(score, main)))
-        };
+        let mean = |fold: usize| FoldScore::mean(&self.folds, fold, main);
         numbers.into_iter().filter_map(mean).collect()
     }
 
@@ -94,18 +91,15 @@ impl StoredRow {
         self.kind["fusion"]["model"]["top_k"].as_u64()
     }
 
+    /// What was trained on all clips after it; null if nothing was.
+    pub fn last(&self) -> &Value {
+        &self.last
+    }
+
     /// The mean average over seeds on the test split, where it has labels.
     pub fn test_average(&self) -> Option<f64> {
         let runs = self.last["runs"].as_array()?.iter();
         crate::experiments::score::mean(runs.filter_map(|run| run["test"]["average"].as_f64()))
-    }
-}
-
-/// One fold's value of the main measure.
-pub fn of_one(score: &FoldScore, main: Monitor) -> Option<f64> {
-    match main {
-        Monitor::Average => Some(score.accuracy.average()),
-        _ => score.main,
     }
 }
 
@@ -133,7 +127,36 @@ pub struct StoredSearch {
     /// Configurations without a row.
     #[serde(default)]
     pub same: Vec<String>,
+    /// The search repeated without each fold, if it was.
+    pub nested: Option<StoredNested>,
     table: Value,
+}
+
+/// The search repeated without each fold in turn.
+#[derive(Debug, Deserialize)]
+pub struct StoredNested {
+    /// The configuration that was given, then what the searches chose, each scored on clips that nothing of
+    /// it was chosen on.
+    pub rows: [StoredRow; 2],
+    #[serde(default)]
+    table: Value,
+}
+
+impl StoredNested {
+    /// The configuration that was given.
+    pub fn given(&self) -> &StoredRow {
+        &self.rows[0]
+    }
+
+    /// What the searches chose.
+    pub fn tuned(&self) -> &StoredRow {
+        &self.rows[1]
+    }
+
+    /// The notes of its table; none in the folders of earlier versions.
+    pub fn notes(&self) -> Vec<String> {
+        notes(&self.table)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -187,7 +210,7 @@ pub struct StoredStudy {
     pub found: Option<Found>,
     /// How many trials have a result, and how many there are so far.
     pub done: [usize; 2],
-    /// Whether any model's weights are there.
+    /// Whether there are weights of models that `analyze` would look at: those of the headline's folds.
     pub has_weights: bool,
     /// The notes of the main table.
     pub notes: Vec<String>,
@@ -216,7 +239,7 @@ impl StoredStudy {
         let mut study = Self {
             main: trivial.as_ref().map_or(decided, |trivial| trivial.measure),
             done: [done.count(), trials.len()],
-            has_weights: files.models().next().is_some(),
+            has_weights: has_weights(&files, &trials, found.as_ref()),
             classes: Vec::new(),
             plan,
             trivial,
@@ -268,8 +291,20 @@ impl StoredStudy {
         }
     }
 
-    /// The row that the headline is about: the best of a search, otherwise the first.
+    /// The search that was repeated without each fold in turn, if this is one.
+    pub fn nested(&self) -> Option<&StoredNested> {
+        match &self.found {
+            Some(Found::Search(search)) => search.nested.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The row that the headline is about: of a search what its repetitions chose, where there are any,
+    /// or its best; otherwise the first.
     pub fn leading(&self) -> Option<&StoredRow> {
+        if let Some(nested) = self.nested() {
+            return Some(nested.tuned());
+        }
         match &self.found {
             Some(Found::Search(search)) => search.best().or(search.rows.first()),
             _ => self.rows().first(),
@@ -279,7 +314,8 @@ impl StoredStudy {
     /// The best answer that needs no model, with its score: a row of the study, or as stored beside it.
     pub fn trivial(&self) -> Option<(String, f64)> {
         let rows = self.rows().iter().filter(|row| row.is_trivial());
-        let scored = rows.filter_map(|row| Some((row.name.clone(), row.main(self.main)?.mean)));
+        let answer = |row: &StoredRow| row.name.replace("trivial: ", "always ");
+        let scored = rows.filter_map(|row| Some((answer(row), row.main(self.main)?.mean)));
         let higher = self.main.higher_is_better();
         let of_rows = scored.reduce(|a, b| if (b.1 > a.1) == higher { b } else { a });
         of_rows.or_else(|| {
@@ -287,6 +323,17 @@ impl StoredStudy {
             Some((format!("always {}", best.answer), best.score.mean))
         })
     }
+}
+
+/// Whether the weights of any fold of the configuration that `analyze` looks at are there: the best of a
+/// search, otherwise the first.
+fn has_weights(files: &TrialFiles, trials: &[ListedTrial], found: Option<&Found>) -> bool {
+    let mut folds = trials.iter().filter(|trial| trial.fold.is_some());
+    let label = match found {
+        Some(Found::Search(search)) => search.best().map(|row| row.name.as_str()),
+        _ => folds.clone().next().map(|trial| trial.label.as_str()),
+    };
+    folds.any(|trial| label == Some(&trial.label) && files.has_weights(&trial.id))
 }
 
 /// The files with the findings of each command.

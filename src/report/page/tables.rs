@@ -10,11 +10,14 @@ use crate::report::table::{Cell, DIGITS, Table};
 
 /// Number of columns that fit a page in portrait format.
 const UPRIGHT: usize = 12;
-/// A table with more rows than this is folded where it is not what a section is about.
-const LONG: usize = 60;
+
+/// A text with more letters than this is not squeezed into a narrow column.
+const LONG_TEXT: usize = 32;
 
 /// Headings of columns that their names do not tell.
-const HEADINGS: [(&str, &str); 11] = [
+const HEADINGS: [(&str, &str); 13] = [
+    ("alpha", "α"),
+    ("chosen", "Chosen without it"),
     ("what", "Thresholds"),
     ("verdict", "Beyond noise?"),
     ("interval", "95 % interval"),
@@ -29,29 +32,61 @@ const HEADINGS: [(&str, &str); 11] = [
 ];
 
 /// Columns whose names are single words.
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 54] = [
     "average",
+    "better",
+    "bias",
     "blends",
     "changes",
     "clips",
     "configuration",
+    "correct",
+    "decision",
     "difference",
+    "emotion",
     "encoder",
+    "encoders",
     "epoch",
     "epochs",
+    "error",
+    "f1",
+    "filename",
+    "first",
     "fold",
     "folds",
+    "from",
+    "group",
     "importance",
+    "kendall",
+    "kept",
     "loss",
     "mean",
     "measure",
+    "median",
+    "modality",
     "model",
+    "observed",
     "overlap",
+    "pairs",
+    "precision",
+    "predicted",
+    "ratio",
+    "recall",
+    "second",
     "seed",
     "seeds",
+    "selected",
+    "spearman",
     "steps",
     "temperature",
+    "to",
     "trial",
+    "true",
+    "truth",
+    "tuned",
+    "undefined",
+    "uniform",
+    "without",
 ];
 
 /// Reads a file; `None` if it does not exist.
@@ -204,15 +239,6 @@ pub fn paragraph(text: &str) -> String {
     format!("<p class=\"note\">{}</p>\n", escaped(text))
 }
 
-/// A table that is folded where it is long.
-pub fn foldable(table: &Table, caption: &str) -> String {
-    let html = html(table, caption, None);
-    match table.rows().len() > LONG {
-        true => folded(caption, &html),
-        false => html,
-    }
-}
-
 /// Something that opens on a click.
 pub fn folded(summary: &str, html: &str) -> String {
     format!(
@@ -228,7 +254,7 @@ pub fn html(table: &Table, caption: &str, mark: Option<&str>) -> String {
     let caption = escaped(caption);
     let wide = if right.len() > UPRIGHT { " wide" } else { "" };
     let mut html = format!(
-        "<div class=\"scroll{wide}\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\"><table><caption>{caption}</caption><thead><tr>"
+        "<div class=\"scroll{wide}\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\"><table><caption><span>{caption}</span></caption><thead><tr>"
     );
     for (at, heading) in table.headings().enumerate() {
         html += &format!(
@@ -261,7 +287,15 @@ fn cell(cell: &Cell, number: bool) -> String {
             format!("<td class=\"number\" data-value=\"{value:?}\">{shown}</td>")
         }
         (true, None) => format!("<td class=\"number\" data-value=\"\">{shown}</td>"),
-        _ => format!("<td>{shown}</td>"),
+        _ => format!("<td{}>{shown}</td>", long(&shown)),
+    }
+}
+
+/// Marks a cell of a text that needs a column of some width.
+fn long(text: &str) -> &'static str {
+    match text.chars().count() > LONG_TEXT {
+        true => " class=\"long\"",
+        false => "",
     }
 }
 
@@ -278,7 +312,7 @@ pub fn pairs(caption: &str, rows: &[(String, String)]) -> String {
 pub fn named_rows(caption: &str, headings: &[&str], rows: &[Vec<String>]) -> String {
     let caption = escaped(caption);
     let mut html = format!(
-        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\"><table><caption>{caption}</caption>"
+        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table: {caption}\"><table><caption><span>{caption}</span></caption>"
     );
     if !headings.is_empty() {
         let headings = headings
@@ -293,7 +327,7 @@ pub fn named_rows(caption: &str, headings: &[&str], rows: &[Vec<String>]) -> Str
             .map_or(("", &[][..]), |(name, values)| (name.as_str(), values));
         html += &format!("<tr><th scope=\"row\"><code>{}</code></th>", escaped(name));
         for value in values {
-            html += &format!("<td><code>{}</code></td>", escaped(value));
+            html += &format!("<td{}><code>{}</code></td>", long(value), escaped(value));
         }
         html += "</tr>\n";
     }
@@ -326,7 +360,10 @@ mod tests {
             html.contains(">12</td>") && html.contains(">–</td>"),
             "{html}"
         );
-        assert!(html.contains("<caption>a &lt; b</caption>") && !html.contains("score std"));
+        assert!(
+            html.contains("<caption><span>a &lt; b</span></caption>")
+                && !html.contains("score std")
+        );
     }
 
     #[test]
