@@ -89,7 +89,7 @@ def test_a_model_that_standardises_per_actor_takes_standardised_features(
         x[name] = torch.from_numpy(own.astype(np.float32))
     with torch.inference_mode():
         theirs = model.probabilities(model(x))[2].double().numpy()
-    assert ours.filenames == list(read.filenames)
+    assert ours.filenames == read.filenames
     assert np.abs(ours.aligned - theirs).max() <= 1e-4
 
 
@@ -115,7 +115,7 @@ def test_saved_weights_are_the_programs(run: Run, trained: Path, data: Path, tmp
     model = FusionModel.from_run(trained)
     saved = tmp_path / "saved.safetensors"
     model.save(saved)
-    with pytest.raises(FileExistsError, match="saved.safetensors: exists"):
+    with pytest.raises(FileExistsError, match="saved.safetensors: already exists"):
         model.save(saved)
     for name, weights in (("ours", trained), ("saved", saved)):
         run("predict", weights, data, "--out", tmp_path / f"{name}.json", "--probs", tmp_path / f"{name}.csv")

@@ -23,6 +23,10 @@ pub struct Grid {
 /// are small.
 const LOW: [f64; 3] = [0.01, 0.02, 0.03];
 
+/// Exponents of the salience below the usual ones, for continuous shares: those of a set may be more alike than
+/// the scores that tell the set.
+const FLAT: [f64; 3] = [0.35, 0.25, 0.15];
+
 impl Grid {
     /// The challenge's: 20 values from 0.05 to 0.95 for both thresholds, bit for bit those of
     /// `np.linspace(0.05, 0.95, 20)`; α is 1.
@@ -67,6 +71,12 @@ impl Grid {
             grid.presence.splice(0..0, LOW);
         }
         grid
+    }
+
+    /// With exponents for shares that are nearly alike, where shares are continuous and their overlap counts.
+    pub fn for_continuous_shares(mut self) -> Self {
+        self.alpha.extend(FLAT);
+        self
     }
 
     /// Every pair of α and β, β outermost.

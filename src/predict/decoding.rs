@@ -3,7 +3,7 @@
 use ndarray::ArrayView2;
 
 use crate::artifact::description::ChosenThresholds;
-use crate::config::DecodeConfig;
+use crate::config::{DecodeConfig, Proportions};
 use crate::data::label::{Blend, Classes};
 use crate::error::Result;
 use crate::eval::align::USUAL_ALPHA;
@@ -70,7 +70,10 @@ fn search(
     run: impl FnOnce(&TaskSearcher<'_>) -> Result<Search>,
 ) -> Result<Search> {
     let decoding = Decoding::of(config);
-    let mut grid = Grid::of(&decoding);
+    let (mut grid, objective) = (Grid::of(&decoding), Objective::of(config));
+    if objective == Objective::Overlap && config.proportions == Proportions::Continuous {
+        grid = grid.for_continuous_shares();
+    }
     if let Some(fixed) = config.presence_threshold {
         grid.presence = vec![fixed];
     }
@@ -85,7 +88,7 @@ fn search(
     run(&TaskSearcher {
         decoding: &decoding,
         grid: &grid,
-        objective: Objective::of(config),
+        objective,
         classes,
     })
 }
