@@ -94,7 +94,10 @@ class Decoder:
             key=lambda level: level[0],
         )
         if not levels:
-            return in_tenths(scores)
+            # Where no size has levels, the salience threshold draws shares together.
+            drawn = 0.0 if self.levels else min(max(self.salience_threshold, 0.0), 1.0)
+            mean = sum(scores) / len(scores)
+            return in_tenths([(1 - drawn) * x + drawn * mean for x in scores] if drawn > 0 else scores)
         if self.rules == "challenge":
             excess = scores[0] - sum(scores[1:]) / len(scores[1:])
         else:

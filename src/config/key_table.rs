@@ -336,9 +336,9 @@ pub const KEYS: [Key; 57] = [
         "decode.salience_threshold",
         Allowed::Share,
         "chosen on validation data",
-        "threshold t_s: two emotions closer than this are 50/50",
+        "threshold t_s: two emotions closer than this are 50/50; continuous shares are drawn together by it, at 1 to equal ones",
     )
-    .or("chosen on the validation fold; 0.1 without one"),
+    .or("chosen on the validation fold; else 0.1, or 0 for continuous shares"),
     ours(
         "decode.neutral",
         Allowed::OneOf(&["drop", "keep_one"]),

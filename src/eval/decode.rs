@@ -54,7 +54,8 @@ impl Decoding {
     /// here; the nearest of them is taken). With the levels 50/50 and 70/30 this is the paper's (16), 50/50
     /// if |r − 0.5| ≤ t_s, and the challenge's, 50/50 if p_1 − p_2 ≤ t_s. Where there are none, the shares
     /// are those of the scores, f_i / Σ f, as percentages with one digit that sum to 100
-    /// ([`in_tenths`](crate::data::task::in_tenths)), and t_s decides nothing.
+    /// ([`in_tenths`](crate::data::task::in_tenths)). Where no size has levels, t_s from 0 to 1 draws them
+    /// together: (1 − t_s) f_i / Σ f + t_s / k.
     pub fn decode(&self, row: &[f64], classes: &Classes, thresholds: Thresholds) -> Blend {
         Ranked::new(row, classes.neutral(), self.mixtures.most())
             .decide(self.rules, &self.mixtures, thresholds)
@@ -306,11 +307,17 @@ mod tests {
         let row = [0.4, 0.1, 0.0, 0.2, 0.0, 0.0];
         let t = Thresholds {
             presence: 0.05,
-            salience: 0.3,
+            salience: 0.0,
         };
         let decoding = of_sets(PAPER, 3, &Proportions::Continuous);
-        let found = shown(&decoding.decode(&row, &Classes::challenge(), t));
-        assert_eq!(found, [(0, 57.1), (1, 14.3), (3, 28.6)]);
+        let drawn = |salience: f64| {
+            let thresholds = Thresholds { salience, ..t };
+            shown(&decoding.decode(&row, &Classes::challenge(), thresholds))
+        };
+        assert_eq!(drawn(0.0), [(0, 57.1), (1, 14.3), (3, 28.6)]);
+        // Half of the way to a third each.
+        assert_eq!(drawn(0.5), [(0, 45.2), (1, 23.8), (3, 31.0)]);
+        assert_eq!(drawn(1.0), [(0, 33.4), (1, 33.3), (3, 33.3)]);
         // A share that rounds to nothing is not shown.
         let row = [1.0, 1e-6, 0.0, 0.0, 0.0, 0.0];
         let low = Thresholds { presence: 0.0, ..t };

@@ -139,7 +139,8 @@ impl Words<'_> {
             Some((last, others)) => format!("{} and {last}", others.join(", ")),
             None => String::new(),
         };
-        let Shares::Level(level) = shares else {
+        let shares_of = shares;
+        let Shares::Level(level) = shares_of else {
             let mut parts = Vec::new();
             trace.decide_into(&mut parts);
             let share = |(class, _): &Scored| {
@@ -147,7 +148,16 @@ impl Words<'_> {
                 part.map_or(0.0, |part| part.salience).to_string()
             };
             let shares: Vec<String> = left.iter().map(share).collect();
-            return format!("{names}: shares as their scores, {}", shares.join("/"));
+            let drawn = match shares_of {
+                Shares::OfScores { drawn } if drawn > 0.0 => {
+                    format!(", drawn together by t_s = {drawn}")
+                }
+                _ => String::new(),
+            };
+            return format!(
+                "{names}: shares as their scores{drawn}, {}",
+                shares.join("/")
+            );
         };
         let percents: Vec<String> = level.iter().map(f64::to_string).collect();
         let percents = percents.join("/");
@@ -265,7 +275,7 @@ mod tests {
         let row = [0.4, 0.1, 0.3, 0.2];
         assert_eq!(
             told(3, Proportions::Continuous, row),
-            "t_p 0.150 leaves joy 0.400, woe 0.300, fun 0.200; joy, woe and fun: shares as their scores, 44.5/33.3/22.2"
+            "t_p 0.150 leaves joy 0.400, woe 0.300, fun 0.200; joy, woe and fun: shares as their scores, drawn together by t_s = 0.1, 43.4/33.3/23.3"
         );
         let only = Proportions::Levels(vec![vec![60.0, 40.0]]);
         assert!(

@@ -23,10 +23,6 @@ pub struct Grid {
 /// are small.
 const LOW: [f64; 3] = [0.01, 0.02, 0.03];
 
-/// Exponents of the salience below the usual ones, for continuous shares: those of a set may be more alike than
-/// the scores that tell the set.
-const FLAT: [f64; 3] = [0.35, 0.25, 0.15];
-
 impl Grid {
     /// The challenge's: 20 values from 0.05 to 0.95 for both thresholds, bit for bit those of
     /// `np.linspace(0.05, 0.95, 20)`; α is 1.
@@ -62,8 +58,8 @@ impl Grid {
     }
 
     /// The grid that goes with the rules and the sets that they give: that of the rules for the
-    /// challenge's sets. Others stretch the salience thresholds with the distance of their levels, and
-    /// have a single one where it decides nothing; sets of more than two add low presence thresholds.
+    /// challenge's sets. Others stretch the salience thresholds with the distance of their levels, draw
+    /// continuous shares together by them, and have a single one where it decides nothing; sets of more than two add low presence thresholds.
     pub fn of(decoding: &Decoding) -> Self {
         let mut grid = Self::for_rules(decoding.rules);
         grid.salience = decoding.mixtures.stretch(&grid.salience, decoding.rules);
@@ -71,12 +67,6 @@ impl Grid {
             grid.presence.splice(0..0, LOW);
         }
         grid
-    }
-
-    /// With exponents for shares that are nearly alike, where shares are continuous and their overlap counts.
-    pub fn for_continuous_shares(mut self) -> Self {
-        self.alpha.extend(FLAT);
-        self
     }
 
     /// Every pair of α and β, β outermost.

@@ -3,6 +3,10 @@
 use super::rules::Rules;
 use crate::config::{CHALLENGE_MAX_EMOTIONS, DecodeConfig, MaxEmotions, Proportions};
 
+/// How far continuous shares are drawn together, as the search tries it; as they are first, which wins among
+/// equals. Scores tell which emotions are shown, and spread further than their shares do.
+const DRAWN: [f64; 9] = [0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
+
 /// A class with its probability.
 pub(super) type Scored = (usize, f64);
 
@@ -31,8 +35,8 @@ struct Levels {
 pub(super) enum Shares<'a> {
     /// Percentages of a level, the largest first.
     Level(&'a [f64]),
-    /// Those of the scores.
-    OfScores,
+    /// Those of the scores, drawn together: this part of the way to equal ones, from 0 to 1.
+    OfScores { drawn: f64 },
 }
 
 impl Default for Mixtures {
@@ -77,6 +81,11 @@ impl Mixtures {
         Self::new(most, &config.proportions)
     }
 
+    /// Whether shares of all sets are continuous.
+    pub fn is_continuous(&self) -> bool {
+        self.most > 1 && self.sizes.is_empty()
+    }
+
     /// The most emotions of a set.
     pub fn most(&self) -> usize {
         self.most
@@ -109,12 +118,19 @@ impl Mixtures {
     pub(super) fn shares(&self, excess: f64, threshold: f64, left: &[Scored]) -> Shares<'_> {
         match self.of_size(left.len()) {
             Some(of) if !of.levels.is_empty() => Shares::Level(of.pick(excess, threshold, left)),
-            _ => Shares::OfScores,
+            // Sets of a size without a level, where others have some, are as their scores.
+            _ => Shares::OfScores {
+                drawn: match self.is_continuous() {
+                    true => threshold.clamp(0.0, 1.0),
+                    false => 0.0,
+                },
+            },
         }
     }
 
     /// A grid of salience thresholds for these mixtures: the challenge's stretched with the distance of
-    /// the two most even levels, and a single value where the threshold decides nothing.
+    /// the two most even levels, how far continuous shares are drawn together, and a single value where the
+    /// threshold decides nothing.
     pub(super) fn stretch(&self, grid: &[f64], rules: Rules) -> Vec<f64> {
         let challenge = Self::challenge();
         let usual = challenge.midway().unwrap_or(1.0);
@@ -130,6 +146,7 @@ impl Mixtures {
                 stretched.dedup();
                 stretched
             }
+            None if self.is_continuous() => DRAWN.to_vec(),
             None => grid[..1.min(grid.len())].to_vec(),
         }
     }
@@ -213,7 +230,7 @@ mod tests {
         let left: Vec<Scored> = scores.iter().copied().enumerate().collect();
         match mixtures.shares(excess, threshold, &left) {
             Shares::Level(level) => level.to_vec(),
-            Shares::OfScores => Vec::new(),
+            Shares::OfScores { .. } => Vec::new(),
         }
     }
 
@@ -226,6 +243,27 @@ mod tests {
         let below = 0.25f64.next_down();
         assert_eq!(picked(&challenge, below, &[0.75, 0.25]), [70.0, 30.0]);
         assert_eq!(challenge.stretch(&[0.0, 0.3], Rules::default()), [0.0, 0.3]);
+    }
+
+    #[test]
+    fn the_threshold_draws_continuous_shares_together() {
+        let continuous = Mixtures::new(3, &Proportions::Continuous);
+        let two = [(0, 0.6), (1, 0.2)];
+        let drawn = |threshold: f64| match continuous.shares(0.25, threshold, &two) {
+            Shares::OfScores { drawn } => drawn,
+            Shares::Level(_) => f64::NAN,
+        };
+        assert_eq!([-0.5, 0.0, 0.4, 7.0].map(drawn), [0.0, 0.0, 0.4, 1.0]);
+        let grid = continuous.stretch(&[0.0, 0.3], Rules::default());
+        assert_eq!((grid.len(), grid[0]), (DRAWN.len(), 0.0));
+        // Where other sizes have levels, the threshold is theirs.
+        let some = Mixtures::new(3, &levels(&[&[60.0, 40.0]]));
+        let three = [(0, 0.6), (1, 0.2), (2, 0.1)];
+        let left = some.shares(0.25, 0.4, &three);
+        assert_eq!(left, Shares::OfScores { drawn: 0.0 });
+        // A single emotion has no shares.
+        let alone = Mixtures::new(1, &Proportions::Continuous);
+        assert_eq!(alone.stretch(&[0.0, 0.3], Rules::default()), [0.0]);
     }
 
     #[test]

@@ -77,8 +77,13 @@ impl Trace<'_> {
                     Shares::Level(level) => {
                         parts.extend(classes.zip(level).map(|(c, &s)| part(c, s)));
                     }
-                    Shares::OfScores => {
-                        let scores: Vec<f64> = left.iter().map(|(_, score)| *score).collect();
+                    Shares::OfScores { drawn } => {
+                        let scores = left.iter().map(|(_, score)| *score);
+                        let mean = scores.clone().sum::<f64>() / left.len() as f64;
+                        let scores: Vec<f64> = match drawn > 0.0 {
+                            true => scores.map(|x| (1.0 - drawn) * x + drawn * mean).collect(),
+                            false => scores.collect(),
+                        };
                         parts.extend(classes.zip(in_tenths(&scores)).map(|(c, s)| part(c, s)));
                         // Less than half a tenth of a percent is nothing.
                         parts.retain(|part| part.salience > 0.0);

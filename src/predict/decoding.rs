@@ -3,23 +3,29 @@
 use ndarray::ArrayView2;
 
 use crate::artifact::description::ChosenThresholds;
-use crate::config::{DecodeConfig, Proportions};
+use crate::config::DecodeConfig;
 use crate::data::label::{Blend, Classes};
 use crate::error::Result;
 use crate::eval::align::USUAL_ALPHA;
 use crate::eval::decode::Decoding;
 use crate::eval::grid::Grid;
 use crate::eval::metrics::Accuracy;
+use crate::eval::mixtures::Mixtures;
 use crate::eval::objective::Objective;
 use crate::eval::thresholds::{Cell, Search, TaskSearcher};
 
 /// Thresholds for a model without a validation fold: configured ones, else 0.1 and 0.1, the
-/// challenge baseline's, and α = 1. Where β is open, which it is for label distributions, the salience
+/// challenge baseline's (t_s 0 for continuous shares), and α = 1. Where β is open, which it is for label distributions, the salience
 /// head alone, whose loss is the divergence itself.
 pub fn unsearched(config: &DecodeConfig) -> ChosenThresholds {
+    // Continuous shares are left as they are where nothing says how far to draw them together.
+    let usual_salience = match Mixtures::of(config).is_continuous() {
+        true => 0.0,
+        false => 0.1,
+    };
     ChosenThresholds {
         presence: config.presence_threshold.unwrap_or(0.1),
-        salience: config.salience_threshold.unwrap_or(0.1),
+        salience: config.salience_threshold.unwrap_or(usual_salience),
         alpha: config.alpha.unwrap_or(USUAL_ALPHA),
         beta: config.beta.unwrap_or(0.0),
         searched: false,
@@ -70,10 +76,7 @@ fn search(
     run: impl FnOnce(&TaskSearcher<'_>) -> Result<Search>,
 ) -> Result<Search> {
     let decoding = Decoding::of(config);
-    let (mut grid, objective) = (Grid::of(&decoding), Objective::of(config));
-    if objective == Objective::Overlap && config.proportions == Proportions::Continuous {
-        grid = grid.for_continuous_shares();
-    }
+    let mut grid = Grid::of(&decoding);
     if let Some(fixed) = config.presence_threshold {
         grid.presence = vec![fixed];
     }
@@ -88,7 +91,7 @@ fn search(
     run(&TaskSearcher {
         decoding: &decoding,
         grid: &grid,
-        objective,
+        objective: Objective::of(config),
         classes,
     })
 }

@@ -148,7 +148,8 @@ fn decoding_in_words(config: &DecodeConfig) -> String {
          Of the proportions for k emotions, ordered by their highest share, the first if e <= salience_threshold; \
          the boundary after the next lies at salience_threshold * m_2 / m_1, m_j being the excess midway between \
          the proportions j and j + 1; of those with the same highest share the nearest to the scores. \
-         Without proportions for k: aligned_i / sum, as percentages with one digit that sum to 100 (largest remainders)."
+         Without proportions for k: aligned_i / sum, where proportions is \"continuous\" (1 - salience_threshold) * aligned_i / sum + salience_threshold / k, \
+         as percentages with one digit that sum to 100 (largest remainders)."
     )
 }
 
