@@ -32,7 +32,7 @@ use crate::encoders::Modality;
 use crate::error::Result;
 use crate::eval::confusion::{Confusion, Detection, by_class, by_truth};
 use crate::eval::metrics::Accuracy;
-use crate::eval::statistics::Interval;
+use crate::eval::statistics::{Grouping, Interval, Unit};
 
 use calibration::Calibration;
 use cluster::Dendrogram;
@@ -81,6 +81,8 @@ pub struct Analysis {
     pub main: MainScore,
     /// Its interval, by bootstrap over actors; none with one actor.
     pub interval: Option<Interval>,
+    /// What intervals draw as a whole.
+    pub unit: Unit,
     /// Importance over all clips.
     pub reliance: Vec<Reliance>,
     /// Importance under each model.
@@ -182,6 +184,7 @@ pub fn analyse(path: &Path, data: &Path, observer: &mut dyn AnalysisObserver) ->
         accuracy: Accuracy::of(pairs.iter().copied()),
         main,
         interval: judged.interval(&split)?,
+        unit: Grouping::by_actor(&split.clips).unit(),
         top_k_curve: top_k_curve::top_k_curve(&run),
         observations: seen,
         run,

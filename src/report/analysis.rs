@@ -371,6 +371,7 @@ pub fn json(found: &Analysis) -> Value {
             "clips": accuracy.clips,
             "blends": accuracy.blends,
             "interval": found.interval,
+            "unit": found.unit.plural(),
         },
         "left_out": left_out(found),
         "reliance": found.reliance,

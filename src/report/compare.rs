@@ -382,10 +382,15 @@ pub fn figure(found: &Compared) -> Option<Figure> {
     });
     let rows: Vec<Estimate> = sides.collect();
     let caption = format!(
-        "Each side minus “{}” in the {} of {} clips, with its interval (bootstrap over actors). {MARKS}",
+        "Each side minus “{}” in the {} of {} clips, with its interval (bootstrap over {}). {MARKS}",
         found.sides[found.reference].side.name,
         drawn.name,
-        found.names.len()
+        found.names.len(),
+        found.sides[found.reference]
+            .significance
+            .intervals
+            .unit
+            .plural()
     );
     let forest = Forest {
         named: ["compare", "Differences from the reference"],

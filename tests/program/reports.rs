@@ -250,6 +250,9 @@ fn other_studies_have_their_own_headline_and_figures() {
         "The model without each of its parts",
         "ablate/ablation.csv",
     );
+    // The data of the study, not of the one fold whose model's manifest is there.
+    has(&html, &["held-out clips", "Input files"]);
+    assert!(!html.contains("clips.validation"));
     has(
         &html,
         &["id=\"differences\"", "full model", "Average, paper"],

@@ -24,6 +24,15 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// Several of them, as a text says it.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Unit::Actor => "actors",
+            Unit::Clip => "clips",
+            Unit::ActorOrClip => "actors or single clips",
+        }
+    }
+
     /// As a text says it of `count` of them.
     pub fn counted(self, count: usize) -> String {
         let word = match self {
@@ -31,10 +40,9 @@ impl Unit {
             Unit::Clip => "clip",
             Unit::ActorOrClip => "actor or single clip",
         };
-        match (self, count) {
-            (_, 1) => format!("1 {word}"),
-            (Unit::ActorOrClip, _) => format!("{count} actors or single clips"),
-            _ => format!("{count} {word}s"),
+        match count {
+            1 => format!("1 {word}"),
+            _ => format!("{count} {}", self.plural()),
         }
     }
 }

@@ -179,10 +179,11 @@ pub fn removal(found: &Analysis) -> Figure {
     let mut canvas = encoder_bars(found, &rows, &drawn.change(), ends, digits);
     canvas.mark(0.0, "");
     let caption = format!(
-        "The {} without the encoder at prediction time, minus {} with all encoders; without retraining. Lines: 95 % intervals of the difference, by bootstrap over actors. Spearman correlation of importance and change of the scores: {}. {}",
+        "The {} without the encoder at prediction time, minus {} with all encoders; without retraining. Lines: 95 % intervals of the difference, by bootstrap over {}. Spearman correlation of importance and change of the scores: {}. {}",
         drawn.name,
         drawn.value(whole),
-        rho.map_or("undefined".into(), |rho| format!("{rho:.2}")),
+        found.unit.plural(),
+        rho.map_or("undefined".into(), |rho| signed(rho, 2)),
         clips_note(found)
     );
     Figure::new(

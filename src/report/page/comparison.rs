@@ -1,9 +1,9 @@
 //! The page of answers on the same clips, side by side.
 
 use super::drawings;
-use super::headline::{Tile, counted, html, sentence};
 use super::shell::{Section, shell};
 use super::tables::{self, folded, named_rows, paragraph};
+use super::tiles::{Tile, counted, html, sentence};
 use crate::analysis::compare::{Compared, ComparedSide};
 use crate::eval::statistics::Verdict;
 use crate::report::compare::{CompareTables, figure};

@@ -29,16 +29,17 @@ fn element(name: &str, svg: &str, title: &str, caption: &str) -> String {
         .split("viewBox=\"0 0 ")
         .nth(1)
         .and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
-    let (class, label) = match width.is_some_and(|width| width > 300.0) {
-        // A wide drawing scrolls on a narrow screen, where its text would be too small to read.
-        true => (
-            " class=\"wide\"",
+    let (class, label) = match width.filter(|width| *width > 300.0) {
+        // A wide drawing scrolls on a narrow screen, where its text would be too small to read. It is no
+        // larger than its width asks for, or its letters would be those of a title.
+        Some(width) => (
+            format!(" class=\"wide\" style=\"--width: {width:.0}\""),
             format!(
                 " role=\"region\" tabindex=\"0\" aria-label=\"Figure: {}\"",
                 escaped(title)
             ),
         ),
-        false => ("", String::new()),
+        None => (String::new(), String::new()),
     };
     format!(
         "<figure{class} id=\"{}\"><div class=\"drawing\"{label}>{svg}</div><figcaption><strong>{}</strong>{}</figcaption></figure>\n",

@@ -1,72 +1,15 @@
 //! What the page says first: the figure that the study is about, with its interval, beside the score of an
 //! answer that needs no model.
 
-use serde_json::Value;
-
 use super::stored::{Found, StoredRow, StoredStudy};
 use super::tables::paragraph;
-use crate::artifact::history::EpochRecord;
+use super::tiles::{Tile, counted, html, sentence};
 use crate::config::Monitor;
 use crate::eval::statistics::Verdict;
 use crate::experiments::score::Spread;
-use crate::experiments::trivial::TrivialScores;
 use crate::report::figure::canvas::escaped;
 use crate::report::lists::Lists;
 use crate::report::main_measure::Drawn;
-
-/// A figure with its name and what it is of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tile {
-    /// What it is.
-    pub name: String,
-    /// The figure.
-    pub value: String,
-    /// Of what, and how sure.
-    pub detail: String,
-}
-
-impl Tile {
-    pub fn new(
-        name: impl Into<String>,
-        value: impl Into<String>,
-        detail: impl Into<String>,
-    ) -> Self {
-        Self {
-            name: name.into(),
-            value: value.into(),
-            detail: detail.into(),
-        }
-    }
-}
-
-/// Tiles side by side, the first one emphasised.
-pub fn html(tiles: &[Tile], emphasised: bool) -> String {
-    let tiles = tiles.iter().enumerate().map(|(i, tile)| {
-        let class = if emphasised && i == 0 {
-            " class=\"lead\""
-        } else {
-            ""
-        };
-        let detail = match tile.detail.as_str() {
-            "" => String::new(),
-            detail => format!("<dd class=\"detail\">{}</dd>", escaped(detail)),
-        };
-        format!(
-            "<div{class}><dt>{}</dt><dd>{}</dd>{detail}</div>",
-            escaped(&tile.name),
-            escaped(&tile.value)
-        )
-    });
-    format!("<dl class=\"tiles\">{}</dl>\n", tiles.collect::<String>())
-}
-
-/// How many of something, in words.
-pub fn counted(count: usize, one: &str) -> String {
-    match count {
-        1 => format!("1 {one}"),
-        _ => format!("{count} {one}s"),
-    }
-}
 
 /// The headline of a study.
 pub fn of_study(study: &StoredStudy) -> String {
@@ -202,13 +145,6 @@ fn brief(study: &StoredStudy, text: &str) -> String {
     let mut lists = Lists::default();
     study.rows().iter().for_each(|row| lists.see(&row.name));
     lists.brief(text)
-}
-
-/// A sentence that begins with a capital letter.
-pub fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string());
-    first.unwrap_or_default() + letters.as_str()
 }
 
 fn lead_name(study: &StoredStudy, row: &StoredRow, drawn: &Drawn) -> String {
@@ -364,56 +300,4 @@ fn unfinished(study: &StoredStudy) -> String {
         + &paragraph(
             "The study is not complete, so it has no score of its own yet. The same command with --resume runs what is missing; collect prints the tables of what is complete, and writes them once all results are there.",
         )
-}
-
-/// The headline of one trained model: its held-out fold, labelled as such.
-pub fn of_training(manifest: &Value, trivial: Option<&TrivialScores>, analysed: &Value) -> String {
-    let fold = manifest["fold"].as_u64();
-    let best: Option<EpochRecord> = serde_json::from_value(manifest["best"].clone())
-        .ok()
-        .flatten();
-    let main = trivial.map_or(Monitor::Average, |trivial| trivial.measure);
-    let drawn = Drawn::of(main);
-    let score = best.as_ref().and_then(|best| match main {
-        Monitor::Presence => best.acc_presence,
-        Monitor::Salience => best.acc_salience,
-        Monitor::Overlap => best.overlap,
-        Monitor::Kl => best.kl,
-        Monitor::Loss => best.val_loss,
-        Monitor::Auto | Monitor::Average => best.average,
-    });
-    let (Some(fold), Some(score)) = (fold, score) else {
-        let clips = manifest["clips"]["train"].as_u64().unwrap_or(0);
-        let tile = Tile::new(
-            "Held-out score",
-            "none",
-            format!("trained on all {clips} clips: cross-validate with cv for a score"),
-        );
-        return html(&[tile], true);
-    };
-    let clips = manifest["clips"]["validation"].as_u64().unwrap_or(0) as usize;
-    let name = format!("{}, fold {fold} alone", sentence(drawn.name));
-    let detail = format!(
-        "{} held out, with thresholds chosen on them; cv gives the score over all folds",
-        counted(clips, "clip")
-    );
-    let mut tiles = vec![Tile::new(name, drawn.value(score), detail)];
-    let ends = ["low", "high"].map(|end| analysed["interval"][end].as_f64());
-    tiles.push(match ends {
-        [Some(low), Some(high)] => Tile::new(
-            "95 % interval",
-            format!("{} to {}", drawn.plain(low), drawn.value(high)),
-            "of this fold's clips, bootstrap over actors; training noise is not included",
-        ),
-        _ => Tile::new("95 % interval", "not computed", "analyze adds it"),
-    });
-    if let Some(best) = trivial.and_then(TrivialScores::best) {
-        let answer = format!("always {}", best.answer);
-        tiles.push(Tile::new(
-            "Without any model",
-            drawn.value(best.score.mean),
-            answer,
-        ));
-    }
-    html(&tiles, true)
 }

@@ -4,6 +4,7 @@
 mod analysis;
 mod assumptions;
 mod comparison;
+mod data;
 mod drawings;
 mod headline;
 mod leaves;
@@ -13,6 +14,8 @@ mod shell;
 mod stored;
 mod study;
 mod tables;
+mod tiles;
+mod training;
 
 use std::path::Path;
 
@@ -21,19 +24,18 @@ use serde_json::Value;
 use super::figure::Figure;
 use super::table::Reading;
 use crate::analysis::run::{no_run, read_json, read_json_if_any};
-use crate::artifact::history::read_json_lines;
 use crate::config::Config;
 use crate::error::Result;
 use crate::experiments::trivial::{TRIVIAL, TrivialScores};
 use crate::plan::store::list::listed;
 use crate::plan::store::trial_files::TrialFiles;
 pub use comparison::of_comparison;
-use headline::Tile;
 use leaves::{flatten, plain, texts};
 use shell::{Section, shell};
 use stored::StoredStudy;
 use study::StudyFigures;
 use tables::{pairs, paragraph};
+use tiles::Tile;
 
 /// What is known of a run from its folder.
 struct Stored {
@@ -62,7 +64,7 @@ impl Stored {
         let trivial = trivial.is_file().then(|| read_json(&trivial)).transpose()?;
         let drawn = match &study {
             Some(study) => study::figures(study),
-            None => of_training(run, manifest.as_ref())?,
+            None => training::figures(run, manifest.as_ref())?,
         };
         Ok(Self {
             study,
@@ -81,21 +83,6 @@ impl Stored {
 pub fn figures(run: &Path) -> Result<Vec<Figure>> {
     let stored = Stored::read(run, &run.join("analysis"))?;
     Ok(stored.drawn.figures)
-}
-
-/// The learning curves of one training.
-fn of_training(run: &Path, manifest: Option<&Value>) -> Result<StudyFigures> {
-    let path = run.join("history.jsonl");
-    if !path.is_file() {
-        return Ok(StudyFigures::default());
-    }
-    let history = read_json_lines(&path)?;
-    let kept = manifest.and_then(|manifest| manifest["best_epoch"].as_u64());
-    let curves = super::figure::learning_curves(&[(&history, kept.unwrap_or(0) as usize)]);
-    Ok(StudyFigures {
-        figures: curves.into_iter().collect(),
-        left_out: Vec::new(),
-    })
 }
 
 /// The page of a run folder, with the output of `analyze` in the folder `analysis`. Everything else is made
@@ -137,11 +124,13 @@ fn sections(stored: &Stored, run: &Path, analysis: &Path) -> Result<Vec<Section>
         let html = settings::configuration(&config, stored.study.as_ref());
         sections.push(("configuration", "Configuration", html));
     }
-    if let (Some(study), None) = (&stored.study, of_manifest) {
-        sections.push(("data", "Data", settings::data(study)));
-    }
+    let found = match (&stored.study, of_manifest) {
+        (Some(study), manifest) => data::of_study(study, manifest),
+        (None, Some(manifest)) => data::of_training(manifest),
+        (None, None) => String::new(),
+    };
+    sections.push(("data", "Data", found));
     if let Some(manifest) = of_manifest {
-        sections.push(("data", "Data", data(manifest)));
         let mut rows = vec![("program".to_owned(), plain(&manifest["program"]))];
         flatten("", &manifest["environment"], &mut rows);
         sections.push(("environment", "Environment", pairs("Environment", &rows)));
@@ -170,11 +159,11 @@ fn summary(stored: &Stored) -> String {
                 .found
                 .as_ref()
                 .map_or(&Value::Null, |found| &found["accuracy"]);
-            headline::of_training(manifest, stored.trivial.as_ref(), analysed)
+            training::headline(manifest, stored.trivial.as_ref(), analysed)
         }
         (None, None) => String::new(),
     };
-    html += &headline::html(&about(stored), false);
+    html += &tiles::html(&about(stored), false);
     let notes = stored
         .found
         .as_ref()
@@ -259,33 +248,6 @@ fn results(stored: &Stored, run: &Path) -> Result<String> {
         }
     }
     Ok(html)
-}
-
-fn data(manifest: &Value) -> String {
-    let mut rows = Vec::new();
-    flatten("clips", &manifest["clips"], &mut rows);
-    flatten("classes", &manifest["classes"], &mut rows);
-    for encoder in manifest["encoders"].as_array().into_iter().flatten() {
-        let text = format!(
-            "{}, {} columns",
-            plain(&encoder["modality"]),
-            plain(&encoder["width"])
-        );
-        rows.push((plain(&encoder["name"]), text));
-    }
-    let mut html = pairs("Data", &rows);
-    let files = manifest["inputs"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|file| {
-            ["path", "bytes", "sha256"]
-                .map(|key| plain(&file[key]))
-                .to_vec()
-        });
-    let files: Vec<Vec<String>> = files.collect();
-    html += &tables::named_rows("Input files", &["File", "Bytes", "SHA-256"], &files);
-    html
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::headline::counted;
 use super::leaves::{flatten, plain};
 use super::stored::{Found, StoredSearch, StoredStudy};
 use super::tables::{folded, named_rows, pairs, paragraph};
+use super::tiles::counted;
 use crate::config::Config;
 use crate::experiments::sweep::parameter::{Parameter, ParameterValues};
 use crate::experiments::{Study, Sweep, Tune};
@@ -80,37 +80,6 @@ fn options(study: &StoredStudy) -> String {
     };
     rows.extend(all.into_iter().filter(told));
     pairs("Options of the command", &rows)
-}
-
-/// The data and the program of a plan that kept no model.
-pub fn data(study: &StoredStudy) -> String {
-    let plan = &study.plan;
-    let mut rows = vec![
-        (
-            "data folder".to_owned(),
-            plan.data_folder.display().to_string(),
-        ),
-        ("digest of its files".to_owned(), plan.settings.data.clone()),
-    ];
-    if let Some(row) = study.rows().iter().find(|row| row.summary.is_some()) {
-        let seeds = row.seeds();
-        let clips: usize = row.folds.iter().map(|score| score.accuracy.clips).sum();
-        rows.push(("held-out clips".to_owned(), (clips / seeds).to_string()));
-        rows.push(("folds".to_owned(), row.fold_count().to_string()));
-        if let Some(certainty) = &row.certainty {
-            let intervals = &certainty.intervals;
-            rows.push((
-                "drawn as a whole".to_owned(),
-                intervals.unit.counted(intervals.actors),
-            ));
-        }
-    }
-    if !study.classes().is_empty() {
-        rows.push(("classes".to_owned(), study.classes().join(", ")));
-    }
-    rows.push(("program".to_owned(), plan.program.clone()));
-    rows.push(("kernel".to_owned(), plan.kernel.clone()));
-    pairs("Data and program", &rows)
 }
 
 /// What a search tried; empty for other studies.

@@ -15,7 +15,9 @@ const UPRIGHT: usize = 12;
 const LONG_TEXT: usize = 32;
 
 /// Headings of columns that their names do not tell.
-const HEADINGS: [(&str, &str); 13] = [
+const HEADINGS: [(&str, &str); 15] = [
+    ("p5", "5 %"),
+    ("p95", "95 %"),
     ("alpha", "α"),
     ("chosen", "Chosen without it"),
     ("what", "Thresholds"),

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::report::page::headline::counted;
 use crate::report::page::stored::StoredRow;
 use crate::report::page::tables::{html, paragraph};
+use crate::report::page::tiles::counted;
 use crate::report::table::{Cell, Table};
 
 /// The models that followed a cross-validation: one for each seed, and the ensemble of its folds' models, with

@@ -1,6 +1,6 @@
 //! Forests of a study's rows: their differences from a reference, and their scores side by side.
 
-use crate::eval::statistics::Interval;
+use crate::eval::statistics::{Interval, Unit};
 use crate::report::figure::Figure;
 use crate::report::figure::forest::{Estimate, Forest, MARKS};
 use crate::report::lists::Lists;
@@ -49,8 +49,8 @@ pub fn differences(study: &StoredStudy, rows: &[StoredRow], reference: &str) -> 
         Some((difference.estimate, difference.interval))
     });
     let mut caption = format!(
-        "Each row minus “{reference}” on the same held-out clips, with its 95 % interval (bootstrap over actors{}). {MARKS}",
-        seeds(rows)
+        "Each row minus “{reference}” on the same held-out clips, with its 95 % interval (bootstrap over {}). {MARKS}",
+        drawn_from(rows)
     );
     if all > MOST_ROWS {
         caption += &format!(" The best {MOST_ROWS} of {all} rows.");
@@ -66,10 +66,14 @@ pub fn differences(study: &StoredStudy, rows: &[StoredRow], reference: &str) -> 
     forest.figure()
 }
 
-fn seeds(rows: &[StoredRow]) -> &'static str {
+/// What the intervals draw, and what they do not include.
+fn drawn_from(rows: &[StoredRow]) -> String {
+    let certain = rows.iter().filter_map(|row| row.certainty.as_ref());
+    let unit = certain.map(|certainty| certainty.intervals.unit).next();
+    let unit = unit.unwrap_or(Unit::Actor).plural();
     match rows.iter().any(|row| row.seeds() > 1) {
-        true => " and seeds",
-        false => "; one seed, so training noise is not included",
+        true => format!("{unit} and seeds"),
+        false => format!("{unit}; one seed, so training noise is not included"),
     }
 }
 
@@ -88,8 +92,8 @@ pub fn scores(study: &StoredStudy, rows: &[StoredRow], axis: &str) -> Option<Fig
         differences: false,
         digits: drawn.digits(),
         caption: format!(
-            "All held-out clips together with the 95 % interval (bootstrap over actors{}). Against the reference: {MARKS}",
-            seeds(rows)
+            "All held-out clips together with the 95 % interval (bootstrap over {}). Against the reference: {MARKS}",
+            drawn_from(rows)
         ),
     };
     forest.figure()
