@@ -17,7 +17,8 @@ and intersection for label distributions. Prints Markdown. Needs scikit-learn an
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from sklearn.linear_model import LogisticRegression
 
 PENALTIES = [1e-3, 1e-2, 1e-1]
 SHRINKAGES = [0, 1, 2, 5, 10, 20]
+ONE_SIDED, COUNT = [1, 5, 10], 10
 BOUNDS = [3, 5, 8, 10]
 Prepare = Callable[[np.ndarray], np.ndarray]
 
@@ -142,7 +144,7 @@ def held_out(data: Data, prepare: Prepare) -> np.ndarray:
 # What is measured
 
 
-def table(names: list[str], rows: list[tuple[str, ...]]) -> None:
+def table(names: list[str], rows: Iterable[tuple[str, ...]]) -> None:
     print("\n| " + " | ".join(names) + " |\n" + "|---" * len(names) + "|")
     for row in rows:
         print("| " + " | ".join(row) + " |", flush=True)
@@ -201,6 +203,7 @@ def rules(data: Data, names: list[str]) -> None:
     row("actor", "5", "8 sd of training, before", first(8, 5))
 
 
+@cache
 def models(data: Data, k: float, bound: float) -> list[tuple[np.ndarray, Linear]]:
     def prepare(training: np.ndarray) -> np.ndarray:
         return np.clip(by_actor(data.x, training, data.actor, k), -bound, bound)
@@ -214,13 +217,13 @@ def with_statistics_of(
     return np.clip(columns.shrunk(data.x[some], k).applied(data.x[rows]), -bound, bound)
 
 
-def clips(data: Data, names: list[str], draws: int, bound: float) -> None:
+def clips(data: Data, draws: int, bound: float) -> Iterator[tuple[str, ...]]:
     """Statistics of a held-out person from few clips."""
-    random, rows = np.random.default_rng(0), []
+    random = np.random.default_rng(0)
     baseline = cells(
         scored(data, held_out(data, lambda training: np.clip(by_training(data.x, training), -bound, bound)))
     )
-    rows.append(("training", "", *baseline))
+    yield ("training", "", *baseline)
     counts = [1, 2, 5, 10, 20, None]
     for k in SHRINKAGES:
         fitted = models(data, k, bound)
@@ -238,18 +241,15 @@ def clips(data: Data, names: list[str], draws: int, bound: float) -> None:
                         z = with_statistics_of(data, mine, some, stats, k, bound)
                         (p[mine],) = model.probabilities(z)
                 found.append(scored(data, p))
-            rows.append(
-                (f"actor, k = {k}", "all" if count is None else f"{count}", *cells(np.mean(found, axis=0)))
-            )
-    table(["statistics", "clips of the person", *names], rows)
+            yield (f"actor, k = {k}", f"{count or 'all'}", *cells(np.mean(found, axis=0)))
 
 
-def emotions(data: Data, names: list[str], draws: int, bound: float, count: int = 10) -> None:
-    """Statistics from `count` clips of a person, of which a part shows one emotion: scored on all clips of the
+def emotions(data: Data, draws: int, bound: float) -> Iterator[tuple[str, ...]]:
+    """Statistics from COUNT clips of a person, of which a part shows one emotion: scored on all clips of the
     person, and on those clips alone."""
-    random, label, rows = np.random.default_rng(0), data.y.argmax(axis=1), []
+    random, label = np.random.default_rng(0), data.y.argmax(axis=1)
     training_model = list(chosen_inside(data, lambda t: np.clip(by_training(data.x, t), -bound, bound)))
-    for k in SHRINKAGES:
+    for k in ONE_SIDED:
         fitted = models(data, k, bound)
         for share in (0.0, 0.5, 1.0):
             everything, batch, plain = [], [], []
@@ -262,8 +262,8 @@ def emotions(data: Data, names: list[str], draws: int, bound: float, count: int 
                         if len(same) < 2:
                             continue
                         for _ in range(max(1, draws // 5)):
-                            taken = min(round(share * count), len(same))
-                            some = random.choice(mine, count, False)
+                            taken = min(round(share * COUNT), len(same))
+                            some = random.choice(mine, COUNT, False)
                             if share > 0:
                                 of = random.choice(same, taken, False)
                                 rest = random.choice(other, taken if share < 1 else 0, False)
@@ -277,17 +277,7 @@ def emotions(data: Data, names: list[str], draws: int, bound: float, count: int 
                             plain.append(measured(data, unshifted.probabilities(z)[0], some))
             of = {0.0: "as they come", 0.5: "half one emotion", 1.0: "all one emotion"}[share]
             values = [np.mean(found) for found in (everything, batch, plain)]
-            rows.append((f"{k}", of, *cells(np.array(values))))
-    table(
-        [
-            "k",
-            f"the {count} clips",
-            f"{names[0]}, all clips of the person",
-            "these clips alone",
-            "these clips, training statistics",
-        ],
-        rows,
-    )
+            yield (f"{k}", of, *cells(np.array(values)))
 
 
 def measured(data: Data, p: np.ndarray, rows: np.ndarray) -> float:
@@ -310,9 +300,14 @@ def main() -> None:
         if part == "rules":
             rules(data, names)
         elif part == "clips":
-            clips(data, names, options.draws, options.bound)
+            table(["statistics", "clips of the person", *names], clips(data, options.draws, options.bound))
         elif part == "emotions":
-            emotions(data, names, options.draws, options.bound)
+            columns = [
+                f"{names[0]}, all clips of the person",
+                "these clips",
+                "these clips, training statistics",
+            ]
+            table(["k", f"the {COUNT} clips", *columns], emotions(data, options.draws, options.bound))
         else:
             parser.error(f"unknown part {part!r}; expected rules, clips or emotions")
 
