@@ -4,12 +4,18 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::files::atomic_file::is_temporary;
 
 /// The locked file in the folder. It stays behind, unlocked.
 pub const NAME: &str = ".lock";
+
+/// A lock that this very process let go is held on by a child that another thread is just starting, between its
+/// fork and its new program: for a moment, which is waited for.
+const OWN_TRIES: usize = 50;
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 /// A folder that no other process can take until this is dropped.
 #[derive(Debug)]
@@ -32,13 +38,28 @@ impl FolderLock {
         // What a holder wrote must stay readable to those that it keeps out.
         options.create(true).write(true).truncate(false);
         let mut file = options.open(&path).map_err(failed)?;
-        match file.try_lock() {
+        let holder = || {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            text.trim().parse().ok()
+        };
+        let mut tries = 0;
+        let locked = loop {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock)
+                    if tries < OWN_TRIES && holder() == Some(std::process::id()) =>
+                {
+                    tries += 1;
+                    std::thread::sleep(BETWEEN_TRIES);
+                }
+                locked => break locked,
+            }
+        };
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let text = std::fs::read_to_string(&path).unwrap_or_default();
                 return Err(Error::InUse {
                     path: folder.to_owned(),
-                    pid: text.trim().parse().ok(),
+                    pid: holder(),
                 });
             }
             // Some network file systems have no locks; there the user has to see to it.

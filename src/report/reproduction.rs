@@ -10,7 +10,7 @@ use super::table::{Cell, Reading, Table, write_json};
 use super::{cells, comparison, final_model, main_measure, significance};
 use crate::error::Result;
 use crate::experiments::comparison::Row;
-use crate::experiments::repro::{MODELS, Reproduce, Reproduced};
+use crate::experiments::repro::{MODELS, NEW_PEOPLE, Reproduce, Reproduced};
 use crate::plan::PlanFolder;
 
 /// Folders of the final models.
@@ -40,8 +40,11 @@ pub fn table_1(found: &Reproduced) -> Table {
     }
     table.reading = Some(reading);
     // Baselines first, as in the paper.
-    let (fusion, baselines) = found.models.split_at(MODELS.len().min(found.models.len()));
-    for row in baselines.iter().chain(fusion) {
+    let (fusion, others) = found.models.split_at(MODELS.len().min(found.models.len()));
+    // Ours last.
+    let is_ours = |row: &&Row| row.entry.candidate.name == NEW_PEOPLE;
+    let (ours, baselines): (Vec<&Row>, Vec<&Row>) = others.iter().partition(is_ours);
+    for row in baselines.into_iter().chain(fusion).chain(ours) {
         let name = &row.entry.candidate.name;
         let changes = comparison::changes(&row.entry);
         let mut cells = vec![Cell::text(name), Cell::text(&changes)];

@@ -84,6 +84,12 @@ impl Export {
             onnx::OPSET,
             in_units(bytes),
             quoted(&self.onnx)
-        ))
+        ))?;
+        if model.is_per_actor() {
+            console::note(
+                "the model standardises features per actor, which the graph cannot do, since it sees single clips: feed features that are standardised so (metadata blendfuse.standardise_inputs; docs/onnx.md)",
+            );
+        }
+        Ok(())
     }
 }

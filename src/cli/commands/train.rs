@@ -207,7 +207,8 @@ impl Train {
         if self.json {
             console::print_json(&self.report(&outcome, seconds, &progress))?;
         } else {
-            let has_test = dataset.test.is_some();
+            let by = config.data.standardize;
+            let has_test = dataset.scored_test(by).is_some();
             console::print(&self.text(&outcome, seconds, has_test))?;
         }
         match outcome.manifest.fault {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::warnings::of_features as feature_warnings;
+use crate::data::equal_rows::equal_with_other_label;
 use crate::data::features::Features;
 use crate::data::filename::clip_key;
 use crate::data::metadata::actors::ActorSource;
@@ -219,6 +220,26 @@ impl<'m> Split<'m> {
     /// Number of encoders.
     pub fn encoders(&self) -> usize {
         self.features.len()
+    }
+
+    /// Warnings of clips of different folds whose features are equal, one line for each encoder that has
+    /// such clips.
+    pub fn equal_rows_across_folds(&self) -> Vec<String> {
+        let of_encoder = |(features, rows): (&Features, &Vec<Option<u32>>)| {
+            let placed = self.clips.iter().zip(rows).enumerate();
+            let placed = placed.filter_map(|(at, (clip, row))| Some((at, (*row)?, clip.fold?)));
+            let placed: Vec<(usize, u32, usize)> = placed.collect();
+            let rows: Vec<(u32, usize)> =
+                placed.iter().map(|&(_, row, fold)| (row, fold)).collect();
+            let (count, pair) = equal_with_other_label(features, &rows)?;
+            let [a, b] = pair.map(|place| self.clips[placed[place].0].filename.as_str());
+            Some(format!(
+                "{}: {count} clips have the same features as a clip of another fold, such as {a} and {b}: scores will be optimistically biased",
+                features.path().display()
+            ))
+        };
+        let encoders = self.features.par_iter().zip(&self.rows);
+        encoders.filter_map(of_encoder).collect()
     }
 
     /// The index of a clip by name, with or without a media extension.

@@ -3,10 +3,6 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use rayon::prelude::*;
-
-use super::Split;
-use crate::data::equal_rows::equal_with_other_label;
 use crate::data::features::Features;
 use crate::data::metadata::Clip;
 use crate::data::near_names::NearNames;
@@ -55,26 +51,4 @@ pub(in crate::data) fn of_features(
 
 fn clips_in_words(count: usize) -> String {
     format!("{count} clip{}", if count == 1 { "" } else { "s" })
-}
-
-impl Split<'_> {
-    /// Warnings of clips of different folds whose features are equal, one line for each encoder that has
-    /// such clips.
-    pub fn equal_rows_across_folds(&self) -> Vec<String> {
-        let of_encoder = |(features, rows): (&Features, &Vec<Option<u32>>)| {
-            let placed = self.clips.iter().zip(rows).enumerate();
-            let placed = placed.filter_map(|(at, (clip, row))| Some((at, (*row)?, clip.fold?)));
-            let placed: Vec<(usize, u32, usize)> = placed.collect();
-            let rows: Vec<(u32, usize)> =
-                placed.iter().map(|&(_, row, fold)| (row, fold)).collect();
-            let (count, pair) = equal_with_other_label(features, &rows)?;
-            let [a, b] = pair.map(|place| self.clips[placed[place].0].filename.as_str());
-            Some(format!(
-                "{}: {count} clips have the same features as a clip of another fold, such as {a} and {b}: scores will be optimistically biased",
-                features.path().display()
-            ))
-        };
-        let encoders = self.features.par_iter().zip(&self.rows);
-        encoders.filter_map(of_encoder).collect()
-    }
 }
