@@ -148,7 +148,7 @@ pub struct Reproduced {
 /// Names of the two fusion models of Table I.
 pub const MODELS: [&str; 2] = ["all encoders", "all encoders, with UDA"];
 
-/// Name of the fusion model with the settings of [`Profile::NewPeople`](crate::config::Profile::NewPeople).
+/// Name of the fusion model with the settings of [`Profile::NewPeople`].
 pub const NEW_PEOPLE: &str = "all encoders, standardised per actor (ours)";
 
 impl Study for Reproduce {

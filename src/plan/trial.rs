@@ -51,7 +51,7 @@ pub struct BaselineKind {
     pub decode: Option<DecodeConfig>,
     /// How its features are standardised; none: by the training rows, without a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<DataConfig>,
+    pub data: Option<Box<DataConfig>>,
 }
 
 /// By the challenge's rules into the challenge's sets.
@@ -94,7 +94,7 @@ impl TrialKind {
             },
         };
         TrialKind::Baseline(BaselineKind {
-            data: (wanted != usual).then_some(wanted),
+            data: (wanted != usual).then(|| Box::new(wanted)),
             ..baseline
         })
     }

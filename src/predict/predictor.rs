@@ -261,10 +261,10 @@ impl Predictor {
                 clips.len()
             )));
         }
-        fn named(actor: &String) -> Option<&str> {
-            (!actor.is_empty()).then_some(actor.as_str())
+        fn named(actor: &str) -> Option<&str> {
+            (!actor.is_empty()).then_some(actor)
         }
-        let actors: Vec<Option<&str>> = actors.iter().map(named).collect();
+        let actors: Vec<Option<&str>> = actors.iter().map(|actor| named(actor)).collect();
         let wanted = ActorClips {
             actors: &actors,
             wanted: clips,

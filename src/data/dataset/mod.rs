@@ -143,7 +143,7 @@ impl<'m> Dataset<'m> {
     /// Refuses features that another program changed since they were opened.
     ///
     /// # Errors
-    /// As [`Features::check_unchanged`].
+    /// As [`Features::check_unchanged`](super::features::Features::check_unchanged).
     pub fn check_unchanged(&self) -> Result<()> {
         self.splits().try_for_each(Split::check_unchanged)
     }

@@ -86,7 +86,7 @@ fn baseline(
         dataset,
         spec: &kind.spec,
         recipe: kind.recipe.as_ref(),
-        data: kind.data.as_ref().unwrap_or(&usual),
+        data: kind.data.as_deref().unwrap_or(&usual),
         seed: planned.trial.seed,
         stop,
     };
