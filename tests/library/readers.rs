@@ -10,7 +10,7 @@ use blendfuse::artifact::checkpoint::Checkpoint;
 use blendfuse::config::Config;
 use blendfuse::data::features::Features;
 use blendfuse::data::label::{Blend, Classes};
-use blendfuse::data::metadata::Metadata;
+use blendfuse::data::metadata::{Metadata, Reading};
 use blendfuse::eval::probabilities::ProbabilityTable;
 use blendfuse::eval::submission::Predictions;
 use blendfuse::ingest::clip_files::ClipFiles;
@@ -145,7 +145,7 @@ pub fn read_metadata(path: &Path) {
         Metadata::read(path, None),
         Metadata::read(path, Some(challenge.names())),
         Metadata::read_against(path, &challenge),
-        Metadata::read_names(path, &challenge),
+        Metadata::read_names(path, &challenge, &Reading::default()),
     ] {
         let Some(metadata) = sound(read) else {
             continue;

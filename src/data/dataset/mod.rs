@@ -217,7 +217,7 @@ impl Dataset<'static> {
             Some(fold) => Some(train.take_fold(fold)?),
             None => test_table
                 .exists()
-                .then(|| Metadata::read_names(&test_table, &train.classes))
+                .then(|| Metadata::read_names(&test_table, &train.classes, &reading))
                 .transpose()?,
         };
 

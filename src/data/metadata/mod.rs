@@ -168,15 +168,15 @@ impl Metadata {
         })
     }
 
-    /// Reads only the clips' names, for the unlabelled target split: no cell outside the column
-    /// `filename` is read, so labels in the table have no effect.
+    /// Reads only the clips' names and actors, for the unlabelled target split: no cell outside the columns
+    /// `filename` and `actor` is read, so labels in the table have no effect.
     ///
     /// # Errors
     /// [`crate::Error::Read`] if the file cannot be opened; [`crate::Error::Csv`] for a malformed table, or a clip
     /// that has no name or is listed twice.
-    pub fn read_names(path: &Path, classes: &Classes) -> Result<Metadata> {
-        let table = CsvTable::read(path)?.select("filename");
-        let (clips, actors) = clips(&table, None, classes, false, &Reading::default())?;
+    pub fn read_names(path: &Path, classes: &Classes, reading: &Reading<'_>) -> Result<Metadata> {
+        let table = CsvTable::read(path)?.select(&["filename", "actor"]);
+        let (clips, actors) = clips(&table, None, classes, false, reading)?;
         Ok(Metadata {
             path: path.to_path_buf(),
             clips,

@@ -101,18 +101,22 @@ impl CsvTable {
         })
     }
 
-    /// The table with only this column; unchanged if it has no such column.
-    pub fn select(self, name: &str) -> CsvTable {
-        let Some(kept) = self.column(name) else {
+    /// The table with only those of these columns that it has; unchanged if it has none of them.
+    pub fn select(self, names: &[&str]) -> CsvTable {
+        let kept: Vec<(usize, &str)> = names
+            .iter()
+            .filter_map(|&name| Some((self.column(name)?, name)))
+            .collect();
+        if kept.is_empty() {
             return self;
-        };
+        }
         let select = |row: CsvRow| CsvRow {
             line: row.line,
-            cells: StringRecord::from(vec![row.cell(kept)]),
+            cells: kept.iter().map(|&(column, _)| row.cell(column)).collect(),
         };
         CsvTable {
             path: self.path,
-            columns: vec![name.to_string()],
+            columns: kept.iter().map(|(_, name)| name.to_string()).collect(),
             rows: self.rows.into_iter().map(select).collect(),
         }
     }
