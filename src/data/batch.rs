@@ -186,11 +186,16 @@ impl<T: Real> Batch<T> {
                     .collect();
                 let picks: Vec<Option<Pick>> = picks(&parts, encoder).collect();
                 let cols = sources[0].cols;
-                let each = each_standardised(&parts, encoder);
+                let each: Vec<Standardise<'_>>;
                 let scaling = match common_to(&parts, encoder) {
                     Some(common) => RowScaling::Same(common),
-                    None if each.len() == rows => RowScaling::Each(&each),
-                    None => RowScaling::None,
+                    None => {
+                        each = each_standardised(&parts, encoder);
+                        match each.len() == rows {
+                            true => RowScaling::Each(&each),
+                            false => RowScaling::None,
+                        }
+                    }
                 };
                 gather_rows(&sources, &picks, scaling, buffer(features, rows, cols));
                 picks.iter().map(Option::is_some).collect()
