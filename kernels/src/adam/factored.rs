@@ -240,26 +240,42 @@ impl<T: Real> Factored<'_, T> {
 
     fn update(&self, segment: &mut Segment<'_, T>, plan: PrefetchPlan<T>) {
         if self.kernel.fuses() {
-            self.update_tiles::<true>(segment, plan);
+            self.update_inputs::<true>(segment, plan);
         } else {
-            self.update_tiles::<false>(segment, plan);
+            self.update_inputs::<false>(segment, plan);
         }
     }
 
-    /// Forms the gradient of 8 inputs × 32 outputs at a time and consumes it.
-    fn update_tiles<const FUSES: bool>(&self, segment: &mut Segment<'_, T>, plan: PrefetchPlan<T>) {
+    fn update_inputs<const FUSES: bool>(
+        &self,
+        segment: &mut Segment<'_, T>,
+        plan: PrefetchPlan<T>,
+    ) {
+        let blocks = self
+            .factors
+            .iter()
+            .map(|(_, x)| x.rows().div_ceil(ROW_BLOCK));
+        let ticks = blocks.sum::<usize>() * self.kernel.parts();
+        // Enough a tick for the eight inputs of a tile.
+        match ticks {
+            ROW_BLOCK.. => self.update_tiles::<FUSES, 1>(segment, plan),
+            4.. => self.update_tiles::<FUSES, 2>(segment, plan),
+            _ => self.update_tiles::<FUSES, 4>(segment, plan),
+        }
+    }
+
+    /// Forms the gradient of 8 inputs × 32 outputs at a time and consumes it, `INPUTS` inputs a tick.
+    fn update_tiles<const FUSES: bool, const INPUTS: usize>(
+        &self,
+        segment: &mut Segment<'_, T>,
+        plan: PrefetchPlan<T>,
+    ) {
         let Segment {
             panel,
             first_input,
             part,
         } = segment;
         let inputs = part.p.len() / PANEL;
-        let blocks: usize = self
-            .factors
-            .iter()
-            .map(|(_, x)| x.rows().div_ceil(ROW_BLOCK))
-            .sum();
-        let ticks = (blocks * self.kernel.parts()).max(1);
         // The gradient of one tile is consumed while that of the next is formed: the roots and
         // divisions of Adam take place between multiply-adds, and so do the prefetches.
         let mut tiles = [Tile([[T::zero(); PANEL]; ROW_BLOCK]); 2];
@@ -269,7 +285,13 @@ impl<T: Real> Factored<'_, T> {
         };
         let mut waiting = 0..0;
         for input in (0..inputs).step_by(ROW_BLOCK) {
-            let mut update = part.update::<FUSES>(self.step, gradient, waiting, ticks, plan);
+            if part.v_max.is_some() {
+                // Rare, so that it has no path of its own between multiply-adds.
+                let stream = part.stream::<FUSES>(self.step, gradient, waiting);
+                self.kernel.run(stream);
+                waiting = input..input;
+            }
+            let mut update = part.update::<FUSES, INPUTS>(self.step, gradient, waiting, plan);
             let mut accumulate = Accumulate::Overwrite;
             for (dy, x) in self.factors {
                 let gradient = WeightGradient {
@@ -285,13 +307,8 @@ impl<T: Real> Factored<'_, T> {
             (gradient, next) = (next, gradient);
             waiting = input..inputs.min(input + ROW_BLOCK);
         }
-        if waiting.len() == ROW_BLOCK {
-            let last = part.update::<FUSES>(self.step, gradient, waiting, ticks, plan);
-            self.kernel.run(last);
-        } else {
-            let last = part.last::<FUSES>(self.step, gradient, waiting);
-            self.kernel.run(last);
-        }
+        let last = part.stream::<FUSES>(self.step, gradient, waiting);
+        self.kernel.run(last);
         let absent = PANEL - (self.outputs - *panel * PANEL).min(PANEL);
         if absent > 0 {
             // 0 · ∞ of an infinite input, or 0 / 0 where ε is 0, would spoil the padding.

@@ -1,21 +1,17 @@
 //! The step on a segment of a parameter: at once, or in ticks that hide between the multiply-adds of
 //! the next gradient.
 
+use std::iter::Zip;
 use std::ops::Range;
+use std::slice::{Iter, IterMut};
 
 use super::step::AdamStep;
 use crate::micro::{self, Interleave, SimdTask, Tile};
 use crate::real::Real;
-use crate::shape::{PANEL, ROW_BLOCK};
-
-/// Elements that are updated at once: a vector of the widest kernel, and a cache line.
-const CHUNK: usize = 16;
-
-/// Chunks of a tile.
-const CHUNKS: usize = ROW_BLOCK * PANEL / CHUNK;
+use crate::shape::{CACHE_LINE, PANEL, ROW_BLOCK};
 
 /// How far ahead of an update its parameters and moments are prefetched, in elements.
-pub(super) const LOOKAHEAD: usize = 3 * CHUNKS * CHUNK;
+pub(super) const LOOKAHEAD: usize = 3 * ROW_BLOCK * PANEL;
 
 /// A segment of a parameter and its moments.
 pub(super) struct Part<'a, T> {
@@ -26,53 +22,37 @@ pub(super) struct Part<'a, T> {
 }
 
 impl<T: Real> Part<'_, T> {
-    /// The step on eight inputs of a panel, in about `ticks` ticks; on none if there are fewer than eight.
+    /// The step on some inputs of a panel, `INPUTS` a tick.
     #[inline]
-    pub fn update<'a, const FUSES: bool>(
+    pub fn update<'a, const FUSES: bool, const INPUTS: usize>(
         &'a mut self,
         step: &AdamStep<T>,
         gradient: &'a Tile<T>,
         inputs: Range<usize>,
-        ticks: usize,
         plan: PrefetchPlan<T>,
-    ) -> Update<'a, T, FUSES> {
-        let start = inputs.start * PANEL;
-        let fetched = (start >> plan.halved) + plan.fetched;
+    ) -> Update<'a, T, FUSES, INPUTS> {
+        let range = inputs.start * PANEL..inputs.end * PANEL;
+        let fetched = (range.start >> plan.halved) + plan.fetched;
         let next = if fetched < self.p.len() {
             self.start().offset(fetched)
         } else {
             plan.following.offset(fetched - self.p.len())
         };
+        let gradient = gradient.0[..inputs.len()].iter();
+        let inputs = gradient
+            .zip(self.p[range.clone()].as_chunks_mut().0)
+            .zip(self.m[range.clone()].as_chunks_mut().0)
+            .zip(self.v[range].as_chunks_mut().0);
         Update {
             step: *step,
-            tile: self.tile(gradient, inputs),
-            at: 0,
-            chunks_per_tick: CHUNKS.div_ceil(ticks),
+            inputs,
             next,
             halved: plan.halved,
         }
     }
 
-    fn tile<'a>(
-        &'a mut self,
-        gradient: &'a Tile<T>,
-        inputs: Range<usize>,
-    ) -> Option<UpdatedTile<'a, T>> {
-        let range = inputs.start * PANEL..inputs.end * PANEL;
-        Some(UpdatedTile {
-            g: gradient.0.as_flattened().as_chunks().0.try_into().ok()?,
-            p: chunks_mut(&mut self.p[range.clone()])?,
-            m: chunks_mut(&mut self.m[range.clone()])?,
-            v: chunks_mut(&mut self.v[range.clone()])?,
-            v_max: match &mut self.v_max {
-                Some(v_max) => Some(chunks_mut(&mut v_max[range])?),
-                None => None,
-            },
-        })
-    }
-
-    /// The step on fewer than eight inputs: the last ones of a matrix.
-    pub fn last<'a, const FUSES: bool>(
+    /// The step on some inputs of a panel, at once.
+    pub fn stream<'a, const FUSES: bool>(
         &'a mut self,
         step: &'a AdamStep<T>,
         gradient: &'a Tile<T>,
@@ -104,11 +84,6 @@ impl<T: Real> Part<'_, T> {
     }
 }
 
-/// A tile by chunks; none if it is not a whole one.
-fn chunks_mut<T>(values: &mut [T]) -> Option<&mut [[T; CHUNK]; CHUNKS]> {
-    values.as_chunks_mut().0.try_into().ok()
-}
-
 /// The chunks of a slice of `len` elements, or as many `None` if there is no slice.
 pub(super) fn chunks_or_none<T>(
     slice: Option<&mut [T]>,
@@ -129,7 +104,7 @@ pub(super) struct PrefetchPlan<T> {
     following: Addresses<T>,
     // Elements of this part that have already been fetched.
     fetched: usize,
-    // 1 if two chunks are updated for each that is fetched, 0 if one is.
+    // 1 if two elements are updated for each that is fetched, 0 if one is.
     halved: usize,
 }
 
@@ -163,108 +138,74 @@ impl<T> Addresses<T> {
         Self(self.0.map(|address| address.wrapping_add(elements)))
     }
 
+    #[inline(always)]
+    fn prefetch(self) {
+        let addresses = self.0.iter();
+        addresses.for_each(|address| micro::prefetch_line::<false, T>(*address));
+    }
+
     /// In the parameter, the first and the second moment.
     pub fn addresses(self) -> [*const T; 3] {
         self.0
     }
 }
 
-/// Gradient, parameter and moments of eight inputs × 32 outputs.
-struct UpdatedTile<'a, T> {
-    g: &'a [[T; CHUNK]; CHUNKS],
-    p: &'a mut [[T; CHUNK]; CHUNKS],
-    m: &'a mut [[T; CHUNK]; CHUNKS],
-    v: &'a mut [[T; CHUNK]; CHUNKS],
-    v_max: Option<&'a mut [[T; CHUNK]; CHUNKS]>,
-}
+/// Gradient, parameter, first and second moment of each input, for the outputs of a panel.
+type Inputs<'a, T> = Zip<
+    Zip<Zip<Iter<'a, [T; PANEL]>, IterMut<'a, [T; PANEL]>>, IterMut<'a, [T; PANEL]>>,
+    IterMut<'a, [T; PANEL]>,
+>;
 
-/// [`AdamStep::apply`] on a tile, tick by tick.
-pub(super) struct Update<'a, T, const FUSES: bool> {
+/// [`AdamStep::apply`] on a tile, `INPUTS` of its inputs a tick. How many is known when it is compiled, so
+/// that a tick is a straight line: with a loop of its own it costs more than it hides.
+pub(super) struct Update<'a, T, const FUSES: bool, const INPUTS: usize> {
     step: AdamStep<T>,
-    tile: Option<UpdatedTile<'a, T>>,
-    // The chunk that comes next.
-    at: usize,
-    chunks_per_tick: usize,
-    // What is prefetched with the first chunk, and at what rate it goes on.
+    inputs: Inputs<'a, T>,
+    // What is prefetched with the first input, and at what rate it goes on.
     next: Addresses<T>,
     halved: usize,
 }
 
-impl<T: Real, const FUSES: bool> Update<'_, T, FUSES> {
-    /// One chunk, and a prefetch of what is updated later; false if there is none left.
+impl<T: Real, const FUSES: bool, const INPUTS: usize> Update<'_, T, FUSES, INPUTS> {
+    /// One input, and a prefetch of what is updated later; false if there is none left.
     #[inline(always)]
-    fn chunk(&mut self) -> bool {
-        let Some(tile) = &mut self.tile else {
+    fn input(&mut self) -> bool {
+        let Some((((g, p), m), v)) = self.inputs.next() else {
             return false;
         };
-        let at = self.at;
-        if at >= CHUNKS {
-            return false;
+        self.next.prefetch();
+        let line = CACHE_LINE / size_of::<T>();
+        if self.halved == 0 {
+            self.next.offset(line).prefetch();
         }
-        self.at += 1;
-        if at & self.halved == 0 {
-            let next = self.next.offset((at >> self.halved) * CHUNK);
-            next.addresses()
-                .iter()
-                .for_each(|address| micro::prefetch_line::<false, T>(*address));
+        self.next = self.next.offset((2 * line) >> self.halved);
+        // Taken out by value, so that the compiler need not allow for overlapping slices.
+        let (mut new_p, mut new_m, mut new_v) = (*p, *m, *v);
+        for i in 0..PANEL {
+            let (p, m, v) = (&mut new_p[i], &mut new_m[i], &mut new_v[i]);
+            self.step.apply::<FUSES>(p, g[i], m, v, None);
         }
-        let (p, m, v) = (&mut tile.p[at], &mut tile.m[at], &mut tile.v[at]);
-        let v_max = tile.v_max.as_mut().map(|v_max| &mut v_max[at]);
-        self.step
-            .apply_chunk::<FUSES, CHUNK>(p, &tile.g[at], m, v, v_max);
+        (*p, *m, *v) = (new_p, new_m, new_v);
         true
     }
 }
 
-impl<T: Real> AdamStep<T> {
-    /// `N` elements at once. They are taken out by value, so that the compiler need not allow for
-    /// overlapping slices.
-    #[inline(always)]
-    fn apply_chunk<const FUSES: bool, const N: usize>(
-        &self,
-        p: &mut [T; N],
-        g: &[T; N],
-        m: &mut [T; N],
-        v: &mut [T; N],
-        v_max: Option<&mut [T; N]>,
-    ) {
-        let (mut new_p, mut new_m, mut new_v) = (*p, *m, *v);
-        match v_max {
-            None => {
-                for i in 0..N {
-                    let (p, m, v) = (&mut new_p[i], &mut new_m[i], &mut new_v[i]);
-                    self.apply::<FUSES>(p, g[i], m, v, None);
-                }
-            }
-            Some(v_max) => {
-                let mut new_max = *v_max;
-                for i in 0..N {
-                    let (p, m, v) = (&mut new_p[i], &mut new_m[i], &mut new_v[i]);
-                    self.apply::<FUSES>(p, g[i], m, v, Some(&mut new_max[i]));
-                }
-                *v_max = new_max;
-            }
-        }
-        (*p, *m, *v) = (new_p, new_m, new_v);
-    }
-}
-
-impl<T: Real, const FUSES: bool> Interleave for Update<'_, T, FUSES> {
+impl<T: Real, const FUSES: bool, const INPUTS: usize> Interleave for Update<'_, T, FUSES, INPUTS> {
     #[inline(always)]
     fn tick(&mut self) {
-        for _ in 0..self.chunks_per_tick {
-            self.chunk();
+        for _ in 0..INPUTS {
+            self.input();
         }
     }
 }
 
-impl<T: Real, const FUSES: bool> SimdTask for Update<'_, T, FUSES> {
+impl<T: Real, const FUSES: bool, const INPUTS: usize> SimdTask for Update<'_, T, FUSES, INPUTS> {
     type Output = ();
 
-    /// The chunks that no tick has done.
+    /// The inputs that no tick has done.
     #[inline(always)]
     fn run(mut self) {
-        while self.chunk() {}
+        while self.input() {}
     }
 }
 
