@@ -190,16 +190,49 @@ impl<T: Real> SimdTask for Forward<'_, T> {
             }
             if let Some(dropout) = dropout {
                 let first = r * width + first_col;
-                dropout.key.fill(first as u64, &mut words);
-                // Below 2³², as the rate is below 1.
-                let threshold = dropout.threshold() as u32;
-                let scale = T::of(dropout.scale());
-                for (y, &word) in y.iter_mut().zip(&words) {
-                    let keep = word >= threshold;
-                    *y = if keep { *y * scale } else { T::zero() };
-                }
+                drop_elements(y, first as u64, dropout, &mut words);
             }
         }
+    }
+}
+
+/// Elements that [`dropout`] draws at once.
+const DRAWN: usize = 256;
+
+/// Inverted dropout in place: `values[i]` is element `i` of the layer. Kept elements are divided by
+/// 1 − rate, the others become 0; also its own backward, on the gradient.
+pub fn dropout<T: Real>(values: &mut [T], dropout: Dropout) {
+    micro::active().run(DropElements { values, dropout });
+}
+
+struct DropElements<'a, T> {
+    values: &'a mut [T],
+    dropout: Dropout,
+}
+
+impl<T: Real> SimdTask for DropElements<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let mut words = [0; DRAWN];
+        for (n, values) in self.values.chunks_mut(DRAWN).enumerate() {
+            let words = &mut words[..values.len()];
+            drop_elements(values, (n * DRAWN) as u64, self.dropout, words);
+        }
+    }
+}
+
+/// Drops or scales elements from number `first` on; `words`, as many, are overwritten.
+#[inline(always)]
+fn drop_elements<T: Real>(values: &mut [T], first: u64, dropout: Dropout, words: &mut [u32]) {
+    dropout.key.fill(first, words);
+    // Below 2³², as the rate is below 1.
+    let threshold = dropout.threshold() as u32;
+    let scale = T::of(dropout.scale());
+    for (x, &word) in values.iter_mut().zip(&*words) {
+        let keep = word >= threshold;
+        *x = if keep { *x * scale } else { T::zero() };
     }
 }
 

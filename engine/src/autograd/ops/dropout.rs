@@ -2,7 +2,9 @@
 //! the element's number, so backward draws it again instead of storing it.
 
 use blendfuse_kernels::counter::Dropout;
+use blendfuse_kernels::epilogue;
 
+use crate::autograd::value::mat_mut;
 use crate::autograd::{Backward, Op, Scalar, Tape, Var};
 
 struct DropoutOp(Dropout);
@@ -11,20 +13,8 @@ impl<F: Scalar> Tape<F> {
     /// `x (B, D)` → `(B, D)`; element `(r, c)` has number `r D + c`.
     pub fn dropout(&mut self, x: Var, dropout: Dropout) -> Var {
         let mut y = self.value(x).to_owned();
-        apply(dropout, y.iter_mut());
+        epilogue::dropout(mat_mut(&mut y.view_mut()).data_mut(), dropout);
         self.push(y, &[x], DropoutOp(dropout))
-    }
-}
-
-fn apply<'a, F: Scalar>(dropout: Dropout, values: impl Iterator<Item = &'a mut F>) {
-    let (scale, threshold) = (F::of(dropout.scale()), dropout.threshold());
-    let mut words = [0; 4];
-    for (i, x) in values.enumerate() {
-        if i % 4 == 0 {
-            words = dropout.key.block(i as u64 / 4);
-        }
-        let keep = u64::from(words[i % 4]) >= threshold;
-        *x = if keep { *x * scale } else { F::zero() };
     }
 }
 
@@ -35,7 +25,7 @@ impl<F: Scalar> Op<F> for DropoutOp {
 
     fn backward(&self, cx: &mut Backward<'_, F>) {
         let mut dx = cx.take_dy();
-        apply(self.0, dx.iter_mut());
+        epilogue::dropout(mat_mut(&mut dx.view_mut()).data_mut(), self.0);
         cx.accumulate_array(0, dx);
     }
 }
