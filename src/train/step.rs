@@ -103,6 +103,18 @@ pub fn train_step(
     options: StepOptions,
     next: Option<&mut StepBatch>,
 ) -> Result<Stepped> {
+    // In the pool, so that its operations need not each wait for a thread to wake.
+    rayon::scope(|_| step_in_pool(net, adam, batch, mode, options, next))
+}
+
+fn step_in_pool(
+    net: &mut FusionNet<f32>,
+    adam: &mut Adam<f32>,
+    batch: &StepBatch,
+    mode: Mode,
+    options: StepOptions,
+    next: Option<&mut StepBatch>,
+) -> Result<Stepped> {
     let began = Instant::now();
     let mut tape = Tape::new();
     let forward = net.forward(&mut tape, &batch.inputs, mode)?;
