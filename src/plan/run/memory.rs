@@ -9,8 +9,9 @@ use crate::predict::score::BATCH;
 /// Bytes per parameter during training: the value, two moments, and a copy while a file is written.
 const BYTES_PER_PARAMETER: u64 = 16;
 
-/// Matrices of one number per pair of clips that the span of an encoder's rows takes at its peak.
-const SQUARES_OF_CLIPS: u64 = 6;
+/// Matrices of one number per pair of clips that the spans of two encoders' rows, computed side by side,
+/// take at their peak.
+const SQUARES_OF_CLIPS: u64 = 12;
 
 /// Additional memory of every trial.
 const BASE: u64 = 32 << 20;

@@ -1,11 +1,17 @@
 //! Cholesky factorisation with diagonal pivoting (Higham, *Accuracy and Stability of Numerical
 //! Algorithms*, 10.3), and the inverse of the triangle.
 
+use rayon::prelude::*;
+
 use crate::kernels::gemm::gemm;
 use crate::kernels::view::{MatMut, MatRef};
 
 /// Columns that are factored before their product is taken off the rest.
 const BLOCK: usize = 64;
+
+/// Rows or columns of a triangle whose product is formed at once, with as much of what lies beyond the
+/// diagonal as they need to be a rectangle.
+const STRIP: usize = 256;
 
 /// Rows and columns p of a positive semi-definite G with G\[p, p\] = L Lᵀ.
 pub(super) struct PivotedCholesky {
@@ -14,7 +20,7 @@ pub(super) struct PivotedCholesky {
     /// How many rows are independent of those before them.
     pub(super) rank: usize,
     /// L, `(N, N)` row-major, of which the first `rank` columns count and only what is not above the
-    /// diagonal.
+    /// diagonal; what is above it is left from G and never read.
     factor: Vec<f64>,
 }
 
@@ -40,7 +46,7 @@ impl PivotedCholesky {
                     return found;
                 }
                 left.swap(column, pivot);
-                found.exchange(column, pivot, first);
+                found.exchange(column, pivot);
                 found.column(column, first, left[column].sqrt(), &mut left);
                 found.rank = column + 1;
             }
@@ -54,19 +60,23 @@ impl PivotedCholesky {
         self.order.len()
     }
 
-    /// Exchanges two rows and columns of what is not factored yet.
-    fn exchange(&mut self, a: usize, b: usize, first: usize) {
+    /// Exchanges row and column `a` with `b`, not before it, of what is not factored yet.
+    fn exchange(&mut self, a: usize, b: usize) {
         let count = self.count();
         if a == b {
             return;
         }
         self.order.swap(a, b);
-        for col in 0..count {
-            self.factor.swap(a * count + col, b * count + col);
+        let place = |row: usize, col: usize| row * count + col;
+        for col in 0..a {
+            self.factor.swap(place(a, col), place(b, col));
         }
-        for row in first..count {
-            // Columns of this block before `a` are factored already and are no part of this.
-            self.factor.swap(row * count + a, row * count + b);
+        self.factor.swap(place(a, a), place(b, b));
+        for between in a + 1..b {
+            self.factor.swap(place(between, a), place(b, between));
+        }
+        for row in b + 1..count {
+            self.factor.swap(place(row, a), place(row, b));
         }
     }
 
@@ -103,8 +113,14 @@ impl PivotedCholesky {
             .flat_map(|row| row[first..end].iter().copied())
             .collect();
         let panel = MatRef::row_major(&panel, rows, depth);
-        let rest = MatMut::new(&mut below[end..], rows, rows, count);
-        gemm(-1.0, panel, panel.transposed(), 1.0, rest);
+        let strips = below.par_chunks_mut(STRIP * count).enumerate();
+        strips.for_each(|(strip, rest)| {
+            let last = rows.min((strip + 1) * STRIP);
+            let left = panel.part(strip * STRIP..last, 0..depth);
+            let right = panel.part(0..last, 0..depth).transposed();
+            let rest = MatMut::new(&mut rest[end..], left.rows(), last, count);
+            gemm(-1.0, left, right, 1.0, rest);
+        });
     }
 
     /// The rows of L, `(N, rank)` row-major, in the order that the rows of G had.
@@ -113,7 +129,6 @@ impl PivotedCholesky {
         let mut rows = vec![0.0; count * rank];
         let factor = self.factor.chunks(count.max(1)).zip(&self.order);
         for (row, (factor, &place)) in factor.enumerate() {
-            // What lies above the diagonal is left from G.
             let known = rank.min(row + 1);
             rows[place * rank..][..known].copy_from_slice(&factor[..known]);
         }
@@ -127,12 +142,14 @@ impl PivotedCholesky {
         for first in (0..rank).step_by(BLOCK) {
             let end = rank.min(first + BLOCK);
             let (done, block) = inverse.split_at_mut(first * rank);
-            if first > 0 {
-                let triangle = &self.factor[first * count..];
-                let left = MatRef::new(triangle, end - first, first, count, 1);
-                let right = MatRef::new(done, first, first, rank, 1);
-                let out = MatMut::new(block, end - first, first, rank);
-                gemm(-1.0, left, right, 0.0, out);
+            let triangle = &self.factor[first * count..];
+            let left = MatRef::new(triangle, end - first, first, count, 1);
+            let right = MatRef::new(done, first, first, rank, 1);
+            for from in (0..first).step_by(STRIP) {
+                let (depth, cols) = (from..first, from..first.min(from + STRIP));
+                let left = left.part(0..end - first, depth.clone());
+                let out = MatMut::new(&mut block[from..], end - first, cols.len(), rank);
+                gemm(-1.0, left, right.part(depth, cols), 0.0, out);
             }
             for row in first..end {
                 let factor = &self.factor[row * count..];

@@ -20,6 +20,8 @@ mod rows;
 
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use basis::{Basis, TOLERANCE};
 pub(super) use clips::SpanClips;
 use folder::{EncoderFiles, Record};
@@ -32,8 +34,13 @@ use crate::data::features::Features;
 use crate::data::fingerprint::InputFile;
 use crate::encoders::Encoder;
 use crate::error::{Error, Result};
+use crate::files::folder_lock::FolderLock;
 use crate::kernels::pack::{RowSource, RowValues};
 use crate::nn::Params;
+
+/// Encoders whose spans are computed side by side: what one does on a single thread leaves the others
+/// free for the products of the next, and each needs memory for several squares of the clips.
+const AT_ONCE: usize = 2;
 
 /// Projections of given weights onto the span, each of what the ones before it missed.
 const PROJECTIONS: usize = 5;
@@ -77,13 +84,16 @@ impl Span {
     ) -> Result<Self> {
         let columns = &clips.dataset().encoders;
         let (mut files, mut records) = (Vec::new(), Vec::new());
-        // One after the other: the products inside use all threads.
-        for encoder in 0..columns.len() {
-            let key = clips.key(encoder, place.program, place.inputs);
-            let of_encoder = EncoderFiles::new(place.folder, key);
-            records.push(find_or_make(clips, &of_encoder, encoder, stop)?);
-            files.push(of_encoder);
-            progress(encoder + 1);
+        let all: Vec<usize> = (0..columns.len()).collect();
+        for some in all.chunks(AT_ONCE) {
+            let of_some = some.iter().map(|&encoder| {
+                let key = clips.key(encoder, place.program, place.inputs);
+                EncoderFiles::new(place.folder, key)
+            });
+            let of_some: Vec<EncoderFiles> = of_some.collect();
+            records.extend(find_or_make(clips, &of_some, some[0], stop)?);
+            files.extend(of_some);
+            progress(records.len());
         }
         let encoders = columns.iter().zip(&records);
         let encoders: Vec<Encoder> = encoders
@@ -252,28 +262,34 @@ fn scale(params: &mut Params<f32>, name: &str, factor: f64) {
     params.set(id, values);
 }
 
-/// An encoder's record, of files that are there already or are written now.
+/// The records of some encoders from `first` on, of files that are there already or are written now.
 fn find_or_make(
     clips: &SpanClips<'_>,
-    files: &EncoderFiles,
-    encoder: usize,
+    files: &[EncoderFiles],
+    first: usize,
     stop: &Stop,
-) -> Result<Record> {
-    let _lock = files.lock(stop)?;
-    if let Some(record) = files
-        .record()
-        .filter(|record| is_whole(files, *record, clips, encoder))
-    {
-        return Ok(record);
-    }
-    if stop.is_asked() {
-        let text = "while the span of the training rows was computed; what is done is kept";
-        return Err(Error::Interrupted(text.into()));
-    }
-    files.clear()?;
-    let record = make(clips, files, encoder)?;
-    files.finish(record)?;
-    Ok(record)
+) -> Result<Vec<Record>> {
+    // All locks before any work, in the order of the encoders: no thread waits for another process in the
+    // middle of work that this one waits for.
+    let locks = files.iter().map(|files| files.lock(stop));
+    let _locks = locks.collect::<Result<Vec<FolderLock>>>()?;
+    let made = files.par_iter().enumerate().map(|(n, files)| {
+        let encoder = first + n;
+        let found = files.record();
+        if let Some(record) = found.filter(|record| is_whole(files, *record, clips, encoder)) {
+            return Ok(record);
+        }
+        if stop.is_asked() {
+            let text = "while the span of the training rows was computed; what is done is kept";
+            return Err(Error::Interrupted(text.into()));
+        }
+        files.clear()?;
+        let record = make(clips, files, encoder)?;
+        files.finish(record)?;
+        Ok(record)
+    });
+    // The error of the first, not that of the fastest.
+    made.collect::<Vec<Result<Record>>>().into_iter().collect()
 }
 
 /// Whether an encoder's files can be read; damaged ones are made anew.

@@ -92,11 +92,11 @@ pub(super) fn gram<T: Real>(rows: &EncoderRows<'_>) -> Vec<f64> {
         rows.block::<T>(columns, &mut x);
         let x = MatRef::row_major(&x, count, width);
         let strips = sums.par_chunks_mut((STRIP * count).max(1)).enumerate();
-        strips.for_each(|(strip, sums)| {
+        strips.for_each_init(Vec::new, |product, (strip, sums)| {
             let first = strip * STRIP;
             let end = first + sums.len() / count;
             let right = x.part(0..end, 0..width).transposed();
-            add_product(x.part(first..end, 0..width), right, (sums, count));
+            add_product(x.part(first..end, 0..width), right, product, (sums, count));
         });
     }
     for row in 0..count {
@@ -119,20 +119,25 @@ pub(super) fn cross<T: Real>(left: &EncoderRows<'_>, right: &EncoderRows<'_>) ->
         let x = MatRef::row_major(&x, rows, width);
         let y = MatRef::row_major(&y, count, width).transposed();
         let strips = sums.par_chunks_mut((STRIP * count).max(1)).enumerate();
-        strips.for_each(|(strip, sums)| {
+        strips.for_each_init(Vec::new, |product, (strip, sums)| {
             let first = strip * STRIP;
             let end = first + sums.len() / count;
-            add_product(x.part(first..end, 0..width), y, (sums, count));
+            add_product(x.part(first..end, 0..width), y, product, (sums, count));
         });
     }
     sums
 }
 
-/// Adds `A B` to the first columns of rows that are `stride` long.
-fn add_product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, (sums, stride): (&mut [f64], usize)) {
+/// Adds `A B` to the first columns of rows that are `stride` long; `product` is overwritten with it.
+fn add_product<T: Real>(
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+    product: &mut Vec<T>,
+    (sums, stride): (&mut [f64], usize),
+) {
     let (rows, cols) = (a.rows(), b.cols());
-    let mut product = vec![T::zero(); rows * cols];
-    let out = MatMut::row_major(&mut product, rows, cols);
+    product.resize(rows * cols, T::zero());
+    let out = MatMut::row_major(product, rows, cols);
     gemm(T::one(), a, b, T::zero(), out);
     for (sums, product) in sums.chunks_mut(stride).zip(product.chunks(cols)) {
         for (sum, &product) in sums.iter_mut().zip(product) {
