@@ -94,7 +94,8 @@ impl Dispatch for f32 {
     }
 }
 
-// Four rows of 16, 8 or 4 columns of f64 fill eight vectors.
+// Of four rows of f64, as many columns as half of the vector registers hold: 32 with the 32 registers of
+// AVX-512, 8 or 4 with 16.
 impl Dispatch for f64 {
     fn mul_packed<R: TileRows<f64>, I: Interleave>(
         kernel: Kernel,
@@ -103,7 +104,7 @@ impl Dispatch for f64 {
         interleave: &mut I,
     ) {
         match kernel.vector_bits() {
-            512 => kernel.run(MulPacked::<_, _, _, true, 16>(operands, tile, interleave)),
+            512 => kernel.run(MulPacked::<_, _, _, true, 32>(operands, tile, interleave)),
             256 => kernel.run(MulPacked::<_, _, _, true, 8>(operands, tile, interleave)),
             _ => kernel.run(MulPacked::<_, _, _, BASELINE_FUSES, 4>(
                 operands, tile, interleave,
@@ -118,7 +119,7 @@ impl Dispatch for f64 {
         interleave: &mut I,
     ) {
         match kernel.vector_bits() {
-            512 => kernel.run(MulStrided::<_, _, true, W, 16>(operands, tile, interleave)),
+            512 => kernel.run(MulStrided::<_, _, true, W, 32>(operands, tile, interleave)),
             256 => kernel.run(MulStrided::<_, _, true, W, 8>(operands, tile, interleave)),
             _ => kernel.run(MulStrided::<_, _, BASELINE_FUSES, W, 4>(
                 operands, tile, interleave,
