@@ -39,9 +39,9 @@ fn no_improvement(config: &Config) -> String {
 
 impl Run<'_> {
     /// Trains, and writes into `out`: `weights.safetensors` (the best epoch's, or the last without a
-    /// validation fold), `last.safetensors`, `history.csv`, `history.jsonl`, `manifest.json`, and
-    /// while it runs `state.safetensors`. The folder is made if need be; one that holds anything
-    /// is refused unless the run resumes.
+    /// validation fold), `last.safetensors` unless the options want the best alone, `history.csv`,
+    /// `history.jsonl`, `manifest.json`, and while it runs `state.safetensors`. The folder is made if need
+    /// be; one that holds anything is refused unless the run resumes.
     ///
     /// # Errors
     /// [`Error::Write`] as soon as a file cannot be written; [`Error::Npz`] if another program changes
@@ -211,7 +211,9 @@ impl Run<'_> {
         stopped: String,
         mut manifest: Manifest,
     ) -> Result<Outcome> {
-        self.save(&files.last, progress.epoch, progress.thresholds)?;
+        if !self.options.best_only {
+            self.save(&files.last, progress.epoch, progress.thresholds)?;
+        }
         files.write_history(&progress.history)?;
         let best = progress
             .history

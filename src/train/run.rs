@@ -49,6 +49,8 @@ pub struct Options {
     pub stop: Stop,
     /// When a stop is requested, end as after the last epoch instead, with the best weights so far.
     pub finish_when_stopped: bool,
+    /// Keep the best weights alone: no `last.safetensors`, unless the last weights are all there is.
+    pub best_only: bool,
     /// Hashes of the data set's files, if known; `None`: the files are read and hashed.
     pub inputs: Option<Vec<InputFile>>,
 }

@@ -180,6 +180,8 @@ impl Run<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::config::overrides::parse_assignment;
     use crate::config::{Config, StandardiseBy};
@@ -298,6 +300,17 @@ mod tests {
                 assert!(difference <= 1e-5, "{difference}");
                 assert_eq!(found.accuracy.presence(), record.acc_presence);
             }
+            let best_only = Options {
+                fold: Some(number),
+                best_only: true,
+                ..Options::default()
+            };
+            let best = folder.path().join(format!("best{number}"));
+            let run = Run::prepare(&dataset, &config, best_only).unwrap();
+            run.train(&best, &mut ()).unwrap();
+            assert!(!best.join("last.safetensors").exists());
+            let [kept, alone] = [&out, &best].map(|run| fs::read(run.join("weights.safetensors")));
+            assert!(kept.unwrap() == alone.unwrap());
             let init = out.join("weights.safetensors");
             let again = folder.path().join(format!("again{number}"));
             check_start(&dataset, (&config, number), &init, &again);

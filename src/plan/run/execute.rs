@@ -55,6 +55,8 @@ pub(crate) fn execute(
                 shared_spans: Some(files.spans()),
                 stop: stop.clone(),
                 inputs: Some(planned.data.inputs.clone()),
+                // They would be removed with the trial.
+                best_only: true,
                 ..Options::default()
             };
             fusion(planned, &config, folder, options, &mut Epochs(epoch))
