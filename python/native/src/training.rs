@@ -13,7 +13,7 @@ use blendfuse::data::metadata::NewFolds;
 use blendfuse::encoders::Modality;
 use blendfuse::predict::Predictor;
 use blendfuse::train::{Observer, Options, Run, Stop};
-use numpy::ndarray::{Array1, Axis};
+use numpy::ndarray::Array1;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -214,12 +214,7 @@ fn run(
     }
     let predictor = Predictor::load(out)?;
     let clips: Vec<usize> = (0..data.train.len()).collect();
-    let mut importances = Array1::zeros(data.encoders.len());
-    predictor.score_in_batches(&data.train, &clips, &[], |_, scores| {
-        importances += &scores.gate_weights.sum_axis(Axis(0));
-        Ok(())
-    })?;
-    importances /= clips.len() as f64;
+    let importances = predictor.importances(&data.train, &clips)?;
     Ok((predictor, importances))
 }
 
