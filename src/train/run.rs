@@ -49,6 +49,9 @@ pub struct Options {
     pub stop: Stop,
     /// When a stop is requested, end as after the last epoch instead, with the best weights so far.
     pub finish_when_stopped: bool,
+    /// The output folder is read and removed by this process: nothing waits for the disk, no state is saved
+    /// between epochs, and weights that are the same may be one file of two names.
+    pub scratch: bool,
     /// Hashes of the data set's files, if known; `None`: the files are read and hashed.
     pub inputs: Option<Vec<InputFile>>,
 }

@@ -115,7 +115,7 @@ fn modality(name: &str) -> PyResult<Modality> {
     })
 }
 
-/// Trains, and writes a run's files into the empty folder `out`.
+/// Trains, and writes a run's files into the empty folder `out`, which the caller reads and removes.
 ///
 /// `hear` is called with `"warning"` and a text, and with `wants_progress` also with `"epoch"` and its record as JSON. On Ctrl-C, or when
 /// `hear` raises, training ends within a step with the best weights so far.
@@ -166,6 +166,7 @@ pub fn train(
         fold: request.fold,
         stop: stop.clone(),
         finish_when_stopped: true,
+        scratch: true,
         // Arrays have no files whose hashes could be told.
         inputs: Some(Vec::new()),
         ..Options::default()

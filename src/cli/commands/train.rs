@@ -165,6 +165,7 @@ impl Train {
             shared_spans: None,
             stop: interrupt::stop_on_signal(),
             finish_when_stopped: false,
+            scratch: false,
             inputs: None,
         };
         let run = Run::prepare(&dataset, &config, options)?;
