@@ -19,7 +19,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use serde_json::Value;
 
-use crate::arrays::{Named, borrowed};
+use crate::arrays::{Named, borrowed, refuse_partial};
 use crate::faults::exception;
 use crate::model::Model;
 use crate::threads::pool;
@@ -191,7 +191,13 @@ pub fn train(
             heard.err(),
         )),
         // What ended training is told rather than what came of it.
-        Ok(Err(error)) => Err(heard.err().unwrap_or_else(|| exception(error))),
+        Ok(Err(error)) => Err(match heard {
+            Err(exception) => exception,
+            // A row that is NaN in part is told in the words of every method that takes features.
+            Ok(()) => refuse_partial(&features)
+                .err()
+                .unwrap_or_else(|| exception(error)),
+        }),
         Err(_) => Err(PyRuntimeError::new_err(
             "internal error in training, please report it",
         )),
