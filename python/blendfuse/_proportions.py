@@ -48,7 +48,8 @@ class Proportions(np.ndarray[Any, np.dtype[np.float64]]):
         self.classes = classes if self.ndim == 2 and self.shape[1] == len(classes) else ()
 
     def __reduce__(self) -> Any:
-        make, arguments, state = super().__reduce__()  # type: ignore[misc, unused-ignore]
+        parts: Any = super().__reduce__()
+        make, arguments, state = parts
         return make, arguments, (state, self.classes)
 
     def __setstate__(self, state: Any) -> None:
