@@ -1,12 +1,14 @@
 """Times `FusionClassifier` beside the command and beside the same model in PyTorch through skorch.
 
-    python benches/peers/estimator.py --against blendfuse --size small --turns 7
-    python benches/peers/estimator.py --against blendfuse --size full --clips 640 --epochs 1
+    python benches/peers/estimator.py --against blendfuse --size small
+    python benches/peers/estimator.py --against blendfuse --size full
+    python benches/peers/estimator.py --what one --size small
 
 Runs all sides in turn, several times over, each as a process of its own with the same number of threads, and
 prints the medians of their times and peak memories, and the ratios of the medians: what other work the machine
-does then strikes all alike. Random features of 36 encoders at the usual widths (`full`) or at widths divided by
-16 (`small`), random labels of one or two of six classes; batch 64; no validation fold.
+does then strikes all alike. Random features of 36 encoders at the usual widths (`full`: 640 clips, 10 epochs, so
+that what a run does once weighs little) or at widths divided by 16 (`small`: 1,965 clips, 3 epochs), random labels
+of one or two of six classes; batch 64; no validation fold.
 
 - `fit`: `FusionClassifier.fit` on arrays in memory, without imports and without making the arrays;
 - `command`: `blendfuse train` on the same arrays as files, the whole process with opening and checking the files;
@@ -38,6 +40,8 @@ from train_step import FRAMES, TUNED
 
 CLASSES = 6
 CALLS = 1_000
+# Clips, epochs and turns where they are not told: 100 and 93 steps.
+USUAL = {"full": (640, 10, 3), "small": (1_965, 3, 7)}
 SIDES = {
     "fit": ["command", "fit", "skorch", "skorch-tuned"],
     "one": ["one", "one-torch"],
@@ -94,13 +98,19 @@ def classifier(arguments: argparse.Namespace) -> Any:
     )
 
 
+def settle() -> None:
+    """Lets what imports have started come to rest before the clock starts: the threads of OpenBLAS, of which NumPy
+    and SciPy have their own, spin for a while before they sleep."""
+    time.sleep(1.0)
+
+
 def seconds_of_fit(arguments: argparse.Namespace) -> float:
     x, y = made(arguments)
     import pandas
 
     labels = pandas.DataFrame(y, columns=[f"e{c}" for c in range(CLASSES)])
     model = classifier(arguments)
-    # Rust's threads and Python's imports are there before the clock starts.
+    settle()
     begun = time.perf_counter()
     model.fit(x, labels)
     return time.perf_counter() - begun
@@ -170,6 +180,7 @@ def seconds_of_skorch(arguments: argparse.Namespace) -> float:
         verbose=0,
     )
     net.initialize()
+    settle()
     begun = time.perf_counter()
     net.partial_fit(x, y.astype(np.float32))
     return time.perf_counter() - begun
@@ -197,6 +208,7 @@ def seconds_of_calls(arguments: argparse.Namespace) -> float:
                 return probabilities(net(clip))
 
     call()
+    settle()
     begun = time.perf_counter()
     for _ in range(CALLS):
         call()
@@ -225,13 +237,17 @@ def main() -> None:
     parser.add_argument("--against", metavar="PROGRAM", default="blendfuse")
     parser.add_argument("--what", choices=list(SIDES), default="fit")
     parser.add_argument("--size", choices=["small", "full"], default="small")
-    parser.add_argument("--clips", type=int, default=1_965)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--clips", type=int, help="default: 1,965, and 640 at full size")
+    parser.add_argument("--epochs", type=int, help="default: 3, and 10 at full size")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--turns", type=int, help="default: 7, and 3 at full size")
     parser.add_argument("--work", metavar="FOLDER", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--side", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    clips, epochs, turns = USUAL[arguments.size]
+    arguments.clips = arguments.clips or clips
+    arguments.epochs = arguments.epochs or epochs
+    arguments.turns = arguments.turns or turns
     if arguments.side:
         print(json.dumps(one_side(arguments)))
         return
@@ -239,17 +255,24 @@ def main() -> None:
     if "command" in sides:
         folder_of(arguments)
     found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
+    busy = [os.getloadavg()[0]]
     for _ in range(arguments.turns):
         for side in sides:
             environment = os.environ | (TUNED if side == "skorch-tuned" else {})
             command = [sys.executable, __file__, *sys.argv[1:], "--side", side]
             ran = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
             found[side].append(json.loads(ran.stdout.splitlines()[-1]))
+    busy.append(os.getloadavg()[0])
     ours = "fit" if "fit" in sides else "one"
     middle = {
         side: {key: statistics.median(run[key] for run in runs) for key in runs[0]}
         for side, runs in found.items()
     }
+    if "command" in sides:
+        values = arguments.clips * sum(widths_of(arguments.size).values())
+        steps = -(-arguments.clips // 64) * arguments.epochs
+        print(f"{arguments.clips} clips, {steps} steps; the arrays are {values * 4 / 2**20:,.0f} MiB")
+    print(f"load at the begin {busy[0]:.2f}, at the end {busy[1]:.2f}; medians of {arguments.turns} turns\n")
     print("| | seconds | over ours | peak memory, MiB |\n|---|---|---|---|")
     for side in sides:
         ratio = middle[side]["seconds"] / middle[ours]["seconds"]

@@ -19,4 +19,5 @@ pub use dense::dense;
 pub use epilogue::Epilogue;
 pub use project::project;
 pub use scale::scale_blocks;
+pub use single::{dense_row, project_row};
 pub use task::{BatchRows, Projection};

@@ -92,6 +92,24 @@ impl<T: Real> PackedRows<T> {
         self.data[self.index(row, col)]
     }
 
+    /// The values of a row.
+    pub fn row(&self, row: usize) -> Vec<T> {
+        (0..self.cols).map(|c| self.get(row, c)).collect()
+    }
+
+    /// Replaces the values of a row.
+    ///
+    /// # Panics
+    /// If there is no such row, or it has another number of values.
+    pub fn set_row(&mut self, row: usize, values: &[T]) {
+        assert_eq!(values.len(), self.cols, "one value per column");
+        assert!(row < self.rows, "row {row} of {}", self.rows);
+        for (c, value) in values.iter().enumerate() {
+            let at = self.index(row, c);
+            self.data[at] = *value;
+        }
+    }
+
     /// Block `n`: rows `8 n .. 8 n + 8`, `[cols][8]`.
     #[inline(always)]
     pub(crate) fn block(&self, n: usize) -> &[[T; ROW_BLOCK]] {

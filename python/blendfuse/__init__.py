@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     __version__: str
     from ._binary import find_binary
     from ._inputs import FeatureSet
+    from ._proportions import Proportions
     from .cross_validation import CrossValidation, cross_validate
     from .data import Data, read_data, write_features
     from .decoding import Decoder
@@ -31,6 +32,7 @@ _HOMES = {
     "FeatureSet": "_inputs",
     "FusionClassifier": "estimator",
     "Probabilities": "probabilities",
+    "Proportions": "_proportions",
     "TrainingWarning": "estimator",
     "Weights": "weights",
     "cross_validate": "cross_validation",
@@ -52,6 +54,7 @@ __all__ = [
     "FeatureSet",
     "FusionClassifier",
     "Probabilities",
+    "Proportions",
     "TrainingWarning",
     "Weights",
     "__version__",

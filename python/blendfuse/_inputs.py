@@ -76,6 +76,8 @@ class FeatureSet(Mapping[str, NDArray[Any]]):
 
 def numbers_of(name: str, values: Any) -> NDArray[Any]:
     """An array (N, D) of an encoder, whose masked rows are NaN."""
+    if type(values) is np.ndarray and values.ndim == 2 and values.dtype in FLOATS:
+        return values
     what = f"X: encoder {name!r}"
     if hasattr(values, "to_numpy"):
         values = values.to_numpy()
@@ -164,24 +166,3 @@ def by_encoder(x: Any) -> FeatureSet:
         return FeatureSet(x)
     names = list(dict.fromkeys(x.columns.get_level_values(0)))
     return FeatureSet({str(name): x[name] for name in names})
-
-
-def check_missing(name: str, array: NDArray[Any]) -> None:
-    """Refuses rows that are NaN in part.
-
-    Raises
-    ------
-    ValueError
-        Naming the row and the column.
-    """
-    if not np.isnan(array.sum(dtype=np.float64)):
-        return
-    nan = np.isnan(array)
-    part = nan.any(axis=1) & ~nan.all(axis=1)
-    if part.any():
-        row = int(np.flatnonzero(part)[0])
-        column = int(np.flatnonzero(nan[row])[0])
-        raise ValueError(
-            f"X: encoder {name!r}: row {row}, column {column} is NaN; expected finite numbers, or NaN in the "
-            "whole row where the encoder is missing"
-        )

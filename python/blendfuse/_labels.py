@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ._proportions import Proportions
 from ._sklearn import HAS_SKLEARN, DataConversionWarning
 
 Form = Literal["labels", "sets", "shares", "proportions"]
@@ -50,7 +51,9 @@ def read_labels(y: Any, classes: Sequence[Any] | NDArray[Any] | None) -> Labels:
         raise ValueError("y: found None; this estimator requires y to be passed, but the target y is None")
     known = None if classes is None else known_classes(classes)
     if hasattr(y, "columns") and hasattr(y, "to_numpy") and len(y.columns) > 1:
-        return _of_table(y, known)
+        return _of_table(y.to_numpy(), list(y.columns), known)
+    if isinstance(y, Proportions) and len(y.classes) > 1:
+        return _of_table(np.asarray(y), list(y.classes), known)
     if isinstance(y, (list, tuple)) or (isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1):
         first = next(iter(y), None)
         if isinstance(first, (Set, Mapping)) or (
@@ -190,14 +193,14 @@ def _share(place: int, value: Any) -> float:
     return share
 
 
-def _of_table(y: Any, known: NDArray[Any] | None) -> Labels:
-    names = list(y.columns)
+def _of_table(values: NDArray[Any], names: list[Any], known: NDArray[Any] | None) -> Labels:
+    """Proportions whose columns have these names."""
     classes = _in_order(names, given=True) if known is None else known
     lacking = [name for name in classes.tolist() if name not in names]
     if lacking or len(classes) < len(names):
         raise ValueError(f"y: found the columns {names}, expected one for each of {classes.tolist()}")
-    values = y[classes.tolist()].to_numpy()
-    return Labels("proportions", classes, _proportions(values))
+    places = [names.index(name) for name in classes.tolist()]
+    return Labels("proportions", classes, _proportions(values[:, places]))
 
 
 def _of_matrix(values: NDArray[Any], known: NDArray[Any] | None) -> Labels:

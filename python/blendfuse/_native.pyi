@@ -62,6 +62,9 @@ def train(
 ) -> tuple[Model, NDArray[np.float64], BaseException | None]:
     """Trains into a folder: the model, the mean gate weight of each encoder, and what ended training early."""
 
+def check_missing(features: Named) -> None:
+    """Refuses rows that are NaN in part, naming the row and the column."""
+
 def default_settings() -> str:
     """Every dotted key with its default, as JSON."""
 

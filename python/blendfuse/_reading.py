@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._inputs import WHOLE, Blocks, FeatureSet, by_encoder, check_missing, is_divided
+from ._inputs import WHOLE, Blocks, FeatureSet, by_encoder, is_divided
 from ._sklearn import HAS_SKLEARN
 
 
@@ -35,7 +35,7 @@ def features_to_fit(estimator: Any, x: Any) -> FeatureSet:
     _check_enough(features)
     estimator.n_features_in_ = features.shape[1]
     estimator._widths = {name: array.shape[1] for name, array in features.items()}
-    return _checked(features)
+    return features
 
 
 def features_like(estimator: Any, x: Any, argument: str = "X") -> FeatureSet:
@@ -65,7 +65,7 @@ def features_like(estimator: Any, x: Any, argument: str = "X") -> FeatureSet:
             raise ValueError(
                 f"{argument}: encoder {name!r} has {features[name].shape[1]} columns, but had {width} in fit"
             )
-    return _checked(features)
+    return features
 
 
 def _check_known(argument: str, name: str, features: FeatureSet) -> None:
@@ -76,12 +76,6 @@ def _check_known(argument: str, name: str, features: FeatureSet) -> None:
 def _check_enough(features: FeatureSet) -> None:
     if features.shape[0] < 2:
         raise ValueError(f"X: found {features.shape[0]} sample, expected at least 2 clips to train on")
-
-
-def _checked(features: FeatureSet) -> FeatureSet:
-    for name, array in features.items():
-        check_missing(name, array)
-    return features
 
 
 def _blocks(estimator: Any, x: Any, fitting: bool) -> FeatureSet:
@@ -96,7 +90,7 @@ def _blocks(estimator: Any, x: Any, fitting: bool) -> FeatureSet:
         )
     names = getattr(estimator, "feature_names_in_", None)
     blocks = Blocks(estimator.encoders, None if names is None else list(names), array.shape[1])
-    return _checked(FeatureSet(blocks.divide(array)))
+    return FeatureSet(blocks.divide(array))
 
 
 def _one_array(estimator: Any, x: Any, fitting: bool, finite: bool) -> NDArray[Any]:

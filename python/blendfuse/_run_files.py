@@ -14,10 +14,11 @@ import numpy as np
 from ._files import whole_file
 
 WEIGHTS = "weights.safetensors"
+LAST = "last.safetensors"
 HISTORY = "history.jsonl"
 
 # Those of the command, and what only Python needs.
-NAMES = (WEIGHTS, "last.safetensors", "history.csv", HISTORY, "manifest.json")
+NAMES = (WEIGHTS, LAST, "history.csv", HISTORY, "manifest.json")
 ESTIMATOR = "estimator.json"
 
 
@@ -33,10 +34,13 @@ class RunFiles:
         path = Path(folder)
         if path.is_file():
             return RunFiles({WEIGHTS: path.read_bytes()})
-        found = {name: (path / name).read_bytes() for name in NAMES if (path / name).is_file()}
-        if found.get("last.safetensors") == found.get(WEIGHTS) and WEIGHTS in found:
-            # Without validation clips they are the same, and kept once.
-            found["last.safetensors"] = found[WEIGHTS]
+        there = [name for name in NAMES if (path / name).is_file()]
+        weights, last = path / WEIGHTS, path / LAST
+        # Without validation clips they are the same, and kept once; training has then written one file.
+        same = WEIGHTS in there and LAST in there and weights.samefile(last)
+        found = {name: (path / name).read_bytes() for name in there if not (same and name == LAST)}
+        if same or (WEIGHTS in found and found.get(LAST) == found[WEIGHTS]):
+            found[LAST] = found[WEIGHTS]
         return RunFiles(found)
 
     def write(self, folder: str | PathLike[str], more: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _native
 from ._labels import Labels, read_labels
-from ._reading import features_to_fit, one_for_each
+from ._reading import features_to_fit, in_rows, one_for_each
 from ._settings import in_parameters, put, settings_of
 from .data import write_features
 from .probabilities import Probabilities, read_probabilities
@@ -90,6 +90,7 @@ def cross_validate(
     """
     model = type(estimator)(**estimator.get_params(deep=False))
     features, labels = features_to_fit(model, X), read_labels(y, model.classes)
+    _native.check_missing(in_rows(features))
     tables = settings_of(model.get_params(deep=False), json.loads(_native.default_settings()))
     put(tables, "data.classes", labels.names)
     if folds is None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from . import _native
 from ._files import clip_key, whole_file
 from ._inputs import FeatureSet, numbers_of
+from ._proportions import Proportions
 
 if TYPE_CHECKING:
     import pandas
@@ -46,15 +47,15 @@ class Data:
 
     @property
     def y(self) -> Any:
-        """One label per clip where every clip shows one class, (N,); else `proportions`, as a data frame where
-        pandas is installed."""
+        """One label per clip where every clip shows one class, (N,); else `proportions` with their classes: a data
+        frame where pandas is installed, else `Proportions`."""
         shown = self.proportions.argmax(axis=1)
         if np.all(self.proportions[np.arange(len(shown)), shown] == 1.0):
             return np.array(self.classes)[shown]
         try:
             return self.to_frame()
         except ImportError:
-            return self.proportions
+            return Proportions(self.proportions, self.classes)
 
     def to_frame(self) -> pandas.DataFrame:
         """`proportions` as a data frame with the clips as its index."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -120,6 +122,23 @@ def test_labels_in_all_forms() -> None:
     assert read_labels(["b", "a"], ["b", "a", "c"]).targets.tolist() == [[1, 0, 0], [0, 1, 0]]
 
 
+def test_proportions_know_their_classes_without_pandas() -> None:
+    shares = np.array([[0.25, 0.0, 0.75], [1.0, 0.0, 0.0]])
+    y = blendfuse.Proportions(shares, ["sad", "hap", "ang"])
+    found = read_labels(y, None)
+    # The challenge's order, as of a data frame's columns.
+    assert (found.form, found.names) == ("proportions", ["ang", "hap", "sad"])
+    assert found.targets.tolist() == [[0.75, 0, 0.25], [0, 0, 1]]
+    assert read_labels(y, ["hap", "sad", "ang"]).targets.tolist() == [[0, 0.25, 0.75], [0, 1, 0]]
+    with pytest.raises(ValueError, match="found the columns .'sad', 'hap', 'ang'., expected one for each of"):
+        read_labels(y, ["sad", "hap"])
+    for rows in (y[[1, 0]], y[y[:, 0] > 0], pickle.loads(pickle.dumps(y))):
+        assert rows.classes == ("sad", "hap", "ang")
+    assert y[0].classes == y.sum(axis=1).classes == y[:, :2].classes == ()
+    with pytest.raises(ValueError, match=re.escape("classes: found 2 for proportions of shape (2, 3)")):
+        blendfuse.Proportions(shares, ["sad", "hap"])
+
+
 def test_classes_are_given_back_as_they_were() -> None:
     x = arrays()
     for y in (np.arange(N) % 3 * 10, Y, Y.astype(object)):
@@ -151,7 +170,7 @@ def test_what_is_told_of_encoders() -> None:
     assert of_clip["kept_weight"].to_dict() == {"b": 1.0, "a": 0.0}
     assert set(table["modality"]) == {"audio", "other"}
     means = table.groupby("encoder")["importance"].mean()
-    np.testing.assert_allclose(means[model.encoders_], model.encoder_importances_, rtol=1e-6)
+    np.testing.assert_allclose(means[model.encoders_], model.encoder_importances_, rtol=1e-12)
     assert list(model.history_["epoch"]) == [1, 2]
     similarity = model.similarity(x)
     np.testing.assert_allclose(np.diag(similarity), 1)
@@ -289,6 +308,32 @@ def test_without_scikit_learn_it_works_alone() -> None:
         "(24,) True",
         "This FusionClassifier instance is not fitted yet; call fit, or load a run, first",
     ]
+
+
+LABELS_ALONE = """
+import sys
+sys.modules["pandas"] = None
+import warnings
+import blendfuse
+warnings.simplefilter("ignore")
+data = blendfuse.read_data(sys.argv[1])
+model = blendfuse.FusionClassifier(projection_dim=8, max_epochs=2, random_state=3)
+model.fit(data.X, data.y, groups=data.groups)
+model.save(sys.argv[2])
+print(*model.classes_, model.score(data.X, data.y) > 0)
+"""
+
+
+def test_without_pandas_a_data_folder_keeps_its_classes(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    alone = [sys.executable, "-c", LABELS_ALONE, str(data), str(tmp_path / "alone")]
+    done = subprocess.run(alone, capture_output=True, text=True, check=True)
+    assert done.stdout == "ang disg fea hap sad neu True\n"
+    read = blendfuse.read_data(data)
+    model = blendfuse.FusionClassifier(projection_dim=8, max_epochs=2, random_state=3)
+    model.fit(read.X, read.to_frame(), groups=read.groups).save(tmp_path / "frame")
+    for name in ("weights.safetensors", "history.csv"):
+        assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "frame" / name).read_bytes()
 
 
 def test_figures_are_drawn(tmp_path: Path) -> None:

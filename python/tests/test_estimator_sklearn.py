@@ -20,6 +20,7 @@ from sklearn.model_selection import (  # noqa: E402
     GroupKFold,
     cross_val_predict,
     cross_val_score,
+    cross_validate,
 )
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
@@ -66,6 +67,17 @@ def test_cross_validation_of_several_encoders_by_group() -> None:
     proba = cross_val_predict(model, x, y, cv=3, method="predict_proba")
     assert proba.shape == (90, 3)
     np.testing.assert_allclose(proba.sum(axis=1), 1.0)
+
+
+def test_cross_validation_of_proportions_that_know_their_classes() -> None:
+    x, y = blobs()
+    shares = np.eye(3)[np.arange(90) % 3] * 0.6 + 0.2 / 1.5
+    table = blendfuse.Proportions(shares / shares.sum(axis=1, keepdims=True), ["ang", "hap", "sad"])
+    found = cross_validate(
+        blendfuse.FusionClassifier(**QUICK), x, table, cv=3, return_estimator=True, n_jobs=2
+    )
+    assert found["test_score"].min() > 0.5
+    assert [model.classes_.tolist() for model in found["estimator"]] == [["ang", "hap", "sad"]] * 3
 
 
 def test_grid_search_over_top_k_and_lr() -> None:

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::files::atomic_file::{Durability, write_as};
 
 /// One epoch. Measures that do not exist (no validation fold, no adversary, no blends) are `None`:
 /// empty in CSV, null in JSON. Losses are means over clips, in nats.
@@ -63,8 +64,12 @@ pub struct EpochRecord {
 ///
 /// # Errors
 /// [`Error::Write`].
-pub fn write_csv(path: &Path, records: &[EpochRecord]) -> Result<()> {
-    crate::files::atomic_file::write(path, |out| {
+pub(crate) fn write_csv(
+    durability: Durability,
+    path: &Path,
+    records: &[EpochRecord],
+) -> Result<()> {
+    write_as(durability, path, |out| {
         let mut csv = csv::Writer::from_writer(out);
         for record in records {
             csv.serialize(record).map_err(std::io::Error::other)?;
@@ -77,8 +82,12 @@ pub fn write_csv(path: &Path, records: &[EpochRecord]) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Write`].
-pub fn write_json_lines(path: &Path, records: &[EpochRecord]) -> Result<()> {
-    crate::files::atomic_file::write(path, |out| {
+pub(crate) fn write_json_lines(
+    durability: Durability,
+    path: &Path,
+    records: &[EpochRecord],
+) -> Result<()> {
+    write_as(durability, path, |out| {
         for record in records {
             serde_json::to_writer(&mut *out, record)?;
             out.write_all(b"\n")?;

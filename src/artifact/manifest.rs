@@ -13,6 +13,7 @@ use crate::data::fingerprint::InputFile;
 use crate::data::provenance::Provenance;
 use crate::encoders::Encoder;
 use crate::error::{Error, Result};
+use crate::files::atomic_file::{Durability, write_as};
 use crate::kernels::micro::kernel_name;
 
 /// Where a run took place; the only part that may differ between two runs with the same seed.
@@ -103,8 +104,8 @@ impl Manifest {
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn write(&self, path: &Path) -> Result<()> {
-        crate::files::atomic_file::write(path, |out| {
+    pub(crate) fn write(&self, durability: Durability, path: &Path) -> Result<()> {
+        write_as(durability, path, |out| {
             serde_json::to_writer_pretty(&mut *out, self)?;
             std::io::Write::write_all(out, b"\n")
         })

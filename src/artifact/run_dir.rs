@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::history::{EpochRecord, write_csv, write_json_lines};
 use super::manifest::Manifest;
 use crate::error::{Error, Occupant, Result};
+use crate::files::atomic_file::Durability;
 use crate::files::folder_lock::{FolderLock, holds_anything};
 
 /// The paths of a run's files.
@@ -19,11 +20,13 @@ pub(crate) struct Files {
     pub(crate) span: PathBuf,
     /// The best epoch's network over coordinates, until the run ends.
     pub(crate) best: PathBuf,
+    /// What the files have to outlast.
+    pub(crate) durability: Durability,
     _lock: FolderLock,
 }
 
 impl Files {
-    pub(crate) fn open(out: &Path, resume: bool) -> Result<Self> {
+    pub(crate) fn open(out: &Path, resume: bool, durability: Durability) -> Result<Self> {
         let write_error = |source| Error::Write {
             path: out.to_owned(),
             source,
@@ -54,6 +57,7 @@ impl Files {
             state: out.join("state.safetensors"),
             span: out.join("span"),
             best: out.join("best.safetensors"),
+            durability,
             _lock: lock,
         })
     }
@@ -63,8 +67,8 @@ impl Files {
         if records.is_empty() {
             return Ok(());
         }
-        write_csv(&self.csv, records)?;
-        write_json_lines(&self.json_lines, records)
+        write_csv(self.durability, &self.csv, records)?;
+        write_json_lines(self.durability, &self.json_lines, records)
     }
 
     /// The manifest of the run that is being resumed, if it had begun.

@@ -7,17 +7,21 @@ use serde::Serialize;
 
 use super::description::{Description, METADATA_KEY};
 use crate::error::{Error, Result};
+use crate::files::atomic_file::{Durability, write_as};
 use crate::nn::Params;
 use crate::nn::safetensors::{OutgoingTensor, outgoing, write_tensors};
 
 /// Writes named tensors and the text of one metadata entry atomically.
 pub(crate) fn write(
+    durability: Durability,
     path: &Path,
     tensors: Vec<(String, OutgoingTensor<'_>)>,
     metadata: String,
 ) -> Result<()> {
     let metadata = HashMap::from([(METADATA_KEY.to_owned(), metadata)]);
-    crate::files::atomic_file::write(path, |out| write_tensors(out, tensors, metadata))
+    write_as(durability, path, |out| {
+        write_tensors(out, tensors, metadata)
+    })
 }
 
 /// Writes the parameters, running statistics and standardisation (mean and std of each encoder's
@@ -31,7 +35,14 @@ pub fn save_weights(
     standardisation: &[(&[f32], &[f32])],
     description: &Description,
 ) -> Result<()> {
-    save_tensors(path, outgoing(params), standardisation, description)
+    let tensors = outgoing(params);
+    save_tensors(
+        Durability::Lasting,
+        path,
+        tensors,
+        standardisation,
+        description,
+    )
 }
 
 /// As [`save_weights`], of parameters and running statistics on their way to a file.
@@ -39,6 +50,7 @@ pub fn save_weights(
 /// # Errors
 /// [`Error::Write`].
 pub(crate) fn save_tensors<'a>(
+    durability: Durability,
     path: &Path,
     mut tensors: Vec<(String, OutgoingTensor<'a>)>,
     standardisation: &[(&'a [f32], &'a [f32])],
@@ -50,7 +62,7 @@ pub(crate) fn save_tensors<'a>(
             tensors.push((name, OutgoingTensor::Vector(values)));
         }
     }
-    write(path, tensors, json(path, description)?)
+    write(durability, path, tensors, json(path, description)?)
 }
 
 pub(crate) fn json(path: &Path, value: &impl Serialize) -> Result<String> {

@@ -11,11 +11,33 @@ use crate::error::{Error, Result};
 /// The prefix of temporary files; the process ID follows.
 const PREFIX: &str = ".blendfuse-";
 
+/// What a file has to outlast.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// A loss of power: whoever writes it waits for the disk.
+    #[default]
+    Lasting,
+    /// The process that reads it and removes it.
+    Passing,
+}
+
 /// Writes a file through `fill`; replaces an existing file only when everything is on disk.
 ///
 /// # Errors
 /// [`Error::Write`], with nothing left behind.
 pub fn write(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
+) -> Result<()> {
+    write_as(Durability::Lasting, path, fill)
+}
+
+/// As [`write()`]; a passing file is whole too, but need not be on disk.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_as(
+    durability: Durability,
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> Result<()> {
@@ -27,7 +49,10 @@ pub fn write(
         fill(&mut buffered)?;
         buffered.flush()?;
         drop(buffered);
-        persist(temporary, path, &folder)
+        match durability {
+            Durability::Lasting => persist(temporary, path, &folder),
+            Durability::Passing => temporary.persist(path).map(drop).map_err(|e| e.error),
+        }
     };
     attempt().map_err(|source| Error::Write {
         path: path.to_owned(),

@@ -11,6 +11,6 @@ pub(crate) mod loss;
 pub mod network;
 pub(crate) mod projection;
 
-pub use inference::{Evaluation, Inference};
+pub use inference::{Evaluation, FoldedLayers, Inference};
 pub use inputs::Inputs;
 pub use network::{Forward, FusionNet};

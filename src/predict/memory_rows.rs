@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2};
 
 use super::score::Source;
 use crate::encoders::{Encoder, Presence};
@@ -57,7 +57,7 @@ impl<'a> MemoryRows<'a> {
             let infinite = x
                 .rows()
                 .into_iter()
-                .position(|row| row.iter().any(|x| x.is_infinite()));
+                .position(|row| holds(row, |x| x.is_infinite()));
             if let Some(row) = infinite {
                 return refuse(format!(
                     "encoder {name}: row {row} (from 0) holds an infinite value; expected finite ones, or NaN where the encoder is missing for the clip"
@@ -73,7 +73,7 @@ impl<'a> MemoryRows<'a> {
                     present: vec![false; clips],
                 };
             };
-            let complete = |row: ndarray::ArrayView1<'_, f32>| !row.iter().any(|x| x.is_nan());
+            let complete = |row: ArrayView1<'_, f32>| !holds(row, |x| x.is_nan());
             Matrix {
                 width: encoder.width,
                 values: match x.as_slice() {
@@ -95,6 +95,14 @@ impl<'a> MemoryRows<'a> {
     /// Which encoders each clip has.
     pub(crate) fn presence(&self) -> Presence {
         Presence::from_columns(self.encoders.iter().map(|encoder| encoder.present.clone()))
+    }
+}
+
+/// Whether some value of a row is such; all are looked at, which is quicker than to stop at the first.
+fn holds(row: ArrayView1<'_, f32>, such: impl Fn(f32) -> bool) -> bool {
+    match row.as_slice() {
+        Some(row) => row.iter().fold(false, |found, x| found | such(*x)),
+        None => row.iter().any(|x| such(*x)),
     }
 }
 

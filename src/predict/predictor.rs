@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 
 use super::memory_rows::MemoryRows;
 use super::score::{Scores, Scoring, Source, embed};
@@ -17,7 +17,7 @@ use crate::data::standardise::{
 };
 use crate::encoders::Presence;
 use crate::error::{Artifact, Error, Result};
-use crate::model::FusionNet;
+use crate::model::{FoldedLayers, FusionNet};
 use crate::suggest::path_instead;
 
 /// A trained model, loaded once. It scores clips of a data folder ([`Predictor::score`],
@@ -26,6 +26,7 @@ use crate::suggest::path_instead;
 #[derive(Debug)]
 pub struct Predictor {
     net: FusionNet<f32>,
+    layers: Arc<FoldedLayers>,
     standardisation: Option<Standardisation>,
     description: Description,
 }
@@ -86,6 +87,7 @@ impl Predictor {
             Some(Standardisation::of_training(data, stats))
         };
         Ok(Self {
+            layers: Arc::new(net.folded()),
             net,
             standardisation,
             description,
@@ -100,6 +102,11 @@ impl Predictor {
     /// The network.
     pub fn net(&self) -> &FusionNet<f32> {
         &self.net
+    }
+
+    /// Its layers as evaluation takes them.
+    pub(crate) fn layers(&self) -> &FoldedLayers {
+        &self.layers
     }
 
     /// How features are standardised; `None` if the model takes them as they are.
@@ -185,6 +192,23 @@ impl Predictor {
         })
     }
 
+    /// The mean weight of each encoder before selection (paper eq. 3) over clips of a split, (M): the same
+    /// numbers as from the scores of [`Predictor::score_in_batches`], in less time.
+    ///
+    /// # Errors
+    /// As [`Predictor::score`]; [`Error::Data`] without clips.
+    pub fn importances(&self, split: &Split, clips: &[usize]) -> Result<Array1<f64>> {
+        if clips.is_empty() {
+            return Err(Error::Data("no clips to weigh encoders on".into()));
+        }
+        self.check_fit(split)?;
+        let actors = self.actors_of(split, clips)?;
+        let scoring = self.scoring(&[], actors.as_ref());
+        let sum = scoring.sum_of_gate_weights(split, clips)?;
+        split.check_unchanged()?;
+        Ok(sum / clips.len() as f64)
+    }
+
     /// Scores clips whose features are in memory: for each encoder by name its rows `(N, D)`, as its
     /// feature file would contain them (not standardised); row i of each is clip i. An encoder that is not
     /// named, or whose row contains NaN, is missing there, just as it may be for a clip of a data folder.
@@ -192,7 +216,7 @@ impl Predictor {
     ///
     /// ```no_run
     /// use blendfuse::predict::Predictor;
-    /// use ndarray::{Array2, ArrayView2};
+    /// use ndarray::{Array1, Array2, ArrayView2};
     ///
     /// # fn main() -> blendfuse::Result<()> {
     /// let model = Predictor::load("runs/fold0".as_ref())?;
@@ -297,6 +321,7 @@ impl Predictor {
     fn scoring<'a>(&'a self, dropped: &'a [bool], actors: Option<&'a ActorStats>) -> Scoring<'a> {
         Scoring {
             net: &self.net,
+            layers: Arc::clone(&self.layers),
             scaling: self.scaling(actors),
             dropped,
             alignment: self.description.thresholds.alignment(),

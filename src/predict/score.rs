@@ -1,6 +1,8 @@
 //! Scores clips with a network, batch by batch.
 
-use ndarray::{Array2, Axis, Slice};
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2, Axis, Slice};
 use serde::{Deserialize, Serialize};
 
 use crate::autograd::Tape;
@@ -12,7 +14,7 @@ use crate::eval::align::{Alignment, align};
 use crate::kernels::inference::BatchRows;
 use crate::kernels::pack::{RowScaling, Standardise, StoredRows};
 use crate::model::heads::{presence_probabilities, salience_probabilities};
-use crate::model::{Evaluation, FusionNet};
+use crate::model::{Evaluation, FoldedLayers, FusionNet};
 
 /// Clips per batch: four bands of rows, so that there is work for several threads in every layer; more
 /// would not fit into the cache between layers.
@@ -69,9 +71,10 @@ impl Source for Split<'_> {
 }
 
 /// The settings of scoring.
-#[derive(Clone, Copy)]
 pub(crate) struct Scoring<'a> {
     pub(crate) net: &'a FusionNet<f32>,
+    /// Those of the network.
+    pub(crate) layers: Arc<FoldedLayers>,
     /// How features are standardised, if they are.
     pub(crate) scaling: Option<Scaling<'a>>,
     /// Which encoders are left out of every clip; encoders beyond the end are not.
@@ -88,7 +91,7 @@ impl Scoring<'_> {
     /// [`Error::Shape`] if the network does not fit the source, [`Error::Data`] naming a clip that is
     /// left without any encoder, [`Error::NonFinite`], and those of `visit`.
     pub(crate) fn in_batches(
-        self,
+        &self,
         source: &impl Source,
         clips: &[usize],
         mut visit: impl FnMut(&[usize], Scores, &Evaluation) -> Result<()>,
@@ -97,7 +100,7 @@ impl Scoring<'_> {
             return Err(Error::Data("no clips to score".into()));
         }
         let encoders = self.net.encoders().len();
-        let mut inference = self.net.inference();
+        let mut inference = self.net.inference_of(Arc::clone(&self.layers));
         for chunk in clips.chunks(BATCH) {
             let rows = stored_rows(source, encoders, chunk, self.dropped);
             check_any_encoder(&rows, source, chunk)?;
@@ -116,6 +119,28 @@ impl Scoring<'_> {
             visit(chunk, scores, &found)?;
         }
         Ok(())
+    }
+
+    /// The sum over clips of each encoder's weight before selection, (M), without what follows in the network.
+    ///
+    /// # Errors
+    /// As [`Scoring::in_batches`].
+    pub(crate) fn sum_of_gate_weights(
+        &self,
+        source: &impl Source,
+        clips: &[usize],
+    ) -> Result<Array1<f64>> {
+        let encoders = self.net.encoders().len();
+        let mut inference = self.net.inference_of(Arc::clone(&self.layers));
+        let mut sum = Array1::zeros(encoders);
+        for chunk in clips.chunks(BATCH) {
+            let rows = stored_rows(source, encoders, chunk, self.dropped);
+            check_any_encoder(&rows, source, chunk)?;
+            let each = standardised_rows(self.scaling, encoders, chunk);
+            let [weights, _] = inference.weigh(&batch_rows(source, &rows, self.scaling, &each))?;
+            sum += &weights.mapv(f64::from).sum_axis(Axis(0));
+        }
+        Ok(sum)
     }
 
     /// All scores together.

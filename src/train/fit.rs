@@ -1,5 +1,6 @@
 //! The loop of a run: epochs, validation, schedules, files.
 
+use std::fs::hard_link;
 use std::path::Path;
 use std::time::Instant;
 
@@ -19,6 +20,7 @@ use crate::artifact::run_dir::Files;
 use crate::config::Config;
 use crate::data::batch::Batch;
 use crate::error::{Error, Result};
+use crate::files::atomic_file::Durability;
 use crate::nn::{Plateau, PlateauConfig};
 use crate::predict::decoding::unsearched;
 
@@ -49,7 +51,7 @@ impl Run<'_> {
     /// gradient is not finite, with the last good weights in `last.safetensors`;
     /// [`Error::Interrupted`] once the options' stop is asked, with the state of the last step saved.
     pub fn train(mut self, out: &Path, observer: &mut dyn Observer) -> Result<Outcome> {
-        let files = Files::open(out, self.options.resume)?;
+        let files = Files::open(out, self.options.resume, self.durability())?;
         for warning in &self.warnings {
             observer.warning(warning);
         }
@@ -83,12 +85,14 @@ impl Run<'_> {
                 break no_improvement(&self.config);
             }
             let now = Instant::now();
-            if now.duration_since(saved).as_secs_f64() >= self.config.train.checkpoint_seconds {
+            let due = now.duration_since(saved).as_secs_f64();
+            if !self.options.scratch && due >= self.config.train.checkpoint_seconds {
                 let state = self.loop_state(&progress);
                 state::save(&files.state, &self.net.params, &self.adam, state)?;
                 saved = now;
             }
-            if now.duration_since(shown).as_secs_f64() >= SECONDS_BETWEEN_HISTORIES {
+            let due = now.duration_since(shown).as_secs_f64();
+            if !self.options.scratch && due >= SECONDS_BETWEEN_HISTORIES {
                 files.write_history(&progress.history)?;
                 shown = now;
             }
@@ -107,8 +111,15 @@ impl Run<'_> {
             return Ok(manifest);
         }
         let manifest = self.manifest(inputs)?;
-        manifest.write(&files.manifest)?;
+        manifest.write(files.durability, &files.manifest)?;
         Ok(manifest)
+    }
+
+    fn durability(&self) -> Durability {
+        match self.options.scratch {
+            false => Durability::Lasting,
+            true => Durability::Passing,
+        }
     }
 
     fn reached_max_steps(&self, progress: &Progress) -> bool {
@@ -212,7 +223,7 @@ impl Run<'_> {
         mut manifest: Manifest,
     ) -> Result<Outcome> {
         if !self.options.best_only {
-            self.save(&files.last, progress.epoch, progress.thresholds)?;
+            self.save(files, &files.last, progress.epoch, progress.thresholds)?;
         }
         files.write_history(&progress.history)?;
         let best = progress
@@ -223,7 +234,10 @@ impl Run<'_> {
             .cloned();
         if best.is_none() || self.validation.is_none() {
             // The last weights count, or no measure was ever a number and they are all there is.
-            self.save(&files.weights, progress.epoch, progress.thresholds)?;
+            let linked = self.options.scratch && hard_link(&files.last, &files.weights).is_ok();
+            if !linked {
+                self.save(files, &files.weights, progress.epoch, progress.thresholds)?;
+            }
         } else if let Some(best) = &best {
             let thresholds = progress.best_thresholds.unwrap_or(progress.thresholds);
             self.restore_best(files, best.epoch, thresholds)?;
@@ -236,7 +250,7 @@ impl Run<'_> {
         manifest.thresholds = progress.best_thresholds.unwrap_or(progress.thresholds);
         manifest.best = best;
         manifest.config = self.config;
-        manifest.write(&files.manifest)?;
+        manifest.write(files.durability, &files.manifest)?;
         files.remove_state()?;
         // Mapped files are closed first.
         drop(self.span);
@@ -287,7 +301,7 @@ impl Run<'_> {
     ) -> Error {
         let saved = files.write_history(&progress.history).and_then(|()| {
             if self.net.params.first_not_finite().is_none() {
-                self.save(&files.last, progress.epoch, progress.thresholds)?;
+                self.save(files, &files.last, progress.epoch, progress.thresholds)?;
             }
             match progress.history.iter().rev().find(|record| record.best) {
                 Some(best) if self.validation.is_some() => {
@@ -397,8 +411,14 @@ impl Run<'_> {
         }
     }
 
-    fn save(&self, path: &Path, epoch: usize, thresholds: ChosenThresholds) -> Result<()> {
+    fn save(
+        &self,
+        files: &Files,
+        path: &Path,
+        epoch: usize,
+        thresholds: ChosenThresholds,
+    ) -> Result<()> {
         let description = self.description(epoch, thresholds);
-        self.save_params(&self.net.params, path, &description)
+        self.save_params(files.durability, &self.net.params, path, &description)
     }
 }

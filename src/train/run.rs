@@ -51,6 +51,9 @@ pub struct Options {
     pub finish_when_stopped: bool,
     /// Keep the best weights alone: no `last.safetensors`, unless the last weights are all there is.
     pub best_only: bool,
+    /// The output folder is read and removed by this process: nothing waits for the disk, no state is saved
+    /// between epochs, and weights that are the same may be one file of two names.
+    pub scratch: bool,
     /// Hashes of the data set's files, if known; `None`: the files are read and hashed.
     pub inputs: Option<Vec<InputFile>>,
 }

@@ -9,12 +9,13 @@ use super::validation::ValidationFold;
 use crate::artifact::checkpoint::Checkpoint;
 use crate::artifact::description::{ChosenThresholds, Description};
 use crate::artifact::run_dir::Files;
-use crate::artifact::weights_file::{json, save_tensors, save_weights, write};
+use crate::artifact::weights_file::{json, save_tensors, write};
 use crate::config::ProjectionInputs;
 use crate::data::dataset::Split;
 use crate::data::fingerprint::InputFile;
 use crate::data::standardise::{Scaling, Standardisation};
 use crate::error::Result;
+use crate::files::atomic_file::Durability;
 use crate::model::FusionNet;
 use crate::nn::Params;
 use crate::nn::safetensors::{OutgoingTensor, outgoing};
@@ -118,10 +119,16 @@ impl Run<'_> {
     ) -> Result<()> {
         let description = self.description(epoch, thresholds);
         if self.span.is_none() {
-            return self.save_params(&self.net.params, &files.weights, &description);
+            return self.save_params(
+                files.durability,
+                &self.net.params,
+                &files.weights,
+                &description,
+            );
         }
         let description = json(&files.best, &description)?;
-        write(&files.best, outgoing(&self.net.params), description)
+        let tensors = outgoing(&self.net.params);
+        write(files.durability, &files.best, tensors, description)
     }
 
     /// Writes the weights of the best epoch over columns, unless they are there.
@@ -138,12 +145,13 @@ impl Run<'_> {
         let mut best = FusionNet::blank(&self.config, &span.encoders, classes)?;
         Checkpoint::read(&files.best)?.load_into(&mut best.params)?;
         let description = self.description(epoch, thresholds);
-        self.save_params(&best.params, &files.weights, &description)
+        self.save_params(files.durability, &best.params, &files.weights, &description)
     }
 
     /// Writes weights over columns, which a network over coordinates forms one encoder at a time.
     pub(super) fn save_params(
         &self,
+        durability: Durability,
         params: &Params<f32>,
         path: &Path,
         description: &Description,
@@ -152,7 +160,7 @@ impl Run<'_> {
         let stats = standardisation.flat_map(Standardisation::training);
         let stats: Vec<_> = stats.map(|stats| (stats.mean(), stats.std())).collect();
         let Some(span) = &self.span else {
-            return save_weights(path, params, &stats, description);
+            return save_tensors(durability, path, outgoing(params), &stats, description);
         };
         let (clips, columns) = (&self.span_clips(), &self.dataset.encoders);
         let of_projections = params.iter().filter_map(|(_, param)| {
@@ -172,7 +180,8 @@ impl Run<'_> {
         });
         let others = outgoing(params).into_iter();
         let others = others.filter(|(name, _)| span.encoder_of(name).is_none());
-        save_tensors(path, others.chain(formed).collect(), &stats, description)?;
+        let tensors = others.chain(formed).collect();
+        save_tensors(durability, path, tensors, &stats, description)?;
         // The features were read once more.
         self.dataset.check_unchanged()
     }

@@ -16,6 +16,7 @@ use crate::artifact::history::EpochRecord;
 use crate::artifact::weights_file::{json, write};
 use crate::autograd::Tensor;
 use crate::error::Result;
+use crate::files::atomic_file::Durability;
 use crate::nn::adam::Moments;
 use crate::nn::safetensors::OutgoingTensor;
 use crate::nn::{Adam, Params, Plateau};
@@ -72,7 +73,7 @@ pub fn save(
             tensors.push((format!("v.{}", param.name), outgoing(&moments.v)));
         }
     }
-    write(path, tensors, json(path, &state)?)
+    write(Durability::Lasting, path, tensors, json(path, &state)?)
 }
 
 /// Reads the state back into a model and an optimiser of the same shapes.

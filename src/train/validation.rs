@@ -98,6 +98,7 @@ impl ValidationFold {
     ) -> Result<Validation> {
         let scoring = Scoring {
             net,
+            layers: net.folded().into(),
             scaling,
             dropped: &[],
             alignment: USUAL_ALPHA.into(),

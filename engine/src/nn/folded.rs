@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use blendfuse_kernels::inference::{BatchRows, Epilogue, Projection, dense};
+use blendfuse_kernels::inference::{BatchRows, Epilogue, Projection, dense, dense_row};
 use blendfuse_kernels::layout::{PackedRows, Panels};
 
 use super::batch_norm::EPS;
@@ -76,6 +76,16 @@ impl Folded {
     pub fn forward(&self, x: &PackedRows<f32>, out: &mut PackedRows<f32>) {
         resize(out, x.rows(), self.outputs());
         dense(x, &self.weights, self.epilogue(), out);
+    }
+
+    /// `x (inputs)` → `(outputs)`: the same bits as a row of [`Folded::forward`].
+    ///
+    /// # Panics
+    /// If `x` has another width.
+    pub fn forward_row(&self, x: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; self.outputs()];
+        dense_row(x, &self.weights, self.epilogue(), &mut out);
+        out
     }
 
     /// The layer over features where they are stored.

@@ -1,7 +1,7 @@
 //! A layer over a packed batch.
 
 use super::epilogue::Epilogue;
-use super::single::product;
+use super::single::dense_row;
 use super::task::BAND;
 use crate::layout::{PackedRows, Panels};
 use crate::micro::{self, Accumulate, Kernel, Operands, Tile};
@@ -28,6 +28,11 @@ pub fn dense(
     if batch == 0 || outputs == 0 {
         return;
     }
+    if batch == 1 {
+        let mut row = vec![0.0; outputs];
+        dense_row(&x.row(0), weights, epilogue, &mut row);
+        return out.set_row(0, &row);
+    }
     let layer = Layer {
         kernel: micro::active(),
         x,
@@ -38,12 +43,7 @@ pub fn dense(
     let panels = outputs.div_ceil(PANEL);
     let bands = batch.div_ceil(BAND);
     let group = (panels * bands / parallel::wanted_tasks(work)).clamp(1, panels);
-    let single: Option<Vec<f32>> =
-        (batch == 1).then(|| (0..x.cols()).map(|c| x.get(0, c)).collect());
-    parallel::for_each(work, parts(out, group), |part| match &single {
-        Some(x) => layer.one_row(x, part),
-        None => layer.band(part),
-    });
+    parallel::for_each(work, parts(out, group), |part| layer.band(part));
 }
 
 /// Some rows and some outputs of the result.
@@ -86,18 +86,6 @@ struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// A batch of the one row `x`.
-    fn one_row(&self, x: &[f32], mut part: Part<'_>) {
-        let out = &mut part.out[0];
-        for (p, out) in out.chunks_mut(PANEL).enumerate() {
-            let panel = part.first_panel + p;
-            let mut sums = Tile([[0.0; PANEL]; ROW_BLOCK]);
-            sums.0[0] = product(self.kernel, x, self.weights.panel(panel));
-            let present = std::array::from_fn(|r| r == 0);
-            self.epilogue.finish(panel, &sums, present, out);
-        }
-    }
-
     /// Some rows, pass by pass over the inputs.
     fn band(&self, mut part: Part<'_>) {
         let blocks = part.out.len();

@@ -53,4 +53,11 @@ impl Epilogue<'_> {
             }
         }
     }
+
+    /// As [`Epilogue::finish`], of one row alone; `out` is `[outputs]` of that panel.
+    pub(super) fn finish_row(&self, panel: usize, sums: &[f32; PANEL], out: &mut [f32]) {
+        for ((j, out), sum) in out.iter_mut().enumerate().zip(sums) {
+            *out = self.apply(panel * PANEL + j, *sum);
+        }
+    }
 }

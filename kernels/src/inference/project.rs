@@ -3,7 +3,7 @@
 
 use rayon::iter::{ParallelBridge, ParallelIterator};
 
-use super::single::{one_row, single_rows};
+use super::single::project_row;
 use super::task::{BAND, Projection, Task};
 use crate::layout::PackedRows;
 use crate::micro::{self, Accumulate, Kernel, Operands, Tile};
@@ -24,25 +24,21 @@ pub fn project(layers: &[Projection<'_>], out: &mut PackedRows<f32>) {
     let outputs: usize = layers.iter().map(|layer| layer.weights.rows()).sum();
     assert_eq!(out.cols(), outputs, "project: outputs side by side");
     for layer in layers {
-        let width = layer.weights.cols();
-        assert_eq!(layer.input.features.cols, width, "project: features");
-        assert_eq!(layer.input.rows.len(), batch, "project: one entry per row");
-        layer.epilogue.check(layer.weights);
-        layer.input.scaling.check(batch, width);
+        layer.check(batch);
     }
     if batch == 0 || outputs == 0 {
         return;
     }
+    if batch == 1 {
+        let mut row = vec![0.0; outputs];
+        project_row(layers, &mut row);
+        return out.set_row(0, &row);
+    }
     let kernel = micro::active();
-    // One row is all weights and no reuse: every layer's row is made ready, then all weights stream.
-    let single = (batch == 1).then(|| single_rows(kernel, layers));
     let mut tasks = tasks(layers, out);
     // The longest first, so that the last to finish is a short one.
-    tasks.sort_by_key(|task| std::cmp::Reverse(task.1.cost()));
-    let run = |scratch: &mut Scratch, (n, task): (usize, Task<'_, '_>)| match &single {
-        Some(rows) => one_row(kernel, rows[n].as_deref(), task),
-        None => band(kernel, scratch, task),
-    };
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.cost()));
+    let run = |scratch: &mut Scratch, task: Task<'_, '_>| band(kernel, scratch, task);
     let work = layers.iter().map(|layer| work(layer) * batch).sum();
     if parallel::threads(work) == 1 {
         let mut scratch = Scratch::default();
@@ -69,18 +65,13 @@ fn panels_per_task(layers: &[Projection<'_>], batch: usize) -> Vec<usize> {
     let per_task = |layer: &Projection<'_>| {
         let panels = layer.weights.rows().div_ceil(PANEL).max(1);
         let pieces = work(layer).div_ceil(largest.max(1)).clamp(1, panels);
-        // One row reuses nothing, so its tasks are small.
-        let pieces = if batch == 1 { panels } else { pieces };
         panels.div_ceil(pieces)
     };
     layers.iter().map(per_task).collect()
 }
 
-/// Cuts every layer into tasks, each with the index of its layer.
-fn tasks<'a, 'o>(
-    layers: &'a [Projection<'a>],
-    out: &'o mut PackedRows<f32>,
-) -> Vec<(usize, Task<'a, 'o>)> {
+/// Cuts every layer into tasks.
+fn tasks<'a, 'o>(layers: &'a [Projection<'a>], out: &'o mut PackedRows<f32>) -> Vec<Task<'a, 'o>> {
     let (batch, outputs) = (out.rows(), out.cols());
     let groups = panels_per_task(layers, batch);
     let mut all = Vec::new();
@@ -99,14 +90,13 @@ fn tasks<'a, 'o>(
                     *part = rest;
                     here
                 });
-                let task = Task {
+                all.push(Task {
                     layer,
                     first_row,
                     rows,
                     first_panel,
                     out: out.collect(),
-                };
-                all.push((n, task));
+                });
                 left -= width;
                 first_panel += groups[n];
             }

@@ -31,6 +31,18 @@ pub struct Projection<'a> {
     pub epilogue: Epilogue<'a>,
 }
 
+impl Projection<'_> {
+    /// # Panics
+    /// If shapes differ, for a batch of `batch` rows.
+    pub(super) fn check(&self, batch: usize) {
+        let width = self.weights.cols();
+        assert_eq!(self.input.features.cols, width, "project: features");
+        assert_eq!(self.input.rows.len(), batch, "project: one entry per row");
+        self.epilogue.check(self.weights);
+        self.input.scaling.check(batch, width);
+    }
+}
+
 /// Part of one layer's work: some rows of the batch, some panels of outputs, and where the results go.
 pub(super) struct Task<'a, 'o> {
     pub(super) layer: &'a Projection<'a>,

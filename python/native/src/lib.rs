@@ -13,6 +13,8 @@ mod training;
 #[pyo3::pymodule]
 mod _native {
     #[pymodule_export]
+    use super::arrays::check_missing;
+    #[pymodule_export]
     use super::command::run_command;
     #[pymodule_export]
     use super::folder::read_folder;

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use blendfuse::analysis::cka::pairwise_cka;
+use blendfuse::data::dataset::EncoderRows;
 use blendfuse::predict::Predictor;
 use numpy::ndarray::ArrayView2;
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::arrays::{refuse_partial, single};
 use crate::faults::exception;
 use crate::threads::pool;
 
@@ -31,9 +33,30 @@ impl Model {
     }
 }
 
-fn views<'a>(features: &'a Rows<'_>) -> Vec<(&'a str, ArrayView2<'a, f32>)> {
-    let view = |(name, rows): &'a (String, PyReadonlyArray2<'_, f32>)| (&**name, rows.as_array());
-    features.iter().map(view).collect()
+/// Features of the encoders, as the library takes them.
+struct Given<'a> {
+    views: Vec<(&'a str, ArrayView2<'a, f32>)>,
+    rows: Vec<EncoderRows<'a>>,
+}
+
+impl<'a> Given<'a> {
+    fn of(features: &'a Rows<'_>) -> PyResult<Self> {
+        let view = |(name, x): &'a (String, PyReadonlyArray2<'_, f32>)| (&**name, x.as_array());
+        let rows = |(name, x): &'a (String, PyReadonlyArray2<'_, f32>)| single(name, x);
+        Ok(Self {
+            views: features.iter().map(view).collect(),
+            rows: features.iter().map(rows).collect::<PyResult<_>>()?,
+        })
+    }
+
+    /// What `compute` makes of them, unless a row is NaN in part.
+    fn checked<T>(
+        &self,
+        compute: impl FnOnce(&[(&'a str, ArrayView2<'a, f32>)]) -> blendfuse::Result<T>,
+    ) -> PyResult<T> {
+        refuse_partial(&self.rows)?;
+        compute(&self.views).map_err(exception)
+    }
 }
 
 #[pymethods]
@@ -72,10 +95,9 @@ impl Model {
         groups: Option<Vec<String>>,
         threads: Option<usize>,
     ) -> PyResult<Scores<'py>> {
-        let (views, pool) = (views(&features), pool(threads)?);
-        let scores =
-            py.detach(|| pool.install(|| self.predictor.score_rows_of(&views, groups.as_deref())));
-        let scores = scores.map_err(exception)?;
+        let (given, pool) = (Given::of(&features)?, pool(threads)?);
+        let score = |views: &_| self.predictor.score_rows_of(views, groups.as_deref());
+        let scores = py.detach(|| pool.install(|| given.checked(score)))?;
         let arrays = [
             scores.presence,
             scores.salience,
@@ -106,12 +128,12 @@ impl Model {
         groups: Option<Vec<String>>,
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        let (views, pool) = (views(&features), pool(threads)?);
-        let compared = || {
-            let (embeddings, presence) = self.predictor.embed_rows(&views, groups.as_deref())?;
+        let (given, pool) = (Given::of(&features)?, pool(threads)?);
+        let compare = |views: &_| {
+            let (embeddings, presence) = self.predictor.embed_rows(views, groups.as_deref())?;
             pairwise_cka(&embeddings, &presence)
         };
-        let found = py.detach(|| pool.install(compared));
-        Ok(found.map_err(exception)?.into_pyarray(py))
+        let found = py.detach(|| pool.install(|| given.checked(compare)))?;
+        Ok(found.into_pyarray(py))
     }
 }

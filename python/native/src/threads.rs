@@ -1,7 +1,9 @@
 //! Threads for the engine.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
 
 use pyo3::PyResult;
 use pyo3::exceptions::PyRuntimeError;
@@ -18,9 +20,10 @@ static POOLS: Mutex<Option<Pools>> = Mutex::new(None);
 /// The pool of `threads` threads (`None`: one for each processor), made once in each process: the threads of a
 /// process are not those of its fork, in which a pool from before would wait for ever.
 pub fn pool(threads: Option<usize>) -> PyResult<Arc<ThreadPool>> {
-    let threads = threads.unwrap_or_else(|| {
-        std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
-    });
+    // Asking for it reads the limits of the process group, which takes longer than to score a clip.
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = threads.unwrap_or_else(|| *PROCESSORS.get_or_init(processors));
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     let process = std::process::id();
     if let Some(others) = pools.take_if(|pools| pools.process != process) {

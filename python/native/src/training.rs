@@ -13,13 +13,13 @@ use blendfuse::data::metadata::NewFolds;
 use blendfuse::encoders::Modality;
 use blendfuse::predict::Predictor;
 use blendfuse::train::{Observer, Options, Run, Stop};
-use numpy::ndarray::{Array1, Axis};
+use numpy::ndarray::Array1;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use serde_json::Value;
 
-use crate::arrays::{Named, borrowed};
+use crate::arrays::{Named, borrowed, refuse_partial};
 use crate::faults::exception;
 use crate::model::Model;
 use crate::threads::pool;
@@ -115,7 +115,7 @@ fn modality(name: &str) -> PyResult<Modality> {
     })
 }
 
-/// Trains, and writes a run's files into the empty folder `out`.
+/// Trains, and writes a run's files into the empty folder `out`, which the caller reads and removes.
 ///
 /// `hear` is called with `"warning"` and a text, and with `wants_progress` also with `"epoch"` and its record as JSON. On Ctrl-C, or when
 /// `hear` raises, training ends within a step with the best weights so far.
@@ -166,6 +166,7 @@ pub fn train(
         fold: request.fold,
         stop: stop.clone(),
         finish_when_stopped: true,
+        scratch: true,
         // Arrays have no files whose hashes could be told.
         inputs: Some(Vec::new()),
         ..Options::default()
@@ -190,7 +191,13 @@ pub fn train(
             heard.err(),
         )),
         // What ended training is told rather than what came of it.
-        Ok(Err(error)) => Err(heard.err().unwrap_or_else(|| exception(error))),
+        Ok(Err(error)) => Err(match heard {
+            Err(exception) => exception,
+            // A row that is NaN in part is told in the words of every method that takes features.
+            Ok(()) => refuse_partial(&features)
+                .err()
+                .unwrap_or_else(|| exception(error)),
+        }),
         Err(_) => Err(PyRuntimeError::new_err(
             "internal error in training, please report it",
         )),
@@ -214,12 +221,7 @@ fn run(
     }
     let predictor = Predictor::load(out)?;
     let clips: Vec<usize> = (0..data.train.len()).collect();
-    let mut importances = Array1::zeros(data.encoders.len());
-    predictor.score_in_batches(&data.train, &clips, &[], |_, scores| {
-        importances += &scores.gate_weights.sum_axis(Axis(0));
-        Ok(())
-    })?;
-    importances /= clips.len() as f64;
+    let importances = predictor.importances(&data.train, &clips)?;
     Ok((predictor, importances))
 }
 

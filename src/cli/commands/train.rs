@@ -166,6 +166,7 @@ impl Train {
             stop: interrupt::stop_on_signal(),
             finish_when_stopped: false,
             best_only: false,
+            scratch: false,
             inputs: None,
         };
         let run = Run::prepare(&dataset, &config, options)?;

@@ -47,8 +47,7 @@ pub const OUTPUTS: [&str; 5] = [PRESENCE, SALIENCE, ALIGNED, WEIGHTS, KEPT];
 /// name of an output; [`Error::Write`](crate::Error::Write), also for a weight that folding takes out of
 /// range.
 pub fn write(path: &Path, model: &Predictor) -> Result<u64> {
-    let inference = model.net().inference();
-    let graph = network::build(model, &inference)?;
+    let graph = network::build(model)?;
     let described = ModelProto {
         ir_version: Some(IR_VERSION),
         producer_name: Some("blendfuse".into()),

@@ -10,7 +10,7 @@ use super::{ALIGNED, KEPT, OUTPUTS, PRESENCE, SALIENCE, WEIGHTS};
 use crate::data::standardise::Standardisation;
 use crate::eval::align::EPSILON;
 use crate::kernels::rowwise::RENORMALISE_EPS;
-use crate::model::Inference;
+use crate::model::FoldedLayers;
 use crate::nn::Folded;
 use crate::predict::Predictor;
 use crate::{Error, Result};
@@ -23,11 +23,12 @@ const COLUMNS: &str = "constants/columns_axis";
 const LOW: &str = "constants/low";
 const HIGH: &str = "constants/high";
 
-/// Builds the graph of the whole network. `inference` is that of the model's network.
+/// Builds the graph of the whole network.
 ///
 /// # Errors
 /// [`Error::Data`](crate::Error::Data) for an encoder whose name the graph uses for another value.
-pub(super) fn build<'a>(model: &'a Predictor, inference: &'a Inference<'_>) -> Result<Graph<'a>> {
+pub(super) fn build(model: &Predictor) -> Result<Graph<'_>> {
+    let layers = model.layers();
     let mut graph = Graph::default();
     for encoder in &model.description().encoders {
         if OUTPUTS.contains(&encoder.name.as_str()) {
@@ -52,10 +53,10 @@ pub(super) fn build<'a>(model: &'a Predictor, inference: &'a Inference<'_>) -> R
     graph.number(ONE, 1.0)?;
     graph.number(NAN, f32::NAN)?;
     graph.whole(COLUMNS, &[1])?;
-    let joined = join(&mut graph, model, inference)?;
-    let gate = gate(&mut graph, model, inference, &joined)?;
-    let embedding = fuse(&mut graph, inference, &joined, &gate.kept)?;
-    heads(&mut graph, model, inference, &embedding, &joined.none)?;
+    let joined = join(&mut graph, model, layers)?;
+    let gate = gate(&mut graph, model, layers, &joined)?;
+    let embedding = fuse(&mut graph, layers, &joined, &gate.kept)?;
+    heads(&mut graph, model, layers, &embedding, &joined.none)?;
     for (name, value) in [(WEIGHTS, &gate.weights), (KEPT, &gate.kept)] {
         graph.node("Where", name, &[&joined.none, NAN, value], vec![])?;
     }
@@ -85,7 +86,7 @@ struct Joined {
 fn join<'a>(
     graph: &mut Graph<'a>,
     model: &'a Predictor,
-    inference: &'a Inference<'_>,
+    layers: &'a FoldedLayers,
 ) -> Result<Joined> {
     let (mut embeddings, mut lacking) = (Vec::new(), Vec::new());
     let encoders = &model.description().encoders;
@@ -97,7 +98,7 @@ fn join<'a>(
         }
         _ => None,
     };
-    for (m, (encoder, layer)) in encoders.iter().zip(inference.projections()).enumerate() {
+    for (m, (encoder, layer)) in encoders.iter().zip(&layers.projections).enumerate() {
         let input = encoder.name.as_str();
         let part = |part: &str| format!("encoders/{input}/{part}");
         let nan = graph.node("IsNaN", &part("is_nan"), &[input], vec![])?;
@@ -144,7 +145,7 @@ fn join<'a>(
     let count = graph.node("ReduceSum", "encoders/count", &[&present, COLUMNS], keep)?;
     let none = graph.node("Equal", "encoders/none", &[&count, ZERO], vec![])?;
 
-    let side = inference.projections()[0].outputs() as i64;
+    let side = layers.projections[0].outputs() as i64;
     let m = encoders.len() as i64;
     // 0 keeps the length of the axis.
     let cube = graph.whole("encoders/shape", &[0, m, side])?;
@@ -174,11 +175,10 @@ struct Gate {
 fn gate<'a>(
     graph: &mut Graph<'a>,
     model: &Predictor,
-    inference: &'a Inference<'_>,
+    layers: &'a FoldedLayers,
     joined: &Joined,
 ) -> Result<Gate> {
-    let (Some([hidden, output]), Some(temperature)) =
-        (inference.gate_layers(), model.net().temperature())
+    let (Some([hidden, output]), Some(temperature)) = (&layers.gate, model.net().temperature())
     else {
         let shares = [joined.present.as_str(), &joined.count];
         let weights = graph.node("Div", "gate/weights", &shares, vec![])?;
@@ -202,7 +202,7 @@ fn gate<'a>(
     let softmax = [softmax.as_str(), &joined.present];
     let weights = graph.node("Mul", "gate/weights", &softmax, vec![])?;
 
-    let encoders = inference.projections().len();
+    let encoders = layers.projections.len();
     let n = model.description().config.model.top_k.min(encoders);
     let (largest, places) = if n < encoders {
         let count = graph.whole("gate/top_k", &[n as i64])?;
@@ -234,7 +234,7 @@ fn gate<'a>(
 /// Eqs. 5 and 6: z.
 fn fuse<'a>(
     graph: &mut Graph<'a>,
-    inference: &'a Inference<'_>,
+    layers: &'a FoldedLayers,
     joined: &Joined,
     kept: &str,
 ) -> Result<String> {
@@ -244,21 +244,14 @@ fn fuse<'a>(
     let weighted = graph.node("Mul", "fusion/weighted", &weighted, vec![])?;
     let flat = [weighted.as_str(), &joined.flat];
     let flat = graph.node("Reshape", "fusion/input", &flat, vec![])?;
-    dense(
-        graph,
-        "fusion/linear",
-        &flat,
-        inference.fusion(),
-        None,
-        true,
-    )
+    dense(graph, "fusion/linear", &flat, &layers.fusion, None, true)
 }
 
 /// Eqs. 7, 8 and 14. A clip without any encoder gets NaN, never a plausible number.
 fn heads<'a>(
     graph: &mut Graph<'a>,
     model: &Predictor,
-    inference: &'a Inference<'_>,
+    layers: &'a FoldedLayers,
     embedding: &str,
     none: &str,
 ) -> Result<()> {
@@ -269,8 +262,8 @@ fn heads<'a>(
         let logits = dense(graph, &part("3"), &hidden, output, None, false)?;
         graph.node("Cast", &part("logits"), &[&logits], to(data_type::DOUBLE))
     };
-    let presence = logits(graph, "presence", inference.presence())?;
-    let salience = match inference.salience() {
+    let presence = logits(graph, "presence", &layers.presence)?;
+    let salience = match &layers.salience {
         Some(layers) => logits(graph, "salience", layers)?,
         None => presence.clone(),
     };
