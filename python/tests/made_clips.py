@@ -60,10 +60,12 @@ def write_clip(
     times: Sequence[int] | None = None,
     sound: NDArray[np.float32] | None = None,
     rate: int = 48000,
+    index_first: bool = False,
 ) -> Path:
-    """A clip of `pictures` frames (at `times`, in frame periods) and of sound `[channels, N]`."""
+    """A clip of `pictures` frames (at `times`, in frame periods) and of sound `[channels, N]`; an MP4's index
+    is at its end unless it is to be first."""
     av: Any = pytest.importorskip("av", reason="no av")
-    with av.open(str(path), "w") as media:
+    with av.open(str(path), "w", options={"movflags": "faststart"} if index_first else {}) as media:
         video: Any = None
         if pictures:
             video = media.add_stream("ffv1" if path.suffix == ".mkv" else "mpeg4", rate=per_second)

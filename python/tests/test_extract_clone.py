@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,52 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from blendfuse.extract.clips import find_clips
-from blendfuse.extract.encoders import LoadOptions, load
+from blendfuse.extract.encoders import load
 from blendfuse.extract.errors import ExtractError, MissingPackage
 from blendfuse.extract.media import Face, Picture, Sound
-from blendfuse.extract.registry import EncoderSpec, find
 from made_clips import picture, tone, write_clip
+from tiny_encoders import clone
 
 torch: Any = pytest.importorskip("torch", reason="no torch")
-
-# A model with the call of the repository's: of each of its inputs, one value per channel.
-STAND_IN = """
-import torch
-
-class Model(torch.nn.Module):
-    def __init__(self, **settings):
-        super().__init__()
-        self.settings = settings
-        self.mix = torch.nn.Linear(3, 8)
-        self.fc_norm = torch.nn.LayerNorm(8)
-
-    def forward(self, pictures, sound=None):
-        mixed = self.mix(pictures.mean((2, 3, 4)))
-        return self.fc_norm(mixed if sound is None else mixed + sound.mean((1, 2, 3))[:, None] * torch.arange(8.0))
-
-    forward_features = forward
-
-def NAME(**settings):
-    return Model(**settings)
-"""
-
-
-def clone(name: str, folder: Path) -> tuple[EncoderSpec, LoadOptions]:
-    """A stand-in for the clone of an encoder and its weights, and the row of the table for it."""
-    spec = find(name)
-    assert spec is not None and spec.code is not None
-    text = STAND_IN.replace("NAME", spec.model_class).encode()
-    path = folder / "clone" / spec.code["file"]
-    path.parent.mkdir(parents=True)
-    path.write_bytes(text)
-    spec = replace(spec, code={**spec.code, "sha256": hashlib.sha256(text).hexdigest()}, packages=())
-    torch.manual_seed(4)
-    held = {"mix.weight": torch.randn(8, 3), "mix.bias": torch.randn(8)}
-    if name != "hicmae":
-        held |= {"fc_norm.weight": torch.ones(8), "fc_norm.bias": torch.zeros(8)}
-    torch.save({"module": held, "epoch": 3}, folder / "weights.pth")
-    options = LoadOptions(weights={name: folder / "weights.pth"}, code={name: folder / "clone"})
-    return spec, options
 
 
 def face(number: int) -> Picture:

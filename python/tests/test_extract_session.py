@@ -378,3 +378,42 @@ def test_killed_at_every_step_that_writes_it_is_resumed_to_the_same_files(
         # Two steps of a row are like those of the next: the first ones, and then every fifth.
         step += 1 if step < 12 else 5
     assert step > 50
+
+
+def test_all_clips_are_test_clips_where_that_is_asked(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    report = extract(folder, out, ToySound(), test=True)
+    assert report.empty == ["mute.mkv"]
+    table = out / "test_metadata.csv"
+    names = ["dark.wav", *(f"whole{number}.mkv" for number in range(4))]
+    assert table.read_text() == "\n".join(["filename", *names, ""])
+    assert arrays(out / "features/test/toy_sound.npz")["filenames"].tolist() == names
+    assert not (out / "features/train").exists()
+    # New clips are added to the table.
+    write_clip(folder / "new.wav", sound=tone(0.7, 16000)[None], rate=16000)
+    extract(folder, out, again := ToySound(), test=True)
+    assert again.calls == 1 and "new.wav" in table.read_text()
+
+
+def test_a_table_with_more_than_names_is_kept(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    out.mkdir()
+    table = out / "test_metadata.csv"
+    table.write_text("filename,label\nwhole0,ang\nwhole1.mov,sad\n")
+    with pytest.raises(ExtractError, match="test_metadata.csv: lacks the clip 'dark.wav'; add it there"):
+        extract(folder, out, ToySound(), test=True)
+    for name in ("dark.wav", "mute.mkv", "whole2.mkv", "whole3.mkv"):
+        (folder / name).unlink()
+    before = table.read_text()
+    extract(folder, out, ToySound(), test=True)
+    assert table.read_text() == before
+    assert len(arrays(out / "features/test/toy_sound.npz")["X"]) == 2
+
+
+def test_no_table_is_written_where_a_clip_failed(folder: Path, tmp_path: Path) -> None:
+    (folder / "broken.mkv").write_bytes(b"no clip")
+    extract(folder, tmp_path / "data", ToySound(), test=True)
+    assert not (tmp_path / "data/test_metadata.csv").exists()
+    report = extract(folder, tmp_path / "data", ToySound(), test=True, skip_bad=True)
+    assert report.empty == ["broken.mkv", "mute.mkv"]
+    assert "broken" not in (tmp_path / "data/test_metadata.csv").read_text()

@@ -26,6 +26,8 @@ SPEECH = {
     "num_conv_pos_embeddings": 16,
     "num_conv_pos_embedding_groups": 2,
 }
+# Those with group normalisation, whose frames change where zeros stand behind a clip.
+GROUP = ("wav2vec2_base", "wav2vec2_large", "wav2vec2_large_960h")
 LARGE = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
 
 
@@ -74,10 +76,10 @@ def picture_checkpoint(name: str, folder: Path) -> Path:
 
 
 def speech_checkpoint(name: str, folder: Path) -> Path:
-    """A checkpoint for an encoder of speech: group normalisation for the base, layer for the others."""
+    """A checkpoint for an encoder of speech, with the normalisation that it has."""
     _, hf = libraries()
-    extractor = hf.Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=name != "wav2vec2_base")
-    if name == "wav2vec2_base":
+    extractor = hf.Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=name not in GROUP)
+    if name in GROUP:
         return save(folder, hf.Wav2Vec2Model(hf.Wav2Vec2Config(**SPEECH)), extractor)
     if name.startswith("wav2vec2"):
         return save(folder, hf.Wav2Vec2Model(hf.Wav2Vec2Config(**SPEECH, **LARGE)), extractor)

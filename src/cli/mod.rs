@@ -1,12 +1,14 @@
 //! The command line. Each command is one file: its flags, its help, and a `run` that parses, calls
 //! the library and prints.
 
+mod clips;
 mod commands;
 mod flags;
 mod help;
 mod interrupt;
 mod invocation;
 mod output;
+mod python;
 mod study;
 
 use std::ffi::OsString;

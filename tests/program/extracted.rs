@@ -182,3 +182,178 @@ mod hand_over {
         );
     }
 }
+
+#[cfg(unix)]
+mod new_clips {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{QUICK, made, say_how_made};
+    use crate::command::{Place, Ran};
+
+    /// A run on features of which all say how they were made, two clips, and a stand-in for Python in
+    /// `bin/python3`: it notes its arguments in `asked` and copies the features of `data`, or does `what`.
+    fn place(what: &str) -> Place {
+        let place = Place::with_data(&[]);
+        for split in ["train", "test"] {
+            let folder = place.path("data/features").join(split);
+            for file in fs::read_dir(folder).unwrap() {
+                say_how_made(&file.unwrap().path(), &made("class token"));
+            }
+        }
+        place.ok(&[&["train", "data", "--out", "run"], &QUICK[..]].concat());
+        fs::create_dir(place.path("clips")).unwrap();
+        for name in ["a.mov", "b.MP4"] {
+            fs::write(place.path("clips").join(name), "a clip").unwrap();
+        }
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = -c ] && exit 0\nprintf '%s|' \"$@\" > asked\n{what}\n\
+             while [ $# -gt 1 ]; do shift; done\n/bin/mkdir -p \"$1/features\"\n\
+             /bin/cp -r data/features/test \"$1/features/test\"\n/bin/cp data/test_metadata.csv \"$1\"\n\
+             echo '{{\"written\": {{}}, \"unfinished\": {{}}}}'\n"
+        );
+        fs::create_dir(place.path("bin")).unwrap();
+        let python = place.path("bin/python3");
+        fs::write(&python, script).unwrap();
+        fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
+        place
+    }
+
+    fn predict(place: &Place, args: &[&str]) -> Ran {
+        let mut command = place.command(&[&["predict", "run"], args].concat());
+        command
+            .env("PATH", place.path("bin"))
+            .env_remove("VIRTUAL_ENV")
+            .env_remove("BLENDFUSE_PYTHON");
+        Ran::of(command.output().unwrap())
+    }
+
+    #[track_caller]
+    fn refused(place: &Place, args: &[&str]) -> String {
+        let ran = predict(place, args);
+        assert_eq!(ran.code, 2, "{}", ran.stdout);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+        ran.stderr
+    }
+
+    #[test]
+    fn clips_are_predicted_from_features_that_are_made_like_the_runs() {
+        let place = place("");
+        place.ok(&["predict", "run", "data", "--out", "expected.json"]);
+        let ran = predict(&place, &["clips", "--out", "a.json"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let read = |name: &str| fs::read(place.path(name)).unwrap();
+        assert_eq!(read("a.json"), read("expected.json"));
+        assert!(!place.path(".a.json.features").exists());
+        let asked = fs::read_to_string(place.path("asked")).unwrap();
+        assert!(
+            asked.starts_with("-m|blendfuse.extract|clips|--like|run|--encoders|"),
+            "{asked}"
+        );
+        assert!(
+            asked.ends_with("|--test|--json|--out|.a.json.features|"),
+            "{asked}"
+        );
+
+        let more = [
+            "--probs",
+            "b.csv",
+            "--keep-features",
+            "new",
+            "--drop",
+            "clip",
+            "--quiet",
+        ];
+        let ran = predict(
+            &place,
+            &[&["clips/a.mov"], &more[..], &["--", "--device", "cuda"]].concat(),
+        );
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        let asked = fs::read_to_string(place.path("asked")).unwrap();
+        assert!(
+            asked.starts_with("-m|blendfuse.extract|clips/a.mov|--device|cuda|--like|"),
+            "{asked}"
+        );
+        assert!(
+            asked.ends_with("|--test|--json|--quiet|--out|new|") && !asked.contains("clip,"),
+            "{asked}"
+        );
+        assert!(place.path("new/test_metadata.csv").exists());
+    }
+
+    #[test]
+    fn an_encoder_that_no_clip_has_is_missing() {
+        let place = place("");
+        fs::remove_file(place.path("data/features/test/clip.npz")).unwrap();
+        let ran = predict(&place, &["clips", "--explain", "why.csv"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("note: no clip has features of clip"),
+            "{}",
+            ran.stderr
+        );
+        let why = fs::read_to_string(place.path("why.csv")).unwrap();
+        let of_clip: Vec<&str> = why.lines().filter(|line| line.contains(",clip,")).collect();
+        assert!(!of_clip.is_empty() && of_clip.iter().all(|line| line.contains(",missing,")));
+    }
+
+    #[test]
+    fn what_python_refuses_ends_the_command_with_its_code() {
+        let place = place("echo 'error: clip: cannot be made alike' >&2; exit 2");
+        let told = refused(&place, &["clips", "--out", "a.json"]);
+        assert_eq!(told, "error: clip: cannot be made alike\n");
+        assert!(!place.path("a.json").exists());
+    }
+
+    #[test]
+    fn rows_of_an_extraction_that_failed_are_kept_for_the_next_time() {
+        let place = place("/bin/mkdir .a.json.features; echo 'error: a.mov: damaged' >&2; exit 2");
+        let ran = predict(&place, &["clips", "--out", "a.json"]);
+        assert_eq!(ran.code, 2);
+        let note = "note: .a.json.features has what was made; the same command goes on from there";
+        assert!(ran.stderr.contains(note), "{}", ran.stderr);
+        assert!(place.path(".a.json.features").exists());
+    }
+
+    #[test]
+    fn what_cannot_be_predicted_from_clips_is_one_line() {
+        let place = place("echo listed; exit 0");
+        let of_clips = ["clips", "--out", "a.json"];
+        for (more, message) in [
+            (
+                &["--split", "train"][..],
+                "new clips are predicted as test clips",
+            ),
+            (&["--held-out"], "new clips are predicted as test clips"),
+            (&["--", "--list"], "leave out the flags after --"),
+        ] {
+            let told = refused(&place, &[&of_clips[..], more].concat());
+            assert!(told.contains(message), "{told}");
+        }
+        for more in [&["--keep-features", "new"][..], &["--", "--offline"]] {
+            let told = refused(&place, &[&["data", "--out", "a.json"], more].concat());
+            assert!(
+                told.contains("only with clips, of which features are made; data has features")
+            );
+        }
+        fs::write(place.path("bin/python3"), "#!/bin/sh\nexit 1\n").unwrap();
+        let told = refused(&place, &of_clips);
+        assert!(
+            told.contains("predicting clips needs the Python package: pip install"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_run_on_features_of_unknown_making_is_told_to_be_one() {
+        let place = Place::with_data(&[]);
+        place.ok(&[&["train", "data", "--out", "run"], &QUICK[..]].concat());
+        fs::create_dir(place.path("clips")).unwrap();
+        fs::write(place.path("clips/a.wav"), "a clip").unwrap();
+        let told = place.refused(&["predict", "run", "clips", "--out", "a.json"]);
+        assert!(
+            told.contains("it does not say how those that it was trained on were made"),
+            "{told}"
+        );
+    }
+}

@@ -357,7 +357,7 @@ fn the_environment_is_read_where_it_is_known() {
     let readers = [
         "kernels/src/micro/select.rs",
         "src/files/atomic_file.rs",
-        "src/cli/commands/extract.rs",
+        "src/cli/python.rs",
     ]
     .map(|path| root().join(path));
     let mut found = Vec::new();

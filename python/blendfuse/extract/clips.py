@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from .._files import MEDIA_EXTENSIONS, clip_key
+from .._files import MEDIA_EXTENSIONS, clip_key, whole_file
 from .errors import ExtractError
 from .store import ClipFile
 
@@ -50,21 +50,52 @@ def targets(out: Path, name: str) -> list[Path]:
     return [out / "features" / split / f"{name}.npz" for split in SPLITS]
 
 
-def divide(clips: list[ClipFile], out: Path) -> dict[str, list[ClipFile]]:
+def divide(clips: list[ClipFile], out: Path, all_test: bool = False) -> dict[str, list[ClipFile]]:
     """The clips of each split by `test_metadata.csv` of the data folder; all others are training clips.
+    With `all_test`, there are none.
 
     Raises:
         ExtractError: if the table has no column `filename`.
     """
-    path = out / "test_metadata.csv"
-    test: set[str] = set()
-    if path.exists():
-        with path.open(newline="", encoding="utf-8-sig") as text:
-            rows = csv.DictReader(text)
-            if "filename" not in (rows.fieldnames or []):
-                raise ExtractError(f"{path}: line 1: has no column filename")
-            test = {clip_key(row["filename"] or "") for row in rows}
+    test = {clip.key for clip in clips} if all_test else _test_table(out)[1]
     return {
         "train": [clip for clip in clips if clip.key not in test],
         "test": [clip for clip in clips if clip.key in test],
     }
+
+
+def _test_table(out: Path) -> tuple[list[str], set[str]]:
+    """The columns and the clips of `test_metadata.csv`; none where there is no such table."""
+    path = out / "test_metadata.csv"
+    if not path.exists():
+        return [], set()
+    with path.open(newline="", encoding="utf-8-sig") as text:
+        rows = csv.DictReader(text)
+        columns = list(rows.fieldnames or [])
+        if "filename" not in columns:
+            raise ExtractError(f"{path}: line 1: has no column filename")
+        return columns, {clip_key(row["filename"] or "") for row in rows}
+
+
+def check_test_table(out: Path, clips: list[ClipFile]) -> None:
+    """Refuses a table of other test clips that has more than their names, which could not be added to it.
+
+    Raises:
+        ExtractError: naming a clip that it lacks; if it has no column `filename`.
+    """
+    columns, known = _test_table(out)
+    lacking = [clip.name for clip in clips if clip.key not in known]
+    if len(columns) > 1 and lacking:
+        raise ExtractError(
+            f"{out / 'test_metadata.csv'}: lacks the clip {lacking[0]!r}; add it there, or choose another --out"
+        )
+
+
+def write_test_table(out: Path, clips: list[ClipFile]) -> None:
+    """Writes the names of the test clips, unless there is a table with more than names."""
+    if len(_test_table(out)[0]) > 1:
+        return
+    with whole_file(out / "test_metadata.csv", overwrite=True) as temporary:
+        with temporary.open("w", newline="", encoding="utf-8") as text:
+            rows = csv.writer(text, lineterminator="\n")
+            rows.writerows([["filename"], *([clip.name] for clip in clips)])

@@ -31,7 +31,7 @@ Examples:
   blendfuse extract clips --out DATA --encoders dinov2 --crop face
   blendfuse extract clips --out DATA --encoders wavlm_large --layers 6-12
   blendfuse extract clips --out DATA --encoders paper --dry-run
-  blendfuse extract new_clips --out NEW --like runs/fold0
+  blendfuse extract new_clips --out NEW --like runs/fold0 --test
   blendfuse extract --list
 
 Exit codes: 0 done; 1 failed while running; 2 wrong usage or bad input, or a clip failed without --skip-bad;
@@ -67,6 +67,11 @@ def parser() -> argparse.ArgumentParser:
     what = made.add_argument_group("clips and pictures")
     what.add_argument("--pattern", metavar="GLOB", help="only files whose name matches, such as '*.mov'")
     what.add_argument("--recursive", action="store_true", help="clips in subfolders too")
+    what.add_argument(
+        "--test",
+        action="store_true",
+        help="all clips are test clips: their names become DATA/test_metadata.csv, so that predict takes DATA",
+    )
     what.add_argument("--frames-per-second", type=float, metavar="N", help="take at most N pictures a second")
     what.add_argument(
         "--crop",
@@ -209,6 +214,7 @@ def _extract(flags: argparse.Namespace, clips: list[ClipFile], encoders: list[En
         skip_bad=flags.skip_bad,
         force=flags.force,
         device=device,
+        test=flags.test,
     )
     session = Session(clips, encoders, settings)
     progress = Progress(len(session.to_do()), flags.quiet)
@@ -318,6 +324,12 @@ def _tell(report: Report, flags: argparse.Namespace) -> None:
             print(
                 f"note: {name}: missing for {len(reasons)} clips, such as {clip}: {reason}", file=sys.stderr
             )
+    if report.empty and not flags.quiet:
+        print(
+            f"note: {len(report.empty)} clips have no features at all and are not in test_metadata.csv, such as "
+            f"{report.empty[0]}",
+            file=sys.stderr,
+        )
     for name, reasons in report.failed.items():
         for clip, reason in reasons.items():
             print(f"{'warning' if flags.skip_bad else 'error'}: {name}: {clip}: {reason}", file=sys.stderr)

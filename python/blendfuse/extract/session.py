@@ -12,7 +12,7 @@ import numpy as np
 
 from .._files import whole_file
 from .clip_run import ClipRun
-from .clips import divide, targets
+from .clips import check_test_table, divide, targets, write_test_table
 from .decoding import Begin, Decoder, Demand, End
 from .encoders import Encoder
 from .encoders.base import Frames, Sampling
@@ -27,7 +27,8 @@ from .store import ClipFile, Outcome, RowStore, claim
 
 @dataclass(frozen=True)
 class Settings:
-    """Options of a request besides clips and encoders. `out` is the data folder."""
+    """Options of a request besides clips and encoders. `out` is the data folder; with `test`, all clips
+    are test clips, and their names become its `test_metadata.csv`."""
 
     out: Path
     sampling: Sampling = Sampling()
@@ -35,6 +36,7 @@ class Settings:
     skip_bad: bool = False
     force: bool = False
     device: str = "cpu"
+    test: bool = False
 
     @property
     def work(self) -> Path:
@@ -45,12 +47,14 @@ class Settings:
 @dataclass
 class Report:
     """What was done: rows by feature file, failed clips and clips without anything to encode by
-    encoder, and encoders that other processes are still working on."""
+    encoder, encoders that other processes are still working on, and, of test clips, those without a row
+    of any encoder."""
 
     written: dict[str, int] = field(default_factory=dict)
     failed: dict[str, dict[str, str]] = field(default_factory=dict)
     missing: dict[str, dict[str, str]] = field(default_factory=dict)
     unfinished: dict[str, int] = field(default_factory=dict)
+    empty: list[str] = field(default_factory=list)
 
 
 class Session:
@@ -58,6 +62,8 @@ class Session:
 
     def __init__(self, clips: list[ClipFile], encoders: list[Encoder], settings: Settings) -> None:
         self.clips, self.encoders, self.settings = clips, encoders, settings
+        if settings.test:
+            check_test_table(settings.out, clips)
         self.stores = {
             name: self._store(encoder, output)
             for encoder in encoders
@@ -176,6 +182,7 @@ class Session:
 
     def _write_files(self) -> Report:
         report = Report()
+        seen: set[str] = set()
         for name, store in self.stores.items():
             outcomes = {clip.key: store.outcome(clip) for clip in self.clips}
             lacking = sum(outcome is None for outcome in outcomes.values())
@@ -185,15 +192,20 @@ class Session:
             done = {key: outcome for key, outcome in outcomes.items() if outcome is not None}
             report.failed[name] = _reasons(done, failed=True)
             report.missing[name] = _reasons(done, failed=False)
+            seen |= {key for key, outcome in done.items() if outcome.row is not None}
             if not report.failed[name] or self.settings.skip_bad:
                 with claim(self.settings.work, f"{name}.npz") as taken:
                     if taken:
                         self._write_file(store, done, report)
+        lost = any(report.failed.values()) and not self.settings.skip_bad
+        if self.settings.test and not report.unfinished and not lost:
+            report.empty = [clip.name for clip in self.clips if clip.key not in seen]
+            write_test_table(self.settings.out, [clip for clip in self.clips if clip.key in seen])
         return report
 
     def _write_file(self, store: RowStore, outcomes: dict[str, Outcome], report: Report) -> None:
         rows = 0
-        for split, clips in divide(self.clips, self.settings.out).items():
+        for split, clips in divide(self.clips, self.settings.out, self.settings.test).items():
             target = self.settings.out / "features" / split / f"{store.name}.npz"
             count = store.write_file(target, clips, outcomes)
             rows += count

@@ -1,14 +1,12 @@
 //! `blendfuse extract`: hands over to the Python package, where the encoders' libraries are.
 
-use std::env::consts::EXE_SUFFIX;
 use std::ffi::OsString;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use clap::Args;
 
-use crate::cli::invocation;
 use crate::cli::output::console;
+use crate::cli::python;
 use crate::{Error, Result};
 
 /// Extract feature files from clips
@@ -26,6 +24,7 @@ Examples:
   blendfuse extract CLIPS --out DATA --encoders light
   blendfuse extract CLIPS --out DATA --encoders clip,wavlm_large --crop face
   blendfuse extract CLIPS --out DATA --encoders paper --dry-run
+  blendfuse extract NEW_CLIPS --out NEW --like runs/fold0 --test
   blendfuse extract --list
   blendfuse extract -- --help")]
 pub struct Extract {
@@ -47,13 +46,7 @@ impl Extract {
     /// # Errors
     /// [`Error::Data`] if no Python has the package; [`Error::Read`] if the one that has it does not start.
     pub fn run(&self) -> Result<()> {
-        let Some(python) = candidates().into_iter().find(has_package) else {
-            return Err(Error::Data(
-                "extract needs the Python package: pip install 'blendfuse[extract]' (and name another \
-                 Python with BLENDFUSE_PYTHON)"
-                    .into(),
-            ));
-        };
+        let python = python::with_package("extract")?;
         let mut command = Command::new(&python);
         command
             .args(["-m", "blendfuse.extract"])
@@ -69,40 +62,6 @@ impl Extract {
             source,
         })
     }
-}
-
-/// The Pythons that may have the package, the likeliest first.
-fn candidates() -> Vec<PathBuf> {
-    let named = std::env::var_os("BLENDFUSE_PYTHON").map(PathBuf::from);
-    if let Some(python) = named.filter(|python| !python.as_os_str().is_empty()) {
-        return vec![python];
-    }
-    let python = format!("python{EXE_SUFFIX}");
-    let beside = invocation::program()
-        .ok()
-        .map(|program| program.with_file_name(&python));
-    let folder = if cfg!(windows) { "Scripts" } else { "bin" };
-    let environment = std::env::var_os("VIRTUAL_ENV")
-        .map(|environment| PathBuf::from(environment).join(folder).join(&python));
-    let there = beside
-        .into_iter()
-        .chain(environment)
-        .filter(|python| python.is_file());
-    there
-        .chain(["python3", "python"].map(PathBuf::from))
-        .collect()
-}
-
-/// Whether a Python has the package; without importing any of the encoders' libraries.
-fn has_package(python: &PathBuf) -> bool {
-    let probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('blendfuse.extract') is None)";
-    let mut command = Command::new(python);
-    command
-        .args(["-c", probe])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
 }
 
 /// Becomes `command`; returns the reason if that fails.

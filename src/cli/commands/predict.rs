@@ -1,5 +1,6 @@
 //! `blendfuse predict`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -8,6 +9,7 @@ use serde_json::json;
 
 use crate::artifact::manifest::Manifest;
 use crate::artifact::stored_decoding::StoredDecoding;
+use crate::cli::clips::{self, Made, NewClips};
 use crate::cli::flags::common::{Overwrite, Threads, quoted};
 use crate::cli::flags::decoding::ThresholdArgs;
 use crate::cli::output::console;
@@ -28,6 +30,10 @@ use crate::{Error, Result};
 ///
 /// Reads the model's encoders from the data folder, in any order; the other split need not exist.
 /// Decodes probabilities into emotions by the rules and thresholds that are stored with the model.
+///
+/// Of new clips, given in place of a data folder, it makes the features that the model was trained on,
+/// as `blendfuse extract --like RUN` does, and refuses what it cannot make alike. This needs the
+/// Python package: pip install 'blendfuse[extract]'.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 At least one of --out, --probs and --explain is required; CodaBench expects a
@@ -37,11 +43,13 @@ Examples:
   blendfuse predict runs/fold0 DATA --split test --out predictions.zip
   blendfuse predict runs/fold0 DATA --probs probs.csv --explain why.csv
   blendfuse predict runs/fold0 DATA --split train --held-out --out fold0.json
-  blendfuse predict runs/fold0 DATA --drop openface2 --out without_openface.json")]
+  blendfuse predict runs/fold0 DATA --drop openface2 --out without_openface.json
+  blendfuse predict runs/fold0 CLIPS --out predictions.json
+  blendfuse predict runs/fold0 clip.mp4 --explain why.csv -- --device cuda")]
 pub struct Predict {
     /// Folder of a run, or a weights file
     run: PathBuf,
-    /// Data folder
+    /// Data folder; or new clips, which are a folder of them or a single one
     data: PathBuf,
     /// Split to predict
     #[arg(long, value_enum, default_value = "test")]
@@ -62,6 +70,12 @@ pub struct Predict {
     /// Drop an encoder, as if it were missing for every clip; repeatable
     #[arg(long, value_name = "NAME")]
     drop: Vec<String>,
+    /// Keep the features of new clips, as this data folder
+    #[arg(long, value_name = "DIR")]
+    keep_features: Option<PathBuf>,
+    /// With new clips: flags of `blendfuse extract`, such as --device cuda
+    #[arg(last = true, value_name = "FLAGS")]
+    extract: Vec<OsString>,
     #[command(flatten)]
     thresholds: ThresholdArgs,
     #[command(flatten)]
@@ -102,9 +116,12 @@ impl Predict {
         let outputs = self.outputs()?;
         let model = Predictor::load(&self.run)?;
         model.dropped(&self.drop)?;
-        let (name, part) = self.open(&model)?;
+        let made = self.features_of_clips(&model, &outputs)?;
+        let (name, part) = self.open(&model, made.as_ref())?;
         let clips = self.clips(&model, &part)?;
         let decoder = self.write(&model, &part, &clips)?;
+        drop(part);
+        made.map_or(Ok(()), Made::finish)?;
         let thresholds = decoder.thresholds;
 
         let description = model.description();
@@ -242,15 +259,56 @@ impl Predict {
         Ok(outputs)
     }
 
-    fn open(&self, model: &Predictor) -> Result<(&'static str, ScoredSplit)> {
+    /// The features of new clips, if clips and no data folder were given.
+    fn features_of_clips(&self, model: &Predictor, outputs: &[&PathBuf]) -> Result<Option<Made>> {
+        let flag = match (&self.keep_features, &self.extract[..]) {
+            (Some(_), _) => Some("--keep-features"),
+            (None, [_, ..]) => Some("flags after --"),
+            (None, []) => None,
+        };
+        match flag {
+            Some(flag) if clips::has_features(&self.data) => {
+                return Err(Error::Data(format!(
+                    "{flag}: only with clips, of which features are made; {} has features",
+                    self.data.display()
+                )));
+            }
+            None if !clips::are_at(&self.data) => return Ok(None),
+            _ => (),
+        }
+        if self.held_out || self.split == SplitArg::Train {
+            return Err(Error::Data(format!(
+                "{}: new clips are predicted as test clips; leave --split and --held-out out",
+                self.data.display()
+            )));
+        }
+        let encoders = model.description().encoders.iter();
+        let names = encoders.map(|encoder| encoder.name.as_str());
+        let dropped = |name: &str| self.drop.iter().any(|drop| drop == name);
+        let new = NewClips {
+            run: &self.run,
+            clips: &self.data,
+            encoders: names.filter(|name| !dropped(name)).collect(),
+            flags: &self.extract,
+        };
+        let beside = outputs.first().map(|output| clips::folder_beside(output));
+        match (&self.keep_features, beside) {
+            (Some(folder), _) => new.make(folder, true).map(Some),
+            (None, Some(folder)) => new.make(&folder, false).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn open(&self, model: &Predictor, made: Option<&Made>) -> Result<(&'static str, ScoredSplit)> {
         let name = self.split.name();
+        let (data, absent) = made.map_or((&self.data, &[][..]), |made| (&made.data, &made.absent));
         let needs = Needs {
             encoders: &model.description().encoders,
-            dropped: &self.drop,
+            dropped: &[&self.drop, absent].concat(),
             classes: &model.classes(),
         };
         let reading = Reading::of(&model.description().config.data)?;
-        let part = part::open_with(&self.data, name, needs, &reading)?;
+        let part = part::open_with(data, name, needs, &reading)?;
         for warning in part.split.warnings() {
             console::warning(warning);
         }
