@@ -96,7 +96,7 @@ pub(crate) fn write_json_lines(
     })
 }
 
-/// Reads what [`write_json_lines`] wrote.
+/// Reads what `write_json_lines` wrote.
 ///
 /// # Errors
 /// [`Error::Read`], or [`Error::File`] naming the line.
