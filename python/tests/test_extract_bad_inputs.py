@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -271,6 +272,23 @@ def test_rows_of_two_widths_in_one_file_are_refused(clips: Path, tmp_path: Path)
     session = Session(find_clips([clips], False, None), [Uneven()], Settings(tmp_path / "data"))
     with pytest.raises(ExtractError, match=r"toy_sound: clips gave rows of different lengths: \[14, 21\]"):
         session.run(lambda clip: None)
+
+
+def test_a_face_finder_that_is_not_installed_is_named(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from blendfuse.extract.clips import find_clips
+    from blendfuse.extract.encoders.base import Sampling
+    from blendfuse.extract.errors import MissingPackage
+    from blendfuse.extract.session import Session, Settings
+    from toy_encoders import ToyPictures
+
+    monkeypatch.setitem(sys.modules, "torchvision", ModuleType("torchvision"))
+    monkeypatch.setitem(sys.modules, "facenet_pytorch", None)
+    settings = Settings(tmp_path / "data", Sampling(crop_faces=True))
+    with pytest.raises(MissingPackage, match="facenet_pytorch is not installed: pip install --no-deps facenet-"):
+        Session(find_clips([clips], False, None), [ToyPictures()], settings)
+    assert not (tmp_path / "data").exists()
 
 
 def test_other_weights_are_not_mixed_into_a_file(

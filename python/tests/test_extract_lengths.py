@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from blendfuse.extract import making
 from blendfuse.extract import session as sessions
 from blendfuse.extract.clips import find_clips
 from blendfuse.extract.encoders import Encoder
@@ -86,7 +87,8 @@ def test_every_encoder_is_run_or_has_a_reason_why_not() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_frames(name: str, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "FaceFinder", FaceEverywhere)
+    for module in (sessions, making):
+        monkeypatch.setattr(module, "FaceFinder", FaceEverywhere)
     encoder = tiny(name, tmp_path / "weights", monkeypatch)
     with one_thread():
         together = frames_of([clips], tmp_path / "together", encoder)

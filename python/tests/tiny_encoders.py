@@ -86,6 +86,11 @@ class FaceEverywhere:
     def __init__(self, device: str) -> None:
         pass
 
+    @staticmethod
+    def versions() -> dict[str, str]:
+        """Of no package."""
+        return {}
+
     def find(self, pictures: Sequence[Picture]) -> list[Picture]:
         """The pictures, with the middle of each as the face."""
         return [replace(one, face=_middle(*one.pixels.shape[:2])) for one in pictures]

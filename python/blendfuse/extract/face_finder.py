@@ -18,6 +18,7 @@ LEAST_PROBABILITY = 0.9
 SMALLEST_FACE = 40
 # What a crop adds to the detector's box on each side, as part of its longer side.
 MARGIN = 0.15
+PACKAGE = "facenet-pytorch"
 INSTALL = "--no-deps facenet-pytorch==2.6.0  (its pins of torch and numpy are old; it runs with new ones)"
 
 
@@ -25,13 +26,22 @@ class FaceFinder:
     """Looks for the largest face of a picture."""
 
     def __init__(self, device: str) -> None:
-        need("torchvision", "torchvision")
-        package: Any = need("facenet_pytorch", INSTALL)
         self.kind = (
-            f"MTCNN of facenet-pytorch {version('facenet-pytorch')}, from {SMALLEST_FACE} pixels and "
+            f"MTCNN of facenet-pytorch {self.versions()[PACKAGE]}, from {SMALLEST_FACE} pixels and "
             f"probability {LEAST_PROBABILITY}"
         )
-        self._detector = package.MTCNN(keep_all=True, min_face_size=SMALLEST_FACE, device=device)
+        detector = _package().MTCNN
+        self._detector = detector(keep_all=True, min_face_size=SMALLEST_FACE, device=device)
+
+    @staticmethod
+    def versions() -> dict[str, str]:
+        """The version of the package that finds the faces.
+
+        Raises:
+            MissingPackage: if it is not installed.
+        """
+        _package()
+        return {PACKAGE: version(PACKAGE)}
 
     def find(self, pictures: Sequence[Picture]) -> list[Picture]:
         """The pictures of one clip, each with its largest face or with none."""
@@ -41,6 +51,11 @@ class FaceFinder:
         boxes, probabilities, landmarks = self._detector.detect(batch, landmarks=True)
         found = zip(pictures, boxes, probabilities, landmarks)
         return [replace(picture, face=_largest(*faces)) for picture, *faces in found]
+
+
+def _package() -> Any:
+    need("torchvision", "torchvision")
+    return need("facenet_pytorch", INSTALL)
 
 
 def _largest(boxes: Any, probabilities: Any, landmarks: Any) -> Face | None:

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from .encoders import Encoder
 from .encoders.base import Sampling
 from .errors import need
+from .face_finder import FaceFinder
 from .provenance import Provenance
 from .statistics import NAMES
 
@@ -24,7 +25,7 @@ def provenance(encoder: Encoder, output: int, sampling: Sampling, device: str) -
     versions = {"blendfuse": _own_version(), "numpy": version("numpy"), **encoder.versions()}
     finds = encoder.finds_faces or (sampling.crop_faces and seeing)
     if finds:
-        versions["facenet-pytorch"] = version("facenet-pytorch")
+        versions |= FaceFinder.versions()
     return Provenance(
         encoder=spec.name,
         model_class=spec.model_class,
