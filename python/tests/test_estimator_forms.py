@@ -124,7 +124,7 @@ def test_labels_in_all_forms() -> None:
 
 def test_proportions_know_their_classes_without_pandas() -> None:
     shares = np.array([[0.25, 0.0, 0.75], [1.0, 0.0, 0.0]])
-    y = blendfuse.Proportions(shares, ["sad", "hap", "ang"])
+    y: Any = blendfuse.Proportions(shares, ["sad", "hap", "ang"])
     found = read_labels(y, None)
     # The challenge's order, as of a data frame's columns.
     assert (found.form, found.names) == ("proportions", ["ang", "hap", "sad"])

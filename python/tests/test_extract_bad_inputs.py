@@ -286,7 +286,9 @@ def test_a_face_finder_that_is_not_installed_is_named(
     monkeypatch.setitem(sys.modules, "torchvision", ModuleType("torchvision"))
     monkeypatch.setitem(sys.modules, "facenet_pytorch", None)
     settings = Settings(tmp_path / "data", Sampling(crop_faces=True))
-    with pytest.raises(MissingPackage, match="facenet_pytorch is not installed: pip install --no-deps facenet-"):
+    with pytest.raises(
+        MissingPackage, match="facenet_pytorch is not installed: pip install --no-deps facenet-"
+    ):
         Session(find_clips([clips], False, None), [ToyPictures()], settings)
     assert not (tmp_path / "data").exists()
 

@@ -124,7 +124,7 @@ def of_video_swin(folder: Path, clip: Path) -> Frames:
 def of_imagebind(folder: Path, clip: Path) -> Frames:
     torch: Any = pytest.importorskip("torch", reason="no torch")
     transforms: Any = pytest.importorskip("torchvision.transforms", reason="no torchvision")
-    from imagebind.models import imagebind_model
+    imagebind_model: Any = pytest.importorskip("imagebind.models.imagebind_model", reason="no imagebind")
 
     model = imagebind_model.imagebind_huge(pretrained=False).eval()
     model.load_state_dict(torch.load(folder / "imagebind.pth"))
