@@ -57,10 +57,16 @@ class Model:
     ) -> NDArray[np.float64]:
         """Linear CKA (M, M) of the encoders' embeddings."""
 
+class Weights:
+    """The weights file of a model in memory; pickled and copied as its bytes."""
+
+    def __bytes__(self) -> bytes: ...
+
 def train(
     request: Request, out: str | PathLike[str], hear: Callable[..., None], wants_progress: bool
-) -> tuple[Model, NDArray[np.float64], BaseException | None]:
-    """Trains into a folder: the model, the mean gate weight of each encoder, and what ended training early."""
+) -> tuple[Model, Weights, Weights | None, NDArray[np.float64], BaseException | None]:
+    """Trains into a folder, which gets all files but weights: the model, its weights, those of the last epoch unless
+    they are the same, the mean gate weight of each encoder, and what ended training early."""
 
 def check_missing(features: Named) -> None:
     """Refuses rows that are NaN in part, naming the row and the column."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _native
 from ._files import whole_file
 
 WEIGHTS = "weights.safetensors"
@@ -26,7 +27,7 @@ ESTIMATOR = "estimator.json"
 class RunFiles:
     """The files of a run folder."""
 
-    contents: Mapping[str, bytes]
+    contents: Mapping[str, bytes | _native.Weights]
 
     @staticmethod
     def read(folder: str | PathLike[str]) -> RunFiles:
@@ -35,13 +36,15 @@ class RunFiles:
         if path.is_file():
             return RunFiles({WEIGHTS: path.read_bytes()})
         there = [name for name in NAMES if (path / name).is_file()]
-        weights, last = path / WEIGHTS, path / LAST
-        # Without validation clips they are the same, and kept once; training has then written one file.
-        same = WEIGHTS in there and LAST in there and weights.samefile(last)
-        found = {name: (path / name).read_bytes() for name in there if not (same and name == LAST)}
-        if same or (WEIGHTS in found and found.get(LAST) == found[WEIGHTS]):
+        found = {name: (path / name).read_bytes() for name in there}
+        # Without validation clips they are the same, and kept once.
+        if WEIGHTS in found and found.get(LAST) == found[WEIGHTS]:
             found[LAST] = found[WEIGHTS]
-        return RunFiles(found)
+        return RunFiles({**found})
+
+    def with_weights(self, best: _native.Weights, last: _native.Weights | None) -> RunFiles:
+        """The same with those of a model in memory; the last epoch's are None where they are the best."""
+        return RunFiles({**self.contents, WEIGHTS: best, LAST: best if last is None else last})
 
     def write(self, folder: str | PathLike[str], more: Mapping[str, str]) -> None:
         """Writes all into a folder that is made, or is empty.
@@ -58,11 +61,11 @@ class RunFiles:
         texts = {name: text.encode() for name, text in more.items()}
         for name, data in {**self.contents, **texts}.items():
             with whole_file(path / name, overwrite=False) as temporary:
-                temporary.write_bytes(data)
+                temporary.write_bytes(bytes(data))
 
     def history(self) -> list[dict[str, Any]]:
         """One record per epoch."""
-        lines = self.contents.get(HISTORY, b"").decode().splitlines()
+        lines = bytes(self.contents.get(HISTORY, b"")).decode().splitlines()
         return [json.loads(line) for line in lines]
 
 

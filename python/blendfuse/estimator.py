@@ -235,8 +235,8 @@ class FusionClassifier(ClassifierMixin, FusionParameters):  # type: ignore[misc,
             raise type(error)(in_parameters(str(error))) from None
         finally:
             progress.close()
-        model, importances, interruption = trained
-        self._adopt(model, RunFiles.read(folder))
+        model, best, last, importances, interruption = trained
+        self._adopt(model, RunFiles.read(folder).with_weights(best, last))
         self.classes_ = labels.classes
         self._form = labels.form
         self.encoder_importances_ = importances
@@ -466,7 +466,7 @@ class FusionClassifier(ClassifierMixin, FusionParameters):  # type: ignore[misc,
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if hasattr(self, "_files"):
-            self._model = _native.Model.from_bytes(self._files.contents[WEIGHTS])
+            self._model = _native.Model.from_bytes(bytes(self._files.contents[WEIGHTS]))
 
 
 def _about_run(description: dict[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import blendfuse
+import numpy as np
 import pytest
 from conftest import Run
 
@@ -96,6 +101,24 @@ def test_all_clips_without_a_validation_fold(
     assert model.n_iter_ == 3
 
 
+@pytest.mark.parametrize("fold", [None, 0])
+def test_copies_hold_the_same_files(read: blendfuse.Data, tmp_path: Path, fold: int | None) -> None:
+    model = estimator(read, fold=fold, **QUICK)
+    model.fit(read.X, read.to_frame(), **(with_folds(read) if fold == 0 else {}))
+    model.save(tmp_path / "fitted")
+    ways: dict[str, Callable[[blendfuse.FusionClassifier], blendfuse.FusionClassifier]] = {
+        "shallow": copy.copy,
+        "deep": copy.deepcopy,
+        "pickled": lambda one: pickle.loads(pickle.dumps(one)),
+        "loaded": lambda one: blendfuse.FusionClassifier.load(tmp_path / "fitted"),
+    }
+    for name, of in ways.items():
+        assert_same_files(of(model), tmp_path / "fitted", tmp_path / name)
+    # Without a validation fold, the weights of the best and of the last epoch are the same.
+    weights = (tmp_path / "fitted" / "weights.safetensors").stat().st_size
+    assert len(pickle.dumps(model)) // weights == (1 if fold is None else 2)
+
+
 def test_domain_adaptation_with_either_target(
     run: Run, data: Path, read: blendfuse.Data, tmp_path: Path
 ) -> None:
@@ -163,3 +186,38 @@ def test_a_saved_run_says_what_a_run_of_the_command_says(
     for key in ("inputs", "provenance", "environment"):
         ours.pop(key, None), theirs.pop(key, None)
     assert ours == theirs
+
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+
+
+def without_every_third_clip(data: Path, encoder: str, out: Path) -> Path:
+    """A copy of a data folder in which an encoder lacks clips of both splits."""
+    shutil.copytree(data, out)
+    for split in ("train", "test"):
+        file = out / "features" / split / f"{encoder}.npz"
+        with np.load(file) as stored:
+            rows, names = stored["X"], stored["filenames"].tolist()
+        file.unlink()
+        kept = [place for place in range(len(names)) if place % 3]
+        blendfuse.write_features(file, rows[kept], [names[place] for place in kept])
+    return out
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name, encoder", [("multiview", "kar"), ("emotions", "rhythm")])
+def test_real_features(run: Run, tmp_path: Path, name: str, encoder: str) -> None:
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"no {name} beside the repository")
+    for folder in (SHARED / name, without_every_third_clip(SHARED / name, encoder, tmp_path / "lacking")):
+        read = blendfuse.read_data(folder)
+        assert np.isnan(read.X[encoder]).any() == (folder.name == "lacking")
+        for fold in range(5):
+            of_command = command_run(run, folder, tmp_path / f"{folder.name}_{fold}", fold, **QUICK)
+            model = estimator(read, fold=fold, **QUICK)
+            model.fit(read.X, read.to_frame(), **with_folds(read))
+            assert_same_files(model, of_command, tmp_path / f"{folder.name}_python_{fold}")
+        of_command = command_run(run, folder, tmp_path / f"{folder.name}_uda", 0, "uda.enabled=true", **QUICK)
+        model = estimator(read, fold=0, **QUICK)
+        model.fit(read.X, read.to_frame(), X_target=read.X_test, **with_folds(read))
+        assert_same_files(model, of_command, tmp_path / f"{folder.name}_python_uda")

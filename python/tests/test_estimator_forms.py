@@ -180,7 +180,7 @@ def test_early_stopping_holds_out_whole_groups() -> None:
     x, groups = arrays(), np.arange(N) // 4
     model = blendfuse.FusionClassifier(**QUICK, early_stopping=True, validation_fraction=1 / 3)
     model.fit(x, Y, groups=groups)
-    manifest = json.loads(model._files.contents["manifest.json"])
+    manifest = json.loads(bytes(model._files.contents["manifest.json"]))
     assert manifest["clips"]["validation"] == 8 and manifest["clips"]["train"] == 16
     assert not any("both training and validation" in text for text in manifest["warnings"])
     assert model.thresholds_["searched"]

@@ -11,17 +11,55 @@ use crate::files::atomic_file::{Durability, write_as};
 use crate::nn::Params;
 use crate::nn::safetensors::{OutgoingTensor, outgoing, write_tensors};
 
+/// Named tensors on their way to a file.
+pub(crate) type Tensors<'a> = Vec<(String, OutgoingTensor<'a>)>;
+
 /// Writes named tensors and the text of one metadata entry atomically.
 pub(crate) fn write(
     durability: Durability,
     path: &Path,
-    tensors: Vec<(String, OutgoingTensor<'_>)>,
+    tensors: Tensors<'_>,
     metadata: String,
 ) -> Result<()> {
     let metadata = HashMap::from([(METADATA_KEY.to_owned(), metadata)]);
     write_as(durability, path, |out| {
         write_tensors(out, tensors, metadata)
     })
+}
+
+/// What [`save_tensors`] writes.
+///
+/// # Errors
+/// [`Error::Write`].
+pub(crate) fn bytes<'a>(
+    tensors: Tensors<'a>,
+    standardisation: &[(&'a [f32], &'a [f32])],
+    description: &Description,
+) -> Result<Vec<u8>> {
+    let name = Path::new("weights");
+    let tensors = with_standardisation(tensors, standardisation, description);
+    let metadata = HashMap::from([(METADATA_KEY.to_owned(), json(name, description)?)]);
+    let mut bytes = Vec::new();
+    let written = write_tensors(&mut bytes, tensors, metadata);
+    written.map(|()| bytes).map_err(|source| Error::Write {
+        path: name.to_owned(),
+        source,
+    })
+}
+
+/// The tensors, and mean and std of each encoder's columns.
+fn with_standardisation<'a>(
+    mut tensors: Tensors<'a>,
+    standardisation: &[(&'a [f32], &'a [f32])],
+    description: &Description,
+) -> Tensors<'a> {
+    for (encoder, (mean, std)) in description.encoders.iter().zip(standardisation) {
+        for (part, values) in [("mean", *mean), ("std", *std)] {
+            let name = format!("input.{}.{part}", encoder.name);
+            tensors.push((name, OutgoingTensor::Vector(values)));
+        }
+    }
+    tensors
 }
 
 /// Writes the parameters, running statistics and standardisation (mean and std of each encoder's
@@ -52,16 +90,11 @@ pub fn save_weights(
 pub(crate) fn save_tensors<'a>(
     durability: Durability,
     path: &Path,
-    mut tensors: Vec<(String, OutgoingTensor<'a>)>,
+    tensors: Tensors<'a>,
     standardisation: &[(&'a [f32], &'a [f32])],
     description: &Description,
 ) -> Result<()> {
-    for (encoder, (mean, std)) in description.encoders.iter().zip(standardisation) {
-        for (part, values) in [("mean", *mean), ("std", *std)] {
-            let name = format!("input.{}.{part}", encoder.name);
-            tensors.push((name, OutgoingTensor::Vector(values)));
-        }
-    }
+    let tensors = with_standardisation(tensors, standardisation, description);
     write(durability, path, tensors, json(path, description)?)
 }
 

@@ -9,6 +9,7 @@ use super::memory_rows::MemoryRows;
 use super::score::{Scores, Scoring, Source, embed};
 use crate::artifact::checkpoint::Checkpoint;
 use crate::artifact::description::Description;
+use crate::artifact::weights_file;
 use crate::config::StandardiseBy;
 use crate::data::dataset::Split;
 use crate::data::label::{Blend, Classes};
@@ -18,6 +19,7 @@ use crate::data::standardise::{
 use crate::encoders::Presence;
 use crate::error::{Artifact, Error, Result};
 use crate::model::{FoldedLayers, FusionNet};
+use crate::nn::safetensors::outgoing;
 use crate::suggest::path_instead;
 
 /// A trained model, loaded once. It scores clips of a data folder ([`Predictor::score`],
@@ -92,6 +94,31 @@ impl Predictor {
             standardisation,
             description,
         })
+    }
+
+    /// The model of a network that has been trained in this process.
+    pub(crate) fn of_trained(
+        net: FusionNet<f32>,
+        standardisation: Option<Standardisation>,
+        description: Description,
+    ) -> Self {
+        Self {
+            layers: Arc::new(net.folded()),
+            net,
+            standardisation,
+            description,
+        }
+    }
+
+    /// The contents of the model's weights file.
+    ///
+    /// # Errors
+    /// [`Error::Write`] if the description cannot be written as JSON.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let standardisation = self.standardisation.iter();
+        let stats = standardisation.flat_map(Standardisation::training);
+        let stats: Vec<_> = stats.map(|stats| (stats.mean(), stats.std())).collect();
+        weights_file::bytes(outgoing(&self.net.params), &stats, &self.description)
     }
 
     /// The model's description.

@@ -1,6 +1,5 @@
 //! The loop of a run: epochs, validation, schedules, files.
 
-use std::fs::hard_link;
 use std::path::Path;
 use std::time::Instant;
 
@@ -61,7 +60,11 @@ impl Run<'_> {
             files.remove_state()?;
             observer.warning("this run had already finished; there was nothing to do");
             let history = history::read_json_lines(&files.json_lines)?;
-            return Ok(Outcome { manifest, history });
+            return Ok(Outcome {
+                manifest,
+                history,
+                trained: None,
+            });
         }
         self.enter_span(&files, &manifest.inputs, observer)?;
         let mut progress = self.begin(&files)?;
@@ -222,7 +225,11 @@ impl Run<'_> {
         stopped: String,
         mut manifest: Manifest,
     ) -> Result<Outcome> {
-        if !self.options.best_only {
+        let last_in_file = match self.options.scratch {
+            true => !self.stays_in_memory(),
+            false => !self.options.best_only,
+        };
+        if last_in_file {
             self.save(files, &files.last, progress.epoch, progress.thresholds)?;
         }
         files.write_history(&progress.history)?;
@@ -232,15 +239,14 @@ impl Run<'_> {
             .rev()
             .find(|record| record.best)
             .cloned();
-        if best.is_none() || self.validation.is_none() {
-            // The last weights count, or no measure was ever a number and they are all there is.
-            let linked = self.options.scratch && hard_link(&files.last, &files.weights).is_ok();
-            if !linked {
-                self.save(files, &files.weights, progress.epoch, progress.thresholds)?;
-            }
-        } else if let Some(best) = &best {
+        // Otherwise the last weights count, or no measure was ever a number and they are all there is.
+        let validated = best.as_ref().filter(|_| self.validation.is_some());
+        let best_in_file = validated.is_some();
+        if let Some(best) = validated {
             let thresholds = progress.best_thresholds.unwrap_or(progress.thresholds);
             self.restore_best(files, best.epoch, thresholds)?;
+        } else if !self.options.scratch {
+            self.save(files, &files.weights, progress.epoch, progress.thresholds)?;
         }
         let early = stopped == no_improvement(&self.config);
         manifest.fault = self.fault(&progress, best.as_ref(), early);
@@ -249,15 +255,22 @@ impl Run<'_> {
         manifest.best_epoch = best.as_ref().map_or(progress.epoch, |record| record.epoch);
         manifest.thresholds = progress.best_thresholds.unwrap_or(progress.thresholds);
         manifest.best = best;
-        manifest.config = self.config;
+        manifest.config = self.config.clone();
         manifest.write(files.durability, &files.manifest)?;
         files.remove_state()?;
-        // Mapped files are closed first.
-        drop(self.span);
+        let trained = if self.options.scratch {
+            let (epoch, thresholds) = (progress.epoch, progress.thresholds);
+            Some(self.into_trained(files, epoch, thresholds, best_in_file)?)
+        } else {
+            // Mapped files are closed before they are removed.
+            drop(self.span);
+            None
+        };
         files.remove_span()?;
         Ok(Outcome {
             manifest,
             history: progress.history,
+            trained,
         })
     }
 

@@ -13,9 +13,11 @@ pub(crate) mod state;
 pub(crate) mod step;
 pub mod stop;
 mod target;
+pub mod trained;
 mod usability;
 pub(crate) mod validation;
 mod warnings;
 
 pub use run::{Observer, Options, Outcome, Run};
 pub use stop::Stop;
+pub use trained::Trained;

@@ -10,6 +10,7 @@ use super::span::{Span, most_coordinates};
 use super::step::StepLosses;
 use super::stop::Stop;
 use super::target::{Target, target};
+use super::trained::Trained;
 use super::validation::ValidationFold;
 use super::warnings;
 use crate::artifact::checkpoint::Checkpoint;
@@ -52,7 +53,8 @@ pub struct Options {
     /// Keep the best weights alone: no `last.safetensors`, unless the last weights are all there is.
     pub best_only: bool,
     /// The output folder is read and removed by this process: nothing waits for the disk, no state is saved
-    /// between epochs, and weights that are the same may be one file of two names.
+    /// between epochs, and the run leaves its models in [`Outcome::trained`]. Which of the two weights files it
+    /// writes is its own affair.
     pub scratch: bool,
     /// Hashes of the data set's files, if known; `None`: the files are read and hashed.
     pub inputs: Option<Vec<InputFile>>,
@@ -85,6 +87,8 @@ pub struct Outcome {
     pub manifest: Manifest,
     /// All epochs.
     pub history: Vec<EpochRecord>,
+    /// The models, of a run whose output folder is scratch.
+    pub trained: Option<Trained>,
 }
 
 /// A run that is ready to start: all of the user's input has been checked.

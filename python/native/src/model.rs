@@ -10,6 +10,7 @@ use numpy::ndarray::ArrayView2;
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyType};
 
 use crate::arrays::{refuse_partial, single};
 use crate::faults::exception;
@@ -24,12 +25,39 @@ type Scores<'py> = [Bound<'py, PyArray2<f64>>; 5];
 /// A trained model in memory; scores from any number of threads.
 #[pyclass(frozen)]
 pub struct Model {
-    predictor: Predictor,
+    predictor: Arc<Predictor>,
 }
 
 impl Model {
-    pub fn of(predictor: Predictor) -> Self {
+    pub fn of(predictor: Arc<Predictor>) -> Self {
         Self { predictor }
+    }
+}
+
+/// The weights file of a model in memory, made when it is asked for; pickled and copied as its bytes.
+#[pyclass(frozen)]
+pub struct Weights {
+    predictor: Arc<Predictor>,
+}
+
+impl Weights {
+    pub fn of(predictor: Arc<Predictor>) -> Self {
+        Self { predictor }
+    }
+}
+
+#[pymethods]
+impl Weights {
+    fn __bytes__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = py.detach(|| self.predictor.to_bytes());
+        Ok(PyBytes::new(py, &bytes.map_err(exception)?))
+    }
+
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyType>, (Bound<'py, PyBytes>,))> {
+        Ok((py.get_type::<PyBytes>(), (self.__bytes__(py)?,)))
     }
 }
 
@@ -65,15 +93,14 @@ impl Model {
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let predictor = py.detach(|| Predictor::load(&path)).map_err(exception)?;
-        Ok(Self { predictor })
+        Ok(Self::of(Arc::new(predictor)))
     }
 
     /// The model of a weights file's contents.
     #[staticmethod]
     fn from_bytes(py: Python<'_>, weights: Vec<u8>) -> PyResult<Self> {
         let predictor = py.detach(|| Predictor::from_bytes(Arc::new(weights)));
-        let predictor = predictor.map_err(exception)?;
-        Ok(Self { predictor })
+        Ok(Self::of(Arc::new(predictor.map_err(exception)?)))
     }
 
     /// What the weights file says about itself, as JSON.

@@ -1,6 +1,7 @@
 //! Training on arrays: in a thread of its own, while Python's listens for Ctrl-C and tells the progress.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -11,8 +12,7 @@ use blendfuse::data::dataset::{Dataset, Folds, LabelledRows};
 use blendfuse::data::label::Classes;
 use blendfuse::data::metadata::NewFolds;
 use blendfuse::encoders::Modality;
-use blendfuse::predict::Predictor;
-use blendfuse::train::{Observer, Options, Run, Stop};
+use blendfuse::train::{Observer, Options, Run, Stop, Trained};
 use numpy::ndarray::Array1;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use crate::arrays::{Named, borrowed, refuse_partial};
 use crate::faults::exception;
-use crate::model::Model;
+use crate::model::{Model, Weights};
 use crate::threads::pool;
 
 /// How often Python's signals are looked at.
@@ -57,8 +57,15 @@ pub struct Request<'py> {
     threads: Option<usize>,
 }
 
-/// A model, the mean weight of each encoder, and what ended training early.
-type Trained = (Model, Py<PyArray1<f64>>, Option<PyErr>);
+/// A model, its weights, those of the last epoch where they are others, the mean weight of each encoder, and what ended
+/// training early.
+type Fitted = (
+    Model,
+    Weights,
+    Option<Weights>,
+    Py<PyArray1<f64>>,
+    Option<PyErr>,
+);
 
 /// What the training thread tells.
 enum Event {
@@ -115,13 +122,13 @@ fn modality(name: &str) -> PyResult<Modality> {
     })
 }
 
-/// Trains, and writes a run's files into the empty folder `out`, which the caller reads and removes.
+/// Trains, and writes a run's files but its weights into the empty folder `out`, which the caller reads and removes.
 ///
 /// `hear` is called with `"warning"` and a text, and with `wants_progress` also with `"epoch"` and its record as JSON. On Ctrl-C, or when
 /// `hear` raises, training ends within a step with the best weights so far.
 ///
-/// Gives the model, the mean weight of each encoder before selection over all labelled clips, and the exception that
-/// ended training early, if one did.
+/// Gives the model, its weights file, that of the last epoch unless it is the same, the mean weight of each encoder
+/// before selection over all labelled clips, and the exception that ended training early, if one did.
 #[pyfunction]
 pub fn train(
     py: Python<'_>,
@@ -129,7 +136,7 @@ pub fn train(
     out: PathBuf,
     hear: Py<PyAny>,
     wants_progress: bool,
-) -> PyResult<Trained> {
+) -> PyResult<Fitted> {
     let config = configured(&request.settings)?;
     let features = borrowed(&request.features)?;
     let target_features = request
@@ -185,8 +192,10 @@ pub fn train(
         })
     });
     match trained {
-        Ok(Ok((predictor, importances))) => Ok((
-            Model::of(predictor),
+        Ok(Ok((Trained { best, last }, importances))) => Ok((
+            Model::of(Arc::clone(&best)),
+            Weights::of(Arc::clone(&best)),
+            (!Arc::ptr_eq(&best, &last)).then(|| Weights::of(last)),
             importances.into_pyarray(py).unbind(),
             heard.err(),
         )),
@@ -210,7 +219,7 @@ fn run(
     options: Options,
     out: &Path,
     mut teller: Teller,
-) -> blendfuse::Result<(Predictor, Array1<f64>)> {
+) -> blendfuse::Result<(Trained, Array1<f64>)> {
     let data = Dataset::in_memory(rows, &config.data)?;
     for note in data.notes() {
         teller.warning(&note);
@@ -219,10 +228,12 @@ fn run(
     if let Some(fault) = outcome.manifest.fault {
         teller.warning(&fault.text);
     }
-    let predictor = Predictor::load(out)?;
+    let trained = outcome
+        .trained
+        .ok_or_else(|| blendfuse::Error::Data("the run left no model in memory".into()))?;
     let clips: Vec<usize> = (0..data.train.len()).collect();
-    let importances = predictor.importances(&data.train, &clips)?;
-    Ok((predictor, importances))
+    let importances = trained.best.importances(&data.train, &clips)?;
+    Ok((trained, importances))
 }
 
 /// Calls Python with what is told until training ends, and looks for signals; the first exception asks it to stop.
