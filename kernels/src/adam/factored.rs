@@ -5,7 +5,7 @@ use super::step::AdamStep;
 use super::update::{LOOKAHEAD, Part, PrefetchPlan, chunks_or_none};
 use crate::layout::{ColumnPanels, PackedRows, Panels};
 use crate::linear::{INPUTS_PER_TASK, Init, Strip, Upcoming, WeightGradient, linear_forward};
-use crate::micro::{self, Accumulate, Kernel, Tile};
+use crate::micro::{self, Accumulate, AdamNumbers, Kernel, Tile};
 use crate::parallel;
 use crate::real::Real;
 use crate::shape::{PANEL, ROW_BLOCK};
@@ -70,6 +70,7 @@ pub fn adam_factored<T: Real>(
     let update = Factored {
         kernel: micro::active(),
         step,
+        numbers: step.into(),
         factors: &factors,
         outputs,
     };
@@ -184,6 +185,7 @@ fn segments<'a, T: Real>(
 struct Factored<'a, T> {
     kernel: Kernel,
     step: &'a AdamStep<T>,
+    numbers: AdamNumbers<T>,
     /// dY and X.
     factors: &'a [(ColumnPanels<T>, &'a PackedRows<T>)],
     outputs: usize,
@@ -276,6 +278,7 @@ impl<T: Real> Factored<'_, T> {
             part,
         } = segment;
         let inputs = part.p.len() / PANEL;
+        let numbers = (self.step, &self.numbers);
         // The gradient of one tile is consumed while that of the next is formed: the roots and
         // divisions of Adam take place between multiply-adds, and so do the prefetches.
         let mut tiles = [Tile([[T::zero(); PANEL]; ROW_BLOCK]); 2];
@@ -291,7 +294,7 @@ impl<T: Real> Factored<'_, T> {
                 self.kernel.run(stream);
                 waiting = input..input;
             }
-            let mut update = part.update::<FUSES, INPUTS>(self.step, gradient, waiting, plan);
+            let mut update = part.update::<FUSES, INPUTS>(numbers, gradient, waiting, plan);
             let mut accumulate = Accumulate::Overwrite;
             for (dy, x) in self.factors {
                 let gradient = WeightGradient {

@@ -1,12 +1,13 @@
 //! The step on a segment of a parameter: at once, or in ticks that hide between the multiply-adds of
 //! the next gradient.
 
+use std::any::Any;
 use std::iter::Zip;
 use std::ops::Range;
 use std::slice::{Iter, IterMut};
 
 use super::step::AdamStep;
-use crate::micro::{self, Interleave, SimdTask, Tile};
+use crate::micro::{self, AdamNumbers, AdamRow, Interleave, SimdTask, Tile};
 use crate::real::Real;
 use crate::shape::{CACHE_LINE, PANEL, ROW_BLOCK};
 
@@ -26,7 +27,7 @@ impl<T: Real> Part<'_, T> {
     #[inline]
     pub fn update<'a, const FUSES: bool, const INPUTS: usize>(
         &'a mut self,
-        step: &AdamStep<T>,
+        (step, numbers): (&AdamStep<T>, &'a AdamNumbers<T>),
         gradient: &'a Tile<T>,
         inputs: Range<usize>,
         plan: PrefetchPlan<T>,
@@ -45,6 +46,7 @@ impl<T: Real> Part<'_, T> {
             .zip(self.v[range].as_chunks_mut().0);
         Update {
             step: *step,
+            numbers,
             inputs,
             next,
             halved: plan.halved,
@@ -160,6 +162,7 @@ type Inputs<'a, T> = Zip<
 /// that a tick is a straight line: with a loop of its own it costs more than it hides.
 pub(super) struct Update<'a, T, const FUSES: bool, const INPUTS: usize> {
     step: AdamStep<T>,
+    numbers: &'a AdamNumbers<T>,
     inputs: Inputs<'a, T>,
     // What is prefetched with the first input, and at what rate it goes on.
     next: Addresses<T>,
@@ -167,18 +170,23 @@ pub(super) struct Update<'a, T, const FUSES: bool, const INPUTS: usize> {
 }
 
 impl<T: Real, const FUSES: bool, const INPUTS: usize> Update<'_, T, FUSES, INPUTS> {
-    /// One input, and a prefetch of what is updated later; false if there is none left.
     #[inline(always)]
-    fn input(&mut self) -> bool {
-        let Some((((g, p), m), v)) = self.inputs.next() else {
-            return false;
-        };
+    fn prefetch(&mut self) {
         self.next.prefetch();
         let line = CACHE_LINE / size_of::<T>();
         if self.halved == 0 {
             self.next.offset(line).prefetch();
         }
         self.next = self.next.offset((2 * line) >> self.halved);
+    }
+
+    /// One input, and a prefetch of what is updated later; false if there is none left.
+    #[inline(always)]
+    fn input(&mut self) -> bool {
+        let Some((((g, p), m), v)) = self.inputs.next() else {
+            return false;
+        };
+        self.prefetch();
         // Taken out by value, so that the compiler need not allow for overlapping slices.
         let (mut new_p, mut new_m, mut new_v) = (*p, *m, *v);
         for i in 0..PANEL {
@@ -196,6 +204,24 @@ impl<T: Real, const FUSES: bool, const INPUTS: usize> Interleave for Update<'_, 
         for _ in 0..INPUTS {
             self.input();
         }
+    }
+
+    /// The last of the tick's inputs, in single precision.
+    #[inline(always)]
+    fn tick_but_adam(&mut self) -> Option<AdamRow<'_>> {
+        let numbers = (self.numbers as &dyn Any).downcast_ref()?;
+        for _ in 1..INPUTS {
+            self.input();
+        }
+        let (((g, p), m), v) = self.inputs.next()?;
+        self.prefetch();
+        Some(AdamRow {
+            g: (g as &dyn Any).downcast_ref()?,
+            p: (p as &mut dyn Any).downcast_mut()?,
+            m: (m as &mut dyn Any).downcast_mut()?,
+            v: (v as &mut dyn Any).downcast_mut()?,
+            numbers,
+        })
     }
 }
 

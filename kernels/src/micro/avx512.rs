@@ -5,6 +5,7 @@ use std::arch::x86_64::{
     __m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
+use super::avx512_adam::steps_with_adam;
 use super::kernel::{Interleave, MicroKernel, STEPS_PER_TICK, SimdTask, micro_kernel};
 use super::prefetch::prefetch_line;
 use super::tile::{Accumulate, Operands, PackedOperands, StridedOperands, Tile, TileRows};
@@ -14,7 +15,7 @@ use crate::shape::{PANEL, ROW_BLOCK};
 const LANES: usize = 16;
 
 /// The tile in registers.
-type Sums = [[__m512; PANEL / LANES]; ROW_BLOCK];
+pub(super) type Sums = [[__m512; PANEL / LANES]; ROW_BLOCK];
 
 /// Proof that the processor has AVX-512 (F, BW, DQ, VL), AVX2 and FMA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,12 +82,27 @@ fn mul_strided<const W: usize, I: Interleave>(
         for line in (0..ROW_BLOCK * W).step_by(LANES) {
             prefetch_line::<true, f32>(following.wrapping_add(line));
         }
+        // Where there is one, Adam's slow arithmetic is spread over the whole block.
+        if let (Some(rows), Ok(b)) = (whole_block(a.block::<W>(n)), b.as_slice().try_into())
+            && let Some(adam) = interleave.tick_but_adam()
+        {
+            steps_with_adam(&mut sums, rows, b, adam);
+            continue;
+        }
         for (d, b) in b.iter().enumerate() {
             multiply_add(&mut sums, rows.map(|row| row[d]), b);
         }
         interleave.tick();
     }
     store_tile(&sums, tile);
+}
+
+/// A block of as many steps as are between two ticks; None for a narrower one.
+#[inline(always)]
+fn whole_block<const W: usize>(
+    rows: &[[f32; W]; ROW_BLOCK],
+) -> Option<&[[f32; STEPS_PER_TICK]; ROW_BLOCK]> {
+    rows.as_flattened().as_chunks().0.try_into().ok()
 }
 
 /// The same row, with its address hidden from the compiler. If it knew that the rows of a narrow block

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::adam_row::AdamRow;
 use super::tile::{PackedOperands, StridedOperands, Tile, TileRows};
 
 /// A loop that is compiled once for each instruction set: see [`MicroKernel::run`].
@@ -23,6 +24,13 @@ pub trait SimdTask {
 pub trait Interleave {
     /// One portion of the work.
     fn tick(&mut self);
+
+    /// In place of a tick, all of a portion but a step of Adam on 32 elements, which is left to the kernel: it can
+    /// put each instruction of it where it costs least. `None`: a tick is due.
+    #[inline(always)]
+    fn tick_but_adam(&mut self) -> Option<AdamRow<'_>> {
+        None
+    }
 }
 
 /// No work.

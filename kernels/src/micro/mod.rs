@@ -6,10 +6,13 @@
 //! product, gemm), or *strided*, one from each row of a block `[8][W]` (weight gradient: W = 8 rows of
 //! the batch; gradient of the input: W = 32 outputs of a panel).
 
+mod adam_row;
 #[cfg(target_arch = "x86_64")]
 mod avx2_fma;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_adam;
 pub(crate) mod dispatch;
 mod kernel;
 pub(crate) mod portable;
@@ -18,6 +21,7 @@ mod select;
 mod tile;
 pub(crate) mod transpose;
 
+pub use adam_row::{AdamNumbers, AdamRow};
 #[cfg(target_arch = "x86_64")]
 pub use avx2_fma::Avx2Fma;
 #[cfg(target_arch = "x86_64")]
