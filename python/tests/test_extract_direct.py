@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from blendfuse.extract import making
+from blendfuse.extract import session as sessions
 from blendfuse.extract.clips import find_clips
 from blendfuse.extract.encoders import Encoder
+from blendfuse.extract.encoders.faces import Fer
+from blendfuse.extract.encoders.packaged import package_file
+from blendfuse.extract.media import Picture
 from blendfuse.extract.session import Session, Settings
 from made_clips import write_clip
 from numpy.typing import NDArray
-from tiny_encoders import PIXELS, one_thread, small_swin, tiny
+from tiny_encoders import PIXELS, FaceEverywhere, one_thread, small_swin, tiny
 
 av: Any = pytest.importorskip("av", reason="no av")
 
@@ -212,6 +219,74 @@ def of_resemblyzer(folder: Path, clip: Path) -> Frames:
     return np.asarray(frames, np.float32)
 
 
+def with_faces(clip: Path) -> list[Picture]:
+    """Its pictures with the faces that the tests' finder has."""
+    return FaceEverywhere("cpu").find([Picture(np.asarray(image), 0, 0.0) for image in images(clip)])
+
+
+def box_of(picture: Picture) -> tuple[float, float, float, float]:
+    assert picture.face is not None
+    return picture.face.box
+
+
+def of_fer(folder: Path, clip: Path) -> Frames:
+    """The package itself, with LiteRT in place of the TensorFlow that it imports."""
+    litert: Any = pytest.importorskip("ai_edge_litert.interpreter", reason="no ai_edge_litert")
+    # Those of its imports that may look for TensorFlow themselves come first.
+    for name in ("cv2", "facenet_pytorch"):
+        pytest.importorskip(name, reason=f"no {name}, which fer imports")
+    lite = SimpleNamespace(Interpreter=litert.Interpreter)
+    stubs: dict[str, dict[str, Any]] = {
+        "tensorflow": {"lite": lite},
+        "tensorflow.keras": {},
+        "tensorflow.keras.models": {"load_model": None},
+        "pkg_resources": {"resource_filename": lambda package, name: str(package_file(package, name, ""))},
+    }
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, members in stubs.items():
+            module = ModuleType(name)
+            vars(module).update(members)
+            monkeypatch.setitem(sys.modules, name, module)
+        package: Any = pytest.importorskip("fer.fer", reason="no fer, or not what it imports")
+        detector = package.FER(mtcnn=True)
+    classify = detector._classify_emotions
+    cut_out: list[Frames] = []
+
+    def note(faces: Frames) -> Frames:
+        cut_out.append(faces)
+        found: Frames = classify(faces)
+        return found
+
+    detector._classify_emotions = note
+    rows = []
+    for picture in with_faces(clip):
+        # Whole pixels, as it has them of its own finder.
+        left, top, right, bottom = map(int, box_of(picture))
+        detector.detect_emotions(picture.pixels[:, :, ::-1].copy(), [(left, top, right - left, bottom - top)])
+        face = Fer._grey_face(picture)[None]
+        # OpenCV and Pillow may round to neighbouring steps, of grey and then of the smaller picture.
+        np.testing.assert_allclose(face, cut_out[-1], rtol=0, atol=2 / 127.5 + 1e-6)
+        # Its result is rounded to two digits; here are all of them.
+        rows.append(classify(face))
+    return np.concatenate(rows)
+
+
+def of_dlib(folder: Path, clip: Path) -> Frames:
+    dlib: Any = pytest.importorskip("dlib", reason="no dlib")
+    files = ("shape_predictor_5_face_landmarks", "dlib_face_recognition_resnet_model_v1")
+    points_file, net_file = (
+        str(package_file("face_recognition_models", f"models/{name}.dat", "face-recognition-models"))
+        for name in files
+    )
+    points, net = dlib.shape_predictor(points_file), dlib.face_recognition_model_v1(net_file)
+    rows = []
+    for picture in with_faces(clip):
+        shape = points(picture.pixels, dlib.rectangle(*map(round, box_of(picture))))
+        chip = dlib.get_face_chip(picture.pixels, shape, size=150, padding=0.25)
+        rows.append(net.compute_face_descriptor(chip))
+    return np.array(rows, np.float32)
+
+
 Direct = Callable[[Path, Path], Frames]
 DIRECT: dict[str, Direct] = {
     **{
@@ -264,6 +339,8 @@ DIRECT: dict[str, Direct] = {
     "swift_f0": of_swift_f0,
     "crepe_tiny": of_crepe,
     "resemblyzer": of_resemblyzer,
+    "fer": of_fer,
+    "dlib_face": of_dlib,
 }
 
 
@@ -280,6 +357,8 @@ def test_a_request_equals_a_direct_call(
     name: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "weights"
+    for module in (sessions, making):
+        monkeypatch.setattr(module, "FaceFinder", FaceEverywhere)
     encoder = tiny(name, folder, monkeypatch)
     with one_thread():
         found = frames_of(clip, tmp_path, encoder)
