@@ -128,6 +128,17 @@ def of_video_swin(folder: Path, clip: Path) -> Frames:
     return inference(lambda: model(transform(torch.from_numpy(pixels).permute(0, 3, 1, 2))[None]))
 
 
+def of_videomaev2(folder: Path, clip: Path) -> Frames:
+    hf: Any = pytest.importorskip("transformers", reason="no transformers")
+    torch: Any = pytest.importorskip("torch", reason="no torch")
+    processor = hf.VideoMAEImageProcessor.from_pretrained(folder)
+    model = hf.AutoModel.from_pretrained(folder, trust_remote_code=True).eval()
+    # Two windows of 16; 8 of the 40 pictures are left.
+    windows = [images(clip)[begin : begin + 16] for begin in (0, 16)]
+    inputs = [processor(window, return_tensors="pt")["pixel_values"] for window in windows]
+    return inference(lambda: model(pixel_values=torch.cat(inputs).permute(0, 2, 1, 3, 4)))
+
+
 def of_imagebind(folder: Path, clip: Path) -> Frames:
     torch: Any = pytest.importorskip("torch", reason="no torch")
     transforms: Any = pytest.importorskip("torchvision.transforms", reason="no torchvision")
@@ -287,6 +298,23 @@ def of_dlib(folder: Path, clip: Path) -> Frames:
     return np.array(rows, np.float32)
 
 
+def of_openface3(folder: Path, clip: Path) -> Frames:
+    """As its README has it: pictures in files."""
+    faces: Any = pytest.importorskip("openface.face_detection", reason="no openface-test")
+    tasks: Any = pytest.importorskip("openface.multitask_model", reason="no openface-test")
+    detector = faces.FaceDetector(str(folder / "Alignment_RetinaFace.pth"))
+    model = tasks.MultitaskPredictor(str(folder / "MTL_backbone.pth"))
+    rows = []
+    for image in images(clip):
+        image.save(folder / "picture.png")
+        found, pixels = detector.detect_faces(str(folder / "picture.png"))
+        # As in get_face, which fails where a corner is outside of the picture.
+        left, top, right, bottom = found[0][:4].astype(int).clip(min=0)
+        emotion, gaze, units = model.predict(pixels[top:bottom, left:right])
+        rows.append(np.concatenate([units[0], gaze[0], emotion[0]]))
+    return np.stack(rows)
+
+
 Direct = Callable[[Path, Path], Frames]
 DIRECT: dict[str, Direct] = {
     **{
@@ -320,6 +348,7 @@ DIRECT: dict[str, Direct] = {
     "eva_giant_336": of_timm,
     **dict.fromkeys(["eva_giant", "eva_large", "eva02_base", "eva02_large"], of_open_clip),
     "video_swin": of_video_swin,
+    "videomaev2": of_videomaev2,
     **dict.fromkeys(["imagebind", "imagebind_joint"], of_imagebind),
     **dict.fromkeys(["internvl35_8b", "internvl35_14b", "internvl35_38b", "internvl35_78b"], of_internvl),
     **dict.fromkeys(
@@ -341,6 +370,7 @@ DIRECT: dict[str, Direct] = {
     "resemblyzer": of_resemblyzer,
     "fer": of_fer,
     "dlib_face": of_dlib,
+    "openface3": of_openface3,
 }
 
 

@@ -28,6 +28,7 @@ from blendfuse.extract.registry import EncoderSpec, find
 from blendfuse.extract.session import Session, Settings
 from made_clips import write_clip
 from numpy.typing import NDArray
+from rare_checkpoints import videomaev2_checkpoint
 from tiny_encoders import FaceEverywhere
 
 pytest.importorskip("av", reason="no av")
@@ -208,3 +209,30 @@ def test_videomae_v2_of_the_challenge(
         expected = model.forward_features(squares[None]).numpy()
     found = frames_of(clips[1], tmp_path, encoder)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
+def test_videomae_v2_of_the_hub(clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The repository's network as the code of a small checkpoint; that of the hub has it in a file of its own."""
+    _, folder = clone("videomaev2_k710", "BLENDFUSE_TEST_VIDEOMAEV2")
+    hf: Any = pytest.importorskip("transformers", reason="no transformers")
+    network = (folder / "models" / "modeling_finetune.py").read_text(encoding="utf-8")
+    checkpoint = videomaev2_checkpoint(tmp_path / "hub", network)
+    spec = find("videomaev2")
+    assert spec is not None
+    try:
+        encoder = load(spec, LoadOptions(weights={spec.name: checkpoint}, offline=True))
+    except MissingPackage as error:
+        pytest.skip(str(error))
+    # Not by transformers, which would show no value that it loads wrongly.
+    monkeypatch.syspath_prepend(str(folder))
+    repository: Any = __import__("models.modeling_finetune", fromlist=["x"])
+    sizes = hf.AutoConfig.from_pretrained(checkpoint, trust_remote_code=True).model_config
+    model = repository.VisionTransformer(**sizes).eval()
+    held = torch.load(checkpoint / "pytorch_model.bin")
+    model.load_state_dict({key.removeprefix("model."): value for key, value in held.items()})
+    processor = hf.VideoMAEImageProcessor.from_pretrained(checkpoint)
+    seen = [picture.pixels for picture in pictures(clips[1])][:16]
+    pixels = processor(seen, return_tensors="pt")["pixel_values"].permute(0, 2, 1, 3, 4)
+    with torch.inference_mode():
+        expected = model.forward_features(pixels).numpy()
+    np.testing.assert_allclose(frames_of(clips[1], tmp_path, encoder), expected, rtol=0, atol=1e-5)
