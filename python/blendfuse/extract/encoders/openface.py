@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -59,7 +60,9 @@ class OpenFace3(Encoder):
         folder = self._folder()
         self.source = str(folder if spec.name in options.weights else spec.source)
         try:
-            with redirect_stdout(io.StringIO()):
+            # They tell what they do, and timm that it renamed their model.
+            with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 self._detector = faces.FaceDetector(str(folder / DETECTOR), device=options.device)
                 self._model = tasks.MultitaskPredictor(str(folder / MODEL), device=options.device)
             self._check_detector(folder / DETECTOR)
