@@ -75,7 +75,8 @@ def write_clip(
         audio: Any = None
         if sound is not None:
             layout = "mono" if len(sound) == 1 else "stereo"
-            audio = media.add_stream("pcm_s16le" if path.suffix in (".mkv", ".wav") else "aac", rate=rate)
+            codecs = {".mkv": "pcm_s16le", ".wav": "pcm_s16le", ".flac": "flac"}
+            audio = media.add_stream(codecs.get(path.suffix, "aac"), rate=rate)
             audio.layout = layout
         for number in range(pictures):
             frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24")

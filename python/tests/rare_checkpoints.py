@@ -157,3 +157,89 @@ def internvl_checkpoint(folder: Path) -> Path:
     )
     processor.save_pretrained(folder)
     return folder
+
+
+# The code that comes with a checkpoint of VideoMAE v2, as far as it is called: its configuration, and a model of
+# transformers around a network whose `forward_features` gives one vector a window.
+REMOTE = {
+    "modeling_config.py": """
+from transformers import PretrainedConfig
+
+class VideoMAEv2Config(PretrainedConfig):
+    model_type = "VideoMAEv2_Base"
+""",
+    "modeling_videomaev2.py": """
+from transformers import PreTrainedModel
+from .modeling_config import VideoMAEv2Config
+from .network import VisionTransformer
+
+class VideoMAEv2(PreTrainedModel):
+    config_class = VideoMAEv2Config
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.model = VisionTransformer(**config.model_config)
+
+    def forward(self, pixel_values):
+        return self.model.forward_features(pixel_values)
+""",
+    "network.py": """
+from torch import nn
+
+class VisionTransformer(nn.Module):
+    def __init__(self, img_size, patch_size, embed_dim, **settings):
+        super().__init__()
+        assert img_size % patch_size == 0
+        cube = (2, patch_size, patch_size)
+        self.patches = nn.Conv3d(3, embed_dim, cube, cube)
+        self.fc_norm = nn.LayerNorm(embed_dim)
+
+    def forward_features(self, pixels):
+        return self.fc_norm(self.patches(pixels).tanh().flatten(2).mean(2))
+""",
+}
+
+
+def videomaev2_checkpoint(folder: Path, network: str = REMOTE["network.py"]) -> Path:
+    """A checkpoint of VideoMAE v2 with its code, around the class `VisionTransformer` of a file."""
+    torch, hf = libraries()
+    folder.mkdir(exist_ok=True)
+    for name, text in {**REMOTE, "network.py": network}.items():
+        (folder / name).write_text(text)
+    size = {
+        "img_size": 56,
+        "patch_size": 14,
+        "embed_dim": WIDTH,
+        "depth": 2,
+        "num_heads": 4,
+        "num_classes": 5,
+    }
+    code = {"AutoConfig": "modeling_config.VideoMAEv2Config", "AutoModel": "modeling_videomaev2.VideoMAEv2"}
+    config = {"model_type": "VideoMAEv2_Base", "architectures": ["VideoMAEv2"], "auto_map": code}
+    (folder / "config.json").write_text(json.dumps({**config, "model_config": size}))
+    shorter = {"shortest_edge": 56}
+    hf.VideoMAEImageProcessor(size=shorter, crop_size={"height": 56, "width": 56}).save_pretrained(folder)
+    trust = {"trust_remote_code": True}
+    model = hf.AutoModel.from_config(hf.AutoConfig.from_pretrained(folder, **trust), **trust)
+    for weights in model.parameters():
+        weights.data += 0.05 * torch.randn_like(weights)
+    state = {key: value.contiguous() for key, value in model.state_dict().items()}
+    torch.save(state, folder / "pytorch_model.bin")
+    return folder
+
+
+def openface3_checkpoint(folder: Path) -> Path:
+    """Weights of OpenFace 3's detector and of its model, random: the detector is sure of a face everywhere."""
+    torch: Any = pytest.importorskip("torch", reason="no torch")
+    faces = pytest.importorskip("openface.face_detection", reason="no openface-test, or not what it imports")
+    tasks = pytest.importorskip("openface.multitask_model", reason="no openface-test, or not what it imports")
+    folder.mkdir(exist_ok=True)
+    torch.manual_seed(1)
+    detector = faces.RetinaFace(cfg={**faces.cfg_mnet, "pretrain": False}, phase="test")
+    for head in detector.ClassHead:
+        # For each of two boxes: no face, a face.
+        head.conv1x1.bias.data = torch.tensor([0.0, 3.0, 0.0, 3.0])
+    state = {f"module.{key}": value for key, value in detector.state_dict().items()}
+    torch.save(state, folder / "Alignment_RetinaFace.pth")
+    torch.save(tasks.MTL().state_dict(), folder / "MTL_backbone.pth")
+    return folder

@@ -53,6 +53,17 @@ def large(folder: Path) -> None:
     os.truncate(folder / "bad.mp4", 2 << 30)
 
 
+def not_whole(folder: Path) -> None:
+    """What a program that reserves the room for a file leaves of a copy that was stopped."""
+    (folder / "bad.mp3").touch()
+    os.truncate(folder / "bad.mp3", 2 << 30)
+
+
+def not_whole_flac(folder: Path) -> None:
+    write_clip(folder / "bad.flac", sound=tone(3.0, RATE)[None], rate=RATE)
+    os.truncate(folder / "bad.flac", 2 << 30)
+
+
 def content(text: bytes) -> Callable[[Path], object]:
     return lambda folder: (folder / "bad.wav").write_bytes(text)
 
@@ -66,6 +77,8 @@ FAILS: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut off in the middle, video": (cut_off_video, "cut off or damaged|cannot be decoded after"),
     "a damaged header": (damaged, "cannot be opened as a clip"),
     "2 GB of nothing": (large, "cannot be opened as a clip"),
+    "2 GB of nothing, sound": (not_whole, "16 MiB of zeros in a row"),
+    "2 GB after the sound": (not_whole_flac, "16 MiB of zeros in a row"),
 }
 
 

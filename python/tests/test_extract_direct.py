@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from blendfuse.extract import making
+from blendfuse.extract import session as sessions
 from blendfuse.extract.clips import find_clips
 from blendfuse.extract.encoders import Encoder
+from blendfuse.extract.encoders.faces import Fer
+from blendfuse.extract.encoders.packaged import package_file
+from blendfuse.extract.media import Picture
 from blendfuse.extract.session import Session, Settings
 from made_clips import write_clip
 from numpy.typing import NDArray
-from tiny_encoders import PIXELS, one_thread, small_swin, tiny
+from tiny_encoders import PIXELS, FaceEverywhere, one_thread, small_swin, tiny
 
 av: Any = pytest.importorskip("av", reason="no av")
 
@@ -121,6 +128,17 @@ def of_video_swin(folder: Path, clip: Path) -> Frames:
     return inference(lambda: model(transform(torch.from_numpy(pixels).permute(0, 3, 1, 2))[None]))
 
 
+def of_videomaev2(folder: Path, clip: Path) -> Frames:
+    hf: Any = pytest.importorskip("transformers", reason="no transformers")
+    torch: Any = pytest.importorskip("torch", reason="no torch")
+    processor = hf.VideoMAEImageProcessor.from_pretrained(folder)
+    model = hf.AutoModel.from_pretrained(folder, trust_remote_code=True).eval()
+    # Two windows of 16; 8 of the 40 pictures are left.
+    windows = [images(clip)[begin : begin + 16] for begin in (0, 16)]
+    inputs = [processor(window, return_tensors="pt")["pixel_values"] for window in windows]
+    return inference(lambda: model(pixel_values=torch.cat(inputs).permute(0, 2, 1, 3, 4)))
+
+
 def of_imagebind(folder: Path, clip: Path) -> Frames:
     torch: Any = pytest.importorskip("torch", reason="no torch")
     transforms: Any = pytest.importorskip("torchvision.transforms", reason="no torchvision")
@@ -212,6 +230,91 @@ def of_resemblyzer(folder: Path, clip: Path) -> Frames:
     return np.asarray(frames, np.float32)
 
 
+def with_faces(clip: Path) -> list[Picture]:
+    """Its pictures with the faces that the tests' finder has."""
+    return FaceEverywhere("cpu").find([Picture(np.asarray(image), 0, 0.0) for image in images(clip)])
+
+
+def box_of(picture: Picture) -> tuple[float, float, float, float]:
+    assert picture.face is not None
+    return picture.face.box
+
+
+def of_fer(folder: Path, clip: Path) -> Frames:
+    """The package itself, with LiteRT in place of the TensorFlow that it imports."""
+    litert: Any = pytest.importorskip("ai_edge_litert.interpreter", reason="no ai_edge_litert")
+    # Those of its imports that may look for TensorFlow themselves come first.
+    for name in ("cv2", "facenet_pytorch"):
+        pytest.importorskip(name, reason=f"no {name}, which fer imports")
+    lite = SimpleNamespace(Interpreter=litert.Interpreter)
+    stubs: dict[str, dict[str, Any]] = {
+        "tensorflow": {"lite": lite},
+        "tensorflow.keras": {},
+        "tensorflow.keras.models": {"load_model": None},
+        "pkg_resources": {"resource_filename": lambda package, name: str(package_file(package, name, ""))},
+    }
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, members in stubs.items():
+            module = ModuleType(name)
+            vars(module).update(members)
+            monkeypatch.setitem(sys.modules, name, module)
+        package: Any = pytest.importorskip("fer.fer", reason="no fer, or not what it imports")
+        detector = package.FER(mtcnn=True)
+    classify = detector._classify_emotions
+    cut_out: list[Frames] = []
+
+    def note(faces: Frames) -> Frames:
+        cut_out.append(faces)
+        found: Frames = classify(faces)
+        return found
+
+    detector._classify_emotions = note
+    rows = []
+    for picture in with_faces(clip):
+        # Whole pixels, as it has them of its own finder.
+        left, top, right, bottom = map(int, box_of(picture))
+        detector.detect_emotions(picture.pixels[:, :, ::-1].copy(), [(left, top, right - left, bottom - top)])
+        face = Fer._grey_face(picture)[None]
+        # OpenCV and Pillow may round to neighbouring steps, of grey and then of the smaller picture.
+        np.testing.assert_allclose(face, cut_out[-1], rtol=0, atol=2 / 127.5 + 1e-6)
+        # Its result is rounded to two digits; here are all of them.
+        rows.append(classify(face))
+    return np.concatenate(rows)
+
+
+def of_dlib(folder: Path, clip: Path) -> Frames:
+    dlib: Any = pytest.importorskip("dlib", reason="no dlib")
+    files = ("shape_predictor_5_face_landmarks", "dlib_face_recognition_resnet_model_v1")
+    points_file, net_file = (
+        str(package_file("face_recognition_models", f"models/{name}.dat", "face-recognition-models"))
+        for name in files
+    )
+    points, net = dlib.shape_predictor(points_file), dlib.face_recognition_model_v1(net_file)
+    rows = []
+    for picture in with_faces(clip):
+        shape = points(picture.pixels, dlib.rectangle(*map(round, box_of(picture))))
+        chip = dlib.get_face_chip(picture.pixels, shape, size=150, padding=0.25)
+        rows.append(net.compute_face_descriptor(chip))
+    return np.array(rows, np.float32)
+
+
+def of_openface3(folder: Path, clip: Path) -> Frames:
+    """As its README has it: pictures in files."""
+    faces: Any = pytest.importorskip("openface.face_detection", reason="no openface-test")
+    tasks: Any = pytest.importorskip("openface.multitask_model", reason="no openface-test")
+    detector = faces.FaceDetector(str(folder / "Alignment_RetinaFace.pth"))
+    model = tasks.MultitaskPredictor(str(folder / "MTL_backbone.pth"))
+    rows = []
+    for image in images(clip):
+        image.save(folder / "picture.png")
+        found, pixels = detector.detect_faces(str(folder / "picture.png"))
+        # As in get_face, which fails where a corner is outside of the picture.
+        left, top, right, bottom = found[0][:4].astype(int).clip(min=0)
+        emotion, gaze, units = model.predict(pixels[top:bottom, left:right])
+        rows.append(np.concatenate([units[0], gaze[0], emotion[0]]))
+    return np.stack(rows)
+
+
 Direct = Callable[[Path, Path], Frames]
 DIRECT: dict[str, Direct] = {
     **{
@@ -245,6 +348,7 @@ DIRECT: dict[str, Direct] = {
     "eva_giant_336": of_timm,
     **dict.fromkeys(["eva_giant", "eva_large", "eva02_base", "eva02_large"], of_open_clip),
     "video_swin": of_video_swin,
+    "videomaev2": of_videomaev2,
     **dict.fromkeys(["imagebind", "imagebind_joint"], of_imagebind),
     **dict.fromkeys(["internvl35_8b", "internvl35_14b", "internvl35_38b", "internvl35_78b"], of_internvl),
     **dict.fromkeys(
@@ -264,6 +368,9 @@ DIRECT: dict[str, Direct] = {
     "swift_f0": of_swift_f0,
     "crepe_tiny": of_crepe,
     "resemblyzer": of_resemblyzer,
+    "fer": of_fer,
+    "dlib_face": of_dlib,
+    "openface3": of_openface3,
 }
 
 
@@ -280,6 +387,8 @@ def test_a_request_equals_a_direct_call(
     name: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "weights"
+    for module in (sessions, making):
+        monkeypatch.setattr(module, "FaceFinder", FaceEverywhere)
     encoder = tiny(name, folder, monkeypatch)
     with one_thread():
         found = frames_of(clip, tmp_path, encoder)

@@ -37,6 +37,7 @@ FRAMES = {
     "open_clip": PICTURES,
     "imagebind": PICTURES,
     "faces": PICTURES,
+    "openface3": PICTURES,
     # One picture a second.
     "internvl": (1, 1, 4, 40),
     # Windows of 32 pictures of 15 a second, every 16; a shorter clip is filled up.

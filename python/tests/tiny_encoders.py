@@ -22,15 +22,15 @@ from rare_checkpoints import (
     emotion2vec_checkpoint,
     imagebind_checkpoint,
     internvl_checkpoint,
+    openface3_checkpoint,
     s3prl_checkpoint,
+    videomaev2_checkpoint,
 )
 from tiny_checkpoints import clap_checkpoint, picture_checkpoint, speech_checkpoint
 
 # Why no test runs the others' code.
 NOT_RUN = {
     "openface2": "a program of its own",
-    "openface3": "its command cannot run, and it needs an environment of its own",
-    "videomaev2": "its code comes with its checkpoint",
     "video_swin_finetuned": "its checkpoint is private",
 }
 
@@ -166,6 +166,13 @@ def _clone(spec: EncoderSpec, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return load(*clone(spec.name, folder))
 
 
+def _videomae(spec: EncoderSpec, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Encoder:
+    if spec.code:
+        return _clone(spec, folder, monkeypatch)
+    weights = {spec.name: videomaev2_checkpoint(folder)}
+    return load(spec, LoadOptions(weights=weights, offline=True))
+
+
 def _imagebind(spec: EncoderSpec, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Encoder:
     file = imagebind_checkpoint(folder / "imagebind.pth", monkeypatch)
     return load(spec, LoadOptions(weights={spec.name: file}))
@@ -206,12 +213,13 @@ MAKERS: dict[str, Make] = {
     "imagebind": _imagebind,
     "internvl": _from(lambda name, folder: internvl_checkpoint(folder)),
     "open_clip": _open_clip,
+    "openface": _from(lambda name, folder: openface3_checkpoint(folder)),
     "s3prl": _from(lambda name, folder: s3prl_checkpoint(folder / "hubert.pt")),
     "speech": _from(speech_checkpoint),
     "timm": _timm,
     "torchvision_video": _video_swin,
     "transformers_image": _from(picture_checkpoint),
-    "videomae": _clone,
+    "videomae": _videomae,
 }
 
 

@@ -124,7 +124,7 @@ class ClipRun:
             self._encode()
         if self._failure:
             raise self._failure
-        if not self._parts[0]:
+        if not self._parts[0] or (self._seen and not any(map(len, self._parts[0]))):
             raise NothingToEncode(self._why_none())
         outputs = [np.concatenate(parts) for parts in self._parts]
         return [check_frames(frames, name) for frames, name in zip(outputs, self._encoder.outputs)]

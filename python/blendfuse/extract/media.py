@@ -9,6 +9,7 @@ leaves [-1, 1]).
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from .errors import MediaError, need
 Pixels = NDArray[np.uint8]
 Samples = NDArray[np.float32]
 
+# Files without a container, and the most bytes of zeros in a row in them: compressed silence is none.
+BARE, LONGEST_GAP = frozenset((".mp3", ".flac")), 16 << 20
 # A stream that ends this much before its stated end was cut off: seconds, and part of the whole.
 LOST_SECONDS, LOST_PART = 0.5, 0.1
 
@@ -69,9 +72,30 @@ def _open(path: Path) -> Any:
     if path.stat().st_size == 0:
         raise MediaError("the file is empty")
     try:
-        return av.open(str(path))
+        return av.open(_WithoutGaps(path) if path.suffix.lower() in BARE else str(path))
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"cannot be opened as a clip: {_reason(error)}") from error
+
+
+class _WithoutGaps(io.FileIO):
+    """A file of a bare stream of frames, in which FFmpeg would look for the next one through a gap of any length,
+    and keep the gap in memory."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._zeros = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        """The next bytes.
+
+        Raises:
+            MediaError: after too many zeros.
+        """
+        block = super().read(size) or b""
+        self._zeros = self._zeros + len(block) if not block.strip(b"\0") else 0
+        if self._zeros >= LONGEST_GAP:
+            raise MediaError(f"has {LONGEST_GAP >> 20} MiB of zeros in a row: it was not written whole")
+        return block
 
 
 def _reason(error: Exception) -> str:

@@ -17,7 +17,7 @@ FAMILIES = {
     "imagebind": "imagebind:ImageBind",
     "internvl": "internvl:InternVl",
     "open_clip": "open_clip_images:OpenClipImages",
-    "openface": "openface:OpenFace",
+    "openface": "openface:create",
     "opensmile": "opensmile_features:OpenSmile",
     "pitch": "pitch:create",
     "resemblyzer": "resemblyzer_voice:Resemblyzer",

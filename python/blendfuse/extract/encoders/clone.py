@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,10 @@ def _load(path: Path, spec: EncoderSpec) -> Any:
         raise ExtractError(f"{path}: cannot be imported")
     sys.modules[name] = module = module_from_spec(found)
     try:
-        found.loader.exec_module(module)
+        # It imports timm by old names, and registers models under names that timm has too; neither matters here.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found.loader.exec_module(module)
     except ImportError as error:
         raise MissingPackage(f"{path} cannot be imported: {error}") from error
     return module

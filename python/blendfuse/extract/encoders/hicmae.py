@@ -19,6 +19,10 @@ from .weight_files import file_of_weights, load_weights
 SIZE, RATE = 160, 16000
 # Log-mel frames of a window of sound, each 10 ms, and the mean and deviation that it was trained with.
 MELS, STEPS, MEL_MEAN, MEL_DEVIATION = 128, 256, -4.2677393, 4.5689974
+# Samples, filled up with zeros: where a clip's sound has ended, there is less.
+SHORTEST = RATE // 10
+# What its pretraining has not, with the values that its own fine-tuning begins with: ones, zeros, equal weights.
+BEGUN_ANEW = ("fc_norm.", "video_layer_weights", "audio_layer_weights")
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Of the base model; the depth is that of its pretraining.
 SETTINGS = {
@@ -52,8 +56,7 @@ class Hicmae(Encoder):
         self._kaldi: Any = need("torchaudio.compliance.kaldi", "torchaudio")
         module = module_of_clone(spec, options)
         self._model = getattr(module, spec.model_class)(**SETTINGS)
-        # Normalisations begin with ones and zeros, weights of layers equal.
-        load_weights(self, self._model, file_of_weights(self), may_lack=("norm", "layer_weights"))
+        load_weights(self, self._model, file_of_weights(self), may_lack=BEGUN_ANEW)
 
     def encode_windows(self, batch: Sequence[Sequence[Picture]], sound: Sound | None) -> list[Frames]:
         if sound is None:
@@ -73,11 +76,10 @@ class Hicmae(Encoder):
         return self._torch.from_numpy(np.ascontiguousarray(normal.transpose(3, 0, 1, 2)))
 
     def _mels(self, samples: Samples, window: Sequence[Picture]) -> Any:
-        """`[1, 256, 128]`: the sound from the first picture to one step after the last one."""
-        step = (window[-1].time - window[0].time) / max(1, len(window) - 1)
-        begin, end = round(window[0].time * RATE), round((window[-1].time + step) * RATE)
-        piece = samples[begin : max(end, begin + RATE // 10)]
-        piece = np.pad(piece, (0, max(0, RATE // 10 - len(piece))))
+        """`[1, 256, 128]`: the sound beside the window, as in its pretraining."""
+        begin, end = sound_of(window)
+        piece = samples[round(begin * RATE) : None if end is None else round(end * RATE)]
+        piece = np.pad(piece, (0, max(0, SHORTEST - len(piece))))
         sound = self._torch.from_numpy(piece - piece.mean())[None]
         mels = self._kaldi.fbank(
             sound, htk_compat=True, sample_frequency=RATE, use_energy=False, window_type="hanning",
@@ -85,3 +87,14 @@ class Hicmae(Encoder):
         )  # fmt: skip
         mels = self._torch.nn.functional.pad(mels[:STEPS], (0, 0, 0, max(0, STEPS - len(mels))))
         return ((mels - MEL_MEAN) / (2 * MEL_DEVIATION))[None]
+
+
+def sound_of(window: Sequence[Picture]) -> tuple[float, float | None]:
+    """When the sound of a window begins and ends, in seconds: with its first picture, and with the end of the
+    one that the next window would begin with. None: with the clip, since the clip fills no window."""
+    first, last = window[0], window[-1]
+    if last.time == window[-2].time:
+        return first.time, None
+    seconds = last.time - first.time
+    step, picture = seconds / (len(window) - 1), seconds / (last.number - first.number)
+    return first.time, last.time + step + picture

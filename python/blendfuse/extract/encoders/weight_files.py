@@ -26,8 +26,8 @@ def file_of_weights(encoder: Encoder) -> Path:
 
 
 def load_weights(encoder: Encoder, model: Any, path: Path, may_lack: tuple[str, ...] = ()) -> None:
-    """Loads a file of weights into a model, in float32 on the encoder's device. Keys with a part of
-    `may_lack` may keep their initial values, which are not random.
+    """Loads a file of weights into a model, in float32 on the encoder's device. Keys that begin with
+    one of `may_lack` may keep their initial values, which are not random.
 
     Raises:
         ExtractError: if the file is none of torch, or does not fit.
@@ -44,7 +44,7 @@ def load_weights(encoder: Encoder, model: Any, path: Path, may_lack: tuple[str, 
     except WRONG_WEIGHTS as error:
         reason = " ".join(str(error).split())[:300]
         raise ExtractError(f"{name}: {path} does not fit its model: {reason}") from error
-    lacking = [key for key in lacking if not any(part in key for part in may_lack)]
+    lacking = [key for key in lacking if not key.startswith(may_lack)]
     if lacking:
         raise ExtractError(
             f"{name}: {path} lacks {lacking[0]!r} and {len(lacking) - 1} more arrays of its model"
