@@ -70,7 +70,7 @@ pub fn adam_factored<T: Real>(
     let update = Factored {
         kernel: micro::active(),
         step,
-        numbers: step.into(),
+        numbers: step.numbers(),
         factors: &factors,
         outputs,
     };

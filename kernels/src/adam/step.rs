@@ -1,5 +1,6 @@
 //! The step on one element.
 
+use crate::micro::AdamNumbers;
 use crate::real::Real;
 
 /// The numbers of one step, worked out once.
@@ -23,6 +24,20 @@ pub struct AdamStep<T> {
 }
 
 impl<T: Real> AdamStep<T> {
+    /// As kernels read them.
+    pub(super) fn numbers(&self) -> AdamNumbers<T> {
+        AdamNumbers {
+            weight_factor: self.weight_factor,
+            gradient_scale: self.gradient_scale,
+            weight_decay: self.weight_decay,
+            rest1: T::one() - self.beta1,
+            beta2: self.beta2,
+            rest2: T::one() - self.beta2,
+            step_size: self.step_size,
+            eps: self.eps,
+        }
+    }
+
     /// One element. `v_max` keeps the largest second moment (AMSGrad). `FUSES`: each product and the
     /// sum it enters are rounded once, for kernels with fused multiply-adds.
     #[inline(always)]

@@ -1,7 +1,5 @@
 //! A step of Adam as a kernel takes it that does it between multiply-adds.
 
-use crate::adam::AdamStep;
-use crate::real::Real;
 use crate::shape::PANEL;
 
 /// A step of Adam on 32 elements of a parameter, rounded as
@@ -40,19 +38,4 @@ pub struct AdamNumbers<T> {
     pub step_size: T,
     /// Added to the root of v.
     pub eps: T,
-}
-
-impl<T: Real> From<&AdamStep<T>> for AdamNumbers<T> {
-    fn from(step: &AdamStep<T>) -> Self {
-        Self {
-            weight_factor: step.weight_factor,
-            gradient_scale: step.gradient_scale,
-            weight_decay: step.weight_decay,
-            rest1: T::one() - step.beta1,
-            beta2: step.beta2,
-            rest2: T::one() - step.beta2,
-            step_size: step.step_size,
-            eps: step.eps,
-        }
-    }
 }

@@ -13,58 +13,37 @@ use super::kernel::STEPS_PER_TICK;
 use crate::shape::{PANEL, ROW_BLOCK};
 
 /// Row `$i` of the tile, in the registers `$low` and `$high`: plus A[i][d] · B[d].
+#[rustfmt::skip]
 macro_rules! row {
     ($a:literal, $low:literal, $high:literal, $i:literal, $d:literal) => {
         concat!(
-            "vbroadcastss {",
-            $a,
-            "}, dword ptr [{rows} + 32*",
-            $i,
-            " + 4*",
-            $d,
-            "]\n",
-            "vfmadd231ps {",
-            $low,
-            "}, {",
-            $a,
-            "}, {b0}\n",
-            "vfmadd231ps {",
-            $high,
-            "}, {",
-            $a,
-            "}, {b1}\n",
+            "vbroadcastss {", $a, "}, dword ptr [{rows} + 32*", $i, " + 4*", $d, "]\n",
+            "vfmadd231ps {", $low, "}, {", $a, "}, {b0}\n",
+            "vfmadd231ps {", $high, "}, {", $a, "}, {b1}\n",
         )
     };
 }
 
 /// Step `$d` of the reduction, with five instructions between its rows.
+#[rustfmt::skip]
 macro_rules! step {
     ($d:literal: $one:expr, $two:expr, $three:expr, $four:expr, $five:expr) => {
         concat!(
-            "vmovups {b0}, zmmword ptr [{columns} + 128*",
-            $d,
-            "]\n",
-            "vmovups {b1}, zmmword ptr [{columns} + 128*",
-            $d,
-            " + 64]\n",
+            "vmovups {b0}, zmmword ptr [{columns} + 128*", $d, "]\n",
+            "vmovups {b1}, zmmword ptr [{columns} + 128*", $d, " + 64]\n",
             row!("a0", "s0", "s1", 0, $d),
             row!("a1", "s2", "s3", 1, $d),
-            $one,
-            "\n",
+            $one, "\n",
             row!("a0", "s4", "s5", 2, $d),
-            $two,
-            "\n",
+            $two, "\n",
             row!("a1", "s6", "s7", 3, $d),
             row!("a0", "s8", "s9", 4, $d),
-            $three,
-            "\n",
+            $three, "\n",
             row!("a1", "s10", "s11", 5, $d),
-            $four,
-            "\n",
+            $four, "\n",
             row!("a0", "s12", "s13", 6, $d),
             row!("a1", "s14", "s15", 7, $d),
-            $five,
-            "\n",
+            $five, "\n",
         )
     };
 }
