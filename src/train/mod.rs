@@ -3,6 +3,7 @@
 pub(crate) mod early_stopping;
 mod epoch;
 mod fit;
+mod in_memory;
 mod memory;
 mod progress;
 mod provenance;
@@ -13,11 +14,9 @@ pub(crate) mod state;
 pub(crate) mod step;
 pub mod stop;
 mod target;
-pub mod trained;
 mod usability;
 pub(crate) mod validation;
 mod warnings;
 
-pub use run::{Observer, Options, Outcome, Run};
+pub use run::{Observer, Options, Outcome, Run, Trained};
 pub use stop::Stop;
-pub use trained::Trained;

@@ -2,6 +2,7 @@
 //! in `fit.rs`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ndarray::Array2;
 
@@ -10,7 +11,6 @@ use super::span::{Span, most_coordinates};
 use super::step::StepLosses;
 use super::stop::Stop;
 use super::target::{Target, target};
-use super::trained::Trained;
 use super::validation::ValidationFold;
 use super::warnings;
 use crate::artifact::checkpoint::Checkpoint;
@@ -24,6 +24,7 @@ use crate::data::standardise::{ActorStats, Standardisation, warning_of_few_clips
 use crate::error::{Error, Result};
 use crate::model::FusionNet;
 use crate::nn::{Adam, AdamConfig};
+use crate::predict::Predictor;
 
 /// Name and version of this program, as files record it.
 pub const PROGRAM: &str = concat!("blendfuse ", env!("CARGO_PKG_VERSION"));
@@ -89,6 +90,15 @@ pub struct Outcome {
     pub history: Vec<EpochRecord>,
     /// The models, of a run whose output folder is scratch.
     pub trained: Option<Trained>,
+}
+
+/// The models of a run, as its weights files would hold them.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// That of the best epoch, or the last one without a validation fold.
+    pub best: Arc<Predictor>,
+    /// That of the last epoch; the same one where it is the best.
+    pub last: Arc<Predictor>,
 }
 
 /// A run that is ready to start: all of the user's input has been checked.

@@ -5,17 +5,11 @@ use std::arch::x86_64::{
     __m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-use super::avx512_adam::steps_with_adam;
+use super::avx512_adam::{LANES, Sums, steps_with_adam};
 use super::kernel::{Interleave, MicroKernel, STEPS_PER_TICK, SimdTask, micro_kernel};
 use super::prefetch::prefetch_line;
 use super::tile::{Accumulate, Operands, PackedOperands, StridedOperands, Tile, TileRows};
 use crate::shape::{PANEL, ROW_BLOCK};
-
-/// Values in a vector.
-const LANES: usize = 16;
-
-/// The tile in registers.
-pub(super) type Sums = [[__m512; PANEL / LANES]; ROW_BLOCK];
 
 /// Proof that the processor has AVX-512 (F, BW, DQ, VL), AVX2 and FMA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

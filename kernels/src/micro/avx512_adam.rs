@@ -6,11 +6,17 @@
 //! so that the order is written down here.
 
 use std::arch::asm;
+use std::arch::x86_64::__m512;
 
 use super::adam_row::{AdamNumbers, AdamRow};
-use super::avx512::Sums;
 use super::kernel::STEPS_PER_TICK;
 use crate::shape::{PANEL, ROW_BLOCK};
+
+/// Values in a vector.
+pub(super) const LANES: usize = 16;
+
+/// The tile in registers.
+pub(super) type Sums = [[__m512; PANEL / LANES]; ROW_BLOCK];
 
 /// Row `$i` of the tile, in the registers `$low` and `$high`: plus A[i][d] · B[d].
 #[rustfmt::skip]

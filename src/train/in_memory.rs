@@ -2,20 +2,11 @@
 
 use std::sync::Arc;
 
-use super::run::Run;
+use super::run::{Run, Trained};
 use crate::artifact::description::ChosenThresholds;
 use crate::artifact::run_dir::Files;
 use crate::error::Result;
 use crate::predict::Predictor;
-
-/// The models of a run, as its weights files would hold them.
-#[derive(Clone, Debug)]
-pub struct Trained {
-    /// That of the best epoch, or the last one without a validation fold.
-    pub best: Arc<Predictor>,
-    /// That of the last epoch; the same one where it is the best.
-    pub last: Arc<Predictor>,
-}
 
 impl Run<'_> {
     /// Whether the last weights go to memory alone. Those over coordinates do not: weights over columns are formed
