@@ -15,7 +15,7 @@ impl Run<'_> {
         self.options.scratch && self.span.is_none()
     }
 
-    /// The models at the end of a run; `best` tells whether the best epoch's is in its file and not the last one.
+    /// The models at the end of a run; `best_in_file` tells that the best one is in its file, and is not the last.
     ///
     /// # Errors
     /// [`Error::Read`](crate::Error::Read) if another program removed a file meanwhile.
