@@ -6,7 +6,9 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use blendfuse_kernels::adam::{AdamStep, Factor, PanelMoments, adam_dense, adam_factored};
+use blendfuse_kernels::adam::{
+    AdamStep, Factor, FactorInput, PanelMoments, adam_dense, adam_factored,
+};
 use blendfuse_kernels::gemm::gemm;
 use blendfuse_kernels::layout::{PackedRows, Panels};
 use blendfuse_kernels::linear::{linear_backward_input, linear_forward};
@@ -168,7 +170,7 @@ fn weight_gradient_and_adam(criterion: &mut Criterion) {
         let mut group = group(criterion, &name, 2 * BATCH * outputs * inputs);
         let factor = Factor {
             dy: MatRef::row_major(&dy, BATCH, outputs),
-            x: &packed_x,
+            x: FactorInput::Packed(&packed_x),
         };
         let mut p = panels;
         let (mut m, mut v) = (

@@ -3,14 +3,17 @@
     python benches/peers/estimator.py --against blendfuse --size small
     python benches/peers/estimator.py --against blendfuse --size full
     python benches/peers/estimator.py --what one --size small
+    python benches/peers/estimator.py --what one --size views
 
 Runs all sides in turn, several times over, each as a process of its own with the same number of threads, and
 prints the medians of their times and peak memories, and the ratios of the medians: what other work the machine
 does then strikes all alike. Random features of 36 encoders at the usual widths (`full`: 640 clips, 10 epochs, so
-that what a run does once weighs little) or at widths divided by 16 (`small`: 1,965 clips, 3 epochs), random labels
-of one or two of six classes; batch 64; no validation fold.
+that what a run does once weighs little), at widths divided by 16 (`small`: 1,965 clips, 3 epochs), or of six encoders
+with the widths of the UCI data set Multiple Features (`views`: 649 columns, 1,965 clips, 10 epochs); random labels of
+one or two of six classes; batch 64; no validation fold.
 
 - `fit`: `FusionClassifier.fit` on arrays in memory, without imports and without making the arrays;
+- `fit-span`: the same with `projection_inputs="span"`, which trains in the span of the training rows (docs/span.md);
 - `command`: `blendfuse train` on the same arrays as files, the whole process with opening and checking the files;
 - `skorch`: `skorch.NeuralNet` with `blendfuse.torch.FusionModel`, torch.optim.Adam (fused) and the two
   soft-label losses, on the same arrays, standardised beforehand. `skorch-tuned` keeps PyTorch's memory between
@@ -40,15 +43,19 @@ from train_step import FRAMES, TUNED
 
 CLASSES = 6
 CALLS = 1_000
-# Clips, epochs and turns where they are not told: 100 and 93 steps.
-USUAL = {"full": (640, 10, 3), "small": (1_965, 3, 7)}
+# Clips, epochs and turns where they are not told: 100, 93 and 310 steps.
+USUAL = {"full": (640, 10, 3), "small": (1_965, 3, 7), "views": (1_965, 10, 7)}
+# Columns of the six sets of features in Multiple Features.
+VIEWS = [76, 216, 64, 240, 47, 6]
 SIDES = {
-    "fit": ["command", "fit", "skorch", "skorch-tuned"],
+    "fit": ["command", "fit", "fit-span", "skorch", "skorch-tuned"],
     "one": ["one", "one-torch"],
 }
 
 
 def widths_of(size: str) -> dict[str, int]:
+    if size == "views":
+        return {f"enc{m:02}": width for m, width in enumerate(VIEWS)}
     divisor = {"full": 1, "small": 16}[size]
     return {f"enc{m:02}": max(1, 7 * frame // divisor) for m, frame in enumerate(FRAMES)}
 
@@ -95,6 +102,7 @@ def classifier(arguments: argparse.Namespace) -> Any:
         max_emotions=2,
         proportions=[[50, 50], [70, 30]],
         beta=1.0,
+        projection_inputs="span" if arguments.side == "fit-span" else "columns",
     )
 
 
@@ -221,6 +229,7 @@ def one_side(arguments: argparse.Namespace) -> dict[str, float]:
         return {"seconds": seconds, "mib": peak}
     measure = {
         "fit": seconds_of_fit,
+        "fit-span": seconds_of_fit,
         "skorch": seconds_of_skorch,
         "skorch-tuned": seconds_of_skorch,
         "one": seconds_of_calls,
@@ -236,7 +245,7 @@ def main() -> None:
     )
     parser.add_argument("--against", metavar="PROGRAM", default="blendfuse")
     parser.add_argument("--what", choices=list(SIDES), default="fit")
-    parser.add_argument("--size", choices=["small", "full"], default="small")
+    parser.add_argument("--size", choices=["small", "full", "views"], default="small")
     parser.add_argument("--clips", type=int, help="default: 1,965, and 640 at full size")
     parser.add_argument("--epochs", type=int, help="default: 3, and 10 at full size")
     parser.add_argument("--threads", type=int, default=2)

@@ -2,12 +2,14 @@
 //! a factored one, where a tile of dYᵀX is formed and consumed at once.
 
 mod dense;
+mod factor;
 mod factored;
 mod norm;
 mod step;
 mod update;
 
 pub use dense::adam_dense;
-pub use factored::{Factor, NextBatch, PanelMoments, adam_factored};
+pub use factor::{Factor, FactorInput};
+pub use factored::{NextBatch, PanelMoments, adam_factored};
 pub use norm::factored_norm_squared;
 pub use step::AdamStep;

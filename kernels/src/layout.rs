@@ -1,7 +1,9 @@
-//! The two packed layouts that every matrix product of the model streams in order.
+//! The packed layouts that every matrix product of the model streams in order.
 //!
-//! Both are independent of the micro-kernel in use, so parameters, moments and batches never
+//! They are independent of the micro-kernel in use, so parameters, moments and batches never
 //! need repacking when the instruction set changes.
+
+mod selected;
 
 use crate::buffer::Buffer;
 use crate::parallel;
@@ -9,6 +11,7 @@ use crate::real::Real;
 use crate::view::MatRef;
 
 pub use crate::shape::{PANEL, ROW_BLOCK};
+pub use selected::{SelectedBlock, SelectedRows};
 
 /// A batch `(rows, cols)` packed as `[ceil(rows / 8)][cols][8]`; absent rows of the last block are 0.
 ///

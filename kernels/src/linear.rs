@@ -1,5 +1,6 @@
 //! A linear layer over packed operands: forward, and the gradients of input and weight.
 
+mod selected;
 mod strip;
 
 use std::ops::Range;
@@ -13,6 +14,8 @@ use crate::real::Real;
 use crate::shape::{CACHE_LINE, DEPTH, PANEL, ROW_BLOCK};
 use crate::view::{MatMut, MatRef, Rectangle};
 
+pub(crate) use selected::gather;
+pub use selected::{selected_backward_input, selected_forward};
 pub(crate) use strip::{Init, Strip, Upcoming};
 
 /// Rows of the batch that one task takes: their part of a pass (384 KiB) and of the output stay in

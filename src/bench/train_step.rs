@@ -6,7 +6,7 @@ use std::time::Duration;
 use ndarray::Array2;
 use serde::Serialize;
 
-use crate::config::Config;
+use crate::config::{Config, Gate};
 use crate::data::registry::{KnownEncoder, REGISTRY};
 use crate::encoders::{Encoder, Presence};
 use crate::error::{Error, Result};
@@ -308,7 +308,8 @@ fn random_rows(rows: usize, cols: usize, item: usize) -> Arc<PackedRows<f32>> {
 }
 
 /// Floating-point operations of the matrix products of a step: two for each weight and row, in the
-/// forward pass, for the weight's gradient, and for the input's gradient where the input is not data.
+/// forward pass, for the weight's gradient, and for the input's gradient where the input is not data. The
+/// fusion layer multiplies the parts of the selected encoders only.
 fn flops(net: &FusionNet<f32>, rows: usize) -> f64 {
     let matrices = net
         .params
@@ -321,9 +322,23 @@ fn flops(net: &FusionNet<f32>, rows: usize) -> f64 {
             } else {
                 3.0
             };
-            passes * 2.0 * rows as f64 * param.shape.iter().product::<usize>() as f64
+            let share = if param.name.starts_with("fusion.") {
+                selected_share(net)
+            } else {
+                1.0
+            };
+            passes * share * 2.0 * rows as f64 * param.shape.iter().product::<usize>() as f64
         })
         .sum()
+}
+
+/// The share of its encoders that the network keeps for a clip that has them all.
+fn selected_share(net: &FusionNet<f32>) -> f64 {
+    let (model, encoders) = (&net.config().model, net.encoders().len());
+    match model.gate {
+        Gate::Attention => model.top_k.min(encoders) as f64 / encoders as f64,
+        Gate::Uniform => 1.0,
+    }
 }
 
 pub(crate) fn median(sorted: &[f64]) -> f64 {

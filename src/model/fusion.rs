@@ -40,8 +40,7 @@ impl Fusion {
         weights: Var,
         h: &[Var],
     ) -> Result<Var> {
-        let u = pass.tape.weighted_concat(weights, h)?;
-        let y = self.linear.forward(pass, u)?;
+        let y = self.linear.forward_weighted(pass, weights, h)?;
         let norm = &self.norm;
         Ok(norm.forward_relu_dropout(pass, y, None, &self.dropout)?)
     }

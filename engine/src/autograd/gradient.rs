@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use blendfuse_kernels::adam::{Factor, factored_norm_squared};
-use blendfuse_kernels::layout::PackedRows;
+use blendfuse_kernels::adam::{Factor, FactorInput, factored_norm_squared};
+use blendfuse_kernels::layout::{PackedRows, SelectedRows};
 use blendfuse_kernels::linear::linear_backward_weight;
 use ndarray::Array2;
 
@@ -18,7 +18,26 @@ pub struct FactorPair<F> {
     /// `(B, outputs)`.
     pub dy: Array2<F>,
     /// `(B, inputs)`.
-    pub x: Arc<PackedRows<F>>,
+    pub x: LayerInput<F>,
+}
+
+/// The input of a layer with a packed weight.
+#[derive(Clone, Debug)]
+pub enum LayerInput<F> {
+    /// All rows of all columns.
+    Packed(Arc<PackedRows<F>>),
+    /// Blocks of columns that count in some rows only.
+    Selected(Arc<SelectedRows<F>>),
+}
+
+impl<F: Scalar> LayerInput<F> {
+    /// The kernels' view of it.
+    fn as_factor_input(&self) -> FactorInput<'_, F> {
+        match self {
+            LayerInput::Packed(x) => FactorInput::Packed(x),
+            LayerInput::Selected(x) => FactorInput::Selected(x),
+        }
+    }
 }
 
 impl<F: Scalar> FactorPair<F> {
@@ -26,7 +45,7 @@ impl<F: Scalar> FactorPair<F> {
     pub fn as_factor(&self) -> Factor<'_, F> {
         Factor {
             dy: mat_ref(&self.dy.view()),
-            x: &self.x,
+            x: self.x.as_factor_input(),
         }
     }
 }
@@ -48,12 +67,12 @@ impl<F: Scalar> Gradient<F> {
             Gradient::Factored(pairs) => {
                 let shape = pairs
                     .first()
-                    .map_or((0, 0), |pair| (pair.dy.ncols(), pair.x.cols()));
+                    .map_or((0, 0), |pair| (pair.dy.ncols(), pair.as_factor().x.cols()));
                 let mut sum = Array2::zeros(shape);
                 for pair in pairs {
                     linear_backward_weight(
                         mat_ref(&pair.dy.view()),
-                        &pair.x,
+                        &pair.as_factor().x.to_packed(),
                         mat_mut(&mut sum.view_mut()),
                     );
                 }

@@ -1,14 +1,13 @@
 //! The contract between the tape and its operations.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use blendfuse_kernels::layout::{PackedRows, Panels};
+use blendfuse_kernels::layout::Panels;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use super::Scalar;
-use super::gradient::{FactorPair, Gradient};
+use super::gradient::{FactorPair, Gradient, LayerInput};
 use super::value::{Tensor, row_major};
 
 /// An operation on the tape: what its backward pass needs, and that pass.
@@ -147,6 +146,15 @@ impl<F: Scalar> Backward<'_, F> {
         }
     }
 
+    /// Adds `Σ_B dy` to the gradient of input `i`, a bias `(1, O)`.
+    pub fn accumulate_bias(&mut self, i: usize, dy: &Array2<F>) {
+        self.accumulate(i, |mut db| {
+            for row in dy.rows() {
+                db.row_mut(0).zip_mut_with(&row, |db, &dy| *db += dy);
+            }
+        });
+    }
+
     /// Adds a whole array to the gradient of input `i`, without a copy if it is the first.
     ///
     /// # Panics
@@ -171,7 +179,7 @@ impl<F: Scalar> Backward<'_, F> {
     }
 
     /// Adds the term `dyᵀ x` to the gradient of input `i`, a packed weight.
-    pub fn accumulate_factor(&mut self, i: usize, dy: Array2<F>, x: Arc<PackedRows<F>>) {
+    pub fn accumulate_factor(&mut self, i: usize, dy: Array2<F>, x: LayerInput<F>) {
         if !self.needs(i) {
             return;
         }

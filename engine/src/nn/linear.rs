@@ -39,6 +39,21 @@ impl Linear {
         self.forward_precomputed(pass, x, None)
     }
 
+    /// `[ã₁ h₁, …, ã_M h_M]` of `weights (B, M)` and M `parts (B, inputs / M)` → `(B, outputs)`; see
+    /// [`Tape::weighted_linear`](crate::autograd::Tape::weighted_linear).
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the shapes do not fit.
+    pub fn forward_weighted<F: Scalar>(
+        &self,
+        pass: &mut ForwardPass<'_, F>,
+        weights: Var,
+        parts: &[Var],
+    ) -> Result<Var> {
+        let (weight, bias) = (pass.leaf(self.weight), pass.leaf(self.bias));
+        pass.tape.weighted_linear(weights, parts, weight, bias)
+    }
+
     /// As [`Linear::forward`], where the optimiser may have formed `x Wᵀ (B, outputs)` already.
     ///
     /// # Errors

@@ -1,24 +1,16 @@
 //! Adam on a weight whose gradient stays factored, and the product of the updated weight with the
 //! next batch.
 
+use super::factor::{BlockFactor, Factor, FactorBlocks};
 use super::step::AdamStep;
 use super::update::{LOOKAHEAD, Part, PrefetchPlan, chunks_or_none};
-use crate::layout::{ColumnPanels, PackedRows, Panels};
+use crate::layout::{PackedRows, Panels};
 use crate::linear::{INPUTS_PER_TASK, Init, Strip, Upcoming, WeightGradient, linear_forward};
 use crate::micro::{self, Accumulate, AdamNumbers, Kernel, Tile};
 use crate::parallel;
 use crate::real::Real;
 use crate::shape::{PANEL, ROW_BLOCK};
-use crate::view::{MatMut, MatRef};
-
-/// One factor pair of a weight gradient `dYᵀ X`.
-#[derive(Clone, Copy, Debug)]
-pub struct Factor<'a, T> {
-    /// `(B, outputs)`.
-    pub dy: MatRef<'a, T>,
-    /// `(B, inputs)`.
-    pub x: &'a PackedRows<T>,
-}
+use crate::view::MatMut;
 
 /// The moments of a packed weight, in its layout.
 #[derive(Debug)]
@@ -61,12 +53,8 @@ pub fn adam_factored<T: Real>(
     if outputs == 0 || inputs == 0 {
         return next.map_or((), |next| linear_forward(next.x, p, None, next.y));
     }
-    let factors: Vec<_> = factors
-        .iter()
-        .filter(|factor| factor.x.rows() > 0)
-        .map(|factor| (ColumnPanels::pack(factor.dy, ROW_BLOCK), factor.x))
-        .collect();
-    let depth: usize = factors.iter().map(|(_, x)| x.rows()).sum();
+    let factors = FactorBlocks::new(factors, inputs);
+    let (depth, width) = (factors.depth(), factors.width);
     let update = Factored {
         kernel: micro::active(),
         step,
@@ -77,9 +65,9 @@ pub fn adam_factored<T: Real>(
     match next.filter(|next| next.x.rows() > 0) {
         None => {
             let work = (depth + 1) * outputs * inputs;
-            let ranges = inputs.div_ceil(INPUTS_PER_TASK);
+            let ranges = inputs / width * width.div_ceil(INPUTS_PER_TASK);
             let groups = parallel::wanted_tasks(work).div_ceil(ranges);
-            let tasks = segments(groups, p, moments).into_iter().flatten();
+            let tasks = segments(groups, width, p, moments).into_iter().flatten();
             parallel::for_each(work, tasks.collect(), |segments| update.run(segments));
         }
         Some(NextBatch { x, y }) => {
@@ -87,7 +75,7 @@ pub fn adam_factored<T: Real>(
             let panels = outputs.div_ceil(PANEL);
             let groups = parallel::threads(work).min(panels);
             // Sums are never split, so a task takes all inputs of its panels, in order.
-            let tasks = segments(groups, p, moments)
+            let tasks = segments(groups, width, p, moments)
                 .into_iter()
                 .map(|ranges| ranges.into_iter().flatten().collect())
                 .zip(y.rectangles(usize::MAX, panels.div_ceil(groups) * PANEL));
@@ -133,20 +121,25 @@ fn check_shapes<T: Real>(
 /// Inputs of a panel: their weights and moments.
 struct Segment<'a, T> {
     panel: usize,
+    block: usize,
+    /// Of the block.
     first_input: usize,
     part: Part<'a, T>,
 }
 
-/// Cuts a weight into at most `groups` groups of panels, those into ranges of inputs, and those into
-/// segments, whose rows of `X` stay in the second-level cache from one to the next.
+/// Cuts a weight into at most `groups` groups of panels, those into ranges of inputs, of one block of `width`
+/// inputs each, and those into segments, whose rows of `X` stay in the second-level cache from one to the next.
 fn segments<'a, T: Real>(
     groups: usize,
+    width: usize,
     p: &'a mut Panels<T>,
     moments: PanelMoments<'a, T>,
 ) -> Vec<Vec<Vec<Segment<'a, T>>>> {
     let PanelMoments { m, v, v_max } = moments;
-    let (panel_len, part_len) = (p.cols() * PANEL, INPUTS_PER_TASK * PANEL);
-    let ranges = p.cols().div_ceil(INPUTS_PER_TASK);
+    let (panel_len, block_len, part_len) =
+        (p.cols() * PANEL, width * PANEL, INPUTS_PER_TASK * PANEL);
+    let per_block = width.div_ceil(INPUTS_PER_TASK);
+    let ranges = p.cols() / width * per_block;
     let panels = p.rows().div_ceil(PANEL);
     let per_group = panels.div_ceil(groups.clamp(1, panels));
     let mut segments: Vec<Vec<Vec<_>>> = Vec::new();
@@ -162,32 +155,39 @@ fn segments<'a, T: Real>(
         .zip(v.as_mut_slice().chunks_mut(panel_len))
         .zip(v_max);
     for (panel, (((p, m), v), v_max)) in whole.enumerate() {
-        let parts = p
-            .chunks_mut(part_len)
-            .zip(m.chunks_mut(part_len))
-            .zip(v.chunks_mut(part_len))
-            .zip(chunks_or_none(v_max, panel_len, part_len));
+        let blocks = p
+            .chunks_mut(block_len)
+            .zip(m.chunks_mut(block_len))
+            .zip(v.chunks_mut(block_len))
+            .zip(chunks_or_none(v_max, panel_len, block_len));
         segments.resize_with(panel / per_group + 1, || {
             (0..ranges).map(|_| Vec::with_capacity(per_group)).collect()
         });
-        for (range, (((p, m), v), v_max)) in parts.enumerate() {
-            segments[panel / per_group][range].push(Segment {
-                panel,
-                first_input: range * INPUTS_PER_TASK,
-                part: Part { p, m, v, v_max },
-            });
+        for (block, (((p, m), v), v_max)) in blocks.enumerate() {
+            let parts = p
+                .chunks_mut(part_len)
+                .zip(m.chunks_mut(part_len))
+                .zip(v.chunks_mut(part_len))
+                .zip(chunks_or_none(v_max, block_len, part_len));
+            for (range, (((p, m), v), v_max)) in parts.enumerate() {
+                segments[panel / per_group][block * per_block + range].push(Segment {
+                    panel,
+                    block,
+                    first_input: range * INPUTS_PER_TASK,
+                    part: Part { p, m, v, v_max },
+                });
+            }
         }
     }
     segments
 }
 
 /// A step on a weight with a factored gradient.
-struct Factored<'a, T> {
+struct Factored<'a, T: Real> {
     kernel: Kernel,
     step: &'a AdamStep<T>,
     numbers: AdamNumbers<T>,
-    /// dY and X.
-    factors: &'a [(ColumnPanels<T>, &'a PackedRows<T>)],
+    factors: &'a FactorBlocks<'a, T>,
     outputs: usize,
 }
 
@@ -219,10 +219,12 @@ impl<T: Real> Factored<'_, T> {
             self.update(&mut segment, PrefetchPlan::half(following, fetched));
             let Segment {
                 panel,
+                block,
                 first_input,
                 part,
             } = segment;
             let weights = part.p.as_chunks().0;
+            let first_input = block * self.factors.width + first_input;
             let strip = Strip {
                 x,
                 first_block: 0,
@@ -253,10 +255,8 @@ impl<T: Real> Factored<'_, T> {
         segment: &mut Segment<'_, T>,
         plan: PrefetchPlan<T>,
     ) {
-        let blocks = self
-            .factors
-            .iter()
-            .map(|(_, x)| x.rows().div_ceil(ROW_BLOCK));
+        let factors = self.factors.blocks[segment.block].iter();
+        let blocks = factors.map(|factor| factor.x.rows().div_ceil(ROW_BLOCK));
         let ticks = blocks.sum::<usize>() * self.kernel.parts();
         // Enough a tick for the eight inputs of a tile.
         match ticks {
@@ -274,6 +274,7 @@ impl<T: Real> Factored<'_, T> {
     ) {
         let Segment {
             panel,
+            block,
             first_input,
             part,
         } = segment;
@@ -296,7 +297,7 @@ impl<T: Real> Factored<'_, T> {
             }
             let mut update = part.update::<FUSES, INPUTS>(numbers, gradient, waiting, plan);
             let mut accumulate = Accumulate::Overwrite;
-            for (dy, x) in self.factors {
+            for BlockFactor { dy, x } in &self.factors.blocks[*block] {
                 let gradient = WeightGradient {
                     dy: dy.panel(*panel),
                     x,

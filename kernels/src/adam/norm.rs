@@ -1,6 +1,6 @@
 //! The norm of a factored gradient.
 
-use super::factored::Factor;
+use super::factor::Factor;
 use crate::gram::gram;
 use crate::layout::PackedRows;
 use crate::real::Real;
@@ -22,10 +22,11 @@ pub fn factored_norm_squared<T: Real>(factors: &[Factor<'_, T>]) -> f64 {
             PackedRows::from_view(factor.dy)
         })
         .collect();
+    let xs: Vec<_> = factors.iter().map(|factor| factor.x.to_packed()).collect();
     let mut sum = 0.0;
     for i in 0..factors.len() {
         for j in 0..=i {
-            let x = gram(factors[i].x, factors[j].x);
+            let x = gram(&xs[i], &xs[j]);
             let dy = gram(&dys[i], &dys[j]);
             let product: f64 = x.iter().zip(&dy).map(|(x, dy)| x * dy).sum();
             // ⟨i, j⟩ = ⟨j, i⟩.

@@ -1,7 +1,8 @@
 //! Adam on dense and on factored gradients.
 
 use blendfuse_kernels::adam::{
-    AdamStep, Factor, NextBatch, PanelMoments, adam_dense, adam_factored, factored_norm_squared,
+    AdamStep, Factor, FactorInput, NextBatch, PanelMoments, adam_dense, adam_factored,
+    factored_norm_squared,
 };
 use blendfuse_kernels::layout::{PackedRows, Panels};
 use blendfuse_kernels::linear::linear_forward;
@@ -100,13 +101,13 @@ fn factored_is_dense<T: Real>(batches: &[usize], inputs: usize, outputs: usize) 
         .zip(&dys)
         .map(|(x, dy)| Factor {
             dy: MatRef::row_major(dy, x.rows(), outputs),
-            x,
+            x: FactorInput::Packed(x),
         })
         .collect();
     let mut g = vec![T::zero(); outputs * inputs];
     for factor in &factors {
         let dw = blendfuse_kernels::MatMut::row_major(&mut g, outputs, inputs);
-        reference::linear_backward_weight(factor.dy, factor.x, dw);
+        reference::linear_backward_weight(factor.dy, &factor.x.to_packed(), dw);
     }
 
     for step in steps::<T>() {
@@ -186,7 +187,7 @@ fn padding_stays_zero_under_infinite_inputs() {
     let dy = vec![1.0; batch * outputs];
     let factor = Factor {
         dy: MatRef::row_major(&dy, batch, outputs),
-        x: &x,
+        x: FactorInput::Packed(&x),
     };
     let mut p = Panels::from_row_major(&vec![1.0; outputs * inputs], outputs, inputs);
     let (mut m, mut v) = (
@@ -229,13 +230,13 @@ fn norm_from_gram_matrices_is_the_norm_of_the_product() {
             .zip(&dys)
             .map(|(x, dy)| Factor {
                 dy: MatRef::row_major(dy, x.rows(), outputs),
-                x,
+                x: FactorInput::Packed(x),
             })
             .collect();
         let mut g = vec![0.0_f32; outputs * inputs];
         for factor in &factors {
             let dw = blendfuse_kernels::MatMut::row_major(&mut g, outputs, inputs);
-            reference::linear_backward_weight(factor.dy, factor.x, dw);
+            reference::linear_backward_weight(factor.dy, &factor.x.to_packed(), dw);
         }
         let expected: f64 = g.iter().map(|&g| f64::from(g).powi(2)).sum();
         // Integers: exact.
@@ -250,7 +251,7 @@ fn norm_of_a_nan_is_nan() {
     let dy = [1.0];
     let factor = Factor {
         dy: MatRef::row_major(&dy, 1, 1),
-        x: &x,
+        x: FactorInput::Packed(&x),
     };
     assert!(factored_norm_squared(&[factor]).is_nan());
 }

@@ -1,7 +1,7 @@
 //! The same bits from any number of threads, and from within a task of the pool.
 
 use blendfuse_kernels::adam::{
-    Factor, NextBatch, PanelMoments, adam_dense, adam_factored, factored_norm_squared,
+    Factor, FactorInput, NextBatch, PanelMoments, adam_dense, adam_factored, factored_norm_squared,
 };
 use blendfuse_kernels::gemm::gemm;
 use blendfuse_kernels::layout::Panels;
@@ -32,7 +32,10 @@ fn everything(batch: usize, inputs: usize, outputs: usize) -> Vec<f32> {
     let w = MatRef::row_major(&w, outputs, inputs).transposed();
     let x = MatRef::row_major(&x, batch, inputs);
     gemm(1.5, x, w, 0.0, MatMut::row_major(&mut c, batch, outputs));
-    let factor = Factor { dy, x: &packed_x };
+    let factor = Factor {
+        dy,
+        x: FactorInput::Packed(&packed_x),
+    };
     let norm = factored_norm_squared(&[factor, factor]) as f32;
     let (mut m, mut v) = (
         Panels::zeros(outputs, inputs),

@@ -16,3 +16,4 @@ mod micro;
 mod oracle;
 mod pack;
 mod rowwise;
+mod selected;

@@ -8,6 +8,7 @@ use blendfuse_kernels::layout::PackedRows;
 use blendfuse_kernels::linear::{linear_backward_input, linear_backward_weight, linear_forward};
 use ndarray::Array2;
 
+use crate::autograd::gradient::LayerInput;
 use crate::autograd::value::{mat_mut, mat_ref};
 use crate::autograd::{Backward, Op, Scalar, Tape, Tensor, Var};
 use crate::error::{Error, Result};
@@ -151,11 +152,7 @@ impl<F: Scalar> Op<F> for Linear<F> {
         let dy = cx.take_dy();
         // db += Σ_B dy
         if cx.inputs() == 3 {
-            cx.accumulate(2, |mut db| {
-                for row in dy.rows() {
-                    db.row_mut(0).zip_mut_with(&row, |db, &dy| *db += dy);
-                }
-            });
+            cx.accumulate_bias(2, &dy);
         }
         // dx += dy W
         if cx.needs(0) {
@@ -179,7 +176,9 @@ impl<F: Scalar> Op<F> for Linear<F> {
         }
         // dW += dyᵀ x
         match (cx.panels(1).is_some(), &self.rows) {
-            (true, Some(rows)) => cx.accumulate_factor(1, dy, rows.clone()),
+            (true, Some(rows)) => {
+                cx.accumulate_factor(1, dy, LayerInput::Packed(rows.clone()));
+            }
             (_, Some(rows)) => cx.accumulate(1, |mut dw| {
                 linear_backward_weight(mat_ref(&dy.view()), rows, mat_mut(&mut dw));
             }),

@@ -28,4 +28,5 @@ pub mod take_rows;
 pub mod tanh;
 pub mod top_k_softmax;
 pub mod weighted_concat;
+pub mod weighted_linear;
 pub mod weighted_sum;

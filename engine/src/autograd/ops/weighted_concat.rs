@@ -101,7 +101,7 @@ impl<F: Scalar> Op<F> for WeightedConcat {
 }
 
 /// ⟨a, b⟩, in sixteen sums that vectors hold.
-fn dot<F: Scalar>(a: &[F], b: &[F]) -> F {
+pub(super) fn dot<F: Scalar>(a: &[F], b: &[F]) -> F {
     const LANES: usize = 16;
     let mut sums = [F::zero(); LANES];
     for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
