@@ -3,14 +3,15 @@
     python benches/peers/estimator.py --against blendfuse --size small
     python benches/peers/estimator.py --against blendfuse --size full
     python benches/peers/estimator.py --what one --size small
-    python benches/peers/estimator.py --what one --size views
+    python benches/peers/estimator.py --what one --size egemaps
 
 Runs all sides in turn, several times over, each as a process of its own with the same number of threads, and
 prints the medians of their times and peak memories, and the ratios of the medians: what other work the machine
 does then strikes all alike. Random features of 36 encoders at the usual widths (`full`: 640 clips, 10 epochs, so
 that what a run does once weighs little), at widths divided by 16 (`small`: 1,965 clips, 3 epochs), or of six encoders
-with the widths of the UCI data set Multiple Features (`views`: 649 columns, 1,965 clips, 10 epochs); random labels of
-one or two of six classes; batch 64; no validation fold.
+with the widths of the UCI data set Multiple Features (`views`: 649 columns, 1,965 clips, 10 epochs), or of one encoder
+with those of eGeMAPS (`egemaps`: 88 columns); random labels of one or two of six classes; batch 64; no validation
+fold.
 
 - `fit`: `FusionClassifier.fit` on arrays in memory, without imports and without making the arrays;
 - `fit-span`: the same with `projection_inputs="span"`, which trains in the span of the training rows (docs/span.md);
@@ -43,10 +44,10 @@ from train_step import FRAMES, TUNED
 
 CLASSES = 6
 CALLS = 1_000
-# Clips, epochs and turns where they are not told: 100, 93 and 310 steps.
-USUAL = {"full": (640, 10, 3), "small": (1_965, 3, 7), "views": (1_965, 10, 7)}
-# Columns of the six sets of features in Multiple Features.
-VIEWS = [76, 216, 64, 240, 47, 6]
+# Clips, epochs and turns where they are not told: 100, 93, 310 and 310 steps.
+USUAL = {"full": (640, 10, 3), "small": (1_965, 3, 7), "views": (1_965, 10, 7), "egemaps": (1_965, 10, 7)}
+# Columns of the encoders of a size that is not all 36.
+NARROW = {"views": [76, 216, 64, 240, 47, 6], "egemaps": [88]}
 SIDES = {
     "fit": ["command", "fit", "fit-span", "skorch", "skorch-tuned"],
     "one": ["one", "one-torch"],
@@ -54,8 +55,8 @@ SIDES = {
 
 
 def widths_of(size: str) -> dict[str, int]:
-    if size == "views":
-        return {f"enc{m:02}": width for m, width in enumerate(VIEWS)}
+    if size in NARROW:
+        return {f"enc{m:02}": width for m, width in enumerate(NARROW[size])}
     divisor = {"full": 1, "small": 16}[size]
     return {f"enc{m:02}": max(1, 7 * frame // divisor) for m, frame in enumerate(FRAMES)}
 
@@ -245,7 +246,7 @@ def main() -> None:
     )
     parser.add_argument("--against", metavar="PROGRAM", default="blendfuse")
     parser.add_argument("--what", choices=list(SIDES), default="fit")
-    parser.add_argument("--size", choices=["small", "full", "views"], default="small")
+    parser.add_argument("--size", choices=list(USUAL), default="small")
     parser.add_argument("--clips", type=int, help="default: 1,965, and 640 at full size")
     parser.add_argument("--epochs", type=int, help="default: 3, and 10 at full size")
     parser.add_argument("--threads", type=int, default=2)
