@@ -74,8 +74,7 @@ class ClipRun:
                 continue
             self._buffer.append(crop(picture) if self._crops else picture)
             self._cut_windows()
-        if len(self._windows) >= self._encoder.batch_size():
-            self._encode()
+        self._encode(self._encoder.batch_size())
 
     def _due(self, picture: Picture) -> bool:
         if self._per_second is None and picture.number % self._encoder.every:
@@ -92,8 +91,10 @@ class ClipRun:
             del self._buffer[:stride]
             self._begun += 1
 
-    def _encode(self) -> None:
-        while self._windows and not self._failure:
+    def _encode(self, least: int = 1) -> None:
+        """Encodes windows while there are `least` of them. Whole batches only, as long as pictures follow: the
+        encoders of a request then have the same ones, and share what they make of them."""
+        while len(self._windows) >= least and not self._failure:
             size = self._encoder.batch_size()
             batch, self._windows = self._windows[:size], self._windows[size:]
             try:

@@ -15,6 +15,7 @@ from ..errors import ExtractError, MediaError, NothingToEncode
 from ..media import Picture, Samples, Sound
 from ..registry import EncoderSpec
 from .packaged import sha256
+from .pixels import SharedPixels
 
 Frames = NDArray[np.float32]
 
@@ -33,7 +34,8 @@ class LoadOptions:
     """How encoders are loaded.
 
     `layers` are hidden layers, each an encoder of its own (empty: the table's layer); `weights` and
-    `code` are folders by encoder; `offline` refuses to download anything.
+    `code` are folders by encoder; `offline` refuses to download anything. Encoders with the same `pixels`
+    share what they make of pictures before their models.
     """
 
     device: str = "cpu"
@@ -41,6 +43,7 @@ class LoadOptions:
     weights: dict[str, Path] = field(default_factory=dict)
     code: dict[str, Path] = field(default_factory=dict)
     offline: bool = False
+    pixels: SharedPixels = field(default_factory=SharedPixels, compare=False, repr=False)
 
 
 class Encoder:

@@ -13,7 +13,6 @@ from ..errors import WRONG_WEIGHTS, ExtractError, MissingPackage, need
 from ..media import Picture
 from ..registry import EncoderSpec
 from .base import Encoder, Frames, LoadOptions
-from .pixels import firsts
 from .weight_files import load_weights
 
 INSTALL = "--no-deps imagebind-unofficial && pip install timm ftfy regex iopath"
@@ -67,7 +66,7 @@ class ImageBind(Encoder):
         )
 
     def encode_pictures(self, batch: Sequence[Sequence[Picture]]) -> list[Frames]:
-        pixels = self._torch.stack([self._transform(image) for image in firsts(batch)])
+        pixels = self._torch.stack([self._transform(image) for image in self.options.pixels.images(batch)])
         with self._torch.inference_mode():
             out = self._model({self._vision: pixels.to(self.options.device)})
         return [out[self._vision].float().cpu().numpy()]

@@ -9,7 +9,7 @@ from ..errors import WRONG_WEIGHTS, ExtractError, need
 from ..media import Picture
 from ..registry import EncoderSpec
 from .base import Encoder, Frames, LoadOptions
-from .pixels import firsts
+from .pixels import images
 
 
 class OpenClipImages(Encoder):
@@ -34,9 +34,13 @@ class OpenClipImages(Encoder):
                 f"{spec.name}: {self.source} cannot be loaded by open_clip: {reason}"
             ) from error
         self._model = model.eval()
+        self._settings = f"open_clip {package.get_model_preprocess_cfg(model)}"
 
     def encode_pictures(self, batch: Sequence[Sequence[Picture]]) -> list[Frames]:
-        pixels = self._torch.stack([self._transform(image) for image in firsts(batch)])
+        pixels = self.options.pixels.prepared(batch, self._settings, self._prepare)
         with self._torch.inference_mode():
             out = self._model.encode_image(pixels.to(self.options.device))
         return [out.float().cpu().numpy()]
+
+    def _prepare(self, pictures: Sequence[Picture]) -> Any:
+        return self._torch.stack([self._transform(image) for image in images(pictures)])

@@ -9,7 +9,6 @@ from ..errors import WRONG_WEIGHTS, ExtractError, need
 from ..media import Picture
 from ..registry import EncoderSpec
 from .base import Encoder, Frames, LoadOptions
-from .pixels import firsts
 
 
 class TimmImages(Encoder):
@@ -34,6 +33,6 @@ class TimmImages(Encoder):
         self._transform = data.create_transform(**data.resolve_model_data_config(model), is_training=False)
 
     def encode_pictures(self, batch: Sequence[Sequence[Picture]]) -> list[Frames]:
-        pixels = self._torch.stack([self._transform(image) for image in firsts(batch)])
+        pixels = self._torch.stack([self._transform(image) for image in self.options.pixels.images(batch)])
         with self._torch.inference_mode():
             return [self._model(pixels.to(self.options.device)).float().cpu().numpy()]

@@ -10,7 +10,6 @@ from ..media import Picture
 from ..registry import EncoderSpec
 from .base import Encoder, Frames, LoadOptions
 from .hub import check_layers, from_pretrained, load_model
-from .pixels import firsts
 
 
 class TransformersImages(Encoder):
@@ -25,11 +24,17 @@ class TransformersImages(Encoder):
         self._torch: Any = need("torch", "torch")
         self._model = load_model(self, spec.model_class)
         self._processor = from_pretrained(self, need("transformers", "transformers").AutoImageProcessor)
+        self._settings = f"{type(self._processor).__name__} {self._processor.to_json_string()}"
         config = getattr(self._model.config, "vision_config", self._model.config)
         check_layers(self, config.num_hidden_layers)
 
     def encode_pictures(self, batch: Sequence[Sequence[Picture]]) -> list[Frames]:
-        inputs = self._processor(images=firsts(batch), return_tensors="pt").to(self.options.device)
+        pixels = self.options.pixels
+        inputs = pixels.prepared(
+            batch,
+            self._settings,
+            lambda _: self._processor(images=pixels.tensors(batch), return_tensors="pt"),
+        ).to(self.options.device)
         with self._torch.inference_mode():
             states = self._layers(inputs) if self.options.layers else [self._last(inputs)]
         return [state.float().cpu().numpy() for state in states]
