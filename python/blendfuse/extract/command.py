@@ -307,26 +307,30 @@ def _load_alike(like: list[Wanted], options: LoadOptions, quiet: bool) -> list[E
     return loaded
 
 
+def _clips(count: int) -> str:
+    return "1 clip" if count == 1 else f"{count} clips"
+
+
 def _tell(report: Report, flags: argparse.Namespace) -> None:
     if flags.json:
         print(json.dumps(asdict(report)))
     else:
         for path, rows in report.written.items():
-            print(f"{path}: {rows} clips")
+            print(f"{path}: {_clips(rows)}")
     for name, lacking in report.unfinished.items():
         print(
-            f"note: {name}: {lacking} clips are with another process, which will write the file",
+            f"note: {name}: {_clips(lacking)} with another process, which will write the file",
             file=sys.stderr,
         )
     for name, reasons in report.missing.items():
         if reasons and not flags.quiet:
             clip, reason = next(iter(reasons.items()))
             print(
-                f"note: {name}: missing for {len(reasons)} clips, such as {clip}: {reason}", file=sys.stderr
+                f"note: {name}: missing for {_clips(len(reasons))}, such as {clip}: {reason}", file=sys.stderr
             )
     if report.empty and not flags.quiet:
         print(
-            f"note: {len(report.empty)} clips have no features at all and are not in test_metadata.csv, such as "
+            f"note: {_clips(len(report.empty))} without any features, so not in test_metadata.csv, such as "
             f"{report.empty[0]}",
             file=sys.stderr,
         )
@@ -335,7 +339,7 @@ def _tell(report: Report, flags: argparse.Namespace) -> None:
             print(f"{'warning' if flags.skip_bad else 'error'}: {name}: {clip}: {reason}", file=sys.stderr)
         if reasons and not flags.skip_bad:
             print(
-                f"error: {name}: {len(reasons)} clips failed and its file was not written; --skip-bad writes it "
+                f"error: {name}: {_clips(len(reasons))} failed and its file was not written; --skip-bad writes it "
                 "without them, from the rows that are there",
                 file=sys.stderr,
             )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..errors import WRONG_WEIGHTS, ExtractError, MissingPackage, need
 from .base import Encoder
+
+# Weights that no feature depends on: those of text and of decoders, and what training masks with.
+UNUSED = re.compile(r"^(text_|logit_|decoder\.)|(^|\.)(masked_spec_embed|mask_token|position_ids)$")
 
 
 def from_pretrained(encoder: Encoder, kind: Any, **options: Any) -> Any:
@@ -16,7 +20,7 @@ def from_pretrained(encoder: Encoder, kind: Any, **options: Any) -> Any:
     """
     spec = encoder.spec
     folder = encoder.options.weights.get(spec.name)
-    where = str(folder or spec.source)
+    where = _where(encoder)
     try:
         return kind.from_pretrained(
             where,
@@ -28,6 +32,10 @@ def from_pretrained(encoder: Encoder, kind: Any, **options: Any) -> Any:
         raise ExtractError(f"{spec.name}: {_advice(encoder, where, error)}") from error
     except ImportError as error:
         raise MissingPackage(" ".join(str(error).split())) from error
+
+
+def _where(encoder: Encoder) -> str:
+    return str(encoder.options.weights.get(encoder.spec.name, encoder.spec.source))
 
 
 def _advice(encoder: Encoder, where: str, error: Exception) -> str:
@@ -47,6 +55,10 @@ def load_model(encoder: Encoder, model_class: str, **options: Any) -> Any:
 
     Half-precision checkpoints would otherwise compute in half precision without a word. Sets the
     encoder's source and revision to what was loaded.
+
+    Raises:
+        ExtractError: if the checkpoint is of another kind of model, or lacks weights: transformers would make
+            them up.
     """
     torch = need("torch", "torch")
     transformers = need("transformers", "transformers")
@@ -56,15 +68,46 @@ def load_model(encoder: Encoder, model_class: str, **options: Any) -> Any:
             f"transformers {transformers.__version__} has no {model_class}: pip install -U transformers"
         )
     options.setdefault("dtype", torch.float32)
-    model = from_pretrained(encoder, kind, **options)
+    # Its table of weights without a counterpart; what matters of it is an error here.
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    _check_kind(encoder, kind)
+    model, told = from_pretrained(encoder, kind, output_loading_info=True, **options)
+    if lacking := sorted(key for key in told["missing_keys"] if not UNUSED.search(key)):
+        raise ExtractError(
+            f"{encoder.spec.name}: {_where(encoder)} is no checkpoint of {model_class}: it lacks "
+            f"{len(lacking)} of its weights, such as {lacking[0]}"
+        )
     model.eval().to(encoder.options.device)
     record_source(encoder, model)
     return model
 
 
+class _Config:
+    """The configuration of a checkpoint, as it is in the file."""
+
+    def __init__(self, kind: Any) -> None:
+        self._kind = kind
+
+    def from_pretrained(self, where: str, **options: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self._kind.get_config_dict(where, **options)[0]
+        return found
+
+
+def _check_kind(encoder: Encoder, kind: Any) -> None:
+    """Refuses a checkpoint of another architecture, of which transformers takes what has the same name."""
+    expected = kind.config_class
+    found = from_pretrained(encoder, _Config(expected)).get("model_type", expected.model_type)
+    if found != expected.model_type:
+        raise ExtractError(
+            f"{encoder.spec.name}: {_where(encoder)} is no checkpoint of {encoder.spec.model_class}: it is one "
+            f"of {found}, expected {expected.model_type}"
+        )
+
+
 def record_source(encoder: Encoder, model: Any) -> None:
     """Notes where the weights came from and which revision of it."""
-    encoder.source = str(encoder.options.weights.get(encoder.spec.name, encoder.spec.source))
+    encoder.source = _where(encoder)
     encoder.revision = getattr(model.config, "_commit_hash", None) or encoder.spec.revision
 
 
