@@ -12,10 +12,10 @@ rest is work. torch and OpenMP have one thread (`--threads`), the decoders as ma
 
 - `extract`: one command for all encoders;
 - `alone`: one process that decodes each clip once with the functions of the page, then gives it to every model by
-  the page's `embed`, and writes nothing. It is given the encoders in one script, which no page had;
+  the page's `embed`, and writes nothing: the least that a script of one's own for all encoders takes;
 - `loops`: the examples of docs/encoders.md as they stood at commit 07adbe6, one script for each encoder, one after
   the other, with `blendfuse aggregate` or `blendfuse vectors` for each. Changed in them: names, places and classes
-  of the encoders; `AutoImageProcessor` for `AutoProcessor`, since the checkpoints have no words.
+  of the encoders; `AutoImageProcessor` for `AutoProcessor`, since the checkpoints have no tokenizers.
 
 `pictures` are six encoders of transformers on made clips of 1280 x 720 pixels at 25 pictures a second, `sounds` six
 of speech, both with tiny random checkpoints in the hub's format (`--hidden` and `--layers` make them larger).
