@@ -7,10 +7,12 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
 import pytest
+from blendfuse.extract import listing
 from blendfuse.extract.command import main
 from made_clips import tone, write_clip
 
@@ -115,3 +117,16 @@ def test_a_dry_run_tells_what_is_needed_and_writes_nothing(
     told = capsys.readouterr().out
     assert "2 clips" in told and "dinov3: hub: facebook/dinov3" in told and "gated" in told
     assert not (tmp_path / "data").exists()
+
+
+def test_all_packages_that_are_missing_are_told_at_once(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(listing, "version", missing)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main([str(clips), "--out", str(tmp_path / "data"), "--encoders", "clip"]) == 2
+    told = "error: clip: torch is not installed: pip install torch; it also needs transformers, pillow\n"
+    assert capsys.readouterr().err == told

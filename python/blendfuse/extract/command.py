@@ -17,7 +17,7 @@ from .encoders import Encoder, LoadOptions, load
 from .encoders.base import Sampling
 from .errors import ExtractError, MissingPackage, need
 from .like import Wanted, load_wanted, wanted, ways_of
-from .listing import dry_run, markdown, plain
+from .listing import dry_run, markdown, missing_packages, plain
 from .progress import Progress
 from .registry import Selection, select
 from .session import Report, Session, Settings
@@ -289,7 +289,9 @@ def _load(selection: Selection, options: LoadOptions, quiet: bool) -> list[Encod
             loaded.append(load(spec, options))
         except MissingPackage as error:
             if spec.name in selection.named:
-                raise ExtractError(f"{spec.name}: {error}") from error
+                others = [package for package in missing_packages(spec) if package not in str(error)]
+                more = f"; it also needs {', '.join(others)}" if others else ""
+                raise ExtractError(f"{spec.name}: {error}{more}") from error
             if not quiet:
                 print(f"note: {spec.name} left out: {error}", file=sys.stderr)
     if not loaded:

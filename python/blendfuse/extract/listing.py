@@ -70,7 +70,7 @@ def dry_run(
     speed = operations_per_second(options.device) if workload else 0.0
     total = Estimate(0.0, 0.0)
     for spec in selection.specs:
-        lacking = [package for package in spec.packages if not _installed(package)]
+        lacking = missing_packages(spec)
         where = (
             f"from {options.weights[spec.name]}"
             if spec.name in options.weights
@@ -106,6 +106,11 @@ def _download(spec: EncoderSpec, options: LoadOptions) -> str:
     if spec.download_mb is None:
         return "download: of unknown size"
     return f"download: about {spec.download_mb / 1000:.1f} GB"
+
+
+def missing_packages(spec: EncoderSpec) -> list[str]:
+    """What an encoder needs that is not installed, as pip takes it."""
+    return [package for package in spec.packages if not _installed(package)]
 
 
 def _installed(package: str) -> bool:
