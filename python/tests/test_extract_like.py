@@ -68,6 +68,42 @@ def test_the_same_clips_give_the_same_rows(made: Path, tmp_path: Path, of: str) 
         }
 
 
+FACES = {
+    "program": "blendfuse openface",
+    "groups": "challenge",
+    "interpolate": False,
+    "statistics": ["mean"],
+    "versions": {"blendfuse": "0.1.0"},
+}
+
+
+def test_features_of_other_commands_are_not_made_from_clips(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faces = made / "features/train/openface2.npz"
+    np.savez(faces, X=np.zeros((1, 7)), filenames=np.array(["clip0"]), provenance=np.array(json.dumps(FACES)))
+    clips, new = str(tmp_path / "clips"), str(tmp_path / "new")
+    arguments = [clips, "--out", new, "--like", str(made), "-q"]
+    capsys.readouterr()
+    assert main(arguments) == 2
+    by = "was made by `blendfuse openface`, not from clips"
+    leave = "leave its encoder out with --encoders NAMES"
+    assert capsys.readouterr().err == f"error: {faces}: {by}; {leave}\n"
+    assert main([*arguments, "--encoders", "egemaps"]) == 0
+    run = tmp_path / "run"
+    run.mkdir()
+    how = read_provenance(made / "features/train/egemaps.npz")
+    assert how is not None
+    told = {"provenance": {"egemaps": asdict(how), "openface2": FACES}}
+    (run / "manifest.json").write_text(json.dumps(told))
+    arguments = [clips, "--out", str(tmp_path / "newer"), "--like", str(run), "-q"]
+    capsys.readouterr()
+    assert main(arguments) == 2
+    manifest = run / "manifest.json"
+    assert capsys.readouterr().err == f"error: {manifest}: openface2 {by}; {leave}\n"
+    assert main([*arguments, "--encoders", "egemaps"]) == 0
+
+
 def test_some_of_them_are_taken_by_name(made: Path, tmp_path: Path) -> None:
     new = tmp_path / "new"
     arguments = [str(tmp_path / "clips"), "--out", str(new), "--like", str(made), "--encoders", "egemaps"]

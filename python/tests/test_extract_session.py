@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -168,6 +169,28 @@ def test_a_feature_file_of_another_origin_is_kept(folder: Path, tmp_path: Path) 
     with pytest.raises(ExtractError, match="does not say how it was made"):
         extract(folder, tmp_path / "data", ToySound())
     assert arrays(target)["X"].shape == (1, 7)
+
+
+def test_a_feature_file_of_another_command_is_kept(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "data/features/train/toy_sound.npz"
+    target.parent.mkdir(parents=True)
+    told = json.dumps({"program": "blendfuse vectors", "statistics": []})
+    np.savez(target, X=np.zeros((1, 7)), filenames=np.array(["a"]), provenance=np.array(told))
+    message = (
+        f"{target}: was made by `blendfuse vectors`, not from clips; move it away, or choose another --out"
+    )
+    with pytest.raises(ExtractError, match=f"^{re.escape(message)}$"):
+        extract(folder, tmp_path / "data", ToySound())
+    assert arrays(target)["X"].shape == (1, 7)
+
+
+def test_a_provenance_that_cannot_be_read_is_named(folder: Path, tmp_path: Path) -> None:
+    begun = tmp_path / "data/.extract/toy_sound/provenance.json"
+    begun.parent.mkdir(parents=True)
+    begun.write_text('{"colour": "red"}')
+    message = f"^{re.escape(str(begun))}: has a provenance that this version does not read: .*begin anew$"
+    with pytest.raises(ExtractError, match=message):
+        extract(folder, tmp_path / "data", ToySound())
 
 
 def test_test_clips_go_to_the_test_split(folder: Path, tmp_path: Path) -> None:

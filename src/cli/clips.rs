@@ -9,6 +9,7 @@ use super::output::console;
 use super::python;
 use crate::artifact::manifest::Manifest;
 use crate::data::filename::MEDIA_EXTENSIONS;
+use crate::data::provenance::Provenance;
 use crate::{Error, Result};
 
 /// Whether a path is a clip, or a folder of clips without features.
@@ -115,6 +116,18 @@ impl NewClips<'_> {
     /// Whether the run says how the features of every encoder were made.
     fn check(&self) -> Result<()> {
         let known = Manifest::provenance_of(self.run)?;
+        for &name in &self.encoders {
+            let Some(command) = known.get(name).and_then(Provenance::command) else {
+                continue;
+            };
+            return Err(Error::Data(format!(
+                "{}: features of clips cannot be made for {name}, because `{command}` made those that it was \
+                 trained on from the output of another program; make them yourself, and give their data \
+                 folder in place of {}",
+                self.run.display(),
+                self.clips.display()
+            )));
+        }
         let unknown: Vec<&str> = self
             .encoders
             .iter()

@@ -1,4 +1,5 @@
-//! How features were made: the JSON object in the array `provenance` of the files of `blendfuse extract`.
+//! How features were made: the JSON object in the array `provenance` of the files of `blendfuse extract`, and of
+//! those of the commands that read the output of other programs, which has the key `program`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,6 +22,9 @@ const INCIDENTAL: [&str; 6] = [
     "decoder",
 ];
 
+/// The key with the command that made features from the output of another program.
+const PROGRAM: &str = "program";
+
 /// How the features of one encoder were made. Keys that this version does not know are kept.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -35,6 +39,32 @@ impl Provenance {
         serde_json::from_str(text).map_err(|error| {
             format!("does not say how the features were made: {error}; expected a JSON object")
         })
+    }
+
+    /// How a command of this program makes features from the output of another one: its options, and the
+    /// statistics that it takes over time, none if it is given one vector per clip.
+    pub fn of_command(
+        command: &str,
+        options: Map<String, Value>,
+        statistics: &[String],
+    ) -> Provenance {
+        let mut map = options;
+        map.insert(PROGRAM.into(), format!("blendfuse {command}").into());
+        map.insert("statistics".into(), statistics.into());
+        let versions = serde_json::json!({"blendfuse": env!("CARGO_PKG_VERSION")});
+        map.insert("versions".into(), versions);
+        Provenance(map)
+    }
+
+    /// The command that made the features from the output of another program; `None` for those that
+    /// `blendfuse extract` made from clips.
+    pub fn command(&self) -> Option<&str> {
+        self.0.get(PROGRAM).and_then(Value::as_str)
+    }
+
+    /// The object as text.
+    pub fn to_text(&self) -> String {
+        Value::Object(self.0.clone()).to_string()
     }
 
     /// The first key in which two ways of making features differ, with both values; `None` if their rows
@@ -68,8 +98,11 @@ impl Provenance {
         Provenance(map)
     }
 
-    /// The model, the layer and what it was given, in one line.
+    /// The model, the layer and what it was given, in one line; or the command and its options.
     pub fn in_words(&self) -> String {
+        if let Some(command) = self.command() {
+            return self.options_in_words(command);
+        }
         let text = |key: &str| match self.0.get(key) {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Null) | None => String::new(),
@@ -96,6 +129,23 @@ impl Provenance {
         words.push(text("decoder"));
         words.join(", ")
     }
+
+    fn options_in_words(&self, command: &str) -> String {
+        let options = self.0.iter().filter_map(|(key, value)| match value {
+            _ if [PROGRAM, "versions"].contains(&key.as_str()) => None,
+            Value::Null | Value::Bool(false) => None,
+            Value::Bool(true) => Some(key.clone()),
+            Value::String(text) => Some(format!("{key} {text}")),
+            Value::Array(all) if all.is_empty() => None,
+            Value::Array(all) => {
+                let words: Vec<&str> = all.iter().filter_map(Value::as_str).collect();
+                Some(format!("{key} {}", words.join(" ")))
+            }
+            other => Some(format!("{key} {other}")),
+        });
+        let words: Vec<String> = [command.to_owned()].into_iter().chain(options).collect();
+        words.join(", ")
+    }
 }
 
 /// Refuses features, given by their encoder, file and provenance, that were made otherwise than those that a
@@ -116,8 +166,8 @@ pub fn check_alike<'a>(
                 path: path.to_owned(),
                 array: Some(ARRAY.into()),
                 reason: format!(
-                    "was made otherwise than the features that the model was trained on ({told}); extract \
-                     the clips like the run"
+                    "was made otherwise than the features that the model was trained on ({told}); make them \
+                     like those of the run"
                 ),
             });
         }
@@ -158,6 +208,31 @@ mod tests {
         assert_eq!(here.difference(&moved), None);
         let unknown = of(r#"{"source": "/b", "weights_sha256": null}"#);
         assert!(here.difference(&unknown).is_some());
+    }
+
+    #[test]
+    fn a_command_says_what_it_was_told() {
+        let options = of(
+            r#"{"groups": "challenge", "min_confidence": null, "interpolate": true, "source": "openface2"}"#,
+        );
+        let names = ["mean", "std"].map(str::to_owned);
+        let made = Provenance::of_command("openface", options.0.clone(), &names);
+        assert_eq!(made.command(), Some("blendfuse openface"));
+        assert_eq!(
+            made.in_words(),
+            "blendfuse openface, groups challenge, interpolate, source openface2, statistics mean std"
+        );
+        assert_eq!(Provenance::parse(&made.to_text()), Ok(made.clone()));
+        let other = Provenance::of_command("openface", Map::new(), &names);
+        assert_eq!(
+            made.difference(&other).unwrap(),
+            r#"groups "challenge", not null"#
+        );
+        let from_clips = of(r#"{"encoder": "openface2", "statistics": ["mean", "std"]}"#);
+        assert_eq!(from_clips.command(), None);
+        assert!(other.difference(&from_clips).is_some());
+        let vectors = Provenance::of_command("vectors", Map::new(), &[]);
+        assert_eq!(vectors.in_words(), "blendfuse vectors");
     }
 
     #[test]

@@ -208,6 +208,11 @@ pub enum AppendMismatch {
         /// Those requested.
         requested: Vec<String>,
     },
+    /// The file says that another command made it.
+    MadeBy {
+        /// The command.
+        command: String,
+    },
 }
 
 impl fmt::Display for AppendMismatch {
@@ -228,6 +233,11 @@ impl fmt::Display for AppendMismatch {
                 "was made with the statistics {}; append with the same, not with {}",
                 found.join(","),
                 requested.join(",")
+            ),
+            AppendMismatch::MadeBy { command } => write!(
+                f,
+                "says that `{command}` made it, which rows of other frames would not be; add to it with that \
+                 command, or write another file"
             ),
         }
     }

@@ -7,6 +7,7 @@ use super::aggregate::{
     BadClip, OutputFile, Written, folder_of, make_folder, sidecar, write_skipped,
 };
 use crate::data::near_names::NearNames;
+use crate::data::provenance::{self, Provenance};
 use crate::formats::npz::write;
 use crate::formats::npz::write::Precision;
 use crate::{Error, Result};
@@ -18,6 +19,7 @@ pub struct EncoderRows {
     names: Vec<String>,
     values: Vec<f32>,
     columns: Option<Vec<String>>,
+    provenance: Option<Provenance>,
 }
 
 /// The files that were written, and the clips that are in none of them.
@@ -43,6 +45,15 @@ impl EncoderRows {
             names: Vec::new(),
             values: Vec::new(),
             columns: None,
+            provenance: None,
+        }
+    }
+
+    /// The same with how they were made, which is written beside the values.
+    pub fn with_provenance(self, provenance: Provenance) -> Self {
+        Self {
+            provenance: Some(provenance),
+            ..self
         }
     }
 
@@ -154,7 +165,8 @@ impl EncoderRows {
         Some((1 + rows.count(), self.names[first].clone()))
     }
 
-    /// Writes `X (N, D)`, `filenames (N)` and, if the columns have names, `columns (D)` atomically.
+    /// Writes `X (N, D)`, `filenames (N)` and, as far as they are known, `columns (D)` and `provenance ()`,
+    /// atomically.
     fn write_rows(&self, target: &OutputFile) -> Result<()> {
         write::write(&target.path, |npz| {
             let shape = [target.clips.len(), self.cols];
@@ -166,8 +178,11 @@ impl EncoderRows {
             })?;
             let names = target.clips.iter().map(|&row| &self.names[row]);
             npz.names("filenames", &names.collect::<Vec<_>>())?;
-            match &self.columns {
-                Some(columns) => npz.names("columns", columns),
+            if let Some(columns) = &self.columns {
+                npz.names("columns", columns)?;
+            }
+            match &self.provenance {
+                Some(made) => npz.text(provenance::ARRAY, &made.to_text()),
                 None => Ok(()),
             }
         })

@@ -125,6 +125,161 @@ fn a_run_on_other_features_has_no_provenance() {
     assert!(!inspected.contains("made by blendfuse extract"));
 }
 
+mod by_other_commands {
+    use std::fs;
+    use std::path::Path;
+
+    use blendfuse::testing::formats::npz::Npz;
+
+    use super::{QUICK, made, say_how_made};
+    use crate::command::Place;
+    use crate::frames::npy;
+
+    /// Names of the clips of a split of `data`.
+    fn clips(place: &Place, split: &str) -> Vec<String> {
+        let table = place.path("data").join(format!("{split}_metadata.csv"));
+        let text = fs::read_to_string(table).unwrap();
+        let names = text.lines().skip(1).map(|line| line.split(',').next());
+        names.map(|name| name.unwrap().to_owned()).collect()
+    }
+
+    /// A place with data and, in `faces`, the same output of OpenFace 2 for every clip.
+    fn with_faces() -> Place {
+        let place = Place::with_data(&[]);
+        fs::create_dir(place.path("faces")).unwrap();
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/openface/openface2.csv");
+        for clip in [clips(&place, "train"), clips(&place, "test")].concat() {
+            fs::copy(
+                &fixture,
+                place.path("faces").join(clip).with_extension("csv"),
+            )
+            .unwrap();
+        }
+        place
+    }
+
+    fn openface(place: &Place, split_by: &str, flags: &[&str]) {
+        let args = ["openface", "faces", "--out", "data/features/openface2.npz"];
+        place.ok(&[&args[..], &["--split-by", split_by, "--force"], flags].concat());
+    }
+
+    #[test]
+    fn faces_say_with_which_options_they_were_read() {
+        let place = with_faces();
+        openface(&place, "data", &["--groups", "au,pose", "--interpolate"]);
+        let mut file = Npz::open(&place.path("data/features/train/openface2.npz")).unwrap();
+        assert_eq!(file.arrays(), ["X", "filenames", "provenance"]);
+        let told: serde_json::Value =
+            serde_json::from_str(&file.names("provenance").unwrap()[0]).unwrap();
+        assert_eq!(
+            told,
+            serde_json::json!({
+                "program": "blendfuse openface", "source": "openface2", "groups": "au,pose",
+                "min_confidence": null, "interpolate": true,
+                "statistics": ["mean", "std", "p10", "p25", "p50", "p75", "p90"],
+                "versions": {"blendfuse": env!("CARGO_PKG_VERSION")},
+            })
+        );
+        let text = place.ok(&["inspect", "data"]);
+        let line = "made from the output of other programs by:\n  openface2: blendfuse openface, groups au,pose, \
+                    interpolate, source openface2, statistics mean std p10 p25 p50 p75 p90\n";
+        assert!(text.contains(line), "{text}");
+        assert!(!text.contains("made by blendfuse extract"), "{text}");
+    }
+
+    #[test]
+    fn splits_that_were_read_otherwise_are_refused_by_name() {
+        let place = with_faces();
+        openface(&place, "data", &["--groups", "challenge"]);
+        place.ok(&[&["train", "data", "--out", "run"], &QUICK[..]].concat());
+        let names = clips(&place, "test");
+        let rows: String = names.iter().map(|name| format!("{name},test\n")).collect();
+        fs::write(place.path("test.csv"), format!("filename,split\n{rows}")).unwrap();
+        let flags = ["--groups", "challenge", "--min-confidence", "0.5"];
+        openface(&place, "test.csv", &flags);
+        let told = place.refused(&["train", "data", "--out", "other"]);
+        assert!(
+            told.contains("features/test/openface2.npz, array provenance: was made otherwise than"),
+            "{told}"
+        );
+        assert!(told.contains("(min_confidence 0.5, not null)"), "{told}");
+        let told = place.refused(&["predict", "run", "data", "--out", "p.json"]);
+        assert!(told.contains("(min_confidence 0.5, not null)"), "{told}");
+        // The same from clips would be made otherwise, too.
+        fs::create_dir(place.path("clips")).unwrap();
+        fs::write(place.path("clips/a.mov"), "a clip").unwrap();
+        let told = place.refused(&["predict", "run", "clips", "--out", "p.json"]);
+        assert!(
+            told.contains(
+                "features of clips cannot be made for openface2, because `blendfuse openface` made"
+            ),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn vectors_and_clips_are_not_mixed() {
+        let place = Place::with_data(&[]);
+        let table = |split: &str| {
+            let rows = clips(&place, split).into_iter().enumerate();
+            let rows: String = rows.map(|(n, clip)| format!("{clip},{n},1.5\n")).collect();
+            format!("filename,a,b\n{rows}")
+        };
+        fs::write(place.path("train.csv"), table("train")).unwrap();
+        fs::write(place.path("test.csv"), table("test")).unwrap();
+        for split in ["train", "test"] {
+            let (from, to) = (
+                format!("{split}.csv"),
+                format!("data/features/{split}/v.npz"),
+            );
+            place.ok(&["vectors", &from, "--out", &to]);
+        }
+        let text = place.ok(&["inspect", "data"]);
+        assert!(text.contains("  v: blendfuse vectors\n"), "{text}");
+        place.ok(&[&["train", "data", "--out", "run"], &QUICK[..]].concat());
+        // The test split as `extract` would have made it.
+        fs::create_dir(place.path("frames")).unwrap();
+        for clip in clips(&place, "test") {
+            let path = place.path("frames").join(clip).with_extension("npy");
+            npy(&path, &[1, 2], &[1.0, 1.5]);
+        }
+        let out = "data/features/test/v.npz";
+        place.ok(&[
+            "aggregate",
+            "frames",
+            "--stats",
+            "mean",
+            "--out",
+            out,
+            "--force",
+        ]);
+        say_how_made(&place.path(out), &made("class token"));
+        let told = place.refused(&["train", "data", "--out", "other"]);
+        assert!(
+            told.contains("features/test/v.npz, array provenance"),
+            "{told}"
+        );
+        assert!(told.contains("was made otherwise than"), "{told}");
+    }
+
+    #[test]
+    fn frames_are_not_added_to_what_another_command_made() {
+        let place = Place::with_data(&[]);
+        let out = "data/features/train/clip.npz";
+        say_how_made(&place.path(out), &made("class token"));
+        let before = fs::read(place.path(out)).unwrap();
+        place.ok(&[
+            "synth", "--out", "more", "--preset", "tiny", "--frames", "3", "--seed", "4",
+        ]);
+        let told = place.refused(&["aggregate", "more/frames/clip", "--out", out, "--append"]);
+        assert!(
+            told.contains("clip.npz, array provenance: says that `blendfuse extract` made it"),
+            "{told}"
+        );
+        assert_eq!(fs::read(place.path(out)).unwrap(), before);
+    }
+}
+
 #[cfg(unix)]
 mod hand_over {
     use std::fs;

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from .encoders import Encoder, LoadOptions, load
 from .encoders.base import Sampling
 from .errors import ExtractError, MissingPackage
 from .making import HIDDEN_LAYER, provenance
-from .provenance import LIBRARIES, Provenance, difference, read_provenance
+from .provenance import LIBRARIES, NotFromClips, Provenance, difference, read_provenance
 from .registry import EncoderSpec, find
 
 Ways = dict[str, Provenance]
@@ -26,8 +27,8 @@ def ways_of(path: Path, only: Sequence[str] = ()) -> Ways:
     """
     manifest = path / "manifest.json"
     files = _feature_files(path)
-    ways = _of_run(manifest) if manifest.exists() else {}
-    names = list(ways) or sorted({file.stem for file in files})
+    told = _told_by(manifest) if manifest.exists() else {}
+    names = list(told) or sorted({file.stem for file in files})
     if not names:
         raise ExtractError(
             f"{path}: no features that say how they were made; expected a data folder or a run whose features "
@@ -36,16 +37,29 @@ def ways_of(path: Path, only: Sequence[str] = ()) -> Ways:
     if lacking := [name for name in only if name not in names]:
         raise ExtractError(f"{path}: has no features of {lacking[0]!r}; it has {', '.join(names)}")
     taken = only or names
-    ways = ways or _of_files([file for file in files if file.stem in taken])
+    if told:
+        return {name: _of_run(manifest, name, told[name]) for name in taken}
+    ways = _of_files([file for file in files if file.stem in taken])
     return {name: ways[name] for name in taken}
 
 
-def _of_run(manifest: Path) -> Ways:
+def _told_by(manifest: Path) -> dict[str, Any]:
     try:
-        told = json.loads(manifest.read_text(encoding="utf-8")).get("provenance", {})
+        told: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8")).get("provenance", {})
     except (OSError, ValueError, AttributeError) as error:
         raise ExtractError(f"{manifest}: cannot be read: {error}") from error
-    return {name: Provenance.from_json(json.dumps(how)) for name, how in told.items()}
+    return told
+
+
+def _of_run(manifest: Path, name: str, how: Any) -> Provenance:
+    try:
+        return Provenance.from_json(json.dumps(how))
+    except NotFromClips as error:
+        raise ExtractError(
+            f"{manifest}: {name} {error}; leave its encoder out with --encoders NAMES"
+        ) from error
+    except ExtractError as error:
+        raise ExtractError(f"{manifest}: {name} {error}") from error
 
 
 def _feature_files(path: Path) -> list[Path]:
@@ -56,7 +70,10 @@ def _feature_files(path: Path) -> list[Path]:
 def _of_files(files: Iterable[Path]) -> Ways:
     ways: Ways = {}
     for file in files:
-        how = read_provenance(file)
+        try:
+            how = read_provenance(file)
+        except NotFromClips as error:
+            raise ExtractError(f"{error}; leave its encoder out with --encoders NAMES") from error
         if how is None:
             raise ExtractError(
                 f"{file}: does not say how it was made; leave its encoder out with --encoders NAMES"

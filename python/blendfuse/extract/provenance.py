@@ -16,10 +16,16 @@ from .errors import ExtractError
 if TYPE_CHECKING:
     from .store import ClipFile
 
+# The key of files that `blendfuse openface` and `blendfuse vectors` made from the output of other programs.
+PROGRAM = "program"
 # Fields that may differ between rows of one file: they say where and for which clips, not how.
 INCIDENTAL = frozenset(["device", "clips", "clips_sha256", "missing"])
 # Fields that say with which libraries: other versions may give other digits, but compute the same thing.
 LIBRARIES = frozenset(["versions", "decoder"])
+
+
+class NotFromClips(ExtractError):
+    """Features that another command than `extract` made."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +63,16 @@ class Provenance:
         """The inverse of `json`.
 
         Raises:
+            NotFromClips: if another command than `extract` wrote it.
             ExtractError: if a key is missing or unknown.
         """
         try:
-            return cls(**json.loads(text))
+            told = json.loads(text)
+            if PROGRAM in told:
+                raise NotFromClips(f"was made by `{told[PROGRAM]}`, not from clips")
+            return cls(**told)
         except (TypeError, ValueError) as error:
-            raise ExtractError(f"a provenance that this version does not read: {error}") from error
+            raise ExtractError(f"has a provenance that this version does not read: {error}") from error
 
     def finished(self, clips: list[ClipFile], missing: list[dict[str, Any]]) -> Provenance:
         """That of a file for `clips`, of which `missing` gave no row."""
@@ -75,11 +85,14 @@ def read_provenance(path: Path) -> Provenance | None:
     """How a feature file was made; None if it does not say.
 
     Raises:
+        NotFromClips: if another command than `extract` made it.
         ExtractError: if the file cannot be read.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return Provenance.from_json(str(arrays["provenance"])) if "provenance" in arrays else None
+    except ExtractError as error:
+        raise type(error)(f"{path}: {error}") from error
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise ExtractError(f"{path}: cannot be read as a feature file: {error}") from error
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from .._files import clip_key, whole_file
 from .errors import ExtractError
-from .provenance import Provenance, difference, read_provenance
+from .provenance import NotFromClips, Provenance, difference, read_provenance
 
 Row = NDArray[np.float32]
 
@@ -88,7 +88,10 @@ class RowStore:
         with contextlib.suppress(FileExistsError):
             with whole_file(path, overwrite=False) as temporary:
                 temporary.write_text(self.provenance.json(), encoding="utf-8")
-        began = Provenance.from_json(path.read_text(encoding="utf-8"))
+        try:
+            began = Provenance.from_json(path.read_text(encoding="utf-8"))
+        except ExtractError as error:
+            raise ExtractError(f"{path}: {error}; remove its folder to begin anew") from error
         if told := difference(began, self.provenance):
             raise ExtractError(
                 f"{self.name}: unfinished rows in {self.folder} were made otherwise ({told}); "
@@ -107,7 +110,10 @@ class RowStore:
     def _read_finished(self, target: Path) -> None:
         if not target.exists():
             return
-        found = read_provenance(target)
+        try:
+            found = read_provenance(target)
+        except NotFromClips as error:
+            raise ExtractError(f"{error}; move it away, or choose another --out") from error
         if found is None:
             raise ExtractError(
                 f"{target}: does not say how it was made; move it away, or choose another --out"

@@ -15,15 +15,20 @@ pub fn text(found: &Inspection) -> String {
 
 /// How the features were made, of the files that say so.
 fn made(found: &Inspection) -> String {
-    let lines = found.encoders.iter().filter_map(|encoder| {
-        let made = encoder.provenance.as_ref()?;
-        Some(format!("  {}: {}\n", encoder.name, made.in_words()))
-    });
-    let lines: String = lines.collect();
-    match lines.as_str() {
-        "" => lines,
-        _ => format!("\nmade by blendfuse extract from:\n{lines}"),
-    }
+    let lines = |from_clips: bool, title: &str| {
+        let lines = found.encoders.iter().filter_map(|encoder| {
+            let made = encoder.provenance.as_ref()?;
+            let told = || format!("  {}: {}\n", encoder.name, made.in_words());
+            (made.command().is_none() == from_clips).then(told)
+        });
+        let lines: String = lines.collect();
+        match lines.as_str() {
+            "" => lines,
+            _ => format!("\n{title}:\n{lines}"),
+        }
+    };
+    lines(true, "made by blendfuse extract from")
+        + &lines(false, "made from the output of other programs by")
 }
 
 fn cell(n: Option<usize>) -> String {

@@ -308,7 +308,7 @@ fn same_provenance(train: &Split<'_>, test: &Split<'_>) -> Result<()> {
                 path: test.path().to_path_buf(),
                 array: Some(provenance::ARRAY.into()),
                 reason: format!(
-                    "was made otherwise than {} ({told}); extract both alike",
+                    "was made otherwise than {} ({told}); make both alike",
                     train.path().display()
                 ),
             });

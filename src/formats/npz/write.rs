@@ -99,6 +99,13 @@ pub fn write(
     })
 }
 
+/// The code points of a text, as numpy stores it.
+fn utf32(text: &str) -> Vec<u8> {
+    text.chars()
+        .flat_map(|c| u32::from(c).to_le_bytes())
+        .collect()
+}
+
 /// Writer of the arrays of an archive.
 pub struct NpzWriter<'a, 'b> {
     zip: ZipWriter<&'a mut BufWriter<&'b File>>,
@@ -151,18 +158,23 @@ impl NpzWriter<'_, '_> {
             &format!("({},)", names.len()),
             bytes,
         )?;
-        let mut encoded = Vec::with_capacity(4 * chars);
         for name in names {
-            encoded.clear();
-            encoded.extend(
-                name.as_ref()
-                    .chars()
-                    .flat_map(|c| u32::from(c).to_le_bytes()),
-            );
+            let mut encoded = utf32(name.as_ref());
             encoded.resize(4 * chars, 0);
             self.zip.write_all(&encoded)?;
         }
         Ok(())
+    }
+
+    /// Writes an array `()` of one Unicode text, which is not empty.
+    ///
+    /// # Errors
+    /// As [`NpzWriter::rows`].
+    pub fn text(&mut self, array: &str, text: &str) -> io::Result<()> {
+        let encoded = utf32(text);
+        let descr = format!("<U{}", encoded.len() / 4);
+        self.begin(array, &descr, "()", encoded.len() as u64)?;
+        self.zip.write_all(&encoded)
     }
 
     fn begin(&mut self, array: &str, descr: &str, shape: &str, bytes: u64) -> io::Result<()> {

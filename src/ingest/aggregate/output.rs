@@ -9,6 +9,7 @@ use super::frames::FrameSource;
 use super::spool::Spool;
 use super::{AggregationOptions, BadClip, OutputFile, Written, folder_of, make_folder, statistics};
 use crate::data::features::Features;
+use crate::data::provenance;
 use crate::error::AppendMismatch;
 use crate::files::atomic_file;
 use crate::formats::npz::Npz;
@@ -41,6 +42,10 @@ impl Existing {
                 differs,
             })
         };
+        if let Some(made) = features.provenance() {
+            let command = made.command().unwrap_or("blendfuse extract").to_owned();
+            return refuse(provenance::ARRAY, AppendMismatch::MadeBy { command });
+        }
         let precision = match features.type_name() {
             "f2" => Precision::F16,
             "f4" => Precision::F32,

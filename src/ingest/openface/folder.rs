@@ -6,7 +6,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Counts, FaceFrames, FaceOptions, Tool, read};
-use crate::ingest::aggregate::BadClip;
+use crate::data::provenance::Provenance;
+use crate::ingest::aggregate::{BadClip, statistics};
 use crate::ingest::clip_files::{ClipFile, ClipFiles, list};
 use crate::ingest::encoder_file::EncoderRows;
 use crate::kernels::aggregate::{Aggregation, Scratch};
@@ -105,11 +106,13 @@ pub fn aggregate_folder(
         })
         .collect();
     let (columns, tool) = most_have(&read).unwrap_or((Vec::new(), Tool::OpenFace2));
-    let mut found = FaceFeatures {
-        rows: EncoderRows::new(aggregation.output_len(columns.len())),
-        columns,
-        clips: Vec::new(),
-    };
+    let mut found =
+        FaceFeatures {
+            rows: EncoderRows::new(aggregation.output_len(columns.len()))
+                .with_provenance(provenance(options, tool, aggregation)),
+            columns,
+            clips: Vec::new(),
+        };
     for (ClipFile { clip, path }, read) in files.into_iter().zip(read) {
         let mut report = ClipReport {
             clip,
@@ -141,6 +144,18 @@ pub fn aggregate_folder(
         found.clips.push(report);
     }
     Ok(found)
+}
+
+/// How the rows are made from the output of `tool`.
+fn provenance(options: &FaceOptions, tool: Tool, aggregation: &Aggregation) -> Provenance {
+    let told = serde_json::json!({
+        "source": tool,
+        "groups": options.selection.to_string(),
+        "min_confidence": options.min_confidence,
+        "interpolate": options.interpolate,
+    });
+    let options = told.as_object().cloned().unwrap_or_default();
+    Provenance::of_command("openface", options, &statistics::names(aggregation))
 }
 
 /// The columns that most clips have; ties go to the earlier clip.

@@ -183,6 +183,20 @@ pub enum ColumnSelection {
     Groups(Vec<Group>),
 }
 
+impl fmt::Display for ColumnSelection {
+    /// As it is parsed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ColumnSelection::Paper => f.write_str("paper"),
+            ColumnSelection::Challenge => f.write_str("challenge"),
+            ColumnSelection::Groups(groups) => {
+                let names: Vec<String> = groups.iter().map(Group::to_string).collect();
+                f.write_str(&names.join(","))
+            }
+        }
+    }
+}
+
 impl FromStr for ColumnSelection {
     type Err = Error;
 

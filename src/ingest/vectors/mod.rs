@@ -13,6 +13,7 @@ use super::aggregate::BadClip;
 use super::clip_files::ClipFiles;
 use super::encoder_file::EncoderRows;
 use crate::Result;
+use crate::data::provenance::Provenance;
 
 /// How to read vectors.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,11 +51,16 @@ pub struct Vectors {
 /// if it is malformed, has no clip names, or names a clip twice. Single unusable rows and files (text,
 /// NaN, another width than most) are reported in [`Vectors::bad`].
 pub fn read(path: &Path, files: &ClipFiles<'_>, options: &VectorOptions) -> Result<Vectors> {
-    if path.is_dir() {
-        folder::read(path, files, options)
+    let found = if path.is_dir() {
+        folder::read(path, files, options)?
     } else {
-        table::read(path, options)
-    }
+        table::read(path, options)?
+    };
+    let made = Provenance::of_command("vectors", serde_json::Map::new(), &[]);
+    Ok(Vectors {
+        rows: found.rows.with_provenance(made),
+        ..found
+    })
 }
 
 /// A clip name without the quotes and folders that some programs write, and without the `b'…'` of bytes
