@@ -67,15 +67,40 @@ def test_speech_has_49_frames_a_second_and_equals_a_direct_call(name: str, tmp_p
 
 def test_hidden_layers_are_encoders_of_their_own(tmp_path: Path) -> None:
     folder = speech_checkpoint("wavlm_large", tmp_path)
-    encoder = from_folder("wavlm_large", folder, layers=(0, 2, 3))
-    assert encoder.outputs == ["wavlm_large_l0", "wavlm_large_l2", "wavlm_large_l3"]
+    encoder = from_folder("wavlm_large", folder, layers=(0, 1, 2))
+    assert encoder.outputs == ["wavlm_large_l0", "wavlm_large_l1", "wavlm_large_l2"]
     layers = encoder.encode_sound(noise(1.0))
     assert [frames.shape for frames in layers] == [(49, WIDTH)] * 3
-    (last,) = from_folder("wavlm_large", folder).encode_sound(noise(1.0))
-    # The last hidden state comes after one more normalisation.
-    assert not np.allclose(layers[2], last, atol=1e-2)
     with pytest.raises(ExtractError, match=r"has no layer 4; its layers are 0 \(embeddings\) to 3"):
         from_folder("wavlm_large", folder, layers=(4,))
+
+
+def test_the_last_hidden_layer_comes_before_the_final_normalisation(tmp_path: Path) -> None:
+    folder = speech_checkpoint("wavlm_large", tmp_path)
+    hf: Any = pytest.importorskip("transformers", reason="no transformers")
+    if int(hf.__version__.split(".")[0]) < 5:
+        pytest.skip(f"transformers {hf.__version__} normalises it")
+    (layer,) = from_folder("wavlm_large", folder, layers=(3,)).encode_sound(noise(1.0))
+    (last,) = from_folder("wavlm_large", folder).encode_sound(noise(1.0))
+    assert not np.allclose(layer, last, atol=1e-2)
+
+
+def test_a_last_layer_that_transformers_normalises_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 5 gives it before the final normalisation: features of the two would not fit together."""
+    speech, pictures = tmp_path / "speech", tmp_path / "pictures"
+    speech_checkpoint("wavlm_large", speech)
+    picture_checkpoint("dinov3", pictures)
+    monkeypatch.setattr("transformers.__version__", "4.57.1")
+    for name, folder in [("wavlm_large", speech), ("dinov3", pictures)]:
+        with pytest.raises(ExtractError) as told:
+            from_folder(name, folder, layers=(2, 3))
+        assert str(told.value) == (
+            f"{name}: transformers 4.57.1 normalises layer 3, the last, which transformers 5 leaves as it is: "
+            "pip install -U transformers, or leave the layer out for the last hidden state"
+        )
+        assert from_folder(name, folder, layers=(1, 2)).outputs == [f"{name}_l1", f"{name}_l2"]
 
 
 def test_whisper_gives_no_frames_of_its_padding_and_loses_none(tmp_path: Path) -> None:

@@ -111,12 +111,24 @@ def record_source(encoder: Encoder, model: Any) -> None:
     encoder.revision = getattr(model.config, "_commit_hash", None) or encoder.spec.revision
 
 
-def check_layers(encoder: Encoder, count: int) -> None:
-    """Refuses layers that a model of `count` hidden layers has not.
+# The first version of transformers whose last hidden layer is as the layer left it.
+LAST_AS_IT_IS = 5
+
+
+def check_layers(encoder: Encoder, count: int, *, normalised: bool = False) -> None:
+    """Refuses layers that a model of `count` hidden layers has not, and the last one where the installed
+    transformers would give it after the model's final normalisation (`normalised`: the model has one).
 
     Raises:
-        ExtractError: naming the layer and the count.
+        ExtractError: naming the layer and the count, or the version.
     """
+    version = need("transformers", "transformers").__version__
+    if normalised and count in encoder.options.layers and int(version.split(".")[0]) < LAST_AS_IT_IS:
+        raise ExtractError(
+            f"{encoder.spec.name}: transformers {version} normalises layer {count}, the last, which transformers "
+            f"{LAST_AS_IT_IS} leaves as it is: pip install -U transformers, or leave the layer out for the last "
+            "hidden state"
+        )
     for layer in encoder.options.layers:
         if not 0 <= layer <= count:
             raise ExtractError(

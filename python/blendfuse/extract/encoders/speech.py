@@ -34,7 +34,8 @@ class Speech(Encoder):
         self._extractor = from_pretrained(self, kind)
         self._model = model.get_encoder() if self._whisper else model
         config = model.config
-        check_layers(self, config.encoder_layers if self._whisper else config.num_hidden_layers)
+        count = config.encoder_layers if self._whisper else config.num_hidden_layers
+        check_layers(self, count, normalised=getattr(config, "do_stable_layer_norm", False))
 
     def encode_sound(self, samples: Samples) -> list[Frames]:
         check_shortest(samples, 400, RATE)

@@ -26,7 +26,7 @@ class TransformersImages(Encoder):
         self._processor = from_pretrained(self, need("transformers", "transformers").AutoImageProcessor)
         self._settings = f"{type(self._processor).__name__} {self._processor.to_json_string()}"
         config = getattr(self._model.config, "vision_config", self._model.config)
-        check_layers(self, config.num_hidden_layers)
+        check_layers(self, config.num_hidden_layers, normalised=spec.model_class == "DINOv3ViTModel")
 
     def encode_pictures(self, batch: Sequence[Sequence[Picture]]) -> list[Frames]:
         pixels = self.options.pixels
