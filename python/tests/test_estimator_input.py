@@ -272,3 +272,14 @@ def test_predict_refuses(model: blendfuse.FusionClassifier, name: str, method: s
 def test_a_model_that_is_not_fitted_says_so(method: str) -> None:
     with pytest.raises((ValueError, AttributeError), match="not fitted yet; call fit, or load a run"):
         getattr(blendfuse.FusionClassifier(), method)(good()["X"])
+
+
+def test_numbers_that_leave_the_range_end_fit_without_naming_a_folder_that_is_gone() -> None:
+    random = np.random.default_rng(0)
+    x = {"a": random.standard_normal((60, 5), dtype=np.float32)}
+    model = blendfuse.FusionClassifier(lr=1e25, max_epochs=5, early_stopping=False)
+    with pytest.raises(
+        RuntimeError, match=r"not finite, epoch 2.*; it began in .*; a lower train.lr"
+    ) as told:
+        model.fit(x, random.integers(0, 3, 60))
+    assert "weights are in" not in str(told.value)

@@ -312,40 +312,46 @@ impl Run<'_> {
         began: &str,
         batch: Option<usize>,
     ) -> Error {
-        let saved = files.write_history(&progress.history).and_then(|()| {
-            if self.net.params.first_not_finite().is_none() {
-                self.save(files, &files.last, progress.epoch, progress.thresholds)?;
-            }
-            match progress.history.iter().rev().find(|record| record.best) {
-                Some(best) if self.validation.is_some() => {
-                    let thresholds = progress.best_thresholds.unwrap_or(progress.thresholds);
-                    self.restore_best(files, best.epoch, thresholds)
-                }
-                _ => Ok(()),
-            }
-        });
-        if let Err(error) = saved {
-            return error;
-        }
-        let kept: Vec<String> = [&files.weights, &files.last]
-            .into_iter()
-            .filter(|path| path.exists())
-            .map(|path| path.display().to_string())
-            .collect();
-        let kept = if kept.is_empty() {
-            "no weights were worth keeping".to_owned()
-        } else {
-            format!("the last finite weights are in {}", kept.join(" and "))
+        let kept = match self.keep_finite(files, progress) {
+            Ok(kept) => kept,
+            Err(error) => return error,
         };
         Error::NonFinite {
             what: format!("the {what}"),
             epoch: Some(progress.epoch + 1),
             batch,
             advice: format!(
-                "; it began in {began}; {kept}; a lower train.lr or train.clip_norm=1 may help"
+                "; it began in {began}; {kept}a lower train.lr or train.clip_norm=1 may help"
             ),
             traceable: !self.options.detect_anomaly,
         }
+    }
+
+    /// Saves what is good of a run whose numbers left the range, and says where, in the middle of a sentence;
+    /// nothing of one whose folder is removed.
+    fn keep_finite(&self, files: &Files, progress: &Progress) -> Result<String> {
+        if self.options.scratch {
+            return Ok(String::new());
+        }
+        files.write_history(&progress.history)?;
+        if self.net.params.first_not_finite().is_none() {
+            self.save(files, &files.last, progress.epoch, progress.thresholds)?;
+        }
+        let best = progress.history.iter().rev().find(|record| record.best);
+        if let Some(best) = best.filter(|_| self.validation.is_some()) {
+            let thresholds = progress.best_thresholds.unwrap_or(progress.thresholds);
+            self.restore_best(files, best.epoch, thresholds)?;
+        }
+        let kept: Vec<String> = [&files.weights, &files.last]
+            .into_iter()
+            .filter(|path| path.exists())
+            .map(|path| path.display().to_string())
+            .collect();
+        Ok(if kept.is_empty() {
+            "no weights were worth keeping; ".to_owned()
+        } else {
+            format!("the last finite weights are in {}; ", kept.join(" and "))
+        })
     }
 
     fn begin(&mut self, files: &Files) -> Result<Progress> {
