@@ -1,7 +1,7 @@
 //! Adam on a dense gradient.
 
 use super::step::AdamStep;
-use super::update::{Part, Stream, chunks_or_none};
+use super::update::{Part, Stream};
 use crate::micro;
 use crate::parallel;
 use crate::real::Real;
@@ -28,13 +28,9 @@ pub fn adam_dense<T: Real>(
         "adam_dense: gradient and moments"
     );
     let kernel = micro::active();
-    let v_max = chunks_or_none(v_max, len, ELEMENTS_PER_TASK);
-    let tasks = p
-        .chunks_mut(ELEMENTS_PER_TASK)
-        .zip(m.chunks_mut(ELEMENTS_PER_TASK))
-        .zip(v.chunks_mut(ELEMENTS_PER_TASK))
-        .zip(v_max)
-        .map(|(((p, m), v), v_max)| Part { p, m, v, v_max })
+    let whole = Part { p, m, v, v_max };
+    let tasks = whole
+        .chunks(ELEMENTS_PER_TASK)
         .zip(g.chunks(ELEMENTS_PER_TASK));
     parallel::for_each(len, tasks.collect(), |(part, g)| {
         if kernel.fuses() {

@@ -3,7 +3,7 @@
 
 use super::factor::{BlockFactor, Factor, FactorBlocks};
 use super::step::AdamStep;
-use super::update::{LOOKAHEAD, Part, PrefetchPlan, chunks_or_none};
+use super::update::{LOOKAHEAD, Part, PrefetchPlan};
 use crate::layout::{PackedRows, Panels};
 use crate::linear::{INPUTS_PER_TASK, Init, Strip, Upcoming, WeightGradient, linear_forward};
 use crate::micro::{self, Accumulate, AdamNumbers, Kernel, Tile};
@@ -143,38 +143,23 @@ fn segments<'a, T: Real>(
     let panels = p.rows().div_ceil(PANEL);
     let per_group = panels.div_ceil(groups.clamp(1, panels));
     let mut segments: Vec<Vec<Vec<_>>> = Vec::new();
-    let v_max = chunks_or_none(
-        v_max.map(Panels::as_mut_slice),
-        panels * panel_len,
-        panel_len,
-    );
-    let whole = p
-        .as_mut_slice()
-        .chunks_mut(panel_len)
-        .zip(m.as_mut_slice().chunks_mut(panel_len))
-        .zip(v.as_mut_slice().chunks_mut(panel_len))
-        .zip(v_max);
-    for (panel, (((p, m), v), v_max)) in whole.enumerate() {
-        let blocks = p
-            .chunks_mut(block_len)
-            .zip(m.chunks_mut(block_len))
-            .zip(v.chunks_mut(block_len))
-            .zip(chunks_or_none(v_max, panel_len, block_len));
+    let whole = Part {
+        p: p.as_mut_slice(),
+        m: m.as_mut_slice(),
+        v: v.as_mut_slice(),
+        v_max: v_max.map(Panels::as_mut_slice),
+    };
+    for (panel, whole) in whole.chunks(panel_len).enumerate() {
         segments.resize_with(panel / per_group + 1, || {
             (0..ranges).map(|_| Vec::with_capacity(per_group)).collect()
         });
-        for (block, (((p, m), v), v_max)) in blocks.enumerate() {
-            let parts = p
-                .chunks_mut(part_len)
-                .zip(m.chunks_mut(part_len))
-                .zip(v.chunks_mut(part_len))
-                .zip(chunks_or_none(v_max, block_len, part_len));
-            for (range, (((p, m), v), v_max)) in parts.enumerate() {
+        for (block, whole) in whole.chunks(block_len).enumerate() {
+            for (range, part) in whole.chunks(part_len).enumerate() {
                 segments[panel / per_group][block * per_block + range].push(Segment {
                     panel,
                     block,
                     first_input: range * INPUTS_PER_TASK,
-                    part: Part { p, m, v, v_max },
+                    part,
                 });
             }
         }

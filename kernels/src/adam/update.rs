@@ -22,6 +22,20 @@ pub(super) struct Part<'a, T> {
     pub v_max: Option<&'a mut [T]>,
 }
 
+impl<'a, T> Part<'a, T> {
+    /// Cuts it into parts of `len` elements; the last one may have fewer.
+    pub fn chunks(self, len: usize) -> impl Iterator<Item = Part<'a, T>> {
+        let v_max = chunks_or_none(self.v_max, self.p.len(), len);
+        let moments = self
+            .m
+            .chunks_mut(len)
+            .zip(self.v.chunks_mut(len))
+            .zip(v_max);
+        let parts = self.p.chunks_mut(len).zip(moments);
+        parts.map(|(p, ((m, v), v_max))| Part { p, m, v, v_max })
+    }
+}
+
 impl<T: Real> Part<'_, T> {
     /// The step on some inputs of a panel, `INPUTS` a tick.
     #[inline]
@@ -87,7 +101,7 @@ impl<T: Real> Part<'_, T> {
 }
 
 /// The chunks of a slice of `len` elements, or as many `None` if there is no slice.
-pub(super) fn chunks_or_none<T>(
+fn chunks_or_none<T>(
     slice: Option<&mut [T]>,
     len: usize,
     part: usize,
