@@ -8,6 +8,9 @@ use crate::error::{Error, Occupant, Result};
 use crate::files::atomic_file::Durability;
 use crate::files::folder_lock::{FolderLock, holds_anything};
 
+/// The name of [`Files::best`].
+pub(crate) const BEST: &str = "best.safetensors";
+
 /// The paths of a run's files.
 pub(crate) struct Files {
     pub(crate) weights: PathBuf,
@@ -56,7 +59,7 @@ impl Files {
             manifest,
             state: out.join("state.safetensors"),
             span: out.join("span"),
-            best: out.join("best.safetensors"),
+            best: out.join(BEST),
             durability,
             _lock: lock,
         })
@@ -93,15 +96,23 @@ impl Files {
 
     /// Removes what only a run that goes on needs.
     pub(crate) fn remove_state(&self) -> Result<()> {
-        for path in [&self.state, &self.best] {
-            match std::fs::remove_file(path) {
-                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                    let path = path.clone();
-                    return Err(Error::Write { path, source });
-                }
-                _ => {}
-            }
+        remove(&self.state)?;
+        remove(&self.best)
+    }
+
+    /// The same, but for the best epoch's network over coordinates, from which scores can be had once more.
+    pub(crate) fn remove_state_but_best(&self) -> Result<()> {
+        remove(&self.state)
+    }
+}
+
+/// Removes a file that need not be there.
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            let path = path.to_owned();
+            Err(Error::Write { path, source })
         }
-        Ok(())
+        _ => Ok(()),
     }
 }

@@ -4,19 +4,16 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::early_stopping::{EarlyStopping, Verdict};
+use super::ending::no_improvement;
 use super::epoch::EpochEnd;
 use super::progress::{PartOfEpoch, Progress, record};
 use super::run::{Observer, Outcome, PROGRAM, Run};
 use super::state::{self, LoopState};
 use super::step::StepLosses;
-use super::usability::{ConstantAnswer, fault_of};
 use super::validation::Validation;
 use crate::artifact::description::{ChosenThresholds, Description};
-use crate::artifact::fault::TrainingFault;
-use crate::artifact::history::{self, EpochRecord};
 use crate::artifact::manifest::Manifest;
 use crate::artifact::run_dir::Files;
-use crate::config::Config;
 use crate::data::batch::Batch;
 use crate::error::{Error, Result};
 use crate::files::atomic_file::Durability;
@@ -29,14 +26,6 @@ const SECONDS_BETWEEN_HISTORIES: f64 = 2.0;
 
 /// Why a run ended whose options say to finish when stopped.
 const STOPPED: &str = "stopped on request";
-
-/// Why a run ended early.
-fn no_improvement(config: &Config) -> String {
-    format!(
-        "no improvement for {} epochs",
-        config.train.early_stop_patience
-    )
-}
 
 impl Run<'_> {
     /// Trains, and writes into `out`: `weights.safetensors` (the best epoch's, or the last without a
@@ -57,14 +46,7 @@ impl Run<'_> {
         // Who owns the folder is settled before anything in it is read or replaced.
         let manifest = self.resumed_or_new(&files)?;
         if manifest.finished {
-            files.remove_state()?;
-            observer.warning("this run had already finished; there was nothing to do");
-            let history = history::read_json_lines(&files.json_lines)?;
-            return Ok(Outcome {
-                manifest,
-                history,
-                trained: None,
-            });
+            return self.finished(&files, manifest, observer);
         }
         self.enter_span(&files, &manifest.inputs, observer)?;
         let mut progress = self.begin(&files)?;
@@ -196,164 +178,6 @@ impl Run<'_> {
         validated.map(Some)
     }
 
-    /// Saves the state between two steps; gives the error that ends the run.
-    fn interrupted(&self, files: &Files, progress: &Progress) -> Error {
-        if let Some(name) = self.net.params.first_not_finite() {
-            return self.not_finite(files, progress, "weight", name, None);
-        }
-        let state = self.loop_state(progress);
-        let saved = self
-            .dataset
-            .check_unchanged()
-            .and_then(|()| state::save(&files.state, &self.net.params, &self.adam, state))
-            .and_then(|()| files.write_history(&progress.history));
-        match saved {
-            Err(error) => error,
-            Ok(()) => Error::Interrupted(format!(
-                "in epoch {} after step {}; the state is saved in {}",
-                progress.epoch + 1,
-                progress.steps,
-                files.state.display()
-            )),
-        }
-    }
-
-    fn finish(
-        self,
-        files: &Files,
-        progress: Progress,
-        stopped: String,
-        mut manifest: Manifest,
-    ) -> Result<Outcome> {
-        let last_in_file = match self.options.scratch {
-            true => !self.stays_in_memory(),
-            false => !self.options.best_only,
-        };
-        if last_in_file {
-            self.save(files, &files.last, progress.epoch, progress.thresholds)?;
-        }
-        files.write_history(&progress.history)?;
-        let best = progress
-            .history
-            .iter()
-            .rev()
-            .find(|record| record.best)
-            .cloned();
-        // Otherwise the last weights count, or no measure was ever a number and they are all there is.
-        let validated = best.as_ref().filter(|_| self.validation.is_some());
-        let best_in_file = validated.is_some();
-        if let Some(best) = validated {
-            let thresholds = progress.best_thresholds.unwrap_or(progress.thresholds);
-            self.restore_best(files, best.epoch, thresholds)?;
-        } else if !self.options.scratch {
-            self.save(files, &files.weights, progress.epoch, progress.thresholds)?;
-        }
-        let early = stopped == no_improvement(&self.config);
-        manifest.fault = self.fault(&progress, best.as_ref(), early);
-        manifest.finished = true;
-        manifest.stopped = stopped;
-        manifest.best_epoch = best.as_ref().map_or(progress.epoch, |record| record.epoch);
-        manifest.thresholds = progress.best_thresholds.unwrap_or(progress.thresholds);
-        manifest.best = best;
-        manifest.config = self.config.clone();
-        manifest.write(files.durability, &files.manifest)?;
-        files.remove_state()?;
-        let trained = if self.options.scratch {
-            let (epoch, thresholds) = (progress.epoch, progress.thresholds);
-            Some(self.into_trained(files, epoch, thresholds, best_in_file)?)
-        } else {
-            // Mapped files are closed before they are removed.
-            drop(self.span);
-            None
-        };
-        files.remove_span()?;
-        Ok(Outcome {
-            manifest,
-            history: progress.history,
-            trained,
-        })
-    }
-
-    /// What is wrong with the run, given the best epoch.
-    fn fault(
-        &self,
-        progress: &Progress,
-        best: Option<&EpochRecord>,
-        stopped_early: bool,
-    ) -> Option<TrainingFault> {
-        let clips = &self.dataset.train.clips;
-        let labels = |places: &[usize]| -> Vec<&[f64]> {
-            let labels = places.iter().map(|&place| clips[place].target.as_deref());
-            labels.flatten().collect()
-        };
-        let validation = self.validation.as_ref();
-        let constant = ConstantAnswer::of(
-            &labels(&self.train),
-            &validation.map_or_else(Vec::new, |fold| labels(fold.clips())),
-            &self.config.loss,
-        );
-        // Without a validation fold every epoch is the best, and the last weights count.
-        let kept = best.filter(|_| validation.is_some());
-        fault_of(
-            &progress.history,
-            kept,
-            &constant,
-            &self.config.loss,
-            stopped_early,
-        )
-    }
-
-    /// Ends a run whose numbers left the range, with whatever good weights there are kept.
-    fn not_finite(
-        &self,
-        files: &Files,
-        progress: &Progress,
-        what: &str,
-        began: &str,
-        batch: Option<usize>,
-    ) -> Error {
-        let kept = match self.keep_finite(files, progress) {
-            Ok(kept) => kept,
-            Err(error) => return error,
-        };
-        Error::NonFinite {
-            what: format!("the {what}"),
-            epoch: Some(progress.epoch + 1),
-            batch,
-            advice: format!(
-                "; it began in {began}; {kept}a lower train.lr or train.clip_norm=1 may help"
-            ),
-            traceable: !self.options.detect_anomaly,
-        }
-    }
-
-    /// Saves what is good of a run whose numbers left the range, and says where, in the middle of a sentence;
-    /// nothing of one whose folder is removed.
-    fn keep_finite(&self, files: &Files, progress: &Progress) -> Result<String> {
-        if self.options.scratch {
-            return Ok(String::new());
-        }
-        files.write_history(&progress.history)?;
-        if self.net.params.first_not_finite().is_none() {
-            self.save(files, &files.last, progress.epoch, progress.thresholds)?;
-        }
-        let best = progress.history.iter().rev().find(|record| record.best);
-        if let Some(best) = best.filter(|_| self.validation.is_some()) {
-            let thresholds = progress.best_thresholds.unwrap_or(progress.thresholds);
-            self.restore_best(files, best.epoch, thresholds)?;
-        }
-        let kept: Vec<String> = [&files.weights, &files.last]
-            .into_iter()
-            .filter(|path| path.exists())
-            .map(|path| path.display().to_string())
-            .collect();
-        Ok(if kept.is_empty() {
-            "no weights were worth keeping; ".to_owned()
-        } else {
-            format!("the last finite weights are in {}; ", kept.join(" and "))
-        })
-    }
-
     fn begin(&mut self, files: &Files) -> Result<Progress> {
         let train = &self.config.train;
         let plateau = PlateauConfig {
@@ -393,7 +217,7 @@ impl Run<'_> {
         Ok(progress)
     }
 
-    fn loop_state(&self, progress: &Progress) -> LoopState {
+    pub(super) fn loop_state(&self, progress: &Progress) -> LoopState {
         LoopState {
             epoch: progress.epoch,
             begun: progress.begun.clone(),
@@ -430,7 +254,7 @@ impl Run<'_> {
         }
     }
 
-    fn save(
+    pub(super) fn save(
         &self,
         files: &Files,
         path: &Path,

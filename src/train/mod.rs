@@ -1,6 +1,7 @@
 //! Training: the loop, its schedules, its files.
 
 pub(crate) mod early_stopping;
+mod ending;
 mod epoch;
 mod fit;
 mod in_memory;
@@ -8,6 +9,7 @@ mod memory;
 mod progress;
 mod provenance;
 pub mod run;
+mod scores;
 pub(crate) mod span;
 mod span_run;
 pub(crate) mod state;
@@ -18,5 +20,5 @@ mod usability;
 pub(crate) mod validation;
 mod warnings;
 
-pub use run::{Observer, Options, Outcome, Run, Trained};
+pub use run::{Observer, Options, Outcome, Run, RunScores, SavedWeights, Trained};
 pub use stop::Stop;

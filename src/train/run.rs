@@ -24,7 +24,7 @@ use crate::data::standardise::{ActorStats, Standardisation, warning_of_few_clips
 use crate::error::{Error, Result};
 use crate::model::FusionNet;
 use crate::nn::{Adam, AdamConfig};
-use crate::predict::Predictor;
+use crate::predict::{Predictor, Scores};
 
 /// Name and version of this program, as files record it.
 pub const PROGRAM: &str = concat!("blendfuse ", env!("CARGO_PKG_VERSION"));
@@ -51,14 +51,29 @@ pub struct Options {
     pub stop: Stop,
     /// When a stop is requested, end as after the last epoch instead, with the best weights so far.
     pub finish_when_stopped: bool,
-    /// Keep the best weights alone: no `last.safetensors`, unless the last weights are all there is.
-    pub best_only: bool,
+    /// Which weights files the run leaves.
+    pub saved: SavedWeights,
+    /// Score the clips of the fold and of the test split with the best weights: [`Outcome::scores`].
+    pub scores: bool,
     /// The output folder is read and removed by this process: nothing waits for the disk, no state is saved
     /// between epochs, and the run leaves its models in [`Outcome::trained`]. Which of the two weights files it
     /// writes is its own affair.
     pub scratch: bool,
     /// Hashes of the data set's files, if known; `None`: the files are read and hashed.
     pub inputs: Option<Vec<InputFile>>,
+}
+
+/// The weights files that a run leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SavedWeights {
+    /// `weights.safetensors`, and `last.safetensors` with the weights of the last epoch.
+    #[default]
+    BestAndLast,
+    /// No `last.safetensors`.
+    Best,
+    /// Nor weights that would have to be formed for their file alone, as those over columns with
+    /// `train.inputs = "span"`: for a run of which only the scores count.
+    NotFormed,
 }
 
 /// Observes a run. The library prints nothing; its caller does.
@@ -90,6 +105,8 @@ pub struct Outcome {
     pub history: Vec<EpochRecord>,
     /// The models, of a run whose output folder is scratch.
     pub trained: Option<Trained>,
+    /// What the best weights say of held-out clips, if the options ask for it.
+    pub scores: Option<RunScores>,
 }
 
 /// The models of a run, as its weights files would hold them.
@@ -99,6 +116,16 @@ pub struct Trained {
     pub best: Arc<Predictor>,
     /// That of the last epoch; the same one where it is the best.
     pub last: Arc<Predictor>,
+}
+
+/// The scores of clips by the best weights of a run. With `train.inputs = "span"` they come from the clips'
+/// coordinates, so that they do not depend on whether weights over columns are formed.
+#[derive(Clone, Debug)]
+pub struct RunScores {
+    /// Of the fold's clips, in its order; none without a fold.
+    pub held_out: Option<Scores>,
+    /// Of the test split, as [`Dataset::scored_test`] gives it.
+    pub test: Option<Scores>,
 }
 
 /// A run that is ready to start: all of the user's input has been checked.
@@ -116,7 +143,7 @@ pub struct Run<'a> {
     pub(super) validation: Option<ValidationFold>,
     pub(super) target: Option<Target>,
     pub(super) standardisation: Option<Standardisation>,
-    // Of the clips that train and validate, and of the target's in the test split.
+    // Of the clips that train and validate, and of those in the test split that are the target or get coordinates.
     pub(super) actors: Option<ActorStats>,
     pub(super) test_actors: Option<ActorStats>,
     pub(super) warnings: Vec<String>,
@@ -181,12 +208,14 @@ impl<'a> Run<'a> {
         };
         let validated = validation.as_ref().map_or(&[][..], ValidationFold::clips);
         let actors = actors_of(&dataset.train, &[&train[..], validated].concat())?;
-        let test_actors = match (&target, &dataset.test) {
-            (Some(target), Some(test)) if target.from_test => {
-                let clips: Vec<usize> = (0..test.len()).collect();
-                actors_of(test, &clips)?
-            }
-            _ => None,
+        let adapts = target.as_ref().is_some_and(|target| target.from_test);
+        let test = match adapts {
+            true => dataset.test.as_ref(),
+            false => scored_in_span(dataset, config, &options),
+        };
+        let test_actors = match test {
+            Some(test) => actors_of(test, &(0..test.len()).collect::<Vec<_>>())?,
+            None => None,
         };
         Ok(Self {
             dataset,
@@ -227,6 +256,17 @@ impl<'a> Run<'a> {
             target: self.target.as_ref().map_or(0, |target| target.clips),
         }
     }
+}
+
+/// The test split, of a run that scores it by its coordinates.
+pub(super) fn scored_in_span<'a, 'm>(
+    dataset: &'a Dataset<'m>,
+    config: &Config,
+    options: &Options,
+) -> Option<&'a Split<'m>> {
+    let scored = options.scores && config.train.inputs == ProjectionInputs::Span;
+    let test = dataset.scored_test(config.data.standardize);
+    test.filter(|_| scored)
 }
 
 /// The clips to train on, and the fold to validate on.

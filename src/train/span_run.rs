@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use super::run::{Observer, PROGRAM, Run};
-use super::span::{Span, SpanClips, SpanPlace};
+use super::run::{Observer, PROGRAM, Run, scored_in_span};
+use super::span::{Role, Roles, Span, SpanClips, SpanPlace};
 use super::validation::ValidationFold;
 use crate::artifact::checkpoint::Checkpoint;
 use crate::artifact::description::{ChosenThresholds, Description};
 use crate::artifact::run_dir::Files;
 use crate::artifact::weights_file::{json, save_tensors, write};
-use crate::config::ProjectionInputs;
+use crate::config::{Config, ProjectionInputs};
 use crate::data::dataset::Split;
 use crate::data::fingerprint::InputFile;
 use crate::data::standardise::{Scaling, Standardisation};
@@ -68,8 +68,19 @@ impl Run<'_> {
         let validation = self.validation.as_ref();
         let validation = validation.map_or(&[][..], ValidationFold::clips);
         let target = self.target.as_ref().map(|target| target.from_test);
+        let scored = scored_in_span(self.dataset, &self.config, &self.options).is_some();
+        let roles = Roles {
+            validation: match target {
+                Some(false) => Role::Spans,
+                _ => Role::OnlyCoordinates,
+            },
+            test: match target {
+                Some(true) => Some(Role::Spans),
+                _ => scored.then_some(Role::OnlyCoordinates),
+            },
+        };
         let scalings = [self.scaling(), self.test_scaling()];
-        SpanClips::new(self.dataset, scalings, [&self.train, validation], target)
+        SpanClips::new(self.dataset, scalings, [&self.train, validation], roles)
     }
 
     /// Puts coordinates in place of columns, and a network over them in place of the one without
@@ -131,19 +142,17 @@ impl Run<'_> {
         write(files.durability, &files.best, tensors, description)
     }
 
-    /// Writes the weights of the best epoch over columns, unless they are there.
+    /// Writes the weights of the best epoch over columns, unless they are there or not wanted.
     pub(super) fn restore_best(
         &self,
         files: &Files,
         epoch: usize,
         thresholds: ChosenThresholds,
     ) -> Result<()> {
-        let Some(span) = &self.span else {
+        let Some(span) = self.span.as_ref().filter(|_| self.forms_weights()) else {
             return Ok(());
         };
-        let classes = self.dataset.classes.len();
-        let mut best = FusionNet::blank(&self.config, &span.encoders, classes)?;
-        Checkpoint::read(&files.best)?.load_into(&mut best.params)?;
+        let best = best_over_coordinates(&self.config, span, self.dataset.classes.len(), files)?;
         let description = self.description(epoch, thresholds);
         self.save_params(files.durability, &best.params, &files.weights, &description)
     }
@@ -187,18 +196,31 @@ impl Run<'_> {
     }
 }
 
+/// The best epoch's network over coordinates, for this many classes.
+pub(super) fn best_over_coordinates(
+    config: &Config,
+    span: &Span,
+    classes: usize,
+    files: &Files,
+) -> Result<FusionNet<f32>> {
+    let mut best = FusionNet::blank(config, &span.encoders, classes)?;
+    Checkpoint::read(&files.best)?.load_into(&mut best.params)?;
+    Ok(best)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
+    use crate::config::StandardiseBy;
     use crate::config::overrides::parse_assignment;
-    use crate::config::{Config, StandardiseBy};
     use crate::data::dataset::Dataset;
     use crate::data::folds::fold;
     use crate::data::standardise::ColumnStats;
     use crate::data::synth::{self, Preset, SynthOptions};
-    use crate::train::run::Options;
+    use crate::predict::{Predictor, Scores};
+    use crate::train::run::{Options, SavedWeights};
     use crate::train::validation::Validation;
 
     fn config() -> Config {
@@ -268,6 +290,54 @@ mod tests {
         }
     }
 
+    /// Scores by coordinates are those of the weights, of clips of both splits, and the same whether or not weights
+    /// are formed and whether or not the process that finished the run received them.
+    fn check_scores(dataset: &Dataset, of: (&Config, usize), weights: &Path, out: &Path) {
+        let (config, number) = of;
+        let scores = |saved| {
+            let options = Options {
+                fold: Some(number),
+                resume: true,
+                saved,
+                scores: true,
+                ..Options::default()
+            };
+            let run = Run::prepare(dataset, config, options).unwrap();
+            let scores = run.train(out, &mut ()).unwrap().scores.unwrap();
+            (scores.held_out.unwrap(), scores.test)
+        };
+        let (held_out, test) = scores(SavedWeights::NotFormed);
+        let written = out.join("weights.safetensors");
+        assert!(!written.exists() && !out.join("span").exists());
+        let again = scores(SavedWeights::Best);
+        assert!(again == (held_out.clone(), test.clone()));
+        assert!(
+            fs::read(written).unwrap() == fs::read(weights.join("weights.safetensors")).unwrap()
+        );
+
+        let model = Predictor::load(weights).unwrap();
+        let close = |found: &Scores, split: &Split, clips: &[usize]| {
+            let expected = model.score(split, clips, &[]).unwrap();
+            let pairs = [
+                (&found.presence, expected.presence),
+                (&found.salience, expected.salience),
+                (&found.aligned, expected.aligned),
+            ];
+            for (found, expected) in pairs {
+                let differences = found.iter().zip(&expected);
+                assert!(differences.clone().all(|(a, b)| (a - b).abs() <= 1e-5));
+                assert_eq!(differences.len(), clips.len() * dataset.classes.len());
+            }
+        };
+        let clips = fold(&dataset.train, number).unwrap().validation;
+        close(&held_out, &dataset.train, &clips);
+        let split = dataset.scored_test(config.data.standardize);
+        assert_eq!(test.is_some(), split.is_some());
+        if let (Some(test), Some(split)) = (test, split) {
+            close(&test, split, &(0..split.len()).collect::<Vec<_>>());
+        }
+    }
+
     #[test]
     fn the_written_weights_score_clips_as_the_network_over_coordinates_did() {
         let folder = tempfile::tempdir().unwrap();
@@ -311,7 +381,7 @@ mod tests {
             }
             let best_only = Options {
                 fold: Some(number),
-                best_only: true,
+                saved: SavedWeights::Best,
                 ..Options::default()
             };
             let best = folder.path().join(format!("best{number}"));
@@ -320,6 +390,12 @@ mod tests {
             assert!(!best.join("last.safetensors").exists());
             let [kept, alone] = [&out, &best].map(|run| fs::read(run.join("weights.safetensors")));
             assert!(kept.unwrap() == alone.unwrap());
+            check_scores(
+                &dataset,
+                (&config, number),
+                &out,
+                &folder.path().join(format!("scored{number}")),
+            );
             let init = out.join("weights.safetensors");
             let again = folder.path().join(format!("again{number}"));
             check_start(&dataset, (&config, number), &init, &again);

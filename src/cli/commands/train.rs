@@ -23,7 +23,7 @@ use crate::config::Monitor;
 use crate::data::dataset::Dataset;
 use crate::data::task::Task;
 use crate::experiments::trivial::{TRIVIAL, TrivialScores};
-use crate::train::{Options, Outcome, Run};
+use crate::train::{Options, Outcome, Run, SavedWeights};
 use crate::{Error, Result};
 
 /// Train the fusion model on a data folder
@@ -165,7 +165,8 @@ impl Train {
             shared_spans: None,
             stop: interrupt::stop_on_signal(),
             finish_when_stopped: false,
-            best_only: false,
+            saved: SavedWeights::BestAndLast,
+            scores: false,
             scratch: false,
             inputs: None,
         };

@@ -20,11 +20,11 @@ use crate::plan::planned::Planned;
 use crate::plan::result::TrialResult;
 use crate::plan::store::trial_files::TrialFiles;
 use crate::plan::trial::{BaselineKind, FORMAT_VERSION, TrialKind};
-use crate::predict::Predictor;
+use crate::predict::Scores;
 use crate::predict::clip_scores::{ClipScores, ScoreRows};
 use crate::predict::score::MeanLosses;
 use crate::train::run::PROGRAM;
-use crate::train::{Observer, Options, Run, Stop};
+use crate::train::{Observer, Options, Run, SavedWeights, Stop};
 
 /// Trains, or resumes where a killed process stopped, in the trial's own folder, and scores the held-out and the test clips. The
 /// state is saved every `checkpoint_seconds` and when `stop` is requested; a baseline starts again
@@ -55,8 +55,12 @@ pub(crate) fn execute(
                 shared_spans: Some(files.spans()),
                 stop: stop.clone(),
                 inputs: Some(planned.data.inputs.clone()),
-                // They would be removed with the trial.
-                best_only: true,
+                // Others would be removed with the trial.
+                saved: match planned.keep_weights {
+                    true => SavedWeights::Best,
+                    false => SavedWeights::NotFormed,
+                },
+                scores: true,
                 ..Options::default()
             };
             fusion(planned, &config, folder, options, &mut Epochs(epoch))
@@ -162,14 +166,14 @@ fn fusion(
         dataset, digest, ..
     } = &*planned.data;
     let outcome = Run::prepare(dataset, config, options)?.train(folder, observer)?;
-    let manifest = outcome.manifest;
-    let model = Predictor::load(folder)?;
-    let test = dataset.scored_test(config.data.standardize);
-    let test = test.map(|test| clip_scores(&model, test, &(0..test.len()).collect::<Vec<_>>()));
+    let (manifest, scores) = (outcome.manifest, outcome.scores);
+    let (of_fold, of_test) = scores.map_or((None, None), |scores| (scores.held_out, scores.test));
+    let test = dataset.scored_test(config.data.standardize).zip(of_test);
+    let test = test.map(|(test, scores)| named(test, &(0..test.len()).collect::<Vec<_>>(), scores));
     let (mut held_out, mut accuracy) = (None, None);
-    if let Some(number) = planned.trial.fold {
+    if let (Some(number), Some(scores)) = (planned.trial.fold, of_fold) {
         let clips = fold(&dataset.train, number)?.validation;
-        let scores = clip_scores(&model, &dataset.train, &clips)?;
+        let scores = named(&dataset.train, &clips, scores);
         let decoder = manifest.thresholds.decoder(&config.decode);
         let decided = scores.rows.decoded(&decoder, &dataset.classes)?;
         accuracy = Some(accuracy_of(&dataset.train, &clips, &decided));
@@ -194,7 +198,7 @@ fn fusion(
         accuracy,
         classes: dataset.classes.names().to_vec(),
         held_out,
-        test: test.transpose()?,
+        test,
         history: outcome.history,
         baseline_history: Vec::new(),
         fault: manifest.fault,
@@ -203,17 +207,16 @@ fn fusion(
     })
 }
 
-/// What a model's heads say of some clips.
-fn clip_scores(model: &Predictor, split: &Split, clips: &[usize]) -> Result<ClipScores> {
-    let scores = model.score(split, clips, &[])?;
+/// Scores with the names of their clips.
+fn named(split: &Split, clips: &[usize], scores: Scores) -> ClipScores {
     let name = |&clip: &usize| split.clips[clip].filename.clone();
-    Ok(ClipScores {
+    ClipScores {
         clips: clips.iter().map(name).collect(),
         rows: ScoreRows::Heads {
             presence: scores.presence,
             salience: scores.salience,
         },
-    })
+    }
 }
 
 /// What decisions on clips reach, where their labels are known.

@@ -5,13 +5,19 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::artifact::run_dir::BEST;
 use crate::error::{Error, Result};
 use crate::files::atomic_file::remove_temporary;
 use crate::files::folder_lock;
 use crate::plan::trial::is_id;
 
-/// Files of a run that are needed only to resume it.
-const DISPOSABLE: [&str; 3] = ["last.safetensors", "state.safetensors", folder_lock::NAME];
+/// Files of a run that are needed only until the trial has its result.
+const DISPOSABLE: [&str; 4] = [
+    "last.safetensors",
+    "state.safetensors",
+    BEST,
+    folder_lock::NAME,
+];
 
 /// The folder of the spans of a plan.
 const SPANS: &str = "spans";

@@ -30,33 +30,50 @@ pub(super) struct Group<'a> {
     pub(super) of_test: bool,
 }
 
+/// What clips are to a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::train) enum Role {
+    /// Their rows are part of it.
+    Spans,
+    /// They only have coordinates.
+    OnlyCoordinates,
+}
+
+/// What clips beside the training clips, whose rows always span, are to a span: the domain adversary's target
+/// rows are part of it, because they reach the loss.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::train) struct Roles {
+    /// Those of the validation fold.
+    pub(in crate::train) validation: Role,
+    /// All of the test split; `None`: nothing.
+    pub(in crate::train) test: Option<Role>,
+}
+
 impl<'a> SpanClips<'a> {
-    /// The rows of `train` span; so do the domain adversary's target rows, because they reach the loss:
-    /// those of the test split or of `validation`, as `target_from_test` says. `scalings` are those of the
-    /// training and of the test split.
+    /// The clips of a run with their roles. `scalings` are those of the training and of the test split.
     pub(in crate::train) fn new(
         dataset: &'a Dataset<'a>,
         scalings: [Option<Scaling<'a>>; 2],
         [train, validation]: [&[usize]; 2],
-        target_from_test: Option<bool>,
+        roles: Roles,
     ) -> Self {
-        let group = |clips: &[usize], spans| Group {
+        let group = |clips: &[usize], role| Group {
             split: &dataset.train,
             clips: clips.to_vec(),
             scaling: scalings[0],
-            spans,
+            spans: role == Role::Spans,
             of_test: false,
         };
         let mut groups = vec![
-            group(train, true),
-            group(validation, target_from_test == Some(false)),
+            group(train, Role::Spans),
+            group(validation, roles.validation),
         ];
-        if let (Some(true), Some(test)) = (target_from_test, &dataset.test) {
+        if let (Some(role), Some(test)) = (roles.test, &dataset.test) {
             groups.push(Group {
                 split: test,
                 clips: (0..test.len()).collect(),
                 scaling: scalings[1],
-                spans: true,
+                spans: role == Role::Spans,
                 of_test: true,
             });
         }

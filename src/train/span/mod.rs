@@ -23,7 +23,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use basis::{Basis, TOLERANCE};
-pub(super) use clips::SpanClips;
+pub(super) use clips::{Role, Roles, SpanClips};
 use folder::{EncoderFiles, Record};
 use rows::{EncoderRow, EncoderRows};
 
@@ -55,7 +55,7 @@ pub(super) struct Span {
     pub(super) encoders: Vec<Encoder>,
     /// The training split with coordinates.
     pub(super) train: Split<'static>,
-    /// The test split with coordinates, where it is the domain adversary's target.
+    /// The test split with coordinates, where it is the domain adversary's target or scored.
     pub(super) test: Option<Split<'static>>,
 }
 
