@@ -3,7 +3,7 @@
 
 use super::cholesky::PivotedCholesky;
 use super::rotation::cosine_transform;
-use super::rows::{EncoderRows, combine, cross, gram};
+use super::rows::{EncoderRows, combine, cross, gram_and_cross};
 use crate::kernels::gemm::gemm;
 use crate::kernels::real::Real;
 use crate::kernels::view::{MatMut, MatRef};
@@ -30,11 +30,16 @@ pub(super) struct Basis {
 }
 
 impl Basis {
-    /// The basis of some rows and their coordinates `(N, r)`, row-major; products and the rotation are
-    /// computed in `T`.
-    pub(super) fn of<T: Real>(rows: &EncoderRows<'_>, tolerance: f64) -> (Self, Vec<f64>) {
+    /// The basis of some rows, their coordinates `(N, r)` and those of others `(M, r)`, row-major; products and the
+    /// rotation are computed in `T`.
+    pub(super) fn of<T: Real>(
+        rows: &EncoderRows<'_>,
+        others: &EncoderRows<'_>,
+        tolerance: f64,
+    ) -> (Self, [Vec<f64>; 2]) {
         let count = rows.len();
-        let found = PivotedCholesky::new(gram::<T>(rows), count, tolerance);
+        let [gram, cross] = gram_and_cross::<T>(rows, others);
+        let found = PivotedCholesky::new(gram, count, tolerance);
         let rank = found.rank;
         let basis = Self {
             pivots: found.order[..rank].to_vec(),
@@ -43,7 +48,12 @@ impl Basis {
         };
         // L Lᵀ is the Gram matrix, so that the rows of L are the coordinates but for the rotation.
         let unrotated: Vec<T> = found.rows_of_factor().into_iter().map(T::of).collect();
-        (basis.clone(), basis.rotated(&unrotated))
+        drop(found);
+        let of_rows = basis.rotated(&unrotated);
+        let with_pivots = |cross: &[f64]| basis.pivots.iter().map(|&pivot| cross[pivot]).collect();
+        let products: Vec<Vec<f64>> = cross.chunks(count.max(1)).map(with_pivots).collect();
+        let of_others = basis.coordinates_of_products::<T>(&products.concat());
+        (basis, [of_rows, of_others])
     }
 
     /// r.
@@ -78,14 +88,9 @@ impl Basis {
         out
     }
 
-    /// Coordinates `(M, r)` of other rows; `spanning` are those that the basis was made from.
-    pub(super) fn coordinates<T: Real>(
-        &self,
-        others: &EncoderRows<'_>,
-        spanning: &EncoderRows<'_>,
-    ) -> Vec<f64> {
-        let products = cross::<T>(others, &spanning.select(&self.pivots));
-        let unrotated = self.unrotated(&products).into_iter().map(T::of);
+    /// Coordinates `(M, r)` of other rows, from their products Y X̃ₚᵀ `(M, r)`.
+    fn coordinates_of_products<T: Real>(&self, products: &[f64]) -> Vec<f64> {
+        let unrotated = self.unrotated(products).into_iter().map(T::of);
         self.rotated::<T>(&unrotated.collect::<Vec<T>>())
     }
 

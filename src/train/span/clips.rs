@@ -95,6 +95,13 @@ impl<'a> SpanClips<'a> {
         self.encoder_rows(encoder, rows.collect())
     }
 
+    /// The rows that only have coordinates, in the order of the groups.
+    pub(super) fn others(&self, encoder: usize) -> EncoderRows<'a> {
+        let others = self.groups.iter().filter(|group| !group.spans);
+        let rows = others.flat_map(|group| group.rows(encoder));
+        self.encoder_rows(encoder, rows.collect())
+    }
+
     /// The rows of a group that an encoder has.
     pub(super) fn rows(&self, encoder: usize, group: &Group<'a>) -> EncoderRows<'a> {
         self.encoder_rows(encoder, group.rows(encoder).collect())

@@ -311,9 +311,10 @@ fn make(clips: &SpanClips<'_>, files: &EncoderFiles, encoder: usize) -> Result<R
     let width = clips.dataset().encoders[encoder].width;
     let keeps = width <= spanning.len();
     let (basis, coordinates) = match keeps {
-        true => (None, Vec::new()),
+        true => (None, [Vec::new(), Vec::new()]),
         false => {
-            let (basis, coordinates) = Basis::of::<f32>(&spanning, TOLERANCE);
+            let (basis, coordinates) =
+                Basis::of::<f32>(&spanning, &clips.others(encoder), TOLERANCE);
             (Some(basis), coordinates)
         }
     };
@@ -323,27 +324,28 @@ fn make(clips: &SpanClips<'_>, files: &EncoderFiles, encoder: usize) -> Result<R
         Some(basis) => Record::Basis { rank: basis.rank() },
     };
     let cols = record.width(width);
-    let mut known = coordinates.chunks(cols);
+    let [mut of_spanning, mut of_others] = coordinates.each_ref().map(|all| all.chunks(cols));
     for part in [folder::TRAIN, folder::TEST] {
         let (mut names, mut values) = (Vec::new(), Vec::new());
         let of_part = clips.groups().iter();
         for group in of_part.filter(|group| group.of_test == (part == folder::TEST)) {
             let rows = clips.rows(encoder, group);
             names.extend(group.names(encoder));
-            match (&basis, record) {
-                (None, _) => {
+            match record {
+                Record::Columns => {
                     let mut block = Vec::new();
                     rows.block::<f64>(0..width, &mut block);
                     values.extend(block);
                 }
-                (_, Record::Nothing) => values.extend(vec![0.0; rows.len()]),
-                (Some(_), _) if group.spans() => {
-                    known
-                        .by_ref()
-                        .take(rows.len())
-                        .for_each(|row| values.extend(row));
+                Record::Nothing => values.extend(vec![0.0; rows.len()]),
+                Record::Basis { .. } => {
+                    let known = match group.spans() {
+                        true => &mut of_spanning,
+                        false => &mut of_others,
+                    };
+                    let known = known.take(rows.len());
+                    known.for_each(|row| values.extend(row));
                 }
-                (Some(basis), _) => values.extend(basis.coordinates::<f32>(&rows, &spanning)),
             }
         }
         files.write_coordinates(part, cols, &names, &values)?;

@@ -56,6 +56,14 @@ impl<'a> EncoderRows<'a> {
         }
     }
 
+    /// These rows, then others of as many columns.
+    fn followed_by(&self, others: &Self) -> Self {
+        Self {
+            rows: [&self.rows[..], &others.rows].concat(),
+            cols: self.cols,
+        }
+    }
+
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let cols = self.cols;
         let starts = (0..cols).step_by(COLUMNS);
@@ -83,28 +91,46 @@ impl<'a> EncoderRows<'a> {
     }
 }
 
-/// X̃ X̃ᵀ `(N, N)`, row-major, its products in `T`.
-pub(super) fn gram<T: Real>(rows: &EncoderRows<'_>) -> Vec<f64> {
+/// X̃ X̃ᵀ `(N, N)` of some rows and Ỹ X̃ᵀ `(M, N)` of others, both row-major, in one pass over their columns, with
+/// products in `T`.
+pub(super) fn gram_and_cross<T: Real>(
+    rows: &EncoderRows<'_>,
+    others: &EncoderRows<'_>,
+) -> [Vec<f64>; 2] {
     let count = rows.len();
-    let (mut sums, mut x) = (vec![0.0; count * count], Vec::new());
-    for columns in rows.blocks() {
+    let all = rows.followed_by(others);
+    let [mut gram, mut cross] = [count, others.len()].map(|rows| vec![0.0; rows * count]);
+    // All of these rows multiply the same columns, which are packed once for each strip of them.
+    let half = others.len().div_ceil(2).max(1);
+    let mut x = Vec::new();
+    for columns in all.blocks() {
         let width = columns.len();
-        rows.block::<T>(columns, &mut x);
-        let x = MatRef::row_major(&x, count, width);
-        let strips = sums.par_chunks_mut((STRIP * count).max(1)).enumerate();
-        strips.for_each_init(Vec::new, |product, (strip, sums)| {
+        all.block::<T>(columns, &mut x);
+        let x = MatRef::row_major(&x, all.len(), width);
+        let symmetric = gram.chunks_mut((STRIP * count).max(1)).enumerate();
+        let symmetric = symmetric.map(|(strip, sums)| {
             let first = strip * STRIP;
             let end = first + sums.len() / count;
+            (first..end, end, sums)
+        });
+        let beside = cross.chunks_mut((half * count).max(1)).enumerate();
+        let beside = beside.map(|(strip, sums)| {
+            let first = count + strip * half;
+            (first..first + sums.len() / count, count, sums)
+        });
+        let strips: Vec<_> = beside.chain(symmetric).collect();
+        let strips = strips.into_par_iter().with_max_len(1);
+        strips.for_each_init(Vec::new, |product, (rows, end, sums)| {
             let right = x.part(0..end, 0..width).transposed();
-            add_product(x.part(first..end, 0..width), right, product, (sums, count));
+            add_product(x.part(rows, 0..width), right, product, (sums, count));
         });
     }
     for row in 0..count {
         for col in 0..row {
-            sums[col * count + row] = sums[row * count + col];
+            gram[col * count + row] = gram[row * count + col];
         }
     }
-    sums
+    [gram, cross]
 }
 
 /// X̃ Ỹᵀ `(N, M)` of the rows of two sets, row-major, its products in `T`.
@@ -197,7 +223,8 @@ mod tests {
         let some = all.select(&places);
         let x = |row: usize, col: usize| f64::from((values[row * cols + col] - 0.25) * 2.0);
         let product = |a: usize, b: usize| (0..cols).map(|c| x(a, c) * x(b, c)).sum::<f64>();
-        let (square, across) = (gram::<f64>(&all), cross::<f32>(&some, &all));
+        let [square, beside] = gram_and_cross::<f64>(&all, &some);
+        let across = cross::<f32>(&some, &all);
         for a in 0..count {
             for b in 0..count {
                 assert!((square[a * count + b] - product(a, b)).abs() <= 1e-9);
@@ -205,6 +232,7 @@ mod tests {
         }
         for (a, &place) in places.iter().enumerate() {
             for b in 0..count {
+                assert!((beside[a * count + b] - product(place, b)).abs() <= 1e-9);
                 assert!((across[a * count + b] - product(place, b)).abs() <= 2e-3);
             }
         }

@@ -78,7 +78,8 @@ fn weights_over_columns_give_what_those_over_coordinates_give() {
     let (count, cols, outputs_wide) = (150, 1700, 5);
     let values = random((count + 20) * cols, 0);
     let (spanning, others) = values.split_at(count * cols);
-    let (basis, coordinates) = Basis::of::<f32>(&rows(spanning, cols), TOLERANCE);
+    let (basis, [coordinates, inside]) =
+        Basis::of::<f32>(&rows(spanning, cols), &rows(others, cols), TOLERANCE);
     assert_eq!(basis.rank(), count);
     let weights = random(outputs_wide * count, 1);
     let columns = basis.to_columns(&weights, &rows(spanning, cols));
@@ -88,7 +89,6 @@ fn weights_over_columns_give_what_those_over_coordinates_give() {
         1e-5,
     );
     // Rows outside the span are scored by their parts inside it.
-    let inside = basis.coordinates::<f32>(&rows(others, cols), &rows(spanning, cols));
     assert_close(
         &outputs(&columns, others, cols),
         &outputs_of_coordinates(&weights, &inside, count),
@@ -124,7 +124,8 @@ fn rows_that_repeat_or_are_few_span_what_they_span() {
         (vec![], 0),
     ] {
         let values: Vec<f32> = parts.into_iter().flatten().copied().collect();
-        let (basis, coordinates) = Basis::of::<f32>(&rows(&values, cols), TOLERANCE);
+        let (basis, [coordinates, _]) =
+            Basis::of::<f32>(&rows(&values, cols), &rows(&[], cols), TOLERANCE);
         assert_eq!(basis.rank(), rank);
         if rank == 0 {
             continue;
@@ -235,15 +236,18 @@ fn plain_gradient_descent_is_the_same_training() {
         .map(|values| values.iter().copied().map(f64::from).collect())
         .collect();
     // The second encoder has fewer columns than clips.
-    let bases: Vec<Option<(Basis, Vec<f64>)>> = WIDTHS
+    let bases: Vec<Option<(Basis, [Vec<f64>; 2])>> = WIDTHS
         .iter()
         .zip(&values)
-        .map(|(&cols, values)| (cols > CLIPS).then(|| Basis::of::<f64>(&rows(values, cols), EXACT)))
+        .map(|(&cols, values)| {
+            let of = |cols| Basis::of::<f64>(&rows(values, cols), &rows(&[], cols), EXACT);
+            (cols > CLIPS).then(|| of(cols))
+        })
         .collect();
     let coordinates: Vec<Vec<f64>> = bases
         .iter()
         .zip(&columns)
-        .map(|(basis, columns)| basis.as_ref().map_or(columns, |(_, z)| z).clone())
+        .map(|(basis, columns)| basis.as_ref().map_or(columns, |(_, [z, _])| z).clone())
         .collect();
     let ranks: Vec<usize> = coordinates.iter().map(|z| z.len() / CLIPS).collect();
     assert_eq!(ranks, [CLIPS, 9, CLIPS]);
