@@ -9,7 +9,21 @@ use crate::autograd::{Tape, Var};
 use crate::error::Result;
 use crate::kernels::layout::PackedRows;
 use crate::model::heads::salience_probabilities;
-use crate::nn::{Adam, AdamConfig, ForwardPass, Init, Linear, Mode, Params};
+use crate::nn::{Adam, AdamConfig, ForwardPass, Init, Linear, Mode, Params, Precomputed};
+
+/// Rows of a batch `(rows, inputs)`.
+#[derive(Clone, Debug)]
+pub struct BatchRows {
+    x: Arc<PackedRows<f32>>,
+    /// What the first layer's weights make of them, where the step before has formed it.
+    product: Option<Precomputed<f32>>,
+}
+
+impl From<Arc<PackedRows<f32>>> for BatchRows {
+    fn from(x: Arc<PackedRows<f32>>) -> Self {
+        Self { x, product: None }
+    }
+}
 
 /// A classifier and its parameters.
 #[derive(Clone, Debug)]
@@ -37,40 +51,52 @@ impl Classifier {
         self.params.trainable_count()
     }
 
-    fn logits(&self, tape: &mut Tape<f32>, x: Arc<PackedRows<f32>>) -> Result<Var> {
-        let mut x = tape.packed_input(x);
+    fn logits(&self, tape: &mut Tape<f32>, rows: &BatchRows) -> Result<Var> {
+        let mut x = tape.packed_input(Arc::clone(&rows.x));
         let mut pass = ForwardPass::new(tape, &self.params, Mode::Eval);
         for (depth, layer) in self.layers.iter().enumerate() {
             if depth > 0 {
                 x = pass.tape.relu(x);
             }
-            x = layer.forward(&mut pass, x)?;
+            let product = rows.product.as_ref().filter(|_| depth == 0);
+            x = layer.forward_precomputed(&mut pass, x, product)?;
         }
         Ok(x)
     }
 
     /// One step on the soft cross-entropy, whose gradient is that of the Kullback-Leibler divergence;
-    /// gives the mean cross-entropy in nats. Takes no step if that is not finite.
+    /// gives the mean cross-entropy in nats. Takes no step if that is not finite. The `next` rows meet the first
+    /// layer's weights while these are in the cache.
     pub fn step(
         &mut self,
         adam: &mut Adam<f32>,
-        x: Arc<PackedRows<f32>>,
+        rows: &BatchRows,
         targets: Array2<f32>,
+        next: Option<&mut BatchRows>,
     ) -> Result<f64> {
         let mut tape = Tape::new();
-        let logits = self.logits(&mut tape, x)?;
+        let logits = self.logits(&mut tape, rows)?;
         let loss = tape.soft_cross_entropy(logits, targets)?;
         let value = f64::from(tape.scalar(loss));
         if value.is_finite() {
-            adam.step(&mut self.params, &tape.backward(loss)?);
+            let gradients = tape.backward(loss)?;
+            let first = self.layers[0].weight;
+            let wanted: Vec<_> = next
+                .iter()
+                .map(|next| (first, Arc::clone(&next.x)))
+                .collect();
+            let products = adam.step_and_multiply(&mut self.params, &gradients, 1.0, &wanted);
+            if let (Some(next), Some(product)) = (next, products.into_iter().next()) {
+                next.product = product;
+            }
         }
         Ok(value)
     }
 
     /// Softmax of the outputs, `(rows, classes)`.
-    pub fn distribution(&self, x: &Arc<PackedRows<f32>>) -> Result<Array2<f64>> {
+    pub fn distribution(&self, rows: &BatchRows) -> Result<Array2<f64>> {
         let mut tape = Tape::new();
-        let logits = self.logits(&mut tape, Arc::clone(x))?;
+        let logits = self.logits(&mut tape, rows)?;
         Ok(salience_probabilities(tape.value(logits)).mapv(f64::from))
     }
 }

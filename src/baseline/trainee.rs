@@ -1,10 +1,8 @@
 //! A classifier with its optimiser, and the epochs of its training.
 
-use std::sync::Arc;
-
 use ndarray::{Array2, ArrayView1, Axis, Slice};
 
-use super::classifier::{Classifier, adam};
+use super::classifier::{BatchRows, Classifier, adam};
 use super::held_out::{HeldOut, targets};
 use super::input::Input;
 use super::{Baseline, BaselineEpoch, BaselineModel, BaselineSpec, Recipe};
@@ -12,7 +10,6 @@ use crate::config::DecodeConfig;
 use crate::data::batch::epoch_order;
 use crate::data::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
-use crate::kernels::layout::PackedRows;
 use crate::nn::Adam;
 use crate::predict::score::BATCH;
 
@@ -133,15 +130,20 @@ impl<'a> Trainee<'a> {
             ..
         } = *self.baseline;
         let (mut sum, order) = (0.0, epoch_order(train, seed, epoch - 1, true));
-        for (batch, clips) in order.chunks(self.recipe.batch_size).enumerate() {
+        let mut chunks = order.chunks(self.recipe.batch_size).enumerate().peekable();
+        let gather = |clips: &[usize]| input.gather(&dataset.train, clips).map(BatchRows::from);
+        let mut gathered = chunks.peek().map(|(_, clips)| gather(clips)).transpose()?;
+        while let (Some((batch, clips)), Some(rows)) = (chunks.next(), gathered.take()) {
             if stop.is_asked() {
                 return Err(Error::Interrupted(format!("in epoch {epoch} of {spec}")));
             }
             let targets = targets(&dataset.train, clips, dataset.classes.len())?;
             let entropy: f64 = targets.rows().into_iter().map(entropy).sum();
-            let x = input.gather(&dataset.train, clips)?;
+            gathered = chunks.peek().map(|(_, clips)| gather(clips)).transpose()?;
             let targets = targets.mapv(|y| y as f32);
-            let loss = self.classifier.step(&mut self.adam, x, targets)?;
+            let loss = self
+                .classifier
+                .step(&mut self.adam, &rows, targets, gathered.as_mut())?;
             if !loss.is_finite() {
                 return Err(not_finite("loss", spec, epoch, Some(batch + 1)));
             }
@@ -163,7 +165,7 @@ fn not_finite(what: &str, spec: &BaselineSpec, epoch: usize, batch: Option<usize
 
 /// The held-out clips, gathered once.
 pub struct Gathered<'a> {
-    batches: Vec<Arc<PackedRows<f32>>>,
+    batches: Vec<BatchRows>,
     labels: HeldOut<'a>,
 }
 
@@ -189,19 +191,15 @@ impl<'a> Gathered<'a> {
 ///
 /// # Errors
 /// As [`Input::gather`].
-pub(super) fn batches(
-    input: &Input<'_>,
-    split: &Split,
-    clips: &[usize],
-) -> Result<Vec<Arc<PackedRows<f32>>>> {
-    let gather = |clips| input.gather(split, clips);
+pub(super) fn batches(input: &Input<'_>, split: &Split, clips: &[usize]) -> Result<Vec<BatchRows>> {
+    let gather = |clips| input.gather(split, clips).map(BatchRows::from);
     clips.chunks(BATCH).map(gather).collect()
 }
 
 /// What a classifier says of batches of this many clips together.
 pub(super) fn scores(
     classifier: &Classifier,
-    batches: &[Arc<PackedRows<f32>>],
+    batches: &[BatchRows],
     clips: usize,
 ) -> Result<Array2<f64>> {
     let mut whole: Option<Array2<f64>> = None;
