@@ -10,7 +10,7 @@
 use std::path::Path;
 
 use blendfuse::baseline::{Baseline, Recipe, named};
-use blendfuse::config::DataConfig;
+use blendfuse::config::{DataConfig, ProjectionInputs};
 use blendfuse::data::dataset::Dataset;
 use blendfuse::data::folds::folds;
 use blendfuse::train::Stop;
@@ -41,6 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     spec: &spec,
                     recipe: Some(&recipe),
                     data: &DataConfig::default(),
+                    inputs: ProjectionInputs::Columns,
                     seed,
                     stop: &stop,
                 };

@@ -52,7 +52,7 @@ pub fn choose(baseline: &Baseline<'_>, model: BaselineModel, train: &[usize]) ->
                 epochs: MOST_EPOCHS,
                 ..Recipe::default()
             };
-            let trainee = Trainee::new(baseline, recipe, model, input.cols);
+            let trainee = Trainee::new(baseline, recipe, model, &input);
             let (loss, epochs) = length(trainee, &input, &inside, &held_out)?;
             if loss < best.0 {
                 best = (loss, Recipe { epochs, ..recipe });

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::kernels::layout::PackedRows;
 use crate::model::heads::salience_probabilities;
 use crate::nn::{Adam, AdamConfig, ForwardPass, Init, Linear, Mode, Params, Precomputed};
+use crate::train::span::rescale_layer;
 
 /// Rows of a batch `(rows, inputs)`.
 #[derive(Clone, Debug)]
@@ -46,9 +47,23 @@ impl Classifier {
         Self { params, layers }
     }
 
-    /// Trainable numbers.
-    pub fn parameters(&self) -> usize {
-        self.params.trainable_count()
+    /// Draws the first layer as wide as it would be over this many columns, of which its inputs are coordinates.
+    pub fn rescale_first(&mut self, columns: usize) {
+        let inputs = self.first_shape()[1];
+        let names = ["fc.0.weight", "fc.0.bias"].map(String::from);
+        rescale_layer(&mut self.params, &names, [columns, inputs]);
+    }
+
+    /// Trainable numbers, were the first layer over this many columns.
+    pub fn parameters_over(&self, columns: usize) -> usize {
+        let [outputs, inputs] = self.first_shape();
+        self.params.trainable_count() + outputs * columns - outputs * inputs
+    }
+
+    /// Outputs and inputs of the first layer.
+    fn first_shape(&self) -> [usize; 2] {
+        let shape = &self.params.get(self.layers[0].weight).shape;
+        [shape[0], shape[1]]
     }
 
     fn logits(&self, tape: &mut Tape<f32>, rows: &BatchRows) -> Result<Var> {

@@ -8,6 +8,7 @@ use super::inner::groups;
 use super::input::Input;
 use super::logistic::Logistic;
 use super::{Baseline, BaselineModel, BaselineOutcome, BaselineSpec};
+use crate::config::ProjectionInputs;
 use crate::data::dataset::Split;
 use crate::error::{Error, Result};
 use crate::predict::clip_scores::ClipScores;
@@ -91,7 +92,11 @@ pub fn estimate(
         ..
     } = *baseline;
     let encoders = spec.encoders(dataset)?;
-    let input = Input::fit(baseline, &encoders, train)?;
+    let over_columns = Baseline {
+        inputs: ProjectionInputs::Columns,
+        ..*baseline
+    };
+    let input = Input::fit(&over_columns, &encoders, train)?;
     let x = rows(&input, &dataset.train, train)?;
     let y = targets(&dataset.train, train, dataset.classes.len())?;
     let model = Model::fit(baseline, train, &x, &y)?;
@@ -103,7 +108,7 @@ pub fn estimate(
         spec: spec.clone(),
         fold: None,
         seed,
-        parameters: model.parameters(input.cols),
+        parameters: model.parameters(input.columns),
         epochs: model.steps(),
         best_epoch: model.steps(),
         loss: None,
@@ -130,7 +135,7 @@ pub fn estimate(
 /// The features of clips, `(clips, columns)`.
 fn rows(input: &Input<'_>, split: &Split, clips: &[usize]) -> Result<Array2<f32>> {
     let packed = input.gather(split, clips)?;
-    Array2::from_shape_vec((clips.len(), input.cols), packed.to_row_major())
+    Array2::from_shape_vec((clips.len(), input.columns), packed.to_row_major())
         .map_err(|error| Error::Data(format!("features of a baseline: {error}")))
 }
 

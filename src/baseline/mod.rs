@@ -26,7 +26,7 @@ pub use outcome::{BaselineEpoch, BaselineOutcome};
 pub(crate) use spec::encoder_named;
 pub use spec::{BaselineModel, BaselineSpec, ClassifierSpec, Recipe, named};
 
-use crate::config::DataConfig;
+use crate::config::{DataConfig, ProjectionInputs};
 use crate::data::dataset::Dataset;
 use crate::data::folds::fold as split_fold;
 use crate::error::Result;
@@ -45,6 +45,8 @@ pub struct Baseline<'a> {
     /// How features are standardised. [`StandardiseBy::Nothing`](crate::config::StandardiseBy::Nothing) counts as
     /// the training rows.
     pub data: &'a DataConfig,
+    /// What the first layer of a classifier with a recipe is trained on.
+    pub inputs: ProjectionInputs,
     /// Initial weights and the order of clips follow from it.
     pub seed: u64,
     /// Checked between steps: once set, training ends, and cannot be resumed.
@@ -115,6 +117,7 @@ pub fn run(
         spec,
         recipe: Some(&Recipe::default()),
         data: &DataConfig::default(),
+        inputs: ProjectionInputs::Columns,
         seed,
         stop: &Stop::default(),
     };

@@ -40,7 +40,7 @@ pub fn train(
     let recipe = recipe.unwrap_or_default();
     recipe.check()?;
     let input = Input::fit(baseline, &encoders, train)?;
-    let mut trainee = Trainee::new(baseline, recipe, *model, input.cols);
+    let mut trainee = Trainee::new(baseline, recipe, *model, &input);
     let decode = spec.decode(&dataset.task());
     let held_out = (!validation.is_empty())
         .then(|| Gathered::new(dataset, validation, &input, &decode))
@@ -60,7 +60,7 @@ pub fn train(
         spec: spec.clone(),
         fold: None,
         seed,
-        parameters: classifier.parameters(),
+        parameters: classifier.parameters_over(input.columns),
         epochs: history.len(),
         best_epoch: record.map_or(history.len(), |record| record.epoch),
         loss: record.and_then(|record| record.val_loss),

@@ -30,18 +30,20 @@ pub struct Trainee<'a> {
 }
 
 impl<'a> Trainee<'a> {
-    /// Before the first epoch, with this many input columns.
+    /// Before the first epoch.
     pub fn new(
         baseline: &'a Baseline<'a>,
         recipe: Recipe,
         model: BaselineModel,
-        columns: usize,
+        input: &Input<'_>,
     ) -> Self {
         let classes = baseline.dataset.classes.len();
+        let mut classifier = Classifier::new(model.hidden(), input.width(), classes, baseline.seed);
+        classifier.rescale_first(input.columns);
         Self {
             baseline,
             recipe,
-            classifier: Classifier::new(model.hidden(), columns, classes, baseline.seed),
+            classifier,
             adam: adam(&recipe),
         }
     }

@@ -145,7 +145,7 @@ impl CompareBaselines {
     fn default_entries(&self, config: &Config, data: &Arc<Opened>) -> Result<Entries> {
         let mut found = Entries::default();
         self.add(&mut found, FUSION, config, data)?;
-        let of_the_paper = baselines(data, &self.classifier);
+        let of_the_paper = baselines(data, &self.classifier, config.train.inputs);
         let (trivial, on_features): (Vec<_>, Vec<_>) = of_the_paper
             .entries
             .into_iter()
@@ -217,6 +217,8 @@ impl CompareBaselines {
 
     fn entry(&self, spec: &BaselineSpec, config: &Config, data: &Arc<Opened>) -> Entry {
         let recipe = (!self.chosen_recipe).then_some(&self.classifier.recipe);
-        Entry::baseline(spec.to_string(), spec, recipe, data, None).standardised_as(&config.data)
+        Entry::baseline(spec.to_string(), spec, recipe, data, None)
+            .standardised_as(&config.data)
+            .trained_on(config.train.inputs)
     }
 }

@@ -10,7 +10,7 @@ use super::retrain::{FinalTrials, Retrained};
 use super::score::Spread;
 use super::significance::{Significance, significances};
 use crate::baseline::{BaselineSpec, Recipe};
-use crate::config::{Config, DataConfig, LossConfig, Monitor};
+use crate::config::{Config, DataConfig, LossConfig, Monitor, ProjectionInputs};
 use crate::error::{Error, Result};
 use crate::eval::statistics::Resampling;
 use crate::plan::data_folder::Opened;
@@ -74,6 +74,12 @@ impl Entry {
     ) -> Self {
         let kind = TrialKind::baseline(spec, recipe, &data.dataset.task());
         Self::new(name.into(), kind, data, paper)
+    }
+
+    /// The same with a baseline's classifier trained on what the fusion models are trained on.
+    pub fn trained_on(mut self, inputs: ProjectionInputs) -> Self {
+        self.candidate.kind = self.candidate.kind.trained_on(inputs);
+        self
     }
 
     /// The same with a baseline's features standardised as those of the fusion models.

@@ -80,7 +80,7 @@ impl Reproduce {
             if self.quick {
                 classifier.recipe.epochs = classifier.recipe.epochs.min(QUICK_EPOCHS);
             }
-            let found = baselines(&setup.data, &classifier);
+            let found = baselines(&setup.data, &classifier, base.train.inputs);
             let entries = found.entries.into_iter();
             models
                 .entries

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::comparison::Entry;
 use super::paper::table_1;
 use crate::baseline::{BaselineSpec, ClassifierSpec, encoder_named};
+use crate::config::ProjectionInputs;
 use crate::data::dataset::Dataset;
 use crate::data::registry;
 use crate::plan::data_folder::Opened;
@@ -46,8 +47,12 @@ pub struct Entries {
     pub left_out: Vec<String>,
 }
 
-/// The baselines of Table I, with this classifier on features. `paper` is the test average.
-pub fn baselines(data: &Arc<Opened>, classifier: &ClassifierSpec) -> Entries {
+/// The baselines of Table I, with this classifier on features, trained on `inputs`. `paper` is the test average.
+pub fn baselines(
+    data: &Arc<Opened>,
+    classifier: &ClassifierSpec,
+    inputs: ProjectionInputs,
+) -> Entries {
     let ClassifierSpec { model, recipe } = *classifier;
     let dataset = &data.dataset;
     let mut found = Entries::default();
@@ -84,7 +89,7 @@ pub fn baselines(data: &Arc<Opened>, classifier: &ClassifierSpec) -> Entries {
         let spec = BaselineSpec::Encoders { model, encoders };
         let name = format!("{title} ({model})");
         let entry = Entry::baseline(name, &spec, Some(&recipe), data, paper);
-        found.entries.push(entry);
+        found.entries.push(entry.trained_on(inputs));
     }
     found
 }

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use crate::baseline::{BaselineSpec, Recipe};
 use crate::config::Config;
 use crate::config::{
-    DataConfig, DecodeConfig, DecodeRules, MaxEmotions, Proportions, StandardiseBy, TrainConfig,
+    DataConfig, DecodeConfig, DecodeRules, MaxEmotions, ProjectionInputs, Proportions,
+    StandardiseBy, TrainConfig,
 };
 use crate::data::task::Task;
 use crate::error::{Error, Result};
@@ -52,6 +53,9 @@ pub struct BaselineKind {
     /// How its features are standardised; none: by the training rows, without a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<DataConfig>>,
+    /// What the first layer of its classifier is trained on.
+    #[serde(default, skip_serializing_if = "ProjectionInputs::are_columns")]
+    pub inputs: ProjectionInputs,
 }
 
 /// By the challenge's rules into the challenge's sets.
@@ -74,7 +78,19 @@ impl TrialKind {
             recipe: recipe.copied().filter(|_| spec.has_recipe()),
             decode: (decode != challenge()).then_some(decode),
             data: None,
+            inputs: ProjectionInputs::Columns,
         })
+    }
+
+    /// The same, a baseline's classifier trained on what the fusion models are, unless it is one without a recipe:
+    /// logistic regression finds coordinates of its own, and a forest cuts columns.
+    pub fn trained_on(self, inputs: ProjectionInputs) -> Self {
+        match self {
+            TrialKind::Baseline(baseline) if baseline.spec.has_recipe() => {
+                TrialKind::Baseline(BaselineKind { inputs, ..baseline })
+            }
+            other => other,
+        }
     }
 
     /// The same, a baseline's features standardised as the configuration of the fusion models says: per actor,

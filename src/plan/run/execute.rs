@@ -93,6 +93,7 @@ fn baseline(
         spec: &kind.spec,
         recipe: kind.recipe.as_ref(),
         data: kind.data.as_deref().unwrap_or(&usual),
+        inputs: kind.inputs,
         seed: planned.trial.seed,
         stop,
     };

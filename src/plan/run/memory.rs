@@ -56,11 +56,14 @@ fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
         .map(|encoder| encoder.width as u64)
         .sum();
     let classes = dataset.classes.len() as u64;
+    let clips = dataset.train.len() as u64;
+    let spans = kind.inputs == ProjectionInputs::Span && columns > clips;
+    let inputs = if spans { clips } else { columns };
     let parameters = match model {
-        BaselineModel::Linear | BaselineModel::Logistic => columns * classes,
+        BaselineModel::Linear | BaselineModel::Logistic => inputs * classes,
         // A tree has at most as many splits as clips.
         BaselineModel::Forest => (TREES * dataset.train.len()) as u64,
-        BaselineModel::Mlp { width } => (columns + classes) * *width as u64,
+        BaselineModel::Mlp { width } => (inputs + classes) * *width as u64,
     };
     // The held-out clips, or at the end those of the test split, stay gathered; the best epoch's
     // classifier is a copy.
@@ -74,10 +77,13 @@ fn baseline(kind: &BaselineKind, data: &Opened) -> Demand {
         BaselineModel::Logistic => 2 * rows * columns.min(rows) * 8 + rows * rows * 16,
         // The columns one after the other, and the labels of the leaves.
         BaselineModel::Forest => rows * columns * 4 + parameters * (32 + 8 * classes),
+        BaselineModel::Linear | BaselineModel::Mlp { .. } if spans => {
+            SQUARES_OF_CLIPS / 2 * 8 * rows * rows
+        }
         BaselineModel::Linear | BaselineModel::Mlp { .. } => 0,
     };
     Demand {
-        bytes: BASE + parameters * (BYTES_PER_PARAMETER + 4) + rows * columns * 4 + products,
+        bytes: BASE + parameters * (BYTES_PER_PARAMETER + 4) + rows * inputs * 4 + products,
         cost: (1e4 + parameters as f64) * clips * epochs as f64,
         parameters: parameters as f64,
     }

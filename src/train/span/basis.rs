@@ -37,14 +37,23 @@ impl Basis {
         others: &EncoderRows<'_>,
         tolerance: f64,
     ) -> (Self, [Vec<f64>; 2]) {
-        let count = rows.len();
         let [gram, cross] = gram_and_cross::<T>(rows, others);
+        Self::of_products::<T>(gram, cross, (rows.len(), rows.cols()), tolerance)
+    }
+
+    /// The same from X̃ X̃ᵀ `(N, N)` and Ỹ X̃ᵀ `(M, N)` of N rows of D columns.
+    pub(super) fn of_products<T: Real>(
+        gram: Vec<f64>,
+        cross: Vec<f64>,
+        (count, cols): (usize, usize),
+        tolerance: f64,
+    ) -> (Self, [Vec<f64>; 2]) {
         let found = PivotedCholesky::new(gram, count, tolerance);
         let rank = found.rank;
         let basis = Self {
             pivots: found.order[..rank].to_vec(),
             inverse: found.inverse(),
-            scale: scale(rows.cols(), rank),
+            scale: scale(cols, rank),
         };
         // L Lᵀ is the Gram matrix, so that the rows of L are the coordinates but for the rotation.
         let unrotated: Vec<T> = found.rows_of_factor().into_iter().map(T::of).collect();

@@ -11,6 +11,7 @@ use super::basis::{Basis, scale};
 use crate::error::{Error, Result};
 use crate::files::atomic_file;
 use crate::files::folder_lock::FolderLock;
+use crate::formats::npy::Array;
 use crate::formats::npz::Npz;
 use crate::formats::npz::write::{Precision, write};
 use crate::train::stop::Stop;
@@ -179,11 +180,11 @@ impl EncoderFiles {
         })
     }
 
-    /// The basis of the encoder, which has `width` columns.
+    /// The pivots of the encoder's basis and the triangle of its L⁻¹, as its file holds them.
     ///
     /// # Errors
     /// [`Error::Read`]; [`Error::Npz`] if it is damaged or of another rank.
-    pub(super) fn basis(&self, rank: usize, width: usize) -> Result<Basis> {
+    pub(super) fn stored_basis(&self, rank: usize) -> Result<[Array; 2]> {
         let path = self.basis_file();
         let mut npz = Npz::open(&path)?;
         let (pivots, triangle) = (npz.numbers("pivots")?, npz.numbers("inverse")?);
@@ -197,7 +198,17 @@ impl EncoderFiles {
                 ),
             });
         }
-        let (pivots, triangle) = (pivots.values.to_f64(), triangle.values.to_f64());
+        Ok([pivots, triangle])
+    }
+
+    /// The basis of the encoder, which has `width` columns.
+    ///
+    /// # Errors
+    /// As [`EncoderFiles::stored_basis`].
+    pub(super) fn basis(&self, rank: usize, width: usize) -> Result<Basis> {
+        let [pivots, triangle] = self
+            .stored_basis(rank)?
+            .map(|stored| stored.values.to_f64());
         let mut inverse = vec![0.0; rank * rank];
         let mut values = triangle.into_iter();
         for (row, out) in inverse.chunks_mut(rank).enumerate() {

@@ -15,6 +15,7 @@ mod basis;
 mod cholesky;
 mod clips;
 mod folder;
+mod joined;
 mod rotation;
 mod rows;
 
@@ -25,7 +26,9 @@ use rayon::prelude::*;
 use basis::{Basis, TOLERANCE};
 pub(super) use clips::{Role, Roles, SpanClips};
 use folder::{EncoderFiles, Record};
-use rows::{EncoderRow, EncoderRows};
+pub(crate) use joined::{Joined, JoinedRows};
+pub(crate) use rows::EncoderRow;
+use rows::EncoderRows;
 
 use super::stop::Stop;
 use crate::config::{Config, ProjectionInputs};
@@ -124,14 +127,8 @@ impl Span {
     /// orthonormal basis.
     pub(super) fn rescale_initial(&self, columns: &[Encoder], params: &mut Params<f32>) {
         for (columns, encoder) in columns.iter().zip(&self.encoders) {
-            let (width, rank) = (columns.width as f64, encoder.width as f64);
-            if width == rank {
-                continue;
-            }
-            let ratio = (rank / width).sqrt();
-            // Drawn in ±1/√r; in coordinates that are s times as long, 1/(s √D) = √(r/D) · √(r/D) / √r.
-            scale(params, &weight_name(encoder), ratio * ratio);
-            scale(params, &bias_name(encoder), ratio);
+            let names = [weight_name(encoder), bias_name(encoder)];
+            rescale_layer(params, &names, [columns.width, encoder.width]);
         }
     }
 
@@ -234,6 +231,22 @@ impl Span {
     }
 }
 
+/// Draws a layer over `r` coordinates as wide as it would be over `D` columns, given the names of its weight and
+/// its bias: variance 1/(3 D) in an orthonormal basis.
+pub(crate) fn rescale_layer(
+    params: &mut Params<f32>,
+    [weight, bias]: &[String; 2],
+    [columns, rank]: [usize; 2],
+) {
+    if columns == rank {
+        return;
+    }
+    let ratio = (rank as f64 / columns as f64).sqrt();
+    // Drawn in ±1/√r; in coordinates that are s times as long, 1/(s √D) = √(r/D) · √(r/D) / √r.
+    scale(params, weight, ratio * ratio);
+    scale(params, bias, ratio);
+}
+
 /// The most coordinates that the encoders of a run can have.
 pub(super) fn most_coordinates(config: &Config, encoders: &[Encoder], rows: usize) -> Vec<Encoder> {
     let spans = config.train.inputs == ProjectionInputs::Span;
@@ -276,7 +289,7 @@ fn find_or_make(
     let made = files.par_iter().enumerate().map(|(n, files)| {
         let encoder = first + n;
         let found = files.record();
-        if let Some(record) = found.filter(|record| is_whole(files, *record, clips, encoder)) {
+        if let Some(record) = found.filter(|record| is_whole(files, *record)) {
             return Ok(record);
         }
         if stop.is_asked() {
@@ -293,10 +306,9 @@ fn find_or_make(
 }
 
 /// Whether an encoder's files can be read; damaged ones are made anew.
-fn is_whole(files: &EncoderFiles, record: Record, clips: &SpanClips<'_>, encoder: usize) -> bool {
-    let width = clips.dataset().encoders[encoder].width;
+fn is_whole(files: &EncoderFiles, record: Record) -> bool {
     let basis = match record {
-        Record::Basis { rank } => files.basis(rank, width).is_ok(),
+        Record::Basis { rank } => files.stored_basis(rank).is_ok(),
         Record::Columns | Record::Nothing => true,
     };
     let readable = |part: &str| {

@@ -26,10 +26,10 @@ pub(super) struct EncoderRows<'a> {
 
 /// A row of a matrix, and how it is standardised.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct EncoderRow<'a> {
-    pub(super) source: StoredRows<'a>,
-    pub(super) row: usize,
-    pub(super) standardise: Option<Standardise<'a>>,
+pub(crate) struct EncoderRow<'a> {
+    pub(crate) source: StoredRows<'a>,
+    pub(crate) row: usize,
+    pub(crate) standardise: Option<Standardise<'a>>,
 }
 
 impl<'a> EncoderRows<'a> {
