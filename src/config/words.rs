@@ -72,8 +72,10 @@ words! {
 
 words! {
     /// What the encoders' projections are trained on, and the first layers of baselines.
+    #[derive(Default)]
     ProjectionInputs {
         /// The columns of the feature files.
+        #[default]
         Columns = "columns",
         /// Coordinates in the span of the training rows, fewer than columns wherever clips are fewer.
         Span = "span",
@@ -104,12 +106,5 @@ impl ProjectionInputs {
     /// Whether they are columns.
     pub(crate) fn are_columns(&self) -> bool {
         *self == Self::Columns
-    }
-}
-
-// What plans mean that were made before there was a choice.
-impl Default for ProjectionInputs {
-    fn default() -> Self {
-        Self::Columns
     }
 }

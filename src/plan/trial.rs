@@ -321,6 +321,29 @@ mod tests {
     }
 
     #[test]
+    fn baselines_with_a_recipe_take_the_span_and_no_others() {
+        let task = Task::of(std::iter::empty());
+        let recipe = Recipe::default();
+        for (name, takes) in [
+            ("linear:clip", true),
+            ("mlp-256:clip", true),
+            ("logistic:clip", false),
+            ("forest:clip", false),
+            ("trivial-single", false),
+        ] {
+            let spec: BaselineSpec = name.parse().unwrap();
+            let columns = TrialKind::baseline(&spec, Some(&recipe), &task);
+            let text = serde_json::to_string(&columns).unwrap();
+            assert!(!text.contains("inputs"), "{text}");
+            let span = columns.clone().trained_on(ProjectionInputs::Span);
+            assert_eq!(span != columns, takes, "{name}");
+            let id = |kind| Trial::new(kind, Some(0), 0).id("a").unwrap();
+            assert_eq!(id(&span) != id(&columns), takes, "{name}");
+            assert_eq!(columns, span.trained_on(ProjectionInputs::Columns));
+        }
+    }
+
+    #[test]
     fn keys_are_sorted_and_text_is_quoted() {
         let mut text = String::new();
         canonical(&json!({"b": [1, 0.1, null], "a": "x\"y"}), &mut text);

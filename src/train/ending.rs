@@ -9,7 +9,9 @@ use crate::artifact::history::{self, EpochRecord};
 use crate::artifact::manifest::Manifest;
 use crate::artifact::run_dir::Files;
 use crate::config::Config;
+use crate::data::batch::Batch;
 use crate::error::{Error, Result};
+use crate::nn::Adam;
 
 /// Why a run ended early.
 pub(super) fn no_improvement(config: &Config) -> String {
@@ -44,12 +46,15 @@ impl Run<'_> {
 
     /// Ends a run after its last epoch.
     pub(super) fn finish(
-        self,
+        mut self,
         files: &Files,
-        progress: Progress,
+        mut progress: Progress,
         stopped: String,
         mut manifest: Manifest,
     ) -> Result<Outcome> {
+        // Moments and batches have served, and forming or reading weights takes memory of its own.
+        self.adam = Adam::new(self.adam.config);
+        progress.batches = [Batch::new(), Batch::new()];
         let last_in_file = match self.options.scratch {
             true => !self.stays_in_memory(),
             false => self.options.saved == SavedWeights::BestAndLast,

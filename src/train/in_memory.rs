@@ -28,8 +28,6 @@ impl Run<'_> {
     ) -> Result<Trained> {
         let last = if self.stays_in_memory() {
             let description = self.description(epoch, thresholds);
-            // Before anything else is made of the weights: the moments take twice as much memory as they.
-            drop(self.adam);
             Predictor::of_trained(self.net, self.standardisation, description)
         } else {
             Predictor::load(&files.last)?

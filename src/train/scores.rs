@@ -30,8 +30,8 @@ impl Run<'_> {
         files: &Files,
         thresholds: ChosenThresholds,
     ) -> Result<RunScores> {
-        // Before the best weights are read: the last ones and the moments take three times as much memory.
-        drop((self.net, self.adam));
+        // Before the best weights are read.
+        drop(self.net);
         let held_out = self.validation.as_ref().map(ValidationFold::clips);
         let test = self.dataset.scored_test(self.config.data.standardize);
         let all = |split: &Split| (0..split.len()).collect::<Vec<_>>();
