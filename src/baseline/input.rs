@@ -63,7 +63,7 @@ impl<'a> Input<'a> {
         };
         if baseline.inputs == ProjectionInputs::Span && input.columns > train.len() {
             let test = dataset.scored_test(baseline.data.standardize);
-            input.coordinates = Some(input.coordinates(train, test)?);
+            input.coordinates = Some(input.coordinates_of_all(train, test)?);
         }
         Ok(input)
     }
@@ -74,7 +74,7 @@ impl<'a> Input<'a> {
         rank.unwrap_or(self.columns)
     }
 
-    fn coordinates(&self, train: &[usize], test: Option<&Split>) -> Result<Coordinates> {
+    fn coordinates_of_all(&self, train: &[usize], test: Option<&Split>) -> Result<Coordinates> {
         let split = &self.dataset.train;
         let spanning: HashSet<usize> = train.iter().copied().collect();
         let others = (0..split.len()).filter(|clip| !spanning.contains(clip));

@@ -126,3 +126,5 @@ pub fn run(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_in_span;
