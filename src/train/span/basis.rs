@@ -12,6 +12,10 @@ use crate::kernels::view::{MatMut, MatRef};
 /// left of it: well above what products in `f32` round, and a part of 0.3 % of its length.
 pub(super) const TOLERANCE: f64 = 1e-5;
 
+/// As many times the spanning rows, other rows are multiplied with them in one pass; more take further passes, so
+/// that memory grows with the square of the spanning rows and not with the others.
+const OTHERS_AT_ONCE: usize = 2;
+
 /// s = √(D / r), so that a step of Adam, whose length does not depend on the gradient's, moves the outputs
 /// about as far as it would with columns.
 pub(super) fn scale(columns: usize, rank: usize) -> f64 {
@@ -37,8 +41,18 @@ impl Basis {
         others: &EncoderRows<'_>,
         tolerance: f64,
     ) -> (Self, [Vec<f64>; 2]) {
-        let [gram, cross] = gram_and_cross::<T>(rows, others);
-        Self::of_products::<T>(gram, cross, (rows.len(), rows.cols()), tolerance)
+        let mut others = others
+            .chunks(OTHERS_AT_ONCE * rows.len().max(1))
+            .into_iter();
+        let first = others.next().unwrap_or_else(|| rows.select(&[]));
+        let [gram, cross] = gram_and_cross::<T>(rows, &first);
+        let size = (rows.len(), rows.cols());
+        let (basis, [of_rows, mut of_others]) =
+            Self::of_products::<T>(gram, cross, size, tolerance);
+        for more in others {
+            of_others.extend(basis.coordinates::<T>(&more, rows));
+        }
+        (basis, [of_rows, of_others])
     }
 
     /// The same from X̃ X̃ᵀ `(N, N)` and Ỹ X̃ᵀ `(M, N)` of N rows of D columns.
@@ -95,6 +109,16 @@ impl Basis {
             gemm(1.0, products, inverse.transposed(), 0.0, into);
         }
         out
+    }
+
+    /// Coordinates `(M, r)` of other rows; `spanning` are those that the basis was made from.
+    fn coordinates<T: Real>(
+        &self,
+        others: &EncoderRows<'_>,
+        spanning: &EncoderRows<'_>,
+    ) -> Vec<f64> {
+        let products = cross::<T>(others, &spanning.select(&self.pivots));
+        self.coordinates_of_products::<T>(&products)
     }
 
     /// Coordinates `(M, r)` of other rows, from their products Y X̃ₚᵀ `(M, r)`.

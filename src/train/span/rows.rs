@@ -56,6 +56,12 @@ impl<'a> EncoderRows<'a> {
         }
     }
 
+    /// So many rows after another; nothing of no rows.
+    pub(super) fn chunks(&self, rows: usize) -> Vec<Self> {
+        let chunk = |rows: &[EncoderRow<'a>]| Self::new(rows.to_vec(), self.cols);
+        self.rows.chunks(rows).map(chunk).collect()
+    }
+
     /// These rows, then others of as many columns.
     fn followed_by(&self, others: &Self) -> Self {
         Self {

@@ -110,6 +110,21 @@ fn weights_over_columns_give_what_those_over_coordinates_give() {
 }
 
 #[test]
+fn many_other_rows_get_the_coordinates_that_each_gets_alone() {
+    let (count, cols) = (6, 50);
+    let (spanning, values) = (random(count * cols, 5), random(31 * cols, 6));
+    let of = |others: &[f32]| {
+        let (basis, [_, found]) =
+            Basis::of::<f32>(&rows(&spanning, cols), &rows(others, cols), TOLERANCE);
+        assert_eq!(basis.rank(), count);
+        found
+    };
+    let alone: Vec<f64> = values.chunks(cols).flat_map(of).collect();
+    assert_eq!(alone.len(), 31 * count);
+    assert!(of(&values) == alone);
+}
+
+#[test]
 fn rows_that_repeat_or_are_few_span_what_they_span() {
     let cols = 40;
     let one = random(cols, 2);
