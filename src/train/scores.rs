@@ -1,5 +1,7 @@
 //! What the best weights of a run say of clips that it did not train on.
 
+use std::sync::Arc;
+
 use super::run::{Run, RunScores, SavedWeights};
 use super::span_run::best_over_coordinates;
 use super::validation::ValidationFold;
@@ -7,8 +9,8 @@ use crate::artifact::description::ChosenThresholds;
 use crate::artifact::run_dir::Files;
 use crate::data::dataset::Split;
 use crate::error::Result;
-use crate::predict::Predictor;
 use crate::predict::score::Scoring;
+use crate::predict::{Predictor, Scores};
 
 impl Run<'_> {
     /// Whether the run scores clips by their coordinates.
@@ -32,24 +34,19 @@ impl Run<'_> {
     ) -> Result<RunScores> {
         // Before the best weights are read.
         drop(self.net);
-        let held_out = self.validation.as_ref().map(ValidationFold::clips);
+        let fold = self.validation.as_ref().map(ValidationFold::clips);
         let test = self.dataset.scored_test(self.config.data.standardize);
-        let all = |split: &Split| (0..split.len()).collect::<Vec<_>>();
         let Some(span) = &self.span else {
             let model = Predictor::load(&files.weights)?;
             let score = |split: &Split, clips: &[usize]| model.score(split, clips, &[]);
-            return Ok(RunScores {
-                held_out: held_out
-                    .map(|clips| score(&self.dataset.train, clips))
-                    .transpose()?,
-                test: test.map(|test| score(test, &all(test))).transpose()?,
-            });
+            return scores_of(fold.map(|clips| (&self.dataset.train, clips)), test, score);
         };
         let net = best_over_coordinates(&self.config, span, self.dataset.classes.len(), files)?;
+        let layers = Arc::new(net.folded());
         let score = |split: &Split, clips: &[usize]| {
             let scoring = Scoring {
                 net: &net,
-                layers: net.folded().into(),
+                layers: Arc::clone(&layers),
                 scaling: None,
                 dropped: &[],
                 alignment: thresholds.alignment(),
@@ -57,11 +54,20 @@ impl Run<'_> {
             scoring.all(split, clips)
         };
         let test = span.test.as_ref().filter(|_| test.is_some());
-        Ok(RunScores {
-            held_out: held_out
-                .map(|clips| score(&span.train, clips))
-                .transpose()?,
-            test: test.map(|test| score(test, &all(test))).transpose()?,
-        })
+        scores_of(fold.map(|clips| (&span.train, clips)), test, score)
     }
+}
+
+/// The scores of the fold's clips of a split and of all of the test split.
+fn scores_of(
+    fold: Option<(&Split<'_>, &[usize])>,
+    test: Option<&Split<'_>>,
+    score: impl Fn(&Split<'_>, &[usize]) -> Result<Scores>,
+) -> Result<RunScores> {
+    let of_fold = fold.map(|(split, clips)| score(split, clips));
+    let of_test = test.map(|test| score(test, &(0..test.len()).collect::<Vec<_>>()));
+    Ok(RunScores {
+        held_out: of_fold.transpose()?,
+        test: of_test.transpose()?,
+    })
 }
